@@ -1,0 +1,212 @@
+//! What the source looks like: tables, columns, types, constraints, sequences, rights. No row of data is read.
+
+/// Object identifier of PostgreSQL.
+pub type Oid = u32;
+
+/// The source database as of one transaction.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    pub server: Server,
+    /// Ordinary, partitioned and foreign tables outside the system schemas, by schema and name.
+    pub tables: Vec<Table>,
+    /// Primary keys, unique, check, foreign and exclusion constraints. Only top-level ones (`conparentid = 0`) for
+    /// foreign keys; all for the rest.
+    pub constraints: Vec<Constraint>,
+    /// Unique indexes, those behind constraints included.
+    pub unique_indexes: Vec<UniqueIndex>,
+    pub sequences: Vec<Sequence>,
+    /// Every type a column uses, and the types these are made of.
+    pub types: Vec<Type>,
+    pub extensions: Vec<String>,
+    /// Large objects exist (they are excluded, with a warning).
+    pub large_objects: u64,
+    /// BLAKE3 over everything above that must not change during a run (not sizes or estimates).
+    pub digest: String,
+}
+
+/// Facts about the source server and the role we use there.
+#[derive(Debug, Clone, Default)]
+pub struct Server {
+    /// `server_version_num`, 150018.
+    pub version_num: u32,
+    pub version: String,
+    pub system_identifier: u64,
+    pub database: String,
+    /// `UTF8`, `SQL_ASCII`, …
+    pub encoding: String,
+    /// `LC_COLLATE`, `LC_CTYPE`, provider `c`/`i`/`b`, ICU locale, as CREATE DATABASE needs them.
+    pub collate: String,
+    pub ctype: String,
+    pub locale_provider: String,
+    pub icu_locale: Option<String>,
+    /// Fraction digits of `lc_monetary`; 2 for most.
+    pub money_digits: u32,
+    pub standby: bool,
+    pub role: String,
+    pub role_superuser: bool,
+    pub role_bypassrls: bool,
+    /// Tables the role may INSERT, UPDATE, DELETE or TRUNCATE (at most 5 names), for the guard.
+    pub role_writes: Vec<String>,
+    pub max_locks_per_transaction: u32,
+    pub max_connections: u32,
+    pub max_prepared_transactions: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TableKind {
+    /// Stores rows: ordinary table, or a leaf partition when `partition_root` is set.
+    #[default]
+    Leaf,
+    /// Partitioned table: stores none itself.
+    Partitioned,
+    /// Never copied.
+    Foreign,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    pub oid: Oid,
+    pub schema: String,
+    pub name: String,
+    pub kind: TableKind,
+    /// The topmost partitioned table above a partition.
+    pub partition_root: Option<Oid>,
+    /// Column names of the partition key (expression keys give all columns they use), for a partitioned table.
+    pub partition_key: Vec<String>,
+    /// `hash`, `list`, `range` for a partitioned table.
+    pub partition_strategy: Option<String>,
+    pub unlogged: bool,
+    /// Heap access method: chunks by ctid are possible.
+    pub heap: bool,
+    /// Estimate of `pg_class.reltuples`, 0 if never analyzed.
+    pub rows: u64,
+    /// `pg_table_size`: heap and TOAST.
+    pub bytes: u64,
+    /// Heap blocks now.
+    pub blocks: u32,
+    /// `pg_class.relfilenode` under the snapshot of the catalog read.
+    pub filenode: Oid,
+    /// Extension that owns the table; such tables are not copied.
+    pub extension: Option<String>,
+    pub row_security: bool,
+    /// The role can SELECT all columns that are copied.
+    pub readable: bool,
+    /// In attnum order, dropped ones left out.
+    pub columns: Vec<Column>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Column {
+    pub attnum: i16,
+    pub name: String,
+    pub type_oid: Oid,
+    pub typmod: i32,
+    /// `format_type(atttypid, atttypmod)`, schema-qualified where needed.
+    pub type_name: String,
+    pub not_null: bool,
+    /// GENERATED ALWAYS AS (expression), stored or virtual: not copied.
+    pub generated: bool,
+    /// `a` or `d` for identity columns.
+    pub identity: Option<char>,
+    pub has_default: bool,
+    /// Name of the collation if it is not the type's default.
+    pub collation: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConstraintKind {
+    Primary,
+    Unique,
+    Check,
+    Foreign,
+    Exclusion,
+}
+
+#[derive(Debug, Clone)]
+pub struct Constraint {
+    pub oid: Oid,
+    pub name: String,
+    pub kind: ConstraintKind,
+    pub table: Oid,
+    /// Column numbers (`conkey`), in constraint order.
+    pub columns: Vec<i16>,
+    /// For foreign keys: the referenced table and columns.
+    pub ref_table: Oid,
+    pub ref_columns: Vec<i16>,
+    pub validated: bool,
+    /// False for NOT ENFORCED (18).
+    pub enforced: bool,
+    /// `pg_get_constraintdef`; for checks the expression is `pg_get_expr(conbin, conrelid)`.
+    pub definition: String,
+    pub expression: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct UniqueIndex {
+    pub name: String,
+    pub table: Oid,
+    /// Key columns; 0 stands for an expression, as in `pg_index.indkey`.
+    pub columns: Vec<i16>,
+    /// Text of expressions in order of the zeros, e.g. `lower(email)`.
+    pub expressions: Vec<String>,
+    /// Column numbers used inside expressions and predicate.
+    pub expression_columns: Vec<i16>,
+    pub predicate: Option<String>,
+    pub primary: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Sequence {
+    pub oid: Oid,
+    pub schema: String,
+    pub name: String,
+    /// Table and column that own it (serial or identity).
+    pub owner: Option<(Oid, i16)>,
+    pub readable: bool,
+    pub extension: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Type {
+    pub oid: Oid,
+    pub schema: String,
+    pub name: String,
+    /// `pg_type.typtype`: b c d e m p r.
+    pub kind: char,
+    /// Base type of a domain and its typmod.
+    pub base: Oid,
+    pub base_typmod: i32,
+    /// Element type of an array, subtype of a range or multirange.
+    pub element: Oid,
+    /// Attributes of a composite type.
+    pub attributes: Vec<Oid>,
+    /// Has `typsend` and `typreceive`.
+    pub binary: bool,
+    pub extension: Option<String>,
+    /// CHECK constraints of a domain: name and `pg_get_constraintdef`.
+    pub checks: Vec<(String, String)>,
+    pub not_null: bool,
+    /// Labels of an enum in order.
+    pub labels: Vec<String>,
+}
+
+impl Catalog {
+    pub fn table(&self, oid: Oid) -> Option<&Table> {
+        self.tables.iter().find(|table| table.oid == oid)
+    }
+
+    pub fn type_of(&self, oid: Oid) -> Option<&Type> {
+        self.types.iter().find(|r#type| r#type.oid == oid)
+    }
+}
+
+impl Table {
+    /// `schema.table`, as written in the policy.
+    pub fn full_name(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
+
+    pub fn column(&self, attnum: i16) -> Option<&Column> {
+        self.columns.iter().find(|column| column.attnum == attnum)
+    }
+}

@@ -1,0 +1,80 @@
+//! The masking core: turns source values into masked ones.
+//!
+//! Pure: no I/O, no clock, no randomness except the key. It knows Arrow and BLAKE3, not PostgreSQL, SQL, tokio or config.
+//! The specification is MASKING.md; a kind and version never changes its output.
+
+pub mod batch;
+
+use batch::{MaskedBatch, RawBatch};
+use std::collections::BTreeMap;
+
+/// The version of the whole core; every kind's output is a function of (key, realm, label, kind/version, value).
+pub const VERSION: u32 = 1;
+
+/// What a column holds, as far as a mask needs to know, and the Arrow array that carries it.
+///
+/// | shape | array in | array out |
+/// |---|---|---|
+/// | `Int2`, `Int4`, `Int8` | `Int16Array`, `Int32Array`, `Int64Array` | same |
+/// | `Text`, `Json`, `Jsonb` | `StringViewArray` over the wire buffer | `StringArray` |
+/// | `Uuid` | `FixedSizeBinaryArray` of 16 | same |
+/// | `Date` | `Date32Array`, days since 1970-01-01, ±infinity = `i32::MAX`/`MIN` | same |
+/// | `Timestamp` | `Int64Array`, microseconds since **2000-01-01** UTC, ±infinity = `i64::MAX`/`MIN` | same |
+/// | `Inet`, `Cidr` | `BinaryViewArray`: family (2 or 3), prefix length, is-cidr, address length, address | `BinaryArray` |
+///
+/// Timestamps keep the epoch of PostgreSQL because moving it overflows `i64` for legal values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shape {
+    Int2,
+    Int4,
+    Int8,
+    /// `chars_max`: the `n` of `varchar(n)` or `char(n)` in code points; `padded`: `char(n)`, blank-padded on the wire.
+    Text {
+        chars_max: Option<u32>,
+        padded: bool,
+    },
+    Uuid,
+    Date,
+    /// `timestamp` and `timestamptz` alike.
+    Timestamp,
+    Inet,
+    Cidr,
+    Json,
+    Jsonb,
+}
+
+/// Parameters of a mask as written in the policy, without `mask` and `subject`.
+pub type Params = serde_json::Map<String, serde_json::Value>;
+
+/// The mask of one column as the plan resolved it.
+#[derive(Debug, Clone)]
+pub struct MaskSpec {
+    /// `email/1`: always with version.
+    pub kind: String,
+    /// The joining set; empty joins all columns of the kind.
+    pub label: String,
+    pub params: Params,
+    /// Index into [`TableSpec::columns`] of the column that names the subject of the row.
+    pub subject: Option<usize>,
+}
+
+/// One decoded column: masked, or read only because it names the subject (`mask` is none).
+#[derive(Debug, Clone)]
+pub struct ColumnSpec {
+    /// `schema.table.column`, for errors.
+    pub name: String,
+    pub shape: Shape,
+    pub mask: Option<MaskSpec>,
+}
+
+/// Everything [`Masker::compile`] needs for one table.
+#[derive(Debug, Clone, Default)]
+pub struct TableSpec {
+    /// The decoded columns in wire order, then anchor columns that the query appends and that are not written.
+    pub columns: Vec<ColumnSpec>,
+    /// Form decided at plan time for a whole (kind, label), because its narrowest column decides. Missing: tier 0.
+    pub tiers: BTreeMap<(String, String), u8>,
+}
+
+/// Compiled masks of one table.
+pub struct Masker;
