@@ -5,8 +5,8 @@
 //!
 //! ```text
 //!  wire row:   | count | len id | id | len email | email | len plan | plan | len notes | notes |
-//!              '------ gap 0 ------'                     '---- gap 1 ---'                     gap 2 (empty)
-//!  columns:                          email                               notes
+//!                      '-- gap 0 ---'                    '---- gap 1 -----'                     gap 2 (empty)
+//!  columns:                          email                                notes
 //! ```
 //!
 //! [`MaskedBatch`] can only be made by [`super::Masker::apply`]: its fields are private and this module has no other
@@ -29,7 +29,8 @@ pub struct RawBatch {
     /// Whole rows as the source sent them, at most 4 GiB.
     pub wire: Bytes,
     /// `rows × (masked columns + 1)` gaps, row by row. Gap `i` of a row lies before masked column `i`; the last one
-    /// after the last masked column. In the binary format a gap includes the length words of its fields.
+    /// after the last masked column. The field count of the row and anchors lie in no gap. In the binary format a gap
+    /// includes the length words of its fields; in the text format the tabs between its fields, not those at its ends.
     pub gaps: Vec<Gap>,
     /// The decoded columns in the order of [`super::TableSpec::columns`].
     pub columns: Vec<ArrayRef>,
@@ -50,6 +51,27 @@ impl MaskedBatch {
     pub(super) fn new(raw: RawBatch, columns: Vec<ArrayRef>) -> Self {
         debug_assert!(columns.iter().all(|column| column.len() == raw.rows));
         Self { rows: raw.rows, wire: raw.wire, gaps: raw.gaps, columns }
+    }
+
+    /// Makes the batch that masks would make if each returned its input, so that encoding can be tested alone.
+    ///
+    /// `masked` holds the indices into `raw.columns` of the columns that count as masked.
+    #[cfg(test)]
+    pub(crate) fn unmasked_for_test(raw: RawBatch, masked: &[usize]) -> Self {
+        use arrow_array::cast::AsArray;
+        use arrow_array::{BinaryArray, StringArray};
+        use arrow_schema::DataType;
+        use std::sync::Arc;
+
+        let owned = |column: &ArrayRef| -> ArrayRef {
+            match column.data_type() {
+                DataType::Utf8View => Arc::new(column.as_string_view().iter().collect::<StringArray>()),
+                DataType::BinaryView => Arc::new(column.as_binary_view().iter().collect::<BinaryArray>()),
+                _ => column.clone(),
+            }
+        };
+        let columns = masked.iter().map(|index| owned(&raw.columns[*index])).collect();
+        Self::new(raw, columns)
     }
 
     pub fn rows(&self) -> usize {

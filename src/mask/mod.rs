@@ -3,10 +3,69 @@
 //! Pure: no I/O, no clock, no randomness except the key. It knows Arrow and BLAKE3, not PostgreSQL, SQL, tokio or config.
 //! The specification is MASKING.md; a kind and version never changes its output.
 
+mod account;
 pub mod batch;
+mod canon;
+pub mod column;
+mod dict;
+mod fixed;
+pub mod json;
+pub mod key;
+pub mod kind;
+mod leaf;
+mod masker;
+mod network;
+mod pattern;
+mod person;
+mod phone;
+mod quantity;
+mod temporal;
+pub mod text;
+mod token;
+mod unicode;
 
-use batch::{MaskedBatch, RawBatch};
+#[cfg(test)]
+mod tests;
+
+pub use column::{ColumnMask, Compile, CompileError, MaskError, Refusal, Rows};
+pub use key::{MasterKey, RealmKey};
+pub use kind::{Injective, KeyedOn, Kind, LeastLength, Param, Takes};
+pub use masker::{Masker, ValueError, mask_value};
+
 use std::collections::BTreeMap;
+
+/// Every mask kind, in the order of the documentation.
+pub static KINDS: &[&Kind] = &[
+    &quantity::INT,
+    &account::UUID,
+    &pattern::PATTERN,
+    &person::EMAIL,
+    &person::USERNAME,
+    &person::NAME_FIRST,
+    &person::NAME_LAST,
+    &person::NAME_FULL,
+    &phone::PHONE,
+    &person::ADDRESS,
+    &account::CARD,
+    &account::US_SSN,
+    &network::IP,
+    &temporal::DATE_SHIFT,
+    &json::JSON,
+    &text::SPANS,
+    &fixed::NULL,
+    &fixed::CONST,
+];
+
+/// Finds a kind by name, with version (`email/1`) or without (the newest).
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    let (name, version) = match name.split_once('/') {
+        Some((name, version)) => (name, Some(version.parse::<u32>().ok()?)),
+        None => (name, None),
+    };
+    let matching =
+        KINDS.iter().filter(|kind| kind.name == name && version.is_none_or(|version| version == kind.version));
+    matching.max_by_key(|kind| kind.version).copied()
+}
 
 /// The version of the whole core; every kind's output is a function of (key, realm, label, kind/version, value).
 pub const VERSION: u32 = 1;
@@ -75,6 +134,3 @@ pub struct TableSpec {
     /// Form decided at plan time for a whole (kind, label), because its narrowest column decides. Missing: tier 0.
     pub tiers: BTreeMap<(String, String), u8>,
 }
-
-/// Compiled masks of one table.
-pub struct Masker;

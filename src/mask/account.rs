@@ -1,0 +1,393 @@
+//! Numbers people are known by: `card/1`, `us.ssn/1`, `uuid/1`.
+
+use super::canon::is_telling;
+use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
+use super::key::{DomainKey, RealmKey};
+use super::kind::{Domain, Param};
+use super::leaf::{At, ON_INVALID, TEXT, TextKind, TextMask};
+use super::token::{Perm, PermCache, PermMemo};
+use super::{Kind, Shape, Takes};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray};
+use arrow_buffer::Buffer;
+use std::sync::Arc;
+
+pub(super) static CARD: Kind = Kind {
+    name: "card",
+    summary: "Permutes payment card numbers; brand prefix, length, separators and Luhn validity stay",
+    params: &[
+        Param {
+            name: "void",
+            summary: "every mask fails the Luhn check, so no mask is anybody's card",
+            domain: Domain::Bool,
+            default: "false",
+        },
+        Param {
+            name: "keep",
+            summary: "leading digits kept instead of the brand prefix: 6 or 8",
+            domain: Domain::Integer { min: 6, max: 8, unit: "digits" },
+            default: "the brand prefix",
+        },
+        Param { name: "keep_last4", summary: "the last four digits stay", domain: Domain::Bool, default: "false" },
+        ON_INVALID,
+    ],
+    samples: &["4111111111111111", "3782 822463 10005", "5555-5555-5555-4444"],
+    compile: compile_card,
+    ..TEXT
+};
+
+pub(super) static US_SSN: Kind = Kind {
+    name: "us.ssn",
+    summary: "Permutes US social security numbers inside the ranges that can be issued; separators stay",
+    params: &[ON_INVALID],
+    samples: &["078-05-1120", "219099999"],
+    compile: |compile| TextMask::boxed(compile, Ssn::new(compile)),
+    ..TEXT
+};
+
+pub(super) static UUID: Kind = Kind {
+    name: "uuid",
+    summary: "Permutes UUIDs; version and variant stay, and the day of a version 7",
+    params: &[ON_INVALID],
+    accepts: &[Takes::Uuid, Takes::Text],
+    folds: true,
+    lowercase: true,
+    samples: &["550e8400-e29b-41d4-a716-446655440000"],
+    compile: compile_uuid,
+    ..TEXT
+};
+
+/// Most digits a card number has.
+const CARD_DIGITS_MAX: usize = 19;
+
+/// The ASCII digits of a text whose other characters only separate them.
+struct Digits {
+    digits: [u8; CARD_DIGITS_MAX],
+    len: usize,
+}
+
+impl Digits {
+    /// None if there are more than 19 digits, or letters or digits of another script.
+    fn read(text: &str) -> Option<Self> {
+        let mut found = Self { digits: [0; CARD_DIGITS_MAX], len: 0 };
+        for c in text.chars() {
+            if c.is_ascii_digit() {
+                *found.digits.get_mut(found.len)? = c as u8 - b'0';
+                found.len += 1;
+            } else if is_telling(c) {
+                return None;
+            }
+        }
+        Some(found)
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        &self.digits[..self.len]
+    }
+}
+
+/// Appends `text` with its digits replaced, in order.
+pub(super) fn push_digits(text: &str, digits: &[u8], out: &mut String) {
+    let mut digits = digits.iter();
+    for c in text.chars() {
+        let replaced = if c.is_ascii_digit() { digits.next() } else { None };
+        out.push(replaced.map_or(c, |digit| char::from(b'0' + digit)));
+    }
+}
+
+/// The number that decimal digits write.
+pub(super) fn number(digits: &[u8]) -> u64 {
+    digits.iter().fold(0, |number, digit| number * 10 + u64::from(*digit))
+}
+
+/// Writes a number into decimal digits, with leading zeros.
+pub(super) fn spread(mut number: u64, digits: &mut [u8]) {
+    for digit in digits.iter_mut().rev() {
+        *digit = (number % 10) as u8;
+        number /= 10;
+    }
+}
+
+/// Returns the Luhn check digit of the digits before it (ISO/IEC 7812-1 annex B).
+fn luhn(payload: &[u8]) -> u8 {
+    let sum: u32 = payload
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(index, digit)| {
+            let doubled = if index % 2 == 0 { digit * 2 } else { *digit };
+            u32::from(if doubled > 9 { doubled - 9 } else { doubled })
+        })
+        .sum();
+    ((10 - sum % 10) % 10) as u8
+}
+
+/// How far the check digit is from the right one, 0 to 9; 0 for a valid number.
+fn luhn_offset(digits: &[u8]) -> u8 {
+    let (check, payload) = digits.split_last().expect("a card number has at least 12 digits");
+    (check + 10 - luhn(payload)) % 10
+}
+
+/// Length of the prefix that names the brand. Pinned: new ranges need a new version of the kind.
+fn brand_prefix(digits: &[u8]) -> usize {
+    let (two, three, four) = (number(&digits[..2]), number(&digits[..3]), number(&digits[..4]));
+    match (two, three, four) {
+        (40..=49, ..) => 1,
+        (51..=55 | 34 | 37 | 65 | 35 | 30 | 36 | 38 | 39, ..) => 2,
+        (_, 644..=649, _) => 3,
+        (.., 2221..=2720 | 6011) => 4,
+        _ => 1,
+    }
+}
+
+struct Card {
+    key: DomainKey,
+    cache: Arc<PermCache>,
+    keep: Option<usize>,
+    void: bool,
+    keep_last4: bool,
+}
+
+fn compile_card(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
+    let keep = compile.number("keep");
+    if keep == Some(7) {
+        return Err(compile.bad_param("keep", "6 or 8"));
+    }
+    let card = Card {
+        key: compile.realm.domain("card/1", &compile.spec.label),
+        cache: compile.realm.shared("card/1", &compile.spec.label, PermCache::default),
+        keep: keep.map(|keep| keep as usize),
+        void: compile.flag("void", false),
+        keep_last4: compile.flag("keep_last4", false),
+    };
+    TextMask::boxed(compile, card)
+}
+
+impl Card {
+    fn read(&self, value: &str) -> Option<Digits> {
+        let digits = Digits::read(value).filter(|digits| digits.len >= 12)?;
+        (!self.void || luhn_offset(digits.as_slice()) == 0).then_some(digits)
+    }
+}
+
+impl TextKind for Card {
+    type Scratch = PermMemo;
+
+    fn mask(&self, value: &str, _at: At<'_>, memo: &mut PermMemo, out: &mut String) -> bool {
+        let Some(mut found) = self.read(value) else { return false };
+        let len = found.len;
+        let offset = (luhn_offset(found.as_slice()) + if self.void { 5 } else { 0 }) % 10;
+        let digits = &mut found.digits[..len];
+        let prefix = self.keep.unwrap_or_else(|| brand_prefix(digits));
+        // Of the last four and the digit before them, that digit is free to make the check right.
+        let end = if self.keep_last4 { (len - 5).max(prefix) } else { len - 1 };
+        memo.tweak.clear();
+        memo.tweak.extend_from_slice(b"card");
+        memo.tweak.extend(digits[..prefix].iter().map(|digit| b'0' + digit));
+        memo.tweak.push(len as u8);
+        let n = 10u128.pow((end - prefix) as u32);
+        let middle = memo.perm(&self.cache, &self.key, n).apply(number(&digits[prefix..end]).into());
+        spread(middle as u64, &mut digits[prefix..end]);
+        if !self.keep_last4 {
+            digits[end] = (luhn(&digits[..end]) + offset) % 10;
+        } else if end < len - 4 {
+            let solved = (0..10).find(|digit| {
+                digits[end] = *digit;
+                luhn_offset(digits) == offset
+            });
+            digits[end] = solved.expect("the Luhn sum is a bijection of each digit");
+        }
+        push_digits(value, digits, out);
+        true
+    }
+
+    fn reads(&self, value: &str, _memo: &mut PermMemo) -> bool {
+        self.read(value).is_some()
+    }
+}
+
+/// Social security numbers that can be issued: area 001–899 without 666, group 01–99, serial 0001–9999.
+const SSN_COUNT: u128 = 898 * 99 * 9999;
+
+struct Ssn {
+    perm: Arc<Perm>,
+}
+
+impl Ssn {
+    fn new(compile: &Compile<'_>) -> Self {
+        let label = &compile.spec.label;
+        let perm = compile
+            .realm
+            .shared("us.ssn/1", label, || Perm::new(&compile.realm.domain("us.ssn/1", label), SSN_COUNT, b"ssn"));
+        Self { perm }
+    }
+
+    fn rank(value: &str) -> Option<u128> {
+        let found = Digits::read(value).filter(|digits| digits.len == 9)?;
+        let digits = found.as_slice();
+        let (area, group, serial) = (number(&digits[..3]), number(&digits[3..5]), number(&digits[5..]));
+        if area == 0 || area == 666 || area >= 900 || group == 0 || serial == 0 {
+            return None;
+        }
+        let area = area - 1 - u64::from(area > 666);
+        Some(((area * 99 + group - 1) * 9999 + serial - 1).into())
+    }
+}
+
+impl TextKind for Ssn {
+    type Scratch = ();
+
+    fn mask(&self, value: &str, _at: At<'_>, _scratch: &mut (), out: &mut String) -> bool {
+        let Some(rank) = Self::rank(value) else { return false };
+        let rank = self.perm.apply(rank) as u64;
+        let area = rank / (99 * 9999) + 1;
+        let mut digits = [0; 9];
+        spread(area + u64::from(area >= 666), &mut digits[..3]);
+        spread(rank / 9999 % 99 + 1, &mut digits[3..5]);
+        spread(rank % 9999 + 1, &mut digits[5..]);
+        push_digits(value, &digits, out);
+        true
+    }
+
+    fn reads(&self, value: &str, _scratch: &mut ()) -> bool {
+        Self::rank(value).is_some()
+    }
+}
+
+/// Milliseconds of a day, the unit of the time in a version 7.
+const DAY_MS: u128 = 86_400_000;
+/// Bits of a UUID that are permuted: all but version and variant.
+const PAYLOAD_BITS: u32 = 122;
+/// Random bits of a version 7.
+const RANDOM_BITS: u32 = 74;
+
+/// The permutations of one label: one per version and variant, and one for the days of version 7.
+struct UuidPerms {
+    /// By version and top two bits of byte 8.
+    plain: Vec<Perm>,
+    day: Perm,
+}
+
+impl UuidPerms {
+    fn new(realm: &RealmKey, label: &str) -> Self {
+        let key = realm.domain("uuid/1", label);
+        let plain = (0..64u8).map(|index| {
+            let (version, top) = (index >> 2, index & 3);
+            let tweak = [b'u', b'u', b'i', b'd', version, top];
+            Perm::new(&key, 1 << PAYLOAD_BITS, if top == 2 { &tweak[..5] } else { &tweak })
+        });
+        Self { plain: plain.collect(), day: Perm::new(&key, DAY_MS << RANDOM_BITS, b"uuid7") }
+    }
+
+    fn mask(&self, value: u128) -> u128 {
+        if value == 0 || value == u128::MAX {
+            return value;
+        }
+        let (version, top) = ((value >> 76) as usize & 15, (value >> 62) as usize & 3);
+        let whole = |payload: u128| {
+            (payload >> RANDOM_BITS) << 80
+                | (version as u128) << 76
+                | (payload >> 62 & 0xfff) << 64
+                | (top as u128) << 62
+                | payload & ((1 << 62) - 1)
+        };
+        let payload = value >> 80 << RANDOM_BITS | (value >> 64 & 0xfff) << 62 | value & ((1 << 62) - 1);
+        if version == 7 && top == 2 {
+            let (ts, random) = (payload >> RANDOM_BITS, payload & ((1 << RANDOM_BITS) - 1));
+            let day = ts / DAY_MS * DAY_MS;
+            let res = (ts % DAY_MS) << RANDOM_BITS | random;
+            let masked = self.day.walk(res, |y| day + (y >> RANDOM_BITS) < 1 << 48);
+            return whole((day << RANDOM_BITS) + masked);
+        }
+        let perm = &self.plain[version << 2 | top];
+        whole(perm.walk(payload, |y| whole(y) != 0 && whole(y) != u128::MAX))
+    }
+}
+
+fn compile_uuid(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
+    let label = &compile.spec.label;
+    let perms = compile.realm.shared("uuid/1", label, || UuidPerms::new(compile.realm, label));
+    match compile.shape {
+        Shape::Uuid => Ok(Box::new(UuidMask(UuidText(perms)))),
+        _ => TextMask::boxed(compile, UuidText(perms)),
+    }
+}
+
+/// `uuid/1` on text: 32 hex digits, with hyphens at the four usual places or without.
+struct UuidText(Arc<UuidPerms>);
+
+impl UuidText {
+    fn read(value: &str) -> Option<u128> {
+        let bytes = value.as_bytes();
+        let hyphens = bytes.len() == 36 && [8, 13, 18, 23].iter().all(|at| bytes[*at] == b'-');
+        if !hyphens && bytes.len() != 32 {
+            return None;
+        }
+        let mut number = 0u128;
+        for (at, byte) in bytes.iter().enumerate() {
+            if hyphens && matches!(at, 8 | 13 | 18 | 23) {
+                continue;
+            }
+            number = number << 4 | u128::from(char::from(*byte).to_digit(16)?);
+        }
+        Some(number)
+    }
+}
+
+impl TextKind for UuidText {
+    type Scratch = ();
+
+    fn mask(&self, value: &str, _at: At<'_>, _scratch: &mut (), out: &mut String) -> bool {
+        let Some(number) = Self::read(value) else { return false };
+        push_uuid(self.0.mask(number), value.len() == 36, out);
+        true
+    }
+
+    fn reads(&self, value: &str, _scratch: &mut ()) -> bool {
+        Self::read(value).is_some()
+    }
+}
+
+/// Reads a UUID written as 32 hex digits, hyphenated or not.
+pub(super) fn read_uuid(text: &str) -> Option<u128> {
+    UuidText::read(text)
+}
+
+/// Appends 32 lowercase hex digits, hyphenated or not.
+pub(super) fn push_uuid(value: u128, hyphens: bool, out: &mut String) {
+    for at in 0..32 {
+        if hyphens && matches!(at, 8 | 12 | 16 | 20) {
+            out.push('-');
+        }
+        let digit = (value >> (124 - at * 4)) as u32 & 15;
+        out.push(char::from_digit(digit, 16).expect("four bits are a hex digit"));
+    }
+}
+
+/// `uuid/1` on a `uuid` column.
+struct UuidMask(UuidText);
+
+impl ColumnMask for UuidMask {
+    fn apply(&self, column: &ArrayRef, _rows: &Rows<'_>) -> Result<ArrayRef, MaskError> {
+        let wrong = || MaskError::at(0, "the column was decoded in another shape than its mask was compiled for");
+        let values = column.as_fixed_size_binary_opt().filter(|values| values.value_length() == 16);
+        let values = values.ok_or_else(wrong)?;
+        let mut masked = Vec::with_capacity(values.len() * 16);
+        for row in 0..values.len() {
+            let mask = if values.is_valid(row) {
+                let bytes = values.value(row).try_into().map_err(|_| wrong())?;
+                self.0.0.mask(u128::from_be_bytes(bytes))
+            } else {
+                0
+            };
+            masked.extend_from_slice(&mask.to_be_bytes());
+        }
+        let array = FixedSizeBinaryArray::try_new(16, Buffer::from_vec(masked), values.nulls().cloned());
+        Ok(Arc::new(array.map_err(|_| wrong())?))
+    }
+
+    fn text(&self, value: &str, row: usize, rows: &Rows<'_>, out: &mut String) -> Result<(), MaskError> {
+        let read = self.0.mask(value, At { row, rows }, &mut (), out);
+        if read { Ok(()) } else { Err(MaskError::at(row, "the value is not a UUID")) }
+    }
+}

@@ -1,0 +1,161 @@
+//! Word lists: weighted files of the repository and constant tables of `fake`, both pinned by hash.
+//!
+//! A list never changes under its name: a test compares every one with the manifest. A change makes a new version.
+
+use std::sync::LazyLock;
+
+/// Defines an embedded weighted list of `rules/dict/v1/en_US`.
+macro_rules! list {
+    ($(#[$doc:meta])* $name:ident, $file:literal) => {
+        $(#[$doc])*
+        pub static $name: LazyLock<Dictionary> = LazyLock::new(|| {
+            Dictionary::parse(include_str!(concat!("../../rules/dict/v1/en_US/", $file)))
+        });
+    };
+}
+
+list!(
+    /// First names of women, US census 1990.
+    FIRST_FEMALE,
+    "first_female.tsv"
+);
+list!(
+    /// First names of men, US census 1990.
+    FIRST_MALE,
+    "first_male.tsv"
+);
+list!(
+    /// Last names, US census 1990.
+    LAST,
+    "last.tsv"
+);
+list!(
+    /// Cities of the United States as `city|state|first three digits of a ZIP code`, by rough population.
+    PLACE,
+    "place.tsv"
+);
+
+/// Names streets are called after; `fake` 5.1.0.
+pub const STREET_NAMES: &[&str] = <fake::locales::EN as fake::locales::Data>::NAME_LAST_NAME;
+/// What follows the name of a street; `fake` 5.1.0.
+pub const STREET_SUFFIXES: &[&str] = <fake::locales::EN as fake::locales::Data>::ADDRESS_STREET_SUFFIX;
+
+/// BLAKE3 of every list: files as they are, tables joined by line feeds.
+#[cfg(test)]
+const MANIFEST: &[(&str, &str)] = &[
+    ("en_US/first_female.tsv", "b9f4a80588a672da8f017c9113d57a96bd862abca2ec95e4d89a10fb6872c6af"),
+    ("en_US/first_male.tsv", "8fe0b7e1fe774946ac9c7e1244cafd65c38095a8ed015945c3a3a9d366a6f71f"),
+    ("en_US/last.tsv", "b450f0af2d87af57e4c5a47dd01df0d8b8849d7e60d580ec31c858819969418e"),
+    ("en_US/place.tsv", "ce00d0d178de7bf84f042f5de5d9b06ac2fab0f3a50aac92996a78f0e3fcc0af"),
+    ("fake/EN/NAME_LAST_NAME", "d7810172dddb6b1e7ac3b2a1189a5ede1291854d8b316229e335113949acedea"),
+    ("fake/EN/ADDRESS_STREET_SUFFIX", "712022a7568f84a82a191e73d5038ccd3119d07ce063a0392844f0dff346c101"),
+];
+
+/// Bits of a random word that choose the first guess of a search.
+const GUIDE_BITS: u32 = 12;
+
+/// A list of texts drawn by weight.
+pub struct Dictionary {
+    values: Vec<&'static str>,
+    /// Sum of the weights up to and including each value.
+    cumulative: Vec<u32>,
+    /// For each value of the top bits of a random word: the first entry it can draw.
+    guide: Vec<u32>,
+}
+
+impl Dictionary {
+    /// Reads `value TAB weight` lines.
+    ///
+    /// # Panics
+    /// If a line has another form or the weights exceed 2^32: the lists are part of the program and tested.
+    fn parse(text: &'static str) -> Self {
+        let mut total = 0u32;
+        let mut values = Vec::new();
+        let mut cumulative = Vec::new();
+        for line in text.lines() {
+            let (value, weight) = line.split_once('\t').expect("a line of a list is value TAB weight");
+            let weight: u32 = weight.parse().expect("a weight is a number");
+            total = total.checked_add(weight).expect("weights of a list stay below 2^32");
+            values.push(value);
+            cumulative.push(total);
+        }
+        let guide = (0..=1u64 << GUIDE_BITS).map(|top| {
+            let least = (u128::from(top) * u128::from(total)) >> GUIDE_BITS;
+            cumulative.partition_point(|sum| u128::from(*sum) <= least) as u32
+        });
+        let guide = guide.collect();
+        Self { values, cumulative, guide }
+    }
+
+    /// Draws a value with a random word: `below(total)`, then the entry whose weight covers it.
+    pub fn draw(&self, x: u64) -> &'static str {
+        let total = *self.cumulative.last().expect("a list has entries");
+        let drawn = super::token::below(x, total.into()) as u32;
+        let top = (x >> (64 - GUIDE_BITS)) as usize;
+        let (first, last) = (self.guide[top] as usize, self.guide[top + 1] as usize);
+        let last = (last + 1).min(self.cumulative.len());
+        let index = first + self.cumulative[first..last].partition_point(|sum| *sum <= drawn);
+        self.values[index]
+    }
+
+    /// Every value, in file order.
+    pub fn values(&self) -> &[&'static str] {
+        &self.values
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(bytes: &[u8]) -> String {
+        blake3::hash(bytes).to_hex().to_string()
+    }
+
+    #[test]
+    fn every_list_matches_the_manifest() {
+        let found = [
+            hash(include_bytes!("../../rules/dict/v1/en_US/first_female.tsv")),
+            hash(include_bytes!("../../rules/dict/v1/en_US/first_male.tsv")),
+            hash(include_bytes!("../../rules/dict/v1/en_US/last.tsv")),
+            hash(include_bytes!("../../rules/dict/v1/en_US/place.tsv")),
+            hash(STREET_NAMES.join("\n").as_bytes()),
+            hash(STREET_SUFFIXES.join("\n").as_bytes()),
+        ];
+        for ((name, expected), found) in MANIFEST.iter().zip(found) {
+            assert_eq!(found, *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn lists_are_sorted_bytewise_and_have_no_empty_value() {
+        for list in [&*FIRST_FEMALE, &FIRST_MALE, &LAST, &PLACE] {
+            assert!(list.values().is_sorted_by(|a, b| a < b));
+            assert!(list.values().iter().all(|value| !value.is_empty()));
+        }
+        assert_eq!(LAST.values().len(), 88_799);
+    }
+
+    #[test]
+    fn the_guide_finds_what_a_plain_search_finds() {
+        for list in [&*FIRST_FEMALE, &FIRST_MALE, &LAST, &PLACE] {
+            let total = u64::from(*list.cumulative.last().unwrap());
+            for i in 0..50_000u64 {
+                let x = i.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                let drawn = super::super::token::below(x, total) as u32;
+                let index = list.cumulative.partition_point(|sum| *sum <= drawn);
+                assert_eq!(list.draw(x), list.values[index]);
+            }
+            assert_eq!(list.draw(0), list.values[0]);
+            assert_eq!(list.draw(u64::MAX), *list.values.last().unwrap());
+        }
+    }
+
+    #[test]
+    fn places_are_complete() {
+        for place in PLACE.values() {
+            let parts: Vec<&str> = place.split('|').collect();
+            assert!(matches!(parts[..], [_, state, zip] if state.len() == 2 && zip.len() == 3), "{place}");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Masks inside JSON documents: `json/1`.
+//!
+//! | place | what happens |
+//! |---|---|
+//! | a value on a path | every scalar of it is masked; a longer or more exact path decides about its own part |
+//! | everything else | `rest`: `"keep"`, `"null"`, or a mask. It must be written: there is no safe default to guess |
+//! | string | any kind; unescaped before, escaped after |
+//! | whole number | integer kinds take the number; other kinds mask its digits |
+//! | other number | its digits are masked; `null` if the result is no JSON number, or if it has an exponent |
+//! | `true`, `false` | stay under a mask (one bit), `null` under `"null"` |
+//! | `null` | stays |
+//! | keys | stay, unless `keys` names a mask for the keys of the object on a path |
+//! | text that is not JSON | `pattern` over the whole value in a text column; JSON `null` in a `json` column |
+//!
+//! Digits of a number are masked as often (up to 64 times) as it takes to have no leading zero, so a permutation stays
+//! injective. The last row happens in `json` columns only beyond 10 000 levels of nesting.
+
+mod path;
+mod splice;
+
+use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
+use super::kind::{Domain, Injective, KeyedOn, Kind, Param, Takes};
+use super::text::map_texts;
+use super::{Params, Shape};
+use arrow_array::ArrayRef;
+use path::{Action, Automaton, Path, PathError};
+use serde_json::Value;
+use splice::{Leaves, Scratch, rewrite};
+
+/// The record of `json/1`.
+pub static JSON: Kind = Kind {
+    name: "json",
+    version: 1,
+    summary: "Masks values inside JSON by path; all other bytes stay as they are",
+    params: &[
+        Param {
+            name: "paths",
+            summary: "Mask, \"keep\" or \"null\" per path: $.a.b, $.a[*], $.a[0], $..b, $[\"a b\"]",
+            domain: Domain::Any,
+            default: "none",
+        },
+        Param {
+            name: "rest",
+            summary: "What happens to scalars on no path: \"keep\", \"null\" or a mask",
+            domain: Domain::Any,
+            default: "must be given",
+        },
+        Param {
+            name: "keys",
+            summary: "Mask for the keys of the object on a path",
+            domain: Domain::Any,
+            default: "keys stay",
+        },
+    ],
+    accepts: &[Takes::Text, Takes::Json],
+    keyed_on: KeyedOn::Either,
+    injective: Injective::No,
+    folds: false,
+    lowercase: false,
+    needs_subject: false,
+    samples: &[r#"{"contact": {"email": "bob@example.com"}, "plan": 3}"#],
+    least: |_| Vec::new(),
+    compile,
+};
+
+/// The shape of a leaf: text without a limit.
+pub(super) const LEAF: Shape = Shape::Text { chars_max: None, padded: false };
+
+struct Json {
+    automaton: Automaton,
+    masks: Vec<Box<dyn ColumnMask>>,
+    /// Masks what is not JSON; none in a column that can hold nothing else.
+    fallback: Option<Box<dyn ColumnMask>>,
+    chars_max: Option<u32>,
+}
+
+fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
+    let params = &compile.spec.params;
+    let mut masks = Vec::new();
+    let rest = params.get("rest").ok_or_else(|| compile.bad_param("rest", "given: \"keep\", \"null\" or a mask"))?;
+    let rest = action(compile, "rest", rest, &mut masks)?;
+    let mut rules = Vec::new();
+    for (text, value) in table(compile, "paths")? {
+        rules.push((parse(compile, "paths", text)?, action(compile, "paths", value, &mut masks)?));
+    }
+    let mut keys = Vec::new();
+    for (text, value) in table(compile, "keys")? {
+        let Action::Mask(mask) = action(compile, "keys", value, &mut masks)? else {
+            return Err(compile.bad_param("keys", "a table of path = mask"));
+        };
+        keys.push((parse(compile, "keys", text)?, mask));
+    }
+    let automaton = Automaton::build(&rules, &keys, rest)
+        .map_err(|_| compile.bad_param("paths", "fewer paths with `..`: together these need too many states"))?;
+    let (fallback, chars_max) = match compile.shape {
+        Shape::Text { chars_max, .. } => {
+            (Some(compile.nested("pattern", "", Params::new(), compile.shape)?), chars_max)
+        }
+        Shape::Json | Shape::Jsonb => (None, None),
+        _ => return Err(compile.wrong_shape()),
+    };
+    Ok(Box::new(Json { automaton, masks, fallback, chars_max }))
+}
+
+fn table<'a>(
+    compile: &'a Compile<'_>,
+    param: &str,
+) -> Result<impl Iterator<Item = (&'a String, &'a Value)>, CompileError> {
+    match compile.spec.params.get(param) {
+        None => Ok(None.into_iter().flatten()),
+        Some(Value::Object(table)) => Ok(Some(table).into_iter().flatten()),
+        Some(_) => Err(compile.bad_param(param, "a table of path = mask")),
+    }
+}
+
+fn parse(compile: &Compile<'_>, param: &str, text: &str) -> Result<Path, CompileError> {
+    Path::parse(text).map_err(|error| {
+        let expected = match error {
+            PathError::Syntax => format!("a table of paths like $.a.b[*].c; `{text}` is none"),
+            PathError::TooMany => format!("a table of shorter paths than `{text}`"),
+        };
+        compile.bad_param(param, &expected)
+    })
+}
+
+/// Reads `"keep"`, `"null"`, `"email"` or `{ mask = "email", label = "…", … }`.
+fn action(
+    compile: &Compile<'_>,
+    param: &str,
+    value: &Value,
+    masks: &mut Vec<Box<dyn ColumnMask>>,
+) -> Result<Action, CompileError> {
+    match value.as_str() {
+        Some("keep") => return Ok(Action::Keep),
+        Some("null") => return Ok(Action::Null),
+        _ => {}
+    }
+    let number = u16::try_from(masks.len()).map_err(|_| compile.bad_param(param, "a table of fewer masks"))?;
+    masks.push(nested_mask(compile, param, value)?);
+    Ok(Action::Mask(number))
+}
+
+/// Compiles a mask written as `"email"` or `{ mask = "email", label = "…", … }` for a text leaf.
+pub(super) fn nested_mask(
+    compile: &Compile<'_>,
+    param: &str,
+    value: &Value,
+) -> Result<Box<dyn ColumnMask>, CompileError> {
+    let wrong = || compile.bad_param(param, "a mask: \"email\" or { mask = \"email\", label = \"…\" }");
+    match value {
+        Value::String(kind) => compile.nested(kind, "", Params::new(), LEAF),
+        Value::Object(table) => {
+            let mut params = table.clone();
+            let kind = params.remove("mask").ok_or_else(wrong)?;
+            let label = params.remove("label").unwrap_or_default();
+            let label = if label.is_null() { "" } else { label.as_str().ok_or_else(wrong)? };
+            compile.nested(kind.as_str().ok_or_else(wrong)?, label, params, LEAF)
+        }
+        _ => Err(wrong()),
+    }
+}
+
+/// The leaf masks at one row.
+struct AtRow<'a> {
+    masks: &'a [Box<dyn ColumnMask>],
+    row: usize,
+    rows: &'a Rows<'a>,
+}
+
+impl Leaves for AtRow<'_> {
+    type Error = MaskError;
+
+    fn text(&self, mask: u16, value: &str, out: &mut String) -> Result<(), MaskError> {
+        self.masks[usize::from(mask)].text(value, self.row, self.rows, out)
+    }
+
+    fn integer(&self, mask: u16, value: i64) -> Result<Option<i64>, MaskError> {
+        self.masks[usize::from(mask)].integer(value, self.row, self.rows)
+    }
+}
+
+impl Json {
+    fn one(
+        &self,
+        value: &str,
+        row: usize,
+        rows: &Rows<'_>,
+        scratch: &mut Scratch,
+        out: &mut String,
+    ) -> Result<(), MaskError> {
+        if value.trim().is_empty() {
+            out.push_str(value);
+            return Ok(());
+        }
+        let before = out.len();
+        let leaves = AtRow { masks: &self.masks, row, rows };
+        let done = rewrite(&self.automaton, value, &leaves, scratch, out)?;
+        if done && self.chars_max.is_none_or(|max| out[before..].chars().count() <= max as usize) {
+            return Ok(());
+        }
+        out.truncate(before);
+        match &self.fallback {
+            Some(mask) => mask.text(value, row, rows, out),
+            None => {
+                out.push_str("null");
+                Ok(())
+            }
+        }
+    }
+}
+
+impl ColumnMask for Json {
+    fn apply(&self, column: &ArrayRef, rows: &Rows<'_>) -> Result<ArrayRef, MaskError> {
+        let mut scratch = Scratch::default();
+        map_texts(column, |value, row, out| self.one(value, row, rows, &mut scratch, out))
+    }
+
+    fn text(&self, value: &str, row: usize, rows: &Rows<'_>, out: &mut String) -> Result<(), MaskError> {
+        self.one(value, row, rows, &mut Scratch::default(), out)
+    }
+
+    fn after(&self) -> Vec<usize> {
+        let mut after: Vec<usize> = self.masks.iter().chain(&self.fallback).flat_map(|mask| mask.after()).collect();
+        after.sort_unstable();
+        after.dedup();
+        after
+    }
+}

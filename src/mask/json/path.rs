@@ -1,0 +1,352 @@
+//! JSON paths of a policy, compiled to one automaton that follows all of them at once.
+//!
+//! Grammar: `$`, then any of `.key`, `["key"]`, `['key']`, `.*`, `[*]`, `[3]`, `..key`, `..*`. Keys compare after
+//! unescaping. A path names a value and everything below it; a longer or more exact path decides about its own part.
+
+use std::collections::HashMap;
+
+/// What happens to the scalars of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Action {
+    Keep,
+    /// Every scalar becomes `null`; keys and nesting stay.
+    Null,
+    /// Index of a leaf mask.
+    Mask(u16),
+}
+
+/// Why a path, or the set of paths, is not usable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PathError {
+    Syntax,
+    /// The paths together need more than [`STATES_MAX`] states.
+    TooMany,
+}
+
+/// More states than any sensible policy needs; many `..` paths together grow exponentially.
+const STATES_MAX: usize = 4096;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Step {
+    Key(String),
+    Index(u32),
+    /// `.*` and `[*]` alike: any member, any element.
+    Any,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Hop {
+    step: Step,
+    /// `..`: any number of levels may lie before this step.
+    deep: bool,
+}
+
+/// One parsed path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Path {
+    hops: Vec<Hop>,
+}
+
+impl Path {
+    pub(super) fn parse(text: &str) -> Result<Self, PathError> {
+        let mut rest = text.strip_prefix('$').ok_or(PathError::Syntax)?;
+        let mut hops = Vec::new();
+        while !rest.is_empty() {
+            let deep = rest.starts_with("..");
+            let (step, after) = if deep && rest[2..].starts_with('[') {
+                bracket(&rest[3..])?
+            } else if deep {
+                dotted(&rest[2..])?
+            } else if let Some(after) = rest.strip_prefix('.') {
+                dotted(after)?
+            } else if let Some(after) = rest.strip_prefix('[') {
+                bracket(after)?
+            } else {
+                return Err(PathError::Syntax);
+            };
+            hops.push(Hop { step, deep });
+            rest = after;
+        }
+        Ok(Self { hops })
+    }
+
+    /// Orders paths by how exactly they name a value: at the first difference a key or index beats a wildcard and both
+    /// beat a descent; of two equal beginnings the longer wins.
+    fn rank(&self) -> Vec<u8> {
+        self.hops
+            .iter()
+            .map(|hop| match (&hop.step, hop.deep) {
+                (Step::Key(_) | Step::Index(_), false) => 4,
+                (Step::Any, false) => 3,
+                (Step::Key(_) | Step::Index(_), true) => 2,
+                (Step::Any, true) => 1,
+            })
+            .collect()
+    }
+}
+
+fn dotted(text: &str) -> Result<(Step, &str), PathError> {
+    let end = text.find(['.', '[']).unwrap_or(text.len());
+    let (key, rest) = text.split_at(end);
+    match key {
+        "" => Err(PathError::Syntax),
+        "*" => Ok((Step::Any, rest)),
+        _ => Ok((Step::Key(key.to_owned()), rest)),
+    }
+}
+
+fn bracket(text: &str) -> Result<(Step, &str), PathError> {
+    if let Some(quote @ ('"' | '\'')) = text.chars().next() {
+        let end = text[1..].find(quote).ok_or(PathError::Syntax)? + 1;
+        let rest = text[end + 1..].strip_prefix(']').ok_or(PathError::Syntax)?;
+        return Ok((Step::Key(text[1..end].to_owned()), rest));
+    }
+    let (inside, rest) = text.split_once(']').ok_or(PathError::Syntax)?;
+    if inside == "*" {
+        return Ok((Step::Any, rest));
+    }
+    if inside.is_empty() || !inside.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(PathError::Syntax);
+    }
+    Ok((Step::Index(inside.parse().map_err(|_| PathError::Syntax)?), rest))
+}
+
+/// A place in a document as far as the paths can tell places apart.
+#[derive(Debug, Clone)]
+pub(super) struct State {
+    pub action: Action,
+    /// Mask of the keys of an object that stands here.
+    pub keys_mask: Option<u16>,
+    keys: Vec<(String, u32)>,
+    indexes: Vec<(u32, u32)>,
+    other_key: u32,
+    other_index: u32,
+}
+
+impl State {
+    /// Returns the state of the member `key` (unescaped).
+    #[inline]
+    pub(super) fn member(&self, key: &[u8]) -> u32 {
+        // A handful of keys: comparing lengths first beats a hash.
+        match self.keys.iter().find(|(name, _)| name.as_bytes() == key) {
+            Some((_, next)) => *next,
+            None => self.other_key,
+        }
+    }
+
+    /// Returns the state of the element at `index`.
+    #[inline]
+    pub(super) fn element(&self, index: u32) -> u32 {
+        match self.indexes.iter().find(|(at, _)| *at == index) {
+            Some((_, next)) => *next,
+            None => self.other_index,
+        }
+    }
+
+    /// All members share one state, so keys need not be looked at.
+    #[inline]
+    pub(super) fn blind(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
+/// All paths of a policy as one deterministic automaton. State 0 is the document itself.
+#[derive(Debug, Clone)]
+pub(super) struct Automaton {
+    pub states: Vec<State>,
+}
+
+/// A position (path, hops already taken).
+type Spot = (u16, u16);
+
+/// Positions, and the action inherited from the container above.
+type Key = (Vec<Spot>, Action);
+
+struct Builder<'a> {
+    /// Most exact first.
+    rules: Vec<(&'a Path, Action)>,
+    keys: Vec<(&'a Path, u16)>,
+    numbers: HashMap<Key, u32>,
+    queue: Vec<Key>,
+}
+
+impl Automaton {
+    /// Joins the paths of values (`rules`) and of objects whose keys are masked (`keys`); `rest` is for what no rule names.
+    pub(super) fn build(rules: &[(Path, Action)], keys: &[(Path, u16)], rest: Action) -> Result<Self, PathError> {
+        let mut rules: Vec<_> = rules.iter().map(|(path, action)| (path, *action)).collect();
+        let mut keys: Vec<_> = keys.iter().map(|(path, mask)| (path, *mask)).collect();
+        rules.sort_by_cached_key(|(path, _)| std::cmp::Reverse(path.rank()));
+        keys.sort_by_cached_key(|(path, _)| std::cmp::Reverse(path.rank()));
+        if rules.len() + keys.len() > usize::from(u16::MAX) {
+            return Err(PathError::TooMany);
+        }
+        let mut builder = Builder { rules, keys, numbers: HashMap::new(), queue: Vec::new() };
+        let start = (0..builder.paths()).map(|path| (path as u16, 0)).collect();
+        builder.state(start, rest);
+        let mut states = Vec::new();
+        // `queue` grows while it is worked off; a state's number is its place in it.
+        while let Some((spots, inherited)) = builder.queue.get(states.len()).cloned() {
+            if states.len() == STATES_MAX {
+                return Err(PathError::TooMany);
+            }
+            states.push(builder.expand(&spots, inherited));
+        }
+        Ok(Self { states })
+    }
+}
+
+impl<'a> Builder<'a> {
+    fn paths(&self) -> usize {
+        self.rules.len() + self.keys.len()
+    }
+
+    fn path(&self, index: u16) -> &'a Path {
+        let index = usize::from(index);
+        self.rules.get(index).map_or_else(|| self.keys[index - self.rules.len()].0, |(path, _)| path)
+    }
+
+    /// Returns the number of the state for these positions, after its own rules have decided about the action.
+    fn state(&mut self, mut spots: Vec<Spot>, inherited: Action) -> u32 {
+        spots.sort_unstable();
+        spots.dedup();
+        // Rules are sorted, so the first complete one is the most exact.
+        let done = |spot: &&Spot| usize::from(spot.1) == self.path(spot.0).hops.len();
+        let own = spots.iter().filter(done).find_map(|spot| self.rules.get(usize::from(spot.0)));
+        let action = own.map_or(inherited, |(_, action)| *action);
+        let key = (spots, action);
+        if let Some(number) = self.numbers.get(&key) {
+            return *number;
+        }
+        let number = self.queue.len() as u32;
+        self.queue.push(key.clone());
+        self.numbers.insert(key, number);
+        number
+    }
+
+    fn expand(&mut self, spots: &[Spot], action: Action) -> State {
+        let keys_mask = spots
+            .iter()
+            .filter(|spot| usize::from(spot.1) == self.path(spot.0).hops.len())
+            .find_map(|spot| self.keys.get(usize::from(spot.0).checked_sub(self.rules.len())?))
+            .map(|(_, mask)| *mask);
+        let mut names: Vec<&str> = Vec::new();
+        let mut places: Vec<u32> = Vec::new();
+        for &(path, taken) in spots {
+            match self.path(path).hops.get(usize::from(taken)).map(|hop| &hop.step) {
+                Some(Step::Key(name)) => names.push(name),
+                Some(Step::Index(place)) => places.push(*place),
+                Some(Step::Any) | None => {}
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        places.sort_unstable();
+        places.dedup();
+        let follow = |builder: &mut Self, matches: &dyn Fn(&Step) -> bool| {
+            let next = builder.next(spots, matches);
+            builder.state(next, action)
+        };
+        let keys = names
+            .into_iter()
+            .map(|name| {
+                (
+                    name.to_owned(),
+                    follow(self, &|step| *step == Step::Any || matches!(step, Step::Key(key) if key == name)),
+                )
+            })
+            .collect();
+        let indexes = places
+            .into_iter()
+            .map(|place| (place, follow(self, &|step| *step == Step::Any || *step == Step::Index(place))))
+            .collect();
+        let other = follow(self, &|step| *step == Step::Any);
+        State { action, keys_mask, keys, indexes, other_key: other, other_index: other }
+    }
+
+    fn next(&self, spots: &[Spot], matches: &dyn Fn(&Step) -> bool) -> Vec<Spot> {
+        let mut next = Vec::new();
+        for &(path, taken) in spots {
+            if let Some(hop) = self.path(path).hops.get(usize::from(taken)) {
+                if matches(&hop.step) {
+                    next.push((path, taken + 1));
+                }
+                if hop.deep {
+                    next.push((path, taken));
+                }
+            }
+        }
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn automaton(paths: &[(&str, Action)]) -> Automaton {
+        let rules: Vec<_> = paths.iter().map(|(path, action)| (Path::parse(path).unwrap(), *action)).collect();
+        Automaton::build(&rules, &[], Action::Keep).unwrap()
+    }
+
+    fn walk(automaton: &Automaton, keys: &[&str]) -> Action {
+        let mut state = 0;
+        for key in keys {
+            let here = &automaton.states[state as usize];
+            state = match key.parse() {
+                Ok(index) => here.element(index),
+                Err(_) => here.member(key.as_bytes()),
+            };
+        }
+        automaton.states[state as usize].action
+    }
+
+    #[test]
+    fn a_path_covers_everything_below_it_and_nothing_beside_it() {
+        let a = automaton(&[("$.contact", Action::Mask(0)), ("$.items[*].name", Action::Mask(1))]);
+        assert_eq!(walk(&a, &["contact"]), Action::Mask(0));
+        assert_eq!(walk(&a, &["contact", "x", "3"]), Action::Mask(0));
+        assert_eq!(walk(&a, &["items", "7", "name"]), Action::Mask(1));
+        assert_eq!(walk(&a, &["items", "7", "id"]), Action::Keep);
+        assert_eq!(walk(&a, &["other", "contact"]), Action::Keep);
+    }
+
+    #[test]
+    fn the_more_exact_path_wins() {
+        let a = automaton(&[
+            ("$..email", Action::Mask(0)),
+            ("$.a.email", Action::Mask(1)),
+            ("$.a.*", Action::Mask(2)),
+            ("$.a.kind", Action::Keep),
+            ("$.list[0]", Action::Null),
+        ]);
+        assert_eq!(walk(&a, &["email"]), Action::Mask(0));
+        assert_eq!(walk(&a, &["x", "3", "email"]), Action::Mask(0));
+        assert_eq!(walk(&a, &["a", "email"]), Action::Mask(1));
+        assert_eq!(walk(&a, &["a", "phone"]), Action::Mask(2));
+        assert_eq!(walk(&a, &["a", "kind"]), Action::Keep);
+        assert_eq!(walk(&a, &["list", "0"]), Action::Null);
+        assert_eq!(walk(&a, &["list", "1"]), Action::Keep);
+    }
+
+    #[test]
+    fn quoted_keys_may_hold_dots() {
+        let a = automaton(&[("$[\"a.b\"]['c d']", Action::Null)]);
+        assert_eq!(walk(&a, &["a.b", "c d"]), Action::Null);
+    }
+
+    #[test]
+    fn wrong_paths_are_refused() {
+        for text in
+            ["", "email", "$email", "$.", "$..", "$[", "$[x]", "$[-1]", "$['a", "$['a'", "$.a..", "$[99999999999]"]
+        {
+            assert_eq!(Path::parse(text), Err(PathError::Syntax), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_states_is_bounded() {
+        let rules: Vec<_> =
+            (0..20).map(|n| (Path::parse(&format!("$..a.*{}.b{n}", ".*".repeat(n))).unwrap(), Action::Null)).collect();
+        assert_eq!(Automaton::build(&rules, &[], Action::Keep).err(), Some(PathError::TooMany));
+    }
+}

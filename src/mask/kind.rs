@@ -1,0 +1,242 @@
+//! The record of a mask kind: its name, parameters, promises and limits. Listing, docs and refusals come from here.
+
+use super::column::{ColumnMask, Compile, CompileError, Refusal};
+use super::{Params, Shape};
+use serde_json::Value;
+
+/// A column type a kind takes, without its details.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    Integer,
+    Text,
+    Uuid,
+    Date,
+    Timestamp,
+    Inet,
+    Json,
+}
+
+impl Takes {
+    /// Every type.
+    pub const ALL: &[Takes] =
+        &[Takes::Integer, Takes::Text, Takes::Uuid, Takes::Date, Takes::Timestamp, Takes::Inet, Takes::Json];
+
+    /// Returns the word users read in listings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Takes::Integer => "integer",
+            Takes::Text => "text",
+            Takes::Uuid => "uuid",
+            Takes::Date => "date",
+            Takes::Timestamp => "timestamp",
+            Takes::Inet => "inet",
+            Takes::Json => "json",
+        }
+    }
+}
+
+impl From<Shape> for Takes {
+    fn from(shape: Shape) -> Self {
+        match shape {
+            Shape::Int2 | Shape::Int4 | Shape::Int8 => Takes::Integer,
+            Shape::Text { .. } => Takes::Text,
+            Shape::Uuid => Takes::Uuid,
+            Shape::Date => Takes::Date,
+            Shape::Timestamp => Takes::Timestamp,
+            Shape::Inet | Shape::Cidr => Takes::Inet,
+            Shape::Json | Shape::Jsonb => Takes::Json,
+        }
+    }
+}
+
+/// What a mask is a function of, beside the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyedOn {
+    /// The value: equal values get equal masks everywhere in the label.
+    Value,
+    /// The person of the row: values join only through the subject.
+    Subject,
+    /// The value, or the subject with `by = "subject"`.
+    Either,
+    /// Nothing: every value gets the same mask.
+    Nothing,
+}
+
+/// Whether two values can share a mask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Injective {
+    /// Never: the mask is a bijection or contains one.
+    ByConstruction,
+    /// With probability n²/2^81.
+    Bits80,
+    /// Yes: unusable for unique columns.
+    No,
+}
+
+/// What a parameter may be.
+#[derive(Debug, Clone, Copy)]
+pub enum Domain {
+    Bool,
+    /// A whole number in a range, with its unit.
+    Integer {
+        min: i64,
+        max: i64,
+        unit: &'static str,
+    },
+    OneOf(&'static [&'static str]),
+    Text,
+    /// An array of strings.
+    Texts,
+    /// Checked by the kind itself.
+    Any,
+}
+
+/// One parameter of a kind.
+#[derive(Debug, Clone, Copy)]
+pub struct Param {
+    pub name: &'static str,
+    pub summary: &'static str,
+    pub domain: Domain,
+    /// The default as written in TOML, or what holds without the parameter.
+    pub default: &'static str,
+}
+
+/// A mask kind. A kind and version never changes its output.
+pub struct Kind {
+    /// `email`, without version.
+    pub name: &'static str,
+    pub version: u32,
+    /// One line, starting with a verb.
+    pub summary: &'static str,
+    pub params: &'static [Param],
+    pub accepts: &'static [Takes],
+    pub keyed_on: KeyedOn,
+    pub injective: Injective,
+    /// Case variants of an input share a mask unless `fold = false`.
+    pub folds: bool,
+    /// Masks contain no upper-case letters, so they stay distinct under `lower()`.
+    pub lowercase: bool,
+    /// A subject must be named.
+    pub needs_subject: bool,
+    /// Inputs that show what the kind does.
+    pub samples: &'static [&'static str],
+    /// Least `varchar(n)` per tier, widest first; empty: the length is kept or does not matter.
+    pub least: fn(&Params) -> Vec<u32>,
+    pub(super) compile: fn(&Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError>,
+}
+
+/// No form of a kind fits a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("needs room for {0} characters")]
+pub struct LeastLength(pub u32);
+
+impl Kind {
+    /// Returns `email/1`.
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.name, self.version)
+    }
+
+    /// Tells whether a column of this shape can carry the kind.
+    pub fn takes(&self, shape: Shape) -> bool {
+        self.accepts.contains(&shape.into())
+    }
+
+    /// Chooses the widest form that fits `varchar(chars_max)`. The plan asks once per (kind, label), with the
+    /// narrowest column.
+    ///
+    /// # Errors
+    /// [`LeastLength`] if not even the shortest form fits.
+    pub fn tier(&self, chars_max: Option<u32>, params: &Params) -> Result<u8, LeastLength> {
+        let least = (self.least)(params);
+        let (Some(chars_max), Some(shortest)) = (chars_max, least.last()) else { return Ok(0) };
+        let fits = least.iter().position(|chars| *chars <= chars_max);
+        fits.map(|tier| tier as u8).ok_or(LeastLength(*shortest))
+    }
+
+    /// Checks parameters, type, subject and width, then builds the mask.
+    ///
+    /// # Errors
+    /// [`CompileError`] naming the column and the first thing that is wrong.
+    pub fn compile(&self, compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
+        let kind = || self.full_name();
+        for (name, value) in &compile.spec.params {
+            let Some(param) = self.params.iter().find(|param| param.name == name) else {
+                return Err(compile.error(Refusal::UnknownParam { kind: kind(), param: name.clone() }));
+            };
+            if let Some(expected) = param.domain.refuses(value) {
+                return Err(compile.error(Refusal::BadParam { kind: kind(), param: name.clone(), expected }));
+            }
+        }
+        if !self.takes(compile.shape) {
+            return Err(compile.error(Refusal::WrongShape { kind: kind() }));
+        }
+        let by_subject = compile.spec.params.get("by").and_then(Value::as_str) == Some("subject");
+        if (self.needs_subject || by_subject) && compile.subject.is_none() {
+            return Err(compile.error(Refusal::NeedsSubject { kind: kind() }));
+        }
+        if let Shape::Text { chars_max: Some(chars_max), .. } = compile.shape {
+            let least = (self.least)(&compile.spec.params);
+            let tier = usize::from(compile.tier());
+            if let Some(least) = least.get(tier).or(least.last()).filter(|least| **least > chars_max) {
+                return Err(compile.error(Refusal::TooNarrow { kind: kind(), least: *least }));
+            }
+        }
+        (self.compile)(compile)
+    }
+}
+
+impl Domain {
+    /// Returns what was expected if the value is outside the domain.
+    fn refuses(self, value: &Value) -> Option<String> {
+        let (fits, expected) = match self {
+            Domain::Bool => (value.is_boolean(), "true or false".to_owned()),
+            Domain::Integer { min, max, unit } => (
+                value.as_i64().is_some_and(|number| (min..=max).contains(&number)),
+                format!("a whole number of {unit} from {min} to {max}"),
+            ),
+            Domain::OneOf(words) => (
+                value.as_str().is_some_and(|text| words.contains(&text)),
+                format!("one of {}", words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")),
+            ),
+            Domain::Text => (value.is_string(), "a string".to_owned()),
+            Domain::Texts => (
+                value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
+                "an array of strings".to_owned(),
+            ),
+            Domain::Any => (true, String::new()),
+        };
+        (!fits).then_some(expected)
+    }
+}
+
+/// Reading checked parameters.
+impl Compile<'_> {
+    /// The form the plan decided for this kind and label.
+    pub fn tier(&self) -> u8 {
+        let key = (self.spec.kind.clone(), self.spec.label.clone());
+        self.table.tiers.get(&key).copied().unwrap_or(0)
+    }
+
+    pub(super) fn flag(&self, name: &str, default: bool) -> bool {
+        self.spec.params.get(name).and_then(Value::as_bool).unwrap_or(default)
+    }
+
+    pub(super) fn number(&self, name: &str) -> Option<i64> {
+        self.spec.params.get(name).and_then(Value::as_i64)
+    }
+
+    pub(super) fn word(&self, name: &str) -> Option<&str> {
+        self.spec.params.get(name).and_then(Value::as_str)
+    }
+
+    /// An error about one of this mask's parameters.
+    pub(super) fn bad_param(&self, param: &str, expected: &str) -> CompileError {
+        let (kind, param, expected) = (self.spec.kind.clone(), param.to_owned(), expected.to_owned());
+        self.error(Refusal::BadParam { kind, param, expected })
+    }
+
+    /// An error about the column's type.
+    pub(super) fn wrong_shape(&self) -> CompileError {
+        self.error(Refusal::WrongShape { kind: self.spec.kind.clone() })
+    }
+}

@@ -1,0 +1,272 @@
+//! The masks of one table: compiled once, applied to every batch.
+
+use super::batch::{MaskedBatch, RawBatch};
+use super::canon::{push_canonical, push_email};
+use super::column::{ColumnMask, Compile, CompileError, MaskError, Refusal, Rows};
+use super::key::RealmKey;
+use super::leaf::TextBuilder;
+use super::quantity::canonical_integer;
+use super::{ColumnSpec, Kind, MaskSpec, Params, Shape, TableSpec, Takes, kind};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Date32Type, Int16Type, Int32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, Int64Array, StringArray, StringViewArray};
+use bytes::Bytes;
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// Compiled masks of one table. Shared by all workers.
+pub struct Masker {
+    columns: Vec<Column>,
+    /// Indexes of masked columns, each after the columns it needs.
+    order: Vec<usize>,
+    /// Columns that name subjects, one per slot, with their shapes.
+    subjects: Vec<(usize, Shape)>,
+}
+
+struct Column {
+    name: String,
+    mask: Option<Box<dyn ColumnMask>>,
+}
+
+impl Masker {
+    /// Builds the masks of a table.
+    ///
+    /// # Errors
+    /// Every [`CompileError`] of the table, in column order.
+    pub fn compile(realm: &RealmKey, table: &TableSpec) -> Result<Self, Vec<CompileError>> {
+        let mut subjects: Vec<(usize, Shape)> = Vec::new();
+        let mut columns = Vec::with_capacity(table.columns.len());
+        let mut errors = Vec::new();
+        for (index, column) in table.columns.iter().enumerate() {
+            let mask = column.mask.as_ref().map(|spec| compile_column(realm, table, index, spec, &mut subjects));
+            let mask = mask.transpose().unwrap_or_else(|error| {
+                errors.push(error);
+                None
+            });
+            columns.push(Column { name: column.name.clone(), mask });
+        }
+        let order = order(&columns, &mut errors);
+        if errors.is_empty() { Ok(Self { columns, order, subjects }) } else { Err(errors) }
+    }
+
+    /// Puts masks made by a test before one compiled column.
+    #[cfg(test)]
+    pub(super) fn of(
+        masks: Vec<Box<dyn ColumnMask>>,
+        last: MaskSpec,
+        realm: &RealmKey,
+    ) -> Result<Self, Vec<CompileError>> {
+        let shape = Shape::Text { chars_max: None, padded: false };
+        let table = TableSpec {
+            columns: vec![ColumnSpec { name: "last".to_owned(), shape, mask: Some(last) }],
+            ..TableSpec::default()
+        };
+        let mut masker = Self::compile(realm, &table)?;
+        let first = masks.into_iter().map(|mask| Column { name: "first".to_owned(), mask: Some(mask) });
+        masker.columns.splice(0..0, first);
+        let mut errors = Vec::new();
+        masker.order = order(&masker.columns, &mut errors);
+        if errors.is_empty() { Ok(masker) } else { Err(errors) }
+    }
+
+    /// Masks a batch. Shape: the masked columns in table order, each as long as the batch.
+    ///
+    /// Deterministic in the key, the table and the rows; independent of where batches are cut and of threads.
+    ///
+    /// # Errors
+    /// [`MaskError`] naming column and row, never the value; the batch is lost.
+    pub fn apply(&self, raw: RawBatch) -> Result<MaskedBatch, MaskError> {
+        let whole =
+            raw.columns.len() == self.columns.len() && raw.columns.iter().all(|column| column.len() == raw.rows);
+        if !whole {
+            return Err(MaskError::at(0, "the batch does not have the columns of its table"));
+        }
+        let subjects = self.subjects.iter().map(|(column, shape)| {
+            let names = subject_names(&raw.columns[*column], *shape);
+            names.map_err(|error| error.in_column(&self.columns[*column].name))
+        });
+        let subjects = subjects.collect::<Result<Vec<StringArray>, MaskError>>()?;
+        let mut masked: Vec<Option<ArrayRef>> = vec![None; self.columns.len()];
+        for index in &self.order {
+            let Column { name, mask: Some(mask) } = &self.columns[*index] else { continue };
+            let rows = Rows { len: raw.rows, subjects: &subjects, raw: &raw.columns, masked: &masked };
+            let column = mask.apply(&raw.columns[*index], &rows).map_err(|error| error.in_column(name))?;
+            if column.len() != raw.rows {
+                return Err(MaskError::at(0, "a mask lost rows").in_column(name));
+            }
+            masked[*index] = Some(column);
+        }
+        Ok(MaskedBatch::new(raw, masked.into_iter().flatten().collect()))
+    }
+}
+
+fn compile_column(
+    realm: &RealmKey,
+    table: &TableSpec,
+    column: usize,
+    spec: &MaskSpec,
+    subjects: &mut Vec<(usize, Shape)>,
+) -> Result<Box<dyn ColumnMask>, CompileError> {
+    let ColumnSpec { name, shape, .. } = &table.columns[column];
+    let error = |refusal| CompileError { column: name.clone(), refusal };
+    let found = kind(&spec.kind).ok_or_else(|| error(Refusal::UnknownKind { kind: spec.kind.clone() }))?;
+    let subject = match spec.subject {
+        None => None,
+        Some(index) => Some(subject_slot(table, index, subjects).ok_or_else(|| error(Refusal::BadSubject))?),
+    };
+    found.compile(&Compile { realm, table, column, shape: *shape, spec, subject })
+}
+
+/// Returns the slot of a subject column, a new one if needed; none if the column cannot name anybody.
+fn subject_slot(table: &TableSpec, index: usize, subjects: &mut Vec<(usize, Shape)>) -> Option<usize> {
+    if let Some(slot) = subjects.iter().position(|subject| subject.0 == index) {
+        return Some(slot);
+    }
+    let shape = table.columns.get(index)?.shape;
+    let names = matches!(Takes::from(shape), Takes::Integer | Takes::Text | Takes::Uuid | Takes::Date);
+    names.then(|| {
+        subjects.push((index, shape));
+        subjects.len() - 1
+    })
+}
+
+/// Orders masks so that each runs after the columns it reads masked.
+fn order(columns: &[Column], errors: &mut Vec<CompileError>) -> Vec<usize> {
+    let mut waiting: Vec<usize> = (0..columns.len()).filter(|index| columns[*index].mask.is_some()).collect();
+    let mut order = Vec::with_capacity(waiting.len());
+    while !waiting.is_empty() {
+        let ready = |index: &usize| {
+            let after = columns[*index].mask.as_ref().map_or(Vec::new(), |mask| mask.after());
+            after.iter().all(|needed| *needed == *index || !waiting.contains(needed))
+        };
+        let (now, later): (Vec<usize>, Vec<usize>) = waiting.iter().partition(|index| ready(index));
+        if now.is_empty() {
+            let stuck = later.iter().map(|index| columns[*index].name.clone());
+            errors.extend(stuck.map(|column| CompileError { column, refusal: Refusal::Cycle }));
+            break;
+        }
+        order.extend(now);
+        waiting = later;
+    }
+    order
+}
+
+/// The canonical subject of every row; NULL and blank anchors name nobody.
+fn subject_names(column: &ArrayRef, shape: Shape) -> Result<StringArray, MaskError> {
+    let wrong = || MaskError::at(0, "the anchor column was decoded in another shape than the plan said");
+    let mut names = TextBuilder::new(column.len(), column.len() * 8);
+    let mut each = |push: &mut dyn FnMut(usize, &mut String)| -> Result<(), MaskError> {
+        for row in 0..column.len() {
+            let start = names.values.len();
+            if column.is_valid(row) {
+                push(row, &mut names.values);
+            }
+            names.close(names.values.len() > start)?;
+        }
+        Ok(())
+    };
+    macro_rules! integers {
+        ($type:ty) => {{
+            let values = column.as_primitive_opt::<$type>().ok_or_else(wrong)?;
+            each(&mut |row, out| {
+                let _ = write!(out, "{}", values.value(row));
+            })?
+        }};
+    }
+    match shape {
+        Shape::Int2 => integers!(Int16Type),
+        Shape::Int4 => integers!(Int32Type),
+        Shape::Int8 => integers!(Int64Type),
+        Shape::Text { .. } => {
+            let values = column.as_string_view_opt().ok_or_else(wrong)?;
+            each(&mut |row, out| push_subject(values.value(row), out))?
+        }
+        Shape::Uuid => {
+            let values = column.as_fixed_size_binary_opt().ok_or_else(wrong)?;
+            each(&mut |row, out| {
+                if let Ok(bytes) = values.value(row).try_into() {
+                    super::account::push_uuid(u128::from_be_bytes(bytes), true, out);
+                }
+            })?
+        }
+        Shape::Date => {
+            let values = column.as_primitive_opt::<Date32Type>().ok_or_else(wrong)?;
+            each(&mut |row, out| match values.value(row) {
+                i32::MAX => out.push_str("infinity"),
+                i32::MIN => out.push_str("-infinity"),
+                days => super::temporal::push_date(days.into(), out),
+            })?
+        }
+        _ => return Err(wrong()),
+    }
+    let names = names.finish()?;
+    Ok(names.as_string::<i32>().clone())
+}
+
+/// Appends the canonical form of a text that names a person: an e-mail address as such, else as text.
+fn push_subject(text: &str, out: &mut String) {
+    if push_email(text, true, out).is_none() {
+        push_canonical(text, true, out);
+    }
+}
+
+/// Why a single value was not masked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    #[error(transparent)]
+    Mask(#[from] MaskError),
+    #[error("mask `{kind}` takes whole numbers")]
+    NotANumber { kind: String },
+}
+
+/// Masks one value written as text, as `restage mask` does; none if it becomes NULL.
+///
+/// Gives what a column of the kind's usual type gives: `int8` for numbers, text for all else. A `subject` that is a
+/// whole number stands for an integer anchor.
+///
+/// # Errors
+/// [`ValueError`] if the kind does not exist, refuses its parameters, or refuses the value.
+pub fn mask_value(
+    realm: &RealmKey,
+    kind_name: &str,
+    label: &str,
+    params: Params,
+    subject: Option<&str>,
+    value: &str,
+) -> Result<Option<String>, ValueError> {
+    let unknown =
+        || CompileError { column: "value".to_owned(), refusal: Refusal::UnknownKind { kind: kind_name.to_owned() } };
+    let found: &Kind = kind(kind_name).ok_or_else(unknown)?;
+    let text = Shape::Text { chars_max: None, padded: false };
+    let number = found.takes(Shape::Int8) && found.keyed_on != super::KeyedOn::Nothing;
+    let (shape, column): (Shape, ArrayRef) = if number {
+        let number = canonical_integer(value.trim());
+        let number = number.ok_or_else(|| ValueError::NotANumber { kind: found.full_name() })?;
+        (Shape::Int8, Arc::new(Int64Array::from(vec![number])))
+    } else if found.takes(text) {
+        (text, Arc::new(StringViewArray::from(vec![value])))
+    } else {
+        (Shape::Json, Arc::new(StringViewArray::from(vec![value])))
+    };
+    let spec = MaskSpec { kind: found.full_name(), label: label.to_owned(), params, subject: subject.map(|_| 1) };
+    let mut table = TableSpec::default();
+    let mut columns = vec![column];
+    table.columns.push(ColumnSpec { name: "value".to_owned(), shape, mask: Some(spec) });
+    if let Some(subject) = subject {
+        let (shape, column): (Shape, ArrayRef) = match canonical_integer(subject) {
+            Some(number) => (Shape::Int8, Arc::new(Int64Array::from(vec![number]))),
+            None => (text, Arc::new(StringViewArray::from(vec![subject]))),
+        };
+        table.columns.push(ColumnSpec { name: "subject".to_owned(), shape, mask: None });
+        columns.push(column);
+    }
+    let masker = Masker::compile(realm, &table).map_err(|mut errors| errors.swap_remove(0))?;
+    let masked = masker.apply(RawBatch { rows: 1, wire: Bytes::new(), gaps: Vec::new(), columns })?;
+    let column = &masked.columns()[0];
+    Ok(column.is_valid(0).then(|| match column.as_string_opt::<i32>() {
+        Some(texts) => texts.value(0).to_owned(),
+        None => column.as_primitive::<Int64Type>().value(0).to_string(),
+    }))
+}

@@ -1,0 +1,299 @@
+//! `pattern/1`: a bijection on the values of one shape. Each character keeps its class, everything else stays.
+//!
+//! It is also what becomes of values other kinds cannot read.
+
+use super::canon::is_telling;
+use super::column::{ColumnMask, Compile, CompileError};
+use super::key::{DomainKey, RealmKey};
+use super::leaf::{At, TEXT, TextKind, TextMask};
+use super::token::{Perm, PermCache, PermMemo, Purpose, push_b32, wide};
+use super::{KeyedOn, Kind};
+use std::sync::Arc;
+
+pub(super) static PATTERN: Kind = Kind {
+    name: "pattern",
+    summary: "Replaces each letter and digit by one of its class; length, case and punctuation stay",
+    keyed_on: KeyedOn::Value,
+    samples: &["AB-1234", "ACME-2024-000123", "Ünïcode 7"],
+    compile,
+    ..TEXT
+};
+
+fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
+    TextMask::boxed(compile, Pattern::new(compile.realm, &compile.spec.label))
+}
+
+/// Tweaks longer than this are not worth remembering: the text is mostly punctuation.
+const TWEAK_CACHED_MAX: usize = 96;
+
+/// Members of the classes 4 to 19 as ranges in code-point order, with a step (alternating cases of Latin Extended-A).
+const CLASSES: &[(u8, &[(u32, u32)])] = &[
+    (1, &[(0x30, 0x39)]),
+    (2, &[(0x61, 0x7a)]),
+    (3, &[(0x41, 0x5a)]),
+    (4, &[(0xe0, 0xf6), (0xf8, 0xff)]),
+    (5, &[(0xc0, 0xd6), (0xd8, 0xde)]),
+    (8, &[(0x3b1, 0x3c9)]),
+    (9, &[(0x391, 0x3a1), (0x3a3, 0x3a9)]),
+    (10, &[(0x430, 0x44f)]),
+    (11, &[(0x410, 0x42f)]),
+    (12, &[(0x5d0, 0x5ea)]),
+    (13, &[(0x621, 0x63a), (0x641, 0x64a)]),
+    (14, &[(0x904, 0x939)]),
+    (15, &[(0xe01, 0xe2e)]),
+    (16, &[(0x3041, 0x3096)]),
+    (17, &[(0x30a1, 0x30fa)]),
+    (18, &[(0xac00, 0xd7a3)]),
+    (19, &[(0x4e00, 0x9fff)]),
+];
+
+/// The class of a character, its index there, and the size of the class.
+#[derive(Clone, Copy)]
+struct Member {
+    class: u8,
+    index: u32,
+    radix: u32,
+}
+
+fn member(c: char) -> Option<Member> {
+    let code = u32::from(c);
+    let ascii = |class, first, radix| Some(Member { class, index: code - first, radix });
+    match c {
+        '0'..='9' => ascii(1, 0x30, 10),
+        'a'..='z' => ascii(2, 0x61, 26),
+        'A'..='Z' => ascii(3, 0x41, 26),
+        _ if code < 0x80 => None,
+        '\u{100}'..='\u{17f}' => {
+            let (class, cases) = if is_lower_extended(code) { (6, true) } else { (7, false) };
+            let index = (0x100..code).filter(|other| is_lower_extended(*other) == cases).count() as u32;
+            Some(Member { class, index, radix: if cases { 65 } else { 63 } })
+        }
+        _ => CLASSES.iter().find_map(|(class, ranges)| {
+            let mut before = 0;
+            let mut index = None;
+            for (first, last) in *ranges {
+                if (*first..=*last).contains(&code) {
+                    index = Some(before + code - first);
+                }
+                before += last - first + 1;
+            }
+            index.map(|index| Member { class: *class, index, radix: before })
+        }),
+    }
+}
+
+/// Lowercase letters (Ll) of U+0100–017F; the others there are uppercase (Lu).
+fn is_lower_extended(code: u32) -> bool {
+    match code {
+        0x100..=0x137 | 0x14a..=0x177 => code % 2 == 1,
+        0x138 | 0x149 | 0x17f => true,
+        0x139..=0x148 | 0x179..=0x17e => code.is_multiple_of(2),
+        _ => false,
+    }
+}
+
+fn char_of(class: u8, mut index: u32) -> char {
+    let code = match class {
+        1 => 0x30 + index,
+        2 => 0x61 + index,
+        3 => 0x41 + index,
+        6 | 7 => (0x100..0x180)
+            .filter(|code| is_lower_extended(*code) == (class == 6))
+            .nth(index as usize)
+            .expect("an index is below the size of its class"),
+        _ => {
+            let ranges = CLASSES.iter().find(|entry| entry.0 == class).map_or(&[][..], |entry| entry.1);
+            let mut code = 0;
+            for (first, last) in ranges {
+                let size = last - first + 1;
+                if index < size {
+                    code = first + index;
+                    break;
+                }
+                index -= size;
+            }
+            code
+        }
+    };
+    char::from_u32(code).expect("members of a class are characters")
+}
+
+/// Buffers of one worker.
+#[derive(Default)]
+pub(super) struct PatternMemo {
+    perm: PermMemo,
+    digits: Vec<u32>,
+    radixes: Vec<u32>,
+}
+
+/// The pattern mask of one label.
+pub(super) struct Pattern {
+    key: DomainKey,
+    cache: Arc<PermCache>,
+}
+
+impl Pattern {
+    pub fn new(realm: &RealmKey, label: &str) -> Self {
+        let cache = realm.shared("pattern/1", label, PermCache::default);
+        Self { key: realm.domain("pattern/1", label), cache }
+    }
+
+    /// Appends the mask of `value`.
+    pub fn push(&self, value: &str, memo: &mut PatternMemo, out: &mut String) {
+        if !self.push_permuted(value, memo, out) {
+            self.push_tag(value, out);
+        }
+    }
+
+    /// Appends the permuted value; false, with `out` unchanged, if it has a letter or digit of no class.
+    pub fn push_permuted(&self, value: &str, memo: &mut PatternMemo, out: &mut String) -> bool {
+        let PatternMemo { perm, digits, radixes } = memo;
+        perm.tweak.clear();
+        perm.tweak.extend_from_slice(b"pat");
+        digits.clear();
+        radixes.clear();
+        let mut product = Some(1u128);
+        for c in value.chars() {
+            if let Some(found) = member(c) {
+                perm.tweak.push(found.class);
+                digits.push(found.index);
+                radixes.push(found.radix);
+                product = product.and_then(|product| product.checked_mul(u128::from(found.radix)));
+            } else if is_telling(c) {
+                return false;
+            } else {
+                perm.tweak.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+        }
+        match product.filter(|product| *product <= 1 << 127) {
+            Some(n) => {
+                let index = digits
+                    .iter()
+                    .zip(&*radixes)
+                    .fold(0, |index, (digit, radix)| index * u128::from(*radix) + u128::from(*digit));
+                let mut index = if perm.tweak.len() <= TWEAK_CACHED_MAX {
+                    perm.perm(&self.cache, &self.key, n).apply(index)
+                } else {
+                    Perm::new(&self.key, n, &perm.tweak).apply(index)
+                };
+                for (digit, radix) in digits.iter_mut().zip(&*radixes).rev() {
+                    (index, *digit) = split(index, *radix);
+                }
+            }
+            None => wide(&self.key, &perm.tweak, digits, radixes),
+        }
+        let mut masked = digits.iter();
+        for c in value.chars() {
+            let digit = member(c).and_then(|found| masked.next().map(|digit| (found.class, *digit)));
+            out.push(digit.map_or(c, |(class, digit)| char_of(class, digit)));
+        }
+        true
+    }
+
+    /// Texts with letters of no class become a tag of the same number of characters.
+    #[cold]
+    pub fn push_tag(&self, value: &str, out: &mut String) {
+        let chars = value.chars().count();
+        let mut bytes = vec![0; chars.div_ceil(8) * 5];
+        self.key.xof(Purpose::Tag, value.as_bytes()).fill(&mut bytes);
+        let start = out.len();
+        push_b32(&bytes, out);
+        out.truncate(start + chars);
+    }
+}
+
+/// Divides by a radix; in 64 bits when the index fits, which most do.
+fn split(index: u128, radix: u32) -> (u128, u32) {
+    match u64::try_from(index) {
+        Ok(index) => (u128::from(index / u64::from(radix)), (index % u64::from(radix)) as u32),
+        Err(_) => (index / u128::from(radix), (index % u128::from(radix)) as u32),
+    }
+}
+
+impl TextKind for Pattern {
+    type Scratch = PatternMemo;
+
+    fn mask(&self, value: &str, _at: At<'_>, scratch: &mut PatternMemo, out: &mut String) -> bool {
+        self.push(value, scratch, out);
+        true
+    }
+
+    fn reads(&self, _value: &str, _scratch: &mut PatternMemo) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mask::MasterKey;
+
+    fn pattern(value: &str) -> String {
+        let mut out = String::new();
+        Pattern::new(&MasterKey::test().realm("default"), "").push(value, &mut PatternMemo::default(), &mut out);
+        out
+    }
+
+    #[test]
+    fn masks_match_the_golden_vectors() {
+        for (value, mask) in [
+            ("AB-1234", "MT-9016"),
+            ("X7", "J8"),
+            ("ACME-2024-000123", "SPEE-9527-130738"),
+            ("kJ8sN2qLwE5rT9yU1iO3pA6sD4fG7hJ0zXcVbNm", "lB8yD9eSzH0xX3yJ7kH5nJ7eT0eN3lU3hWzWjOs"),
+        ] {
+            assert_eq!(pattern(value), mask);
+        }
+    }
+
+    #[test]
+    fn classes_have_the_sizes_of_the_specification_and_one_byte_length() {
+        let sizes = [10, 26, 26, 31, 30, 65, 63, 25, 24, 32, 32, 27, 36, 54, 46, 86, 90, 11_172, 20_992];
+        for (class, size) in (1..=19).zip(sizes) {
+            let first = char_of(class, 0);
+            for index in 0..size {
+                let c = char_of(class, index);
+                let found = member(c).unwrap();
+                assert_eq!((found.class, found.index, found.radix), (class, index, size), "{c:?}");
+                assert_eq!(c.len_utf8(), first.len_utf8());
+            }
+        }
+        for code in 0x100..0x180 {
+            let c = char::from_u32(code).unwrap();
+            assert_eq!(is_lower_extended(code), c.is_lowercase(), "{c}");
+        }
+    }
+
+    #[test]
+    fn every_value_of_a_small_shape_gets_its_own_mask() {
+        let masks: std::collections::HashSet<String> = (0..10_000).map(|i| pattern_fast(&format!("{i:04}"))).collect();
+        assert_eq!(masks.len(), 10_000);
+    }
+
+    fn pattern_fast(value: &str) -> String {
+        thread_local!(static PATTERN: Pattern = Pattern::new(&MasterKey::test().realm("default"), "x"));
+        PATTERN.with(|pattern| {
+            let mut out = String::new();
+            pattern.push(value, &mut PatternMemo::default(), &mut out);
+            out
+        })
+    }
+
+    #[test]
+    fn length_in_characters_and_bytes_is_kept() {
+        for value in ["Ünïcode-7", "Łódź", "Привет 42", "日本語テスト", "한글", "שלום", "x", "-", "😀 a"]
+        {
+            let mask = pattern(value);
+            assert_eq!((mask.chars().count(), mask.len()), (value.chars().count(), value.len()), "{value}");
+        }
+    }
+
+    #[test]
+    fn letters_and_digits_outside_the_classes_are_never_kept() {
+        for value in ["ա-5", "٠١٢٣", "a\u{16ea0}b", "ⅷ"] {
+            let mask = pattern(value);
+            assert_eq!(mask.chars().count(), value.chars().count());
+            assert!(mask.is_ascii(), "{value} became {mask}");
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Numbers: `int/1`.
+
+use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
+use super::key::{DomainKey, RealmKey};
+use super::leaf::{At, TEXT, TextKind, TextMask};
+use super::token::Perm;
+use super::{Kind, Shape, Takes};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{ArrowPrimitiveType, Int16Type, Int32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, PrimitiveArray};
+use std::sync::{Arc, OnceLock};
+
+pub(super) static INT: Kind = Kind {
+    name: "int",
+    summary: "Permutes whole numbers inside their power-of-two block: keys stay unique, joinable and of the same size",
+    accepts: &[Takes::Integer, Takes::Text],
+    // A short number of a text column can become a longer one: 20 characters hold every int8.
+    least: |_| vec![20],
+    samples: &["1", "42", "1000000"],
+    compile,
+    ..TEXT
+};
+
+fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
+    let blocks = IntBlocks::shared(compile.realm, &compile.spec.label);
+    Ok(match compile.shape {
+        Shape::Int2 | Shape::Int4 | Shape::Int8 => Box::new(IntMask { blocks, shape: compile.shape }),
+        // A text that holds a number (a polymorphic id, a JSON string) joins with the number.
+        Shape::Text { .. } => TextMask::boxed(compile, IntText(blocks))?,
+        _ => return Err(compile.wrong_shape()),
+    })
+}
+
+/// Numbers below 2^15 share the first block, so that every int2 stays an int2.
+const FIRST_BITS: u32 = 15;
+
+/// The permutations of one label, built when a value of their block is met.
+pub(super) struct IntBlocks {
+    key: DomainKey,
+    positive: [OnceLock<Perm>; 64],
+    negative: [OnceLock<Perm>; 64],
+}
+
+impl IntBlocks {
+    /// Returns the blocks of a label; all columns of the realm share them.
+    pub fn shared(realm: &RealmKey, label: &str) -> Arc<Self> {
+        realm.shared("int/1", label, || Self {
+            key: realm.domain("int/1", label),
+            positive: std::array::from_fn(|_| OnceLock::new()),
+            negative: std::array::from_fn(|_| OnceLock::new()),
+        })
+    }
+
+    /// Masks one number. Closed in int2, int4 and int8 alike.
+    pub fn mask(&self, value: i64) -> i64 {
+        if value == 0 {
+            return 0;
+        }
+        let (sign, u, low) = if value > 0 { (b'p', value as u64, 1) } else { (b'n', !value as u64, 0) };
+        let (k, base, n) = if u < 1 << FIRST_BITS {
+            (0, low, (1 << FIRST_BITS) - low)
+        } else {
+            let k = u.ilog2();
+            (k, 1 << k, 1 << k)
+        };
+        let blocks = if value > 0 { &self.positive } else { &self.negative };
+        let perm =
+            blocks[k as usize].get_or_init(|| Perm::new(&self.key, u128::from(n), &[b'b', b'l', b'k', sign, k as u8]));
+        let y = base + perm.apply(u128::from(u - base)) as u64;
+        if value > 0 { y as i64 } else { !(y as i64) }
+    }
+}
+
+/// `int/1` on an integer column.
+struct IntMask {
+    blocks: Arc<IntBlocks>,
+    shape: Shape,
+}
+
+impl IntMask {
+    fn typed<T: ArrowPrimitiveType>(&self, column: &ArrayRef) -> Result<ArrayRef, MaskError>
+    where
+        T::Native: Into<i64> + TryFrom<i64>,
+    {
+        let wrong = MaskError::at(0, "the column was decoded in another shape than its mask was compiled for");
+        let values = column.as_primitive_opt::<T>().ok_or(wrong)?;
+        let nulls = values.nulls();
+        let mut masked: Vec<T::Native> = Vec::with_capacity(values.len());
+        for (row, value) in values.values().iter().enumerate() {
+            let present = nulls.is_none_or(|nulls| nulls.is_valid(row));
+            let mask = if present { self.blocks.mask((*value).into()) } else { 0 };
+            masked.push(mask.try_into().map_err(|_| MaskError::at(row, "the mask left the type of the column"))?);
+        }
+        Ok(Arc::new(PrimitiveArray::<T>::new(masked.into(), nulls.cloned())))
+    }
+}
+
+impl ColumnMask for IntMask {
+    fn apply(&self, column: &ArrayRef, _rows: &Rows<'_>) -> Result<ArrayRef, MaskError> {
+        match self.shape {
+            Shape::Int2 => self.typed::<Int16Type>(column),
+            Shape::Int4 => self.typed::<Int32Type>(column),
+            _ => self.typed::<Int64Type>(column),
+        }
+    }
+
+    fn text(&self, value: &str, row: usize, _rows: &Rows<'_>, out: &mut String) -> Result<(), MaskError> {
+        let number = canonical_integer(value).ok_or(MaskError::at(row, "the value is not a whole number"))?;
+        out.push_str(&self.blocks.mask(number).to_string());
+        Ok(())
+    }
+
+    fn integer(&self, value: i64, _row: usize, _rows: &Rows<'_>) -> Result<Option<i64>, MaskError> {
+        Ok(Some(self.blocks.mask(value)))
+    }
+}
+
+/// `int/1` on text leaves.
+struct IntText(Arc<IntBlocks>);
+
+impl TextKind for IntText {
+    type Scratch = ();
+
+    fn mask(&self, value: &str, _at: At<'_>, _scratch: &mut (), out: &mut String) -> bool {
+        let Some(number) = canonical_integer(value) else { return false };
+        out.push_str(&self.0.mask(number).to_string());
+        true
+    }
+
+    fn reads(&self, value: &str, _scratch: &mut ()) -> bool {
+        canonical_integer(value).is_some()
+    }
+
+    fn integer(&self, value: i64) -> Option<i64> {
+        Some(self.0.mask(value))
+    }
+}
+
+/// Reads a number written the one way PostgreSQL writes it; `007` and `+7` are texts, not numbers.
+pub(super) fn canonical_integer(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if !plain || digits.starts_with('0') && text != "0" {
+        return None;
+    }
+    text.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mask::MasterKey;
+
+    fn users() -> Arc<IntBlocks> {
+        IntBlocks::shared(&MasterKey::test().realm("default"), "public.users.id")
+    }
+
+    #[test]
+    fn masks_match_the_golden_vectors() {
+        let blocks = users();
+        for (value, mask) in [
+            (0, 0),
+            (1, 27671),
+            (2, 922),
+            (42, 3974),
+            (32767, 8561),
+            (32768, 36661),
+            (65536, 72633),
+            (1_000_000, 564_795),
+            (2_147_483_647, 1_416_365_988),
+            (-1, -25185),
+            (-32768, -24891),
+            (-2_147_483_648, -2_054_951_025),
+            (9_007_199_254_740_993, 16_847_408_748_281_773),
+        ] {
+            assert_eq!(blocks.mask(value), mask, "{value}");
+        }
+    }
+
+    #[test]
+    fn every_int2_gets_its_own_int2() {
+        let blocks = users();
+        let masks: std::collections::HashSet<i64> =
+            (i64::from(i16::MIN)..=i64::from(i16::MAX)).map(|value| blocks.mask(value)).collect();
+        assert_eq!(masks.len(), 65_536);
+        assert!(masks.iter().all(|mask| i16::try_from(*mask).is_ok()));
+    }
+
+    #[test]
+    fn extremes_stay_in_their_type_and_keep_their_sign() {
+        let blocks = users();
+        for value in [i64::MAX, i64::MIN, i64::MIN + 1, i64::from(i32::MAX), i64::from(i32::MIN), 1 << 40] {
+            let mask = blocks.mask(value);
+            assert_eq!(mask.signum(), value.signum());
+            assert_eq!(i32::try_from(mask).is_ok(), i32::try_from(value).is_ok(), "{value}");
+        }
+    }
+
+    #[test]
+    fn many_numbers_do_not_meet() {
+        let blocks = users();
+        let masks: std::collections::HashSet<i64> = (0..100_000).map(|i| blocks.mask(i * 7 + 60_000)).collect();
+        assert_eq!(masks.len(), 100_000);
+    }
+
+    #[test]
+    fn only_canonical_numbers_are_read() {
+        assert_eq!(["0", "-5", "42"].map(canonical_integer), [Some(0), Some(-5), Some(42)]);
+        for text in ["", "-", "007", "+7", "-0", "1.0", " 1", "9223372036854775808"] {
+            assert_eq!(canonical_integer(text), None, "{text}");
+        }
+    }
+}

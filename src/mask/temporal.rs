@@ -1,0 +1,303 @@
+//! Dates: `date.shift/1`.
+
+use super::canon::canonical;
+use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
+use super::key::DomainKey;
+use super::kind::{Domain, Param};
+use super::leaf::{At, ON_INVALID, TEXT, TextKind, TextMask};
+use super::token::{Purpose, below, word};
+use super::{Injective, KeyedOn, Kind, Shape, Takes};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Date32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, PrimitiveArray};
+use std::fmt::Write;
+use std::sync::Arc;
+
+pub(super) static DATE_SHIFT: Kind = Kind {
+    name: "date.shift",
+    summary: "Moves all dates of a person by the same secret number of days; order and intervals stay",
+    params: &[
+        Param {
+            name: "days_max",
+            summary: "longest shift in either direction",
+            domain: Domain::Integer { min: 1, max: 36_500, unit: "days" },
+            default: "180",
+        },
+        Param {
+            name: "weekday",
+            summary: "shifts by whole weeks, so that the day of the week stays",
+            domain: Domain::Bool,
+            default: "false",
+        },
+        Param {
+            name: "sentinels",
+            summary: "dates that mean something else and stay, such as 9999-12-31",
+            domain: Domain::Texts,
+            default: "[]",
+        },
+        ON_INVALID,
+    ],
+    accepts: &[Takes::Date, Takes::Timestamp, Takes::Text],
+    keyed_on: KeyedOn::Subject,
+    injective: Injective::No,
+    needs_subject: true,
+    samples: &["1984-02-29", "2024-06-01"],
+    compile,
+    ..TEXT
+};
+
+/// Days from 1970-01-01 to 2000-01-01, the epoch of PostgreSQL.
+const PG_EPOCH_DAYS: i64 = 10_957;
+const DAY_US: i64 = 86_400_000_000;
+/// First and last day PostgreSQL stores as `date`, from 1970-01-01 (4714-11-24 BC, 5874897-12-31).
+const DATE_RANGE: std::ops::RangeInclusive<i64> = -2_440_588..=2_145_042_905;
+/// First and last microsecond PostgreSQL stores as `timestamp`, from 2000-01-01.
+const TIMESTAMP_RANGE: std::ops::Range<i64> = -211_813_488_000_000_000..9_223_371_331_200_000_000;
+
+struct Shift {
+    key: DomainKey,
+    slot: Option<usize>,
+    /// Half the number of shifts, and the days each step counts.
+    steps: u64,
+    step_days: i64,
+    /// Days that stay, from 1970-01-01.
+    sentinels: Vec<i64>,
+}
+
+fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
+    let days = compile.number("days_max").unwrap_or(180);
+    let step_days = if compile.flag("weekday", false) { 7 } else { 1 };
+    let steps = (days / step_days) as u64;
+    if steps == 0 {
+        return Err(compile.bad_param("days_max", "at least 7 with `weekday = true`"));
+    }
+    let texts = compile.spec.params.get("sentinels").and_then(|value| value.as_array());
+    let days =
+        texts.into_iter().flatten().map(|text| text.as_str().and_then(|text| read_date(text)).map(|date| date.0));
+    let sentinels = days.collect::<Option<Vec<i64>>>();
+    let sentinels = sentinels.ok_or_else(|| compile.bad_param("sentinels", "an array of dates, \"9999-12-31\""))?;
+    let key = compile.realm.domain("date.shift/1", &compile.spec.label);
+    let shift = Shift { key, slot: compile.subject, steps, step_days, sentinels };
+    match compile.shape {
+        Shape::Date | Shape::Timestamp => Ok(Box::new(ShiftColumn { shift, shape: compile.shape })),
+        Shape::Text { .. } => TextMask::boxed(compile, shift),
+        _ => Err(compile.wrong_shape()),
+    }
+}
+
+impl Shift {
+    /// The shift of a subject in days; never 0.
+    fn days(&self, subject: &str) -> i64 {
+        let stream = self.key.hash(Purpose::Stream, subject.as_bytes());
+        let (u, half) = (below(word(&stream, 0), self.steps * 2) as i64, self.steps as i64);
+        (if u < half { u - half } else { u - half + 1 }) * self.step_days
+    }
+
+    fn date(&self, days: i64, shift: i64) -> i64 {
+        if self.sentinels.contains(&days) {
+            return days;
+        }
+        let shifted = days + shift;
+        if DATE_RANGE.contains(&shifted) { shifted } else { days - shift }
+    }
+
+    fn timestamp(&self, micros: i64, shift: i64) -> i64 {
+        if !self.sentinels.is_empty() && self.sentinels.contains(&(micros.div_euclid(DAY_US) + PG_EPOCH_DAYS)) {
+            return micros;
+        }
+        let shifted = micros.checked_add(shift * DAY_US).filter(|shifted| TIMESTAMP_RANGE.contains(shifted));
+        shifted.unwrap_or(micros.wrapping_sub(shift * DAY_US))
+    }
+}
+
+/// `date.shift/1` on text: a leading `YYYY-MM-DD`, followed by nothing or by a time, which stays.
+impl TextKind for Shift {
+    type Scratch = ();
+
+    fn mask(&self, value: &str, at: At<'_>, _scratch: &mut (), out: &mut String) -> bool {
+        let Some((days, rest)) = read_date(value) else { return false };
+        let days_of = |subject: &str| self.days(subject);
+        let shift = match at.subject(self.slot) {
+            Some(subject) => days_of(subject),
+            None => days_of(&canonical(value, true)),
+        };
+        let mut shifted = self.date(days, shift);
+        if !(1..=9999).contains(&civil(shifted).0) {
+            shifted = days - shift;
+        }
+        push_date(shifted, out);
+        out.push_str(rest);
+        true
+    }
+
+    fn reads(&self, value: &str, _scratch: &mut ()) -> bool {
+        read_date(value).is_some()
+    }
+}
+
+/// `date.shift/1` on a date or timestamp column.
+struct ShiftColumn {
+    shift: Shift,
+    shape: Shape,
+}
+
+impl ShiftColumn {
+    /// Calls `each` with the shift of every row. Rows without a subject are shifted by their own value.
+    fn shifts(&self, rows: &Rows<'_>, row: usize, own: impl FnOnce() -> i64, memo: &mut (String, i64)) -> i64 {
+        match self.shift.slot.and_then(|slot| rows.subject(slot, row)) {
+            Some(subject) if memo.1 != 0 && memo.0 == subject => memo.1,
+            Some(subject) => {
+                memo.0.clear();
+                memo.0.push_str(subject);
+                memo.1 = self.shift.days(subject);
+                memo.1
+            }
+            None => {
+                let mut text = String::with_capacity(10);
+                push_date(own(), &mut text);
+                self.shift.days(&text)
+            }
+        }
+    }
+}
+
+impl ColumnMask for ShiftColumn {
+    fn apply(&self, column: &ArrayRef, rows: &Rows<'_>) -> Result<ArrayRef, MaskError> {
+        let wrong = || MaskError::at(0, "the column was decoded in another shape than its mask was compiled for");
+        let mut memo = (String::new(), 0);
+        if self.shape == Shape::Date {
+            let values = column.as_primitive_opt::<Date32Type>().ok_or_else(wrong)?;
+            let masked = values.values().iter().enumerate().map(|(row, days)| {
+                if values.is_null(row) || *days == i32::MAX || *days == i32::MIN {
+                    return *days;
+                }
+                let days = i64::from(*days);
+                let shift = self.shifts(rows, row, || days, &mut memo);
+                self.shift.date(days, shift) as i32
+            });
+            let masked: Vec<i32> = masked.collect();
+            return Ok(Arc::new(PrimitiveArray::<Date32Type>::new(masked.into(), values.nulls().cloned())));
+        }
+        let values = column.as_primitive_opt::<Int64Type>().ok_or_else(wrong)?;
+        let masked = values.values().iter().enumerate().map(|(row, micros)| {
+            if values.is_null(row) || *micros == i64::MAX || *micros == i64::MIN {
+                return *micros;
+            }
+            let shift = self.shifts(rows, row, || micros.div_euclid(DAY_US) + PG_EPOCH_DAYS, &mut memo);
+            self.shift.timestamp(*micros, shift)
+        });
+        let masked: Vec<i64> = masked.collect();
+        Ok(Arc::new(PrimitiveArray::<Int64Type>::new(masked.into(), values.nulls().cloned())))
+    }
+
+    fn text(&self, value: &str, row: usize, rows: &Rows<'_>, out: &mut String) -> Result<(), MaskError> {
+        let read = self.shift.mask(value, At { row, rows }, &mut (), out);
+        if read { Ok(()) } else { Err(MaskError::at(row, "the value is not a date")) }
+    }
+}
+
+/// Reads a leading `YYYY-MM-DD` as days from 1970-01-01, and returns what follows it.
+fn read_date(text: &str) -> Option<(i64, &str)> {
+    let (date, rest) = text.split_at_checked(10)?;
+    let bytes = date.as_bytes();
+    let digits = bytes.iter().enumerate().all(|(at, byte)| match at {
+        4 | 7 => *byte == b'-',
+        _ => byte.is_ascii_digit(),
+    });
+    let delimited = rest.chars().next().is_none_or(|c| !c.is_ascii_digit());
+    // What follows may only be a time: letters would carry more than a date does.
+    let time = rest.chars().all(|c| c.is_ascii_digit() || " TZ:.+-".contains(c));
+    if !digits || !delimited || !time {
+        return None;
+    }
+    let (year, month, day) = (date[..4].parse().ok()?, date[5..7].parse().ok()?, date[8..].parse().ok()?);
+    let days = days_from_civil(year, month, day);
+    (year >= 1 && civil(days) == (year, month, day)).then_some((days, rest))
+}
+
+/// Reads `YYYY-MM-DD` as days from 1970-01-01.
+pub(super) fn read_day(text: &str) -> Option<i32> {
+    read_date(text).filter(|date| date.1.is_empty()).and_then(|date| date.0.try_into().ok())
+}
+
+/// Appends a day as ISO 8601; years before 1 or after 9999 with sign or more digits.
+pub(super) fn push_date(days: i64, out: &mut String) {
+    let (year, month, day) = civil(days);
+    let _ = write!(out, "{year:04}-{month:02}-{day:02}");
+}
+
+/// Days from 1970-01-01 of a proleptic Gregorian date (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = year - i64::from(month <= 2);
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+/// The inverse of [`days_from_civil`].
+fn civil(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mask::MasterKey;
+
+    fn shift(days: i64, step_days: i64) -> Shift {
+        let key = MasterKey::test().realm("default").domain("date.shift/1", "");
+        Shift { key, slot: None, steps: (days / step_days) as u64, step_days, sentinels: vec![2_932_896] }
+    }
+
+    #[test]
+    fn shifts_match_the_golden_vectors() {
+        assert_eq!(shift(180, 1).days("42"), 8);
+        assert_eq!(shift(180, 1).days("bob@example.com"), -144);
+    }
+
+    #[test]
+    fn shifts_are_never_zero_and_stay_in_range() {
+        let (plain, weeks) = (shift(3, 1), shift(180, 7));
+        let mut seen = std::collections::BTreeSet::new();
+        for i in 0..2_000 {
+            seen.insert(plain.days(&i.to_string()));
+            let days = weeks.days(&i.to_string());
+            assert!(days % 7 == 0 && days != 0 && days.abs() <= 175);
+        }
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), [-3, -2, -1, 1, 2, 3]);
+    }
+
+    #[test]
+    fn out_of_range_dates_go_the_other_way() {
+        let shift = shift(180, 1);
+        assert_eq!(shift.date(*DATE_RANGE.end(), 5), DATE_RANGE.end() - 5);
+        assert_eq!(shift.date(*DATE_RANGE.start(), -5), DATE_RANGE.start() + 5);
+        let last = TIMESTAMP_RANGE.end - 1;
+        assert_eq!(shift.timestamp(last, 1), last - DAY_US);
+        assert_eq!(shift.timestamp(TIMESTAMP_RANGE.start, -1), TIMESTAMP_RANGE.start + DAY_US);
+        assert_eq!(shift.date(2_932_896, 5), 2_932_896, "a sentinel stays");
+    }
+
+    #[test]
+    fn civil_dates_round_trip() {
+        for days in (-2_440_588..3_000_000).step_by(997) {
+            let (year, month, day) = civil(days);
+            assert_eq!(days_from_civil(year, month, day), days);
+        }
+        assert_eq!(read_date("2000-01-01"), Some((PG_EPOCH_DAYS, "")));
+        assert_eq!(read_date("2000-01-01T10:00:00Z").map(|date| date.1), Some("T10:00:00Z"));
+        for text in ["2000-02-30", "2000-13-01", "0000-01-01", "2000-1-1", "2000-01-011", "2000-01-01 Bob", "x"] {
+            assert_eq!(read_date(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,499 @@
+//! Facts that hold for every kind, and the golden vectors of kinds as users see them.
+
+use super::batch::RawBatch;
+use super::*;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Date32Type, Int64Type};
+use arrow_array::{
+    Array, ArrayRef, BinaryViewArray, Date32Array, FixedSizeBinaryArray, Int16Array, Int32Array, Int64Array,
+    StringViewArray,
+};
+use bytes::Bytes;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+const TEXT: Shape = Shape::Text { chars_max: None, padded: false };
+
+fn realm() -> RealmKey {
+    MasterKey::test().realm("default")
+}
+
+fn params(json: &str) -> Params {
+    serde_json::from_str(json).unwrap()
+}
+
+/// Parameters a kind cannot do without.
+fn needed(kind: &Kind) -> Params {
+    if kind.name == "const" { params(r#"{"value":"x"}"#) } else { Params::new() }
+}
+
+fn value(kind: &str, json: &str, subject: Option<&str>, value: &str) -> Option<String> {
+    mask_value(&realm(), kind, "", params(json), subject, value).unwrap()
+}
+
+fn one(kind: &str, text: &str) -> String {
+    value(kind, "{}", None, text).unwrap()
+}
+
+fn spec(kind: &str, subject: Option<usize>) -> MaskSpec {
+    MaskSpec { kind: kind.to_owned(), label: String::new(), params: Params::new(), subject }
+}
+
+fn column(name: &str, shape: Shape, mask: Option<MaskSpec>) -> ColumnSpec {
+    ColumnSpec { name: name.to_owned(), shape, mask }
+}
+
+fn batch(columns: Vec<ArrayRef>) -> RawBatch {
+    RawBatch { rows: columns[0].len(), wire: Bytes::new(), gaps: Vec::new(), columns }
+}
+
+fn texts(values: &[Option<&str>]) -> ArrayRef {
+    Arc::new(StringViewArray::from(values.to_vec()))
+}
+
+/// Masks a text column, with row numbers as subjects, in batches of `size`.
+fn mask_texts(realm: &RealmKey, kind: &str, json: &str, values: &[Option<&str>], size: usize) -> Vec<Option<String>> {
+    let found = super::kind(kind).unwrap();
+    let mut mask = spec(kind, found.needs_subject.then_some(1));
+    mask.params = params(json);
+    mask.params.append(&mut needed(found));
+    let table = TableSpec {
+        columns: vec![column("t.c", TEXT, Some(mask)), column("t.id", Shape::Int8, None)],
+        ..TableSpec::default()
+    };
+    let masker = Masker::compile(realm, &table).unwrap();
+    let mut out = Vec::new();
+    for (number, chunk) in values.chunks(size).enumerate() {
+        let ids: Vec<i64> = (0..chunk.len()).map(|row| (number * size + row) as i64).collect();
+        let masked = masker.apply(batch(vec![texts(chunk), Arc::new(Int64Array::from(ids))])).unwrap();
+        out.extend(masked.columns()[0].as_string::<i32>().iter().map(|text| text.map(str::to_owned)));
+    }
+    out
+}
+
+fn text_kinds() -> impl Iterator<Item = &'static Kind> {
+    KINDS.iter().copied().filter(|kind| kind.takes(TEXT))
+}
+
+#[test]
+fn masks_match_the_golden_vectors() {
+    for (kind, text, mask) in [
+        ("int/1", "0", "0"),
+        ("uuid/1", "550e8400-e29b-41d4-a716-446655440000", "ce201ede-9dad-4c0d-92a6-057066a91ed2"),
+        ("uuid/1", "018f4e2a-7b3c-7d21-8f00-0123456789ab", "018f4d8c-cb9f-7882-9d07-75375105e358"),
+        ("card/1", "4111111111111111", "4631018261298575"),
+        ("card/1", "378282246310005", "372384215448307"),
+        ("card/1", "4111111111111112", "4631018261298576"),
+        ("us.ssn/1", "078-05-1120", "406-89-4588"),
+        ("us.ssn/1", "219-09-9999", "211-21-7657"),
+        ("pattern/1", "ACME-2024-000123", "SPEE-9527-130738"),
+        ("ip/1", "2001:db8::1", "3c81:15c7:f9e4:7fc0:133e:3f0c:e03:a19e"),
+    ] {
+        assert_eq!(one(kind, text), mask, "{kind} {text}");
+    }
+    assert_eq!(value("card", r#"{"void":true}"#, None, "4111111111111111").unwrap(), "4631018261298570");
+    let users = mask_value(&realm(), "int", "public.users.id", Params::new(), None, "42").unwrap();
+    assert_eq!(users.unwrap(), "3974");
+    assert_eq!(value("date.shift", "{}", Some("42"), "2024-03-01").unwrap(), "2024-03-09");
+    assert_eq!(value("date.shift", "{}", Some("Bob@Example.com"), "2024-06-01").unwrap(), "2024-01-09");
+    assert!(one("email", "bob@example.com").contains(".c0kf70k6agjr7xwd@d"));
+}
+
+#[test]
+fn kinds_are_found_with_and_without_version() {
+    for found in KINDS {
+        assert_eq!(kind(found.name).unwrap().name, found.name);
+        assert_eq!(kind(&found.full_name()).unwrap().name, found.name);
+        assert!(!found.summary.is_empty() && !found.summary.ends_with('.') && !found.samples.is_empty());
+    }
+    assert!(kind("email/2").is_none() && kind("email/").is_none() && kind("nothing").is_none());
+    let names: HashSet<&str> = KINDS.iter().map(|kind| kind.name).collect();
+    assert_eq!(names.len(), KINDS.len());
+}
+
+#[test]
+fn null_empty_and_blank_stay_in_every_kind() {
+    let realm = realm();
+    for kind in text_kinds().filter(|kind| kind.keyed_on != KeyedOn::Nothing) {
+        let masks = mask_texts(&realm, kind.name, "{}", &[None, Some(""), Some("  "), Some("\u{a0}\t")], 8);
+        assert_eq!(masks, [None, Some(String::new()), Some("  ".into()), Some("\u{a0}\t".into())], "{}", kind.name);
+    }
+}
+
+#[test]
+fn odd_values_are_masked_without_panic_and_never_become_null() {
+    let realm = realm();
+    let long = "x".repeat(5_000);
+    let odd = [
+        "a",
+        "7",
+        "-",
+        "Zoë",
+        "日本",
+        "٣٤",
+        "\u{16ea0}",
+        "😀",
+        "a@b",
+        "@",
+        "+",
+        "+1",
+        "00",
+        "0000-00-00",
+        "1.1.1.1/33",
+        "4111 1111 1111 111x",
+        "\0",
+        "ﷺ",
+        "000-00-0000",
+        "99999999999999999999999",
+        "::ffff:1.2.3.4",
+        &long,
+    ];
+    let values: Vec<Option<&str>> = odd.iter().map(|value| Some(*value)).collect();
+    for kind in text_kinds().filter(|kind| kind.name != "null") {
+        let masks = mask_texts(&realm, kind.name, "{}", &values, 8);
+        for (value, mask) in odd.iter().zip(masks) {
+            assert!(mask.is_some_and(|mask| !mask.is_empty()), "{} {value:?}", kind.name);
+        }
+    }
+}
+
+#[test]
+fn masks_depend_on_no_batch_and_no_thread() {
+    let realm = realm();
+    let values: Vec<String> = (0..400)
+        .map(|i: u64| match i % 8 {
+            0 => format!("user{i}@host{}.com", i % 7),
+            1 => format!("4111 1111 1111 {:04}", i * 13 % 10_000),
+            2 => format!("+49 30 {:07}", i * 7919),
+            3 => format!("{:03}-{:02}-{:04}", i % 600 + 1, i % 98 + 1, i + 1),
+            4 => format!("10.{}.{}.7", i % 200, i % 250),
+            5 => format!("2024-{:02}-{:02}", i % 12 + 1, i % 28 + 1),
+            6 => format!("Person {i}"),
+            _ => i.to_string(),
+        })
+        .collect();
+    let values: Vec<Option<&str>> = values.iter().map(|value| Some(value.as_str())).collect();
+    for kind in text_kinds() {
+        let whole = mask_texts(&realm, kind.name, "{}", &values, 400);
+        assert_eq!(whole, mask_texts(&realm, kind.name, "{}", &values, 7), "{}", kind.name);
+        let fresh = super::MasterKey::test().realm("default");
+        let threads: Vec<_> = std::thread::scope(|scope| {
+            let run = || mask_texts(&fresh, kind.name, "{}", &values, 64);
+            let handles: Vec<_> = (0..3).map(|_| scope.spawn(run)).collect();
+            handles.into_iter().map(|handle| handle.join().unwrap()).collect()
+        });
+        assert!(threads.iter().all(|masks| *masks == whole), "{}", kind.name);
+    }
+}
+
+/// Masks `count` generated values one by one and returns how many different masks there are.
+fn distinct(kind: &str, json: &str, count: u64, make: impl Fn(u64) -> String) -> usize {
+    let values: Vec<String> = (0..count).map(make).collect();
+    assert_eq!(values.iter().collect::<HashSet<_>>().len() as u64, count, "inputs repeat");
+    let values: Vec<Option<&str>> = values.iter().map(|value| Some(value.as_str())).collect();
+    let masks = mask_texts(&realm(), kind, json, &values, 1024);
+    masks.iter().collect::<HashSet<_>>().len()
+}
+
+#[test]
+fn kinds_that_are_injective_by_construction_never_collide() {
+    const COUNT: u64 = if cfg!(debug_assertions) { 5_000 } else { 1_000_000 };
+    let n = COUNT as usize;
+    let spread = |i: u64, m: u64| i * 7_919 % m;
+    assert_eq!(
+        distinct("us.ssn", "{}", COUNT, |i| format!("{:03}{:02}{:04}", i % 599 + 1, i / 599 % 98 + 1, i / 58_702 + 1)),
+        n
+    );
+    // Half of these are valid for Luhn in the last digit, half are not: they must not meet either.
+    for json in ["{}", r#"{"keep":6}"#, r#"{"keep":8}"#] {
+        assert_eq!(distinct("card", json, COUNT, |i| format!("4{:015}", i * 11)), n);
+    }
+    assert_eq!(distinct("card", r#"{"keep_last4":true}"#, COUNT, |i| format!("51{:010}4444", i)), n);
+    assert_eq!(distinct("phone", "{}", COUNT, |i| format!("+49{:010}", 3_000_000_000 + i)), n);
+    assert_eq!(distinct("phone", r#"{"region":"US"}"#, COUNT, |i| format!("(2{:02}) 2{:06}", i % 90, i / 90)), n);
+    assert_eq!(distinct("pattern", "{}", COUNT, |i| format!("AB-{:07}", spread(i, 9_999_991))), n);
+    assert_eq!(distinct("ip", "{}", COUNT, |i| std::net::Ipv4Addr::from_bits((i * 4093) as u32).to_string()), n);
+    assert_eq!(distinct("uuid", "{}", COUNT, |i| format!("018f4e2a-7b3c-7d21-8f00-{i:012x}")), n);
+    assert_eq!(distinct("email", "{}", COUNT, |i| format!("user{i}@example.com")), n);
+    assert_eq!(distinct("username", "{}", COUNT, |i| format!("user{i}")), n);
+}
+
+#[test]
+fn every_void_card_fails_luhn_and_every_other_mask_keeps_its_validity() {
+    let luhn = |text: &str| {
+        let sum: u32 = text
+            .bytes()
+            .rev()
+            .enumerate()
+            .map(|(i, byte)| {
+                let digit = u32::from(byte - b'0') * if i % 2 == 1 { 2 } else { 1 };
+                if digit > 9 { digit - 9 } else { digit }
+            })
+            .sum();
+        sum.is_multiple_of(10)
+    };
+    for i in 0..500u64 {
+        let card = format!("{}", 400_000_000_000_000u64 + i * 98_765_432_123);
+        for json in ["{}", r#"{"keep_last4":true}"#, r#"{"keep":8}"#] {
+            let mask = value("card", json, None, &card).unwrap();
+            assert_eq!(luhn(&mask), luhn(&card), "{json}");
+            assert_eq!(mask.len(), card.len());
+            if json.contains("last4") {
+                assert_eq!(mask[11..], card[11..]);
+            }
+        }
+        if luhn(&card) {
+            assert!(!luhn(&value("card", r#"{"void":true}"#, None, &card).unwrap()));
+        }
+    }
+}
+
+#[test]
+fn phones_agree_in_all_writings_and_keep_their_layout() {
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let german = |text: &str| value("phone", r#"{"region":"DE"}"#, None, text).unwrap();
+    let international = digits(&german("+49 30 1234567"));
+    for text in ["030 1234567", "0049-30-1234567", "+49 (0)30 / 1234567", "(030) 12 34 567"] {
+        let mask = german(text);
+        assert!(digits(&mask).ends_with(&international[2..]), "{text} became {mask}");
+        let shape = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "#");
+        assert_eq!(shape(&mask), shape(text));
+    }
+    let american = value("phone", r#"{"region":"US"}"#, None, "1-415-555-0132").unwrap();
+    assert_eq!(american, value("phone", "{}", None, "+1-415-555-0132").unwrap().replace('+', ""));
+    assert!(american.starts_with("1-415-") && american.as_bytes()[6] >= b'2');
+    // Not a number of North America: every digit is masked, the result is not one either.
+    let invalid = value("phone", r#"{"region":"US"}"#, None, "115-555-0132").unwrap();
+    assert!(!('2'..='9').contains(&invalid.chars().next().unwrap()) || invalid.as_bytes()[4] < b'2');
+}
+
+#[test]
+fn emails_follow_tier_case_and_subject() {
+    let canonical = one("email", "bob@example.com");
+    for text in ["Bob@Example.COM", " bob@example.com", "ｂob@example.com", "bob@example.com."] {
+        assert_eq!(one("email", text), canonical, "{text}");
+    }
+    assert_ne!(value("email", r#"{"fold":false}"#, None, "Bob@example.com").unwrap(), canonical);
+    assert!(canonical.ends_with(".example") && canonical.len() <= 70);
+    assert!(one("email", "bob@gmail.com").ends_with("@gmail.example"));
+    let by = |subject: &str, text: &str| value("email", r#"{"by":"subject"}"#, Some(subject), text).unwrap();
+    assert_eq!(by("42", "a@x.com"), by("42", "b@x.com"));
+    assert_ne!(by("42", "a@x.com"), by("43", "a@x.com"));
+    let token = by("42", "a@x.com").split(['.', '@']).nth(2).map(str::len);
+    assert_eq!(token, Some(8));
+    let first = value("name.first", "{}", Some("42"), "Robert").unwrap().to_lowercase();
+    assert!(by("42", "a@x.com").starts_with(&first));
+    assert!(one("username", "Bob").starts_with(|c: char| c.is_ascii_lowercase()));
+}
+
+#[test]
+fn every_tier_fits_its_least_length() {
+    let realm = realm();
+    for (name, forms) in [("email", 4), ("username", 3)] {
+        let found = kind(name).unwrap();
+        for (tier, least) in (found.least)(&Params::new()).into_iter().enumerate() {
+            assert_eq!(found.tier(Some(least), &Params::new()), Ok(tier as u8));
+            let shape = Shape::Text { chars_max: Some(least), padded: false };
+            let mut table = TableSpec {
+                columns: vec![column("t.c", shape, Some(spec(&found.full_name(), None)))],
+                ..Default::default()
+            };
+            table.tiers.insert((found.full_name(), String::new()), tier as u8);
+            let masker = Masker::compile(&realm, &table).unwrap();
+            let values: Vec<String> = (0..300).map(|i| format!("u{i}@very-long-host-name-{i}.example.org")).collect();
+            let values: Vec<Option<&str>> = values.iter().map(|value| Some(value.as_str())).collect();
+            let masked = masker.apply(batch(vec![texts(&values)])).unwrap();
+            let masks = masked.columns()[0].as_string::<i32>();
+            assert!(masks.iter().flatten().all(|mask| mask.chars().count() <= least as usize), "{name} tier {tier}");
+            table.columns[0].shape = Shape::Text { chars_max: Some(least - 1), padded: false };
+            assert!(Masker::compile(&realm, &table).is_err());
+        }
+        assert_eq!((found.least)(&Params::new()).len(), forms);
+        assert!(found.tier(Some(5), &Params::new()).is_err());
+        assert_eq!(found.tier(None, &Params::new()), Ok(0));
+    }
+}
+
+#[test]
+fn dictionary_masks_fit_their_least_length() {
+    for (kind_name, json) in [
+        ("name.first", "{}"),
+        ("name.last", "{}"),
+        ("name.full", "{}"),
+        ("address", "{}"),
+        ("address", r#"{"part":"street"}"#),
+        ("address", r#"{"part":"city"}"#),
+        ("address", r#"{"part":"region"}"#),
+        ("address", r#"{"part":"zip"}"#),
+        ("address", r#"{"part":"country","country":"set"}"#),
+    ] {
+        let least = (kind(kind_name).unwrap().least)(&params(json))[0] as usize;
+        let values = vec![Some("x"); 2_000];
+        for mask in mask_texts(&realm(), kind_name, json, &values, 512).into_iter().flatten() {
+            assert!(!mask.is_empty() && mask.chars().count() <= least, "{kind_name} {json}: {mask}");
+        }
+    }
+    assert_eq!(value("address", r#"{"part":"country"}"#, Some("1"), "Norway").unwrap(), "Norway");
+    let part = |part: &str| value("address", &format!(r#"{{"part":"{part}"}}"#), Some("7"), "x").unwrap();
+    let line = value("address", "{}", Some("7"), "x").unwrap();
+    assert_eq!(line, format!("{}, {}, {} {}", part("street"), part("city"), part("region"), part("zip")));
+}
+
+#[test]
+fn invalid_values_go_where_the_policy_says() {
+    let realm = realm();
+    let mask = |json: &str| mask_value(&realm, "us.ssn", "", params(json), None, "666-12-3456");
+    assert_eq!(mask(r#"{"on_invalid":"null"}"#), Ok(None));
+    let error = mask(r#"{"on_invalid":"fail"}"#).unwrap_err();
+    assert!(matches!(&error, ValueError::Mask(_)) && !format!("{error} {error:?}").contains("3456"));
+    let pattern = mask("{}").unwrap().unwrap();
+    let area: u32 = pattern[..3].parse().unwrap();
+    assert!(area == 0 || area == 666 || area >= 900 || &pattern[4..6] == "00" || &pattern[7..] == "0000");
+}
+
+#[test]
+fn bad_specifications_are_all_refused_at_once() {
+    let mut unknown = spec("email", None);
+    unknown.params = params(r#"{"colour":"red"}"#);
+    let mut bad = spec("card", None);
+    bad.params = params(r#"{"keep":7}"#);
+    let table = TableSpec {
+        columns: vec![
+            column("a", TEXT, Some(spec("nothing", None))),
+            column("b", TEXT, Some(unknown)),
+            column("c", TEXT, Some(bad)),
+            column("d", Shape::Int4, Some(spec("email", None))),
+            column("e", TEXT, Some(spec("name.first", None))),
+            column("f", Shape::Text { chars_max: Some(3), padded: false }, Some(spec("email", None))),
+            column("g", TEXT, Some(spec("email", Some(7)))),
+            column("h", Shape::Inet, None),
+            column("i", TEXT, Some(spec("email", None))),
+        ],
+        ..TableSpec::default()
+    };
+    let errors = Masker::compile(&realm(), &table).err().unwrap();
+    let columns: Vec<&str> = errors.iter().map(|error| error.column.as_str()).collect();
+    assert_eq!(columns, ["a", "b", "c", "d", "e", "f", "g"]);
+    assert!(matches!(errors[4].refusal, Refusal::NeedsSubject { .. }));
+    assert!(matches!(errors[6].refusal, Refusal::BadSubject));
+}
+
+#[test]
+fn typed_columns_keep_type_nulls_and_specials() {
+    let realm = realm();
+    let uuids =
+        FixedSizeBinaryArray::try_from_sparse_iter_with_size([Some([7u8; 16]), None, Some([0; 16])].into_iter(), 16)
+            .unwrap();
+    let inet: BinaryViewArray =
+        [Some(&[2u8, 32, 0, 4, 8, 8, 8, 8][..]), None, Some(&[2, 8, 0, 4, 127, 0, 0, 1])].into_iter().collect();
+    let columns: Vec<(Shape, &str, ArrayRef)> = vec![
+        (Shape::Int2, "int", Arc::new(Int16Array::from(vec![Some(1), None, Some(-1)]))),
+        (Shape::Int4, "int", Arc::new(Int32Array::from(vec![Some(1), None, Some(-1)]))),
+        (Shape::Int8, "int", Arc::new(Int64Array::from(vec![Some(1), None, Some(-1)]))),
+        (Shape::Uuid, "uuid", Arc::new(uuids)),
+        (Shape::Date, "date.shift", Arc::new(Date32Array::from(vec![Some(20_000), None, Some(i32::MAX)]))),
+        (Shape::Timestamp, "date.shift", Arc::new(Int64Array::from(vec![Some(5), None, Some(i64::MIN)]))),
+        (Shape::Inet, "ip", Arc::new(inet)),
+    ];
+    let table = TableSpec {
+        columns: columns
+            .iter()
+            .map(|(shape, kind, _)| column(kind, *shape, Some(spec(&super::kind(kind).unwrap().full_name(), Some(1)))))
+            .collect(),
+        ..TableSpec::default()
+    };
+    let masker = Masker::compile(&realm, &table).unwrap();
+    let raw: Vec<ArrayRef> = columns.iter().map(|column| Arc::clone(&column.2)).collect();
+    let masked = masker.apply(batch(raw.clone())).unwrap();
+    for (before, after) in raw.iter().zip(masked.columns()) {
+        assert!(after.is_null(1) && after.is_valid(0) && after.is_valid(2));
+        let same = before.data_type() == after.data_type();
+        assert!(same || after.data_type() == &arrow_schema::DataType::Binary);
+    }
+    let ints: Vec<i64> = (0..3)
+        .map(|i| match i {
+            0 => masked.columns()[0].as_primitive::<arrow_array::types::Int16Type>().value(0).into(),
+            1 => masked.columns()[1].as_primitive::<arrow_array::types::Int32Type>().value(0).into(),
+            _ => masked.columns()[2].as_primitive::<Int64Type>().value(0),
+        })
+        .collect();
+    assert!(ints.iter().all(|mask| *mask == ints[0]));
+    assert_eq!(masked.columns()[4].as_primitive::<Date32Type>().value(2), i32::MAX);
+    assert_eq!(masked.columns()[5].as_primitive::<Int64Type>().value(2), i64::MIN);
+    assert_eq!(masked.columns()[6].as_binary::<i32>().value(2), [2, 8, 0, 4, 127, 0, 0, 1]);
+}
+
+#[test]
+fn a_row_without_subject_is_masked_by_its_own_value() {
+    let table = TableSpec {
+        columns: vec![column("t.name", TEXT, Some(spec("name.full", Some(1)))), column("t.id", Shape::Int8, None)],
+        ..TableSpec::default()
+    };
+    let masker = Masker::compile(&realm(), &table).unwrap();
+    let ids: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), Some(1), None, None, None]));
+    let names = texts(&[Some("A"), Some("B"), Some("A"), Some("a"), Some("B")]);
+    let masked = masker.apply(batch(vec![names, ids])).unwrap();
+    let masks: Vec<&str> = masked.columns()[0].as_string::<i32>().iter().flatten().collect();
+    assert!(masks[0] == masks[1] && masks[2] == masks[3] && masks[2] != masks[4] && masks[0] != masks[2]);
+}
+
+#[test]
+fn padded_text_is_masked_without_its_padding() {
+    let shape = Shape::Text { chars_max: Some(20), padded: true };
+    let table = TableSpec { columns: vec![column("t.c", shape, Some(spec("pattern", None)))], ..TableSpec::default() };
+    let masker = Masker::compile(&realm(), &table).unwrap();
+    let masked = masker.apply(batch(vec![texts(&[Some("AB-1234             "), Some("   ")])])).unwrap();
+    let masks: Vec<&str> = masked.columns()[0].as_string::<i32>().iter().flatten().collect();
+    assert_eq!(masks, ["MT-9016", ""]);
+}
+
+#[test]
+fn another_realm_or_label_gives_other_masks() {
+    let other = MasterKey::test().realm("other");
+    for i in 0..2_000 {
+        let text = format!("user{i}@example.com");
+        let mask = one("email", &text);
+        let elsewhere = mask_value(&other, "email", "", Params::new(), None, &text).unwrap().unwrap();
+        let labelled = mask_value(&realm(), "email", "x", Params::new(), None, &text).unwrap().unwrap();
+        assert!(mask != elsewhere && mask != labelled);
+    }
+}
+
+#[test]
+fn leaves_get_the_masks_of_columns() {
+    let realm = realm();
+    let table = TableSpec { columns: vec![column("t.doc", Shape::Json, None)], ..TableSpec::default() };
+    let outer = spec("json/1", None);
+    let compile = Compile { realm: &realm, table: &table, column: 0, shape: Shape::Json, spec: &outer, subject: None };
+    let rows = Rows { len: 1, subjects: &[], raw: &[], masked: &[] };
+    let mut out = String::from("kept ");
+    let email = compile.nested("email", "", Params::new(), TEXT).unwrap();
+    email.text("bob@example.com", 0, &rows, &mut out).unwrap();
+    assert_eq!(out, format!("kept {}", one("email", "bob@example.com")));
+    let id = compile.nested("int", "public.users.id", Params::new(), TEXT).unwrap();
+    assert_eq!(id.integer(42, 0, &rows).unwrap(), Some(3974));
+    out.clear();
+    id.text("42", 0, &rows, &mut out).unwrap();
+    assert_eq!(out, "3974");
+    assert!(compile.nested("nothing", "", Params::new(), TEXT).is_err());
+}
+
+#[test]
+fn masks_run_after_the_columns_they_need() {
+    struct Reads(usize);
+    impl ColumnMask for Reads {
+        fn apply(&self, column: &ArrayRef, rows: &Rows<'_>) -> Result<ArrayRef, MaskError> {
+            rows.masked[self.0].as_ref().map(|_| Arc::clone(column)).ok_or(MaskError::at(0, "ran too early"))
+        }
+        fn text(&self, _: &str, _: usize, _: &Rows<'_>, _: &mut String) -> Result<(), MaskError> {
+            Ok(())
+        }
+        fn after(&self) -> Vec<usize> {
+            vec![self.0]
+        }
+    }
+    let masker = Masker::of(vec![Box::new(Reads(1)), Box::new(Reads(2))], spec("pattern", None), &realm()).unwrap();
+    assert!(masker.apply(batch(vec![texts(&[Some("a")]); 3])).is_ok());
+    let cycle = Masker::of(vec![Box::new(Reads(1)), Box::new(Reads(0))], spec("pattern", None), &realm());
+    assert_eq!(cycle.err().unwrap().len(), 2);
+}

@@ -1,0 +1,74 @@
+//! Free text and JSON with the real kinds: a span and a leaf get the mask of the column that holds the same value.
+
+use crate::mask::batch::RawBatch;
+use crate::mask::{ColumnSpec, MaskSpec, Masker, MasterKey, Shape, TableSpec};
+use arrow_array::cast::AsArray;
+use arrow_array::{ArrayRef, StringViewArray};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+const TEXT: Shape = Shape::Text { chars_max: None, padded: false };
+
+fn column(shape: Shape, kind: &str, params: Value, subject: Option<usize>) -> ColumnSpec {
+    let params = serde_json::from_value(params).unwrap();
+    let mask = MaskSpec { kind: format!("{kind}/1"), label: String::new(), params, subject };
+    ColumnSpec { name: format!("public.people.{kind}"), shape, mask: Some(mask) }
+}
+
+/// One row: e-mail, first name, last name, phone, card, SSN, IP, notes, profile; masked in that order.
+fn row(notes: &str, profile: &str) -> Vec<String> {
+    let none = || json!({});
+    let profile_paths = json!({
+        "paths": { "$.contact.email": "email", "$..phone": { "mask": "phone", "region": "US" }, "$.ip": "ip", "$.id": "int" },
+        "rest": "keep",
+    });
+    let table = TableSpec {
+        columns: vec![
+            column(TEXT, "email", none(), None),
+            column(TEXT, "name.first", none(), Some(0)),
+            column(TEXT, "name.last", none(), Some(0)),
+            column(TEXT, "phone", json!({ "region": "US" }), None),
+            column(TEXT, "card", none(), None),
+            column(TEXT, "us.ssn", none(), None),
+            column(TEXT, "ip", none(), None),
+            column(TEXT, "text.spans", none(), Some(0)),
+            column(Shape::Jsonb, "json", profile_paths, None),
+        ],
+        ..TableSpec::default()
+    };
+    let values = [
+        "bob@example.com",
+        "Patricia",
+        "Kowalska",
+        "+1-415-555-0123",
+        "4111111111111111",
+        "078-05-1120",
+        "8.8.8.8",
+        notes,
+        profile,
+    ];
+    let columns = values.map(|value| Arc::new(StringViewArray::from(vec![value])) as ArrayRef).to_vec();
+    let masker = Masker::compile(&MasterKey::test().realm("default"), &table).unwrap();
+    let raw = RawBatch { rows: 1, wire: bytes::Bytes::new(), gaps: Vec::new(), columns };
+    let masked = masker.apply(raw).unwrap();
+    masked.columns().iter().map(|column| column.as_string::<i32>().value(0).to_owned()).collect()
+}
+
+#[test]
+fn spans_and_leaves_get_the_mask_of_the_column() {
+    let masked = row(
+        "Patricia Kowalska <Bob@Example.com>, +1-415-555-0123, 4111111111111111, 078-05-1120, 8.8.8.8; P. KOWALSKA",
+        r#"{"contact":{"email":"bob@example.com","phone":"+1-415-555-0123"},"ip":"8.8.8.8","id":42,"x":1.50}"#,
+    );
+    let [email, first, last, phone, card, ssn, ip, notes, profile] = &masked[..] else { unreachable!() };
+    let initial = first.chars().next().unwrap();
+    let want = format!("{first} {last} <{email}>, {phone}, {card}, {ssn}, {ip}; {initial}. {}", last.to_uppercase());
+    assert_eq!(*notes, want);
+    let profile: Value = serde_json::from_str(profile).unwrap();
+    assert_eq!(profile["contact"], json!({ "email": email, "phone": phone }));
+    assert_eq!(profile["ip"], json!(ip));
+    assert_ne!(profile["id"], json!(42));
+    for original in ["bob", "Patricia", "Kowalska", "555-0123", "4111111111111111", "078-05-1120", "8.8.8.8"] {
+        assert!(!notes.contains(original), "{original}");
+    }
+}

@@ -1,0 +1,392 @@
+//! The row's own names: values of other columns of the row, looked for in its texts.
+//!
+//! Names compare without case, accents, apostrophes and the difference of blank and hyphen, as whole words. Scripts that
+//! write without blanks have no words, so there a name matches anywhere.
+
+use super::spans::{CLASSES, Detector, Found, NAME};
+use unicode_normalization::char::{decompose_canonical, is_combining_mark};
+
+/// Needles of one row; more names than that in one row are no names.
+const NEEDLES_MAX: usize = 64;
+/// A needle of at most so many characters must begin with a capital in the text: `An`, `Bo`, `Le` are words too.
+const SHORT: usize = 3;
+/// Least characters for a part of a name that stands alone, like `Berg` of `van den Berg`.
+const PART_MIN: usize = 4;
+
+/// Words of a name that do not name anybody alone, folded.
+const PARTICLES: &[&str] = &[
+    "mr", "mrs", "ms", "miss", "dr", "prof", "sir", "mme", "herr", "frau", "von", "van", "der", "den", "dem", "de",
+    "da", "do", "dos", "das", "del", "della", "di", "du", "la", "las", "le", "les", "los", "el", "al", "bin", "ibn",
+    "bint", "ter", "ten", "zu", "zur", "y", "e", "st", "saint", "san", "santa", "jr", "sr", "ii", "iii", "and",
+];
+
+/// What a column says about the person of the row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    First,
+    Last,
+    Full,
+    Username,
+    /// An address line or a company: only as a whole.
+    Whole,
+}
+
+#[derive(Clone, Copy)]
+struct Needle {
+    /// In `folded`.
+    start: usize,
+    end: usize,
+    /// In `masks`.
+    mask: (usize, usize),
+    short: bool,
+    /// An initial may stand beside it: `J. Smith`, `Smith, J.`
+    surname: bool,
+}
+
+/// The needles of one row, and the byte classes of the scan that finds their first letters.
+pub(super) struct Names {
+    classes: [u8; 256],
+    marked: Vec<u8>,
+    folded: String,
+    masks: String,
+    needles: Vec<Needle>,
+    /// Folded first letter of the first name, and the needle that holds its mask.
+    initial: Option<(char, u16)>,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self {
+            classes: CLASSES,
+            marked: Vec::new(),
+            folded: String::new(),
+            masks: String::new(),
+            needles: Vec::new(),
+            initial: None,
+        }
+    }
+}
+
+impl Names {
+    #[inline]
+    pub(super) fn classes(&self) -> &[u8; 256] {
+        &self.classes
+    }
+
+    /// Forgets the row.
+    pub(super) fn clear(&mut self) {
+        for byte in self.marked.drain(..) {
+            self.classes[usize::from(byte)] = CLASSES[usize::from(byte)];
+        }
+        self.folded.clear();
+        self.masks.clear();
+        self.needles.clear();
+        self.initial = None;
+    }
+
+    /// Adds one value of the row and its mask.
+    pub(super) fn add(&mut self, role: Role, raw: &str, masked: &str) {
+        let mask = self.mask(masked);
+        match role {
+            Role::First => {
+                self.needle(raw, mask, 2, false);
+                self.set_initial(raw, masked);
+                self.parts(raw, mask, false);
+            }
+            Role::Last => {
+                self.needle(raw, mask, 2, true);
+                self.parts(raw, mask, true);
+            }
+            Role::Full => self.full(raw, masked, mask),
+            Role::Username => self.needle(raw, mask, 3, false),
+            Role::Whole => self.needle(raw, mask, 6, false),
+        }
+    }
+
+    fn mask(&mut self, masked: &str) -> (usize, usize) {
+        let start = self.masks.len();
+        self.masks.push_str(masked);
+        (start, self.masks.len())
+    }
+
+    /// Splits `First Middle Last` and `Last, First`; the last word is the surname, other words stand for the first name.
+    fn full(&mut self, raw: &str, masked: &str, whole: (usize, usize)) {
+        self.needle(raw, whole, 2, false);
+        let mut words = masked.split_whitespace();
+        let mask_first = words.next().unwrap_or("");
+        let mask_last = words.next_back().unwrap_or(mask_first);
+        let (first, last) = match raw.split_once(',') {
+            Some((last, first)) => (first.trim(), last.trim()),
+            None => {
+                let first = raw.split_whitespace().find(|word| !is_particle(word)).unwrap_or("");
+                let rest = raw.find(first).map_or("", |at| raw[at + first.len()..].trim());
+                (first, rest)
+            }
+        };
+        if !last.is_empty() {
+            let mask = self.mask(mask_last);
+            self.needle(last, mask, 2, true);
+            for word in last.split_whitespace().filter(|word| !is_particle(word)) {
+                self.needle(word, mask, 2, true);
+            }
+            self.parts(last, mask, true);
+        }
+        let mask = self.mask(mask_first);
+        for word in first.split_whitespace().filter(|word| !is_particle(word)) {
+            self.needle(word, mask, 2, false);
+        }
+        self.set_initial(first, mask_first);
+    }
+
+    /// Adds the words of a name of several words.
+    fn parts(&mut self, raw: &str, mask: (usize, usize), surname: bool) {
+        if raw.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+            return;
+        }
+        let separator = |c: char| c.is_whitespace() || is_hyphen(c);
+        if !raw.trim().contains(separator) {
+            return;
+        }
+        for part in raw.split(separator).filter(|part| !is_particle(part)) {
+            self.needle(part, mask, PART_MIN, surname);
+        }
+    }
+
+    fn set_initial(&mut self, raw: &str, masked: &str) {
+        let letter = match raw.chars().next() {
+            Some(c) if c.is_ascii() => Some(c.to_ascii_lowercase()),
+            c => c.and_then(|c| {
+                let mut folded = String::new();
+                fold_char(c, &mut folded);
+                folded.chars().next()
+            }),
+        };
+        if let (Some(letter), Some(masked)) = (letter, masked.chars().next())
+            && letter.is_alphabetic()
+            && self.initial.is_none()
+            && self.needles.len() < NEEDLES_MAX
+        {
+            let mask = self.mask(masked.encode_utf8(&mut [0; 4]));
+            // An empty needle matches nothing; it only carries the mask of the initial.
+            self.initial = Some((letter, self.needles.len() as u16));
+            self.needles.push(Needle { start: 0, end: 0, mask, short: false, surname: false });
+        }
+    }
+
+    fn needle(&mut self, raw: &str, mask: (usize, usize), chars_min: usize, surname: bool) {
+        if self.needles.len() >= NEEDLES_MAX {
+            return;
+        }
+        let start = self.folded.len();
+        fold(raw, &mut self.folded);
+        let folded = &self.folded[start..];
+        let chars = folded.chars().take(SHORT + 1).count();
+        let first = folded.chars().next();
+        let wordless = first.is_some_and(is_wordless);
+        let known = self
+            .needles
+            .iter()
+            .any(|needle| needle.end > needle.start && self.folded[needle.start..needle.end] == *folded);
+        let few = || folded.chars().filter(|c| c.is_alphanumeric()).count() < chars_min;
+        if !wordless && few() || chars == 0 || known {
+            self.folded.truncate(start);
+            return;
+        }
+        if let Some(c) = first.filter(char::is_ascii) {
+            for byte in [c as u8, c.to_ascii_uppercase() as u8] {
+                self.classes[usize::from(byte)] |= NAME;
+                self.marked.push(byte);
+            }
+        }
+        let (end, short) = (self.folded.len(), chars <= SHORT && !wordless);
+        self.needles.push(Needle { start, end, mask, short, surname });
+    }
+
+    /// Looks for the longest needle that begins at `at`, which the caller knows not to follow an ASCII letter or digit.
+    pub(super) fn find(&self, text: &str, at: usize, found: &mut Found) {
+        let mut best: Option<(usize, usize)> = None;
+        let first = text.as_bytes()[at];
+        for (index, needle) in self.needles.iter().enumerate() {
+            let folded = &self.folded[needle.start..needle.end];
+            // Most needles differ in the first letter; only ASCII can be compared without folding.
+            let differs = |letter: &u8| first.is_ascii() && letter.is_ascii() && *letter != first.to_ascii_lowercase();
+            if folded.as_bytes().first().is_none_or(differs) {
+                continue;
+            }
+            if let Some(end) = match_at(text, at, folded)
+                && best.is_none_or(|(_, longest)| end > longest)
+                && !(needle.short && text[at..].chars().next().is_some_and(char::is_lowercase))
+                && bounded(text, at, end)
+            {
+                best = Some((index, end));
+            }
+        }
+        if let Some((index, end)) = best {
+            found.push(at, end, Detector::Name(index as u16), false);
+            if self.needles[index].surname {
+                self.find_initial(text, at, end, found);
+            }
+        }
+    }
+
+    /// Looks for the initial of the first name before (`J. Smith`) and after (`Smith, J.`) a surname.
+    fn find_initial(&self, text: &str, start: usize, end: usize, found: &mut Found) {
+        let Some((letter, needle)) = self.initial else { return };
+        let is_initial = |c: char| {
+            let mut folded = String::new();
+            fold_char(c, &mut folded);
+            c.is_uppercase() && folded.starts_with(letter)
+        };
+        let before = text[..start].trim_end_matches(' ').trim_end_matches('.');
+        if let Some(c) = before.chars().next_back().filter(|c| before.len() < start && is_initial(*c)) {
+            let at = before.len() - c.len_utf8();
+            if !before[..at].chars().next_back().is_some_and(char::is_alphanumeric) {
+                found.push(at, before.len(), Detector::Name(needle), false);
+            }
+        }
+        let after = text[end..].trim_start_matches([' ', ',']);
+        let at = text.len() - after.len();
+        if let Some(c) = after.chars().next().filter(|c| at > end && is_initial(*c)) {
+            let stop = at + c.len_utf8();
+            let next = text[stop..].chars().next();
+            if next == Some('.') || (text[end..at].contains(',') && !next.is_some_and(char::is_alphanumeric)) {
+                found.push(at, stop, Detector::Name(needle), false);
+            }
+        }
+    }
+
+    /// Appends the mask of a needle in the case of the text it replaces: `SMITH`, `smith`, else as it is.
+    pub(super) fn push_mask(&self, needle: u16, original: &str, out: &mut String) {
+        let (start, end) = self.needles[usize::from(needle)].mask;
+        let masked = &self.masks[start..end];
+        let lower = original.chars().any(char::is_lowercase);
+        let uppers = original.chars().filter(|c| c.is_uppercase()).take(2).count();
+        match (lower, uppers) {
+            (true, 0) => masked.chars().for_each(|c| out.extend(c.to_lowercase())),
+            (false, 2) => masked.chars().for_each(|c| out.extend(c.to_uppercase())),
+            _ => out.push_str(masked),
+        }
+    }
+}
+
+fn is_particle(word: &str) -> bool {
+    let word = word.trim_end_matches(['.', ',']);
+    word.chars().count() < 2 && !word.chars().any(is_wordless)
+        || PARTICLES.iter().any(|known| word.eq_ignore_ascii_case(known))
+}
+
+fn is_hyphen(c: char) -> bool {
+    matches!(c, '-' | '\u{2010}'..='\u{2015}')
+}
+
+fn is_apostrophe(c: char) -> bool {
+    matches!(c, '\'' | '\u{2019}' | '\u{2018}' | '\u{2bc}' | '`' | '\u{b4}')
+}
+
+/// Scripts written without blanks between words: Han, kana, Thai, Lao, Myanmar, Khmer.
+fn is_wordless(c: char) -> bool {
+    matches!(c, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3005}'..='\u{30ff}'
+        | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}')
+}
+
+/// The match begins and ends at a word boundary.
+fn bounded(text: &str, start: usize, end: usize) -> bool {
+    let joins = |a: Option<char>, b: Option<char>| match (a, b) {
+        (Some(a), Some(b)) => a.is_alphanumeric() && b.is_alphanumeric() && !is_wordless(a) && !is_wordless(b),
+        _ => false,
+    };
+    !joins(text[..start].chars().next_back(), text[start..].chars().next())
+        && !joins(text[..end].chars().next_back(), text[end..].chars().next())
+}
+
+/// Appends a character in lower case without accents; ligatures and crossed letters as people type them.
+fn fold_char(c: char, out: &mut String) {
+    if c.is_ascii() {
+        out.push(c.to_ascii_lowercase());
+        return;
+    }
+    for lower in c.to_lowercase() {
+        decompose_canonical(lower, |part| match part {
+            'ø' => out.push('o'),
+            'ł' => out.push('l'),
+            'đ' | 'ð' => out.push('d'),
+            'ı' => out.push('i'),
+            'ħ' => out.push('h'),
+            'æ' => out.push_str("ae"),
+            'œ' => out.push_str("oe"),
+            'ß' => out.push_str("ss"),
+            'þ' => out.push_str("th"),
+            _ if is_combining_mark(part) => {}
+            _ => out.push(part),
+        });
+    }
+}
+
+/// Appends the form in which names compare: words separated by one blank, no apostrophes.
+fn fold(raw: &str, out: &mut String) {
+    let start = out.len();
+    if raw.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        out.push_str(raw);
+        out[start..].make_ascii_lowercase();
+        return;
+    }
+    let mut blank = false;
+    for c in raw.chars() {
+        if c.is_whitespace() || is_hyphen(c) {
+            blank = out.len() > start;
+        } else if !is_apostrophe(c) {
+            if std::mem::take(&mut blank) {
+                out.push(' ');
+            }
+            fold_char(c, out);
+        }
+    }
+}
+
+/// Returns the end of the text at `at` that folds to `needle`, combining marks included.
+fn match_at(text: &str, at: usize, needle: &str) -> Option<usize> {
+    // Most words that begin like a name differ from it within a few plain letters, or are equal to it in plain letters.
+    let bytes = &text.as_bytes()[at..];
+    let same =
+        bytes.iter().zip(needle.as_bytes()).take_while(|(a, b)| a.to_ascii_lowercase() == **b && a.is_ascii()).count();
+    match bytes.get(same) {
+        Some(next) if same == needle.len() && next.is_ascii() => return Some(at + same),
+        None => return (same == needle.len()).then_some(at + same),
+        Some(next) if same < needle.len() && next.is_ascii_alphanumeric() => return None,
+        Some(_) => {}
+    }
+    let mut rest = needle.as_bytes();
+    let mut folded = [0; 1];
+    let mut buffer = String::new();
+    let mut chars = text[at..].char_indices().peekable();
+    let mut blank = false;
+    while let Some((offset, c)) = chars.next() {
+        if c.is_whitespace() || is_hyphen(c) {
+            if !blank {
+                rest = rest.strip_prefix(b" ")?;
+            }
+            blank = true;
+            continue;
+        }
+        if is_apostrophe(c) {
+            continue;
+        }
+        blank = false;
+        if c.is_ascii() {
+            folded[0] = c.to_ascii_lowercase() as u8;
+            rest = rest.strip_prefix(&folded[..1])?;
+        } else {
+            buffer.clear();
+            fold_char(c, &mut buffer);
+            rest = rest.strip_prefix(buffer.as_bytes())?;
+        }
+        if rest.is_empty() {
+            let mut end = at + offset + c.len_utf8();
+            while let Some((offset, mark)) = chars.next_if(|(_, c)| !c.is_ascii() && is_combining_mark(*c)) {
+                end = at + offset + mark.len_utf8();
+            }
+            return Some(end);
+        }
+    }
+    None
+}

@@ -1,0 +1,224 @@
+//! E-mail addresses, URLs and IPv6 addresses.
+
+use super::spans::{Detector, Found};
+use std::net::Ipv6Addr;
+
+/// Longest quoted local part that is looked for.
+const QUOTED_MAX: usize = 66;
+
+/// Path parts that are followed by a user name.
+const USER_PARTS: &[&str] =
+    &["u", "user", "users", "in", "profile", "profiles", "people", "member", "members", "author"];
+/// Hosts whose first path part is a user name.
+const USER_HOSTS: &[&str] = &[
+    "github.com",
+    "gitlab.com",
+    "bitbucket.org",
+    "twitter.com",
+    "x.com",
+    "facebook.com",
+    "instagram.com",
+    "t.me",
+    "medium.com",
+    "tiktok.com",
+    "threads.net",
+    "pinterest.com",
+];
+/// First path parts on those hosts that are no user.
+const NOT_USERS: &[&str] =
+    &["in", "company", "groups", "p", "share", "search", "login", "about", "help", "orgs", "user", "users"];
+const USER_FIELDS: &[&str] = &["user", "username", "login", "screen_name", "account", "name"];
+const SECRET_FIELDS: &[&str] = &[
+    "token",
+    "access_token",
+    "refresh_token",
+    "id_token",
+    "api_key",
+    "apikey",
+    "key",
+    "password",
+    "passwd",
+    "pwd",
+    "secret",
+    "sig",
+    "signature",
+    "code",
+    "session",
+    "sid",
+];
+
+/// A character of an unquoted local part as people write them. RFC 5321 allows more; those that also join fields in
+/// URLs and prose (`=`, `/`, `&`, `?`, `!`, `#`, `*`, `|`, `{`, `}`, `^`, `` ` ``, `$`) end it here.
+fn is_local(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '.' | '_' | '%' | '+' | '-' | '\'' | '~')
+}
+
+fn is_domain(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '.' | '-')
+}
+
+/// Returns where the run of characters that ends at `at` begins.
+fn run_before(text: &str, at: usize, belongs: impl Fn(char) -> bool) -> usize {
+    let bytes = text.as_bytes();
+    let mut start = at;
+    while start > 0 {
+        let byte = bytes[start - 1];
+        if byte.is_ascii() {
+            if !belongs(char::from(byte)) {
+                break;
+            }
+            start -= 1;
+        } else {
+            match text[..start].chars().next_back() {
+                Some(c) if belongs(c) => start -= c.len_utf8(),
+                _ => break,
+            }
+        }
+    }
+    start
+}
+
+/// Returns where the run of characters that begins at `at` ends.
+fn run_after(text: &str, at: usize, belongs: impl Fn(char) -> bool) -> usize {
+    let bytes = text.as_bytes();
+    let mut end = at;
+    while let Some(&byte) = bytes.get(end) {
+        if byte.is_ascii() {
+            if !belongs(char::from(byte)) {
+                break;
+            }
+            end += 1;
+        } else {
+            match text[end..].chars().next() {
+                Some(c) if belongs(c) => end += c.len_utf8(),
+                _ => break,
+            }
+        }
+    }
+    end
+}
+
+/// Looks for an address around the `@` at `at`.
+pub(super) fn email(text: &str, at: usize, found: &mut Found) {
+    if let Some((start, end)) = address(text, at, at + 1) {
+        found.push(start, end, Detector::Email, false);
+    }
+}
+
+/// Looks for an address around the `%40` at `at`.
+pub(super) fn encoded_email(text: &str, at: usize, found: &mut Found) {
+    if let Some((start, end)) = address(text, at, at + 3) {
+        found.push(start, end, Detector::EncodedEmail, false);
+    }
+}
+
+fn address(text: &str, at: usize, domain: usize) -> Option<(usize, usize)> {
+    let local = run_before(text, at, is_local);
+    let mut start = at - text[local..at].trim_start_matches(['.', '-', '\'', '+', '%', '~']).len();
+    if text[..at].ends_with('"') {
+        let from = text.floor_char_boundary(at.saturating_sub(QUOTED_MAX));
+        start = text[from..at - 1].rfind('"').map_or(start, |open| from + open);
+    }
+    let end = if text[domain..].starts_with('[') {
+        text[domain..].find(']').filter(|len| *len < QUOTED_MAX).map_or(domain, |len| domain + len + 1)
+    } else {
+        let run = run_after(text, domain, is_domain);
+        domain + text[domain..run].trim_end_matches(['.', '-']).len()
+    };
+    let host = &text[domain..end];
+    let named = host.chars().next().is_some_and(|c| c.is_alphabetic() || c == '[') || host.contains('.');
+    (start < at && named && host.len() > 1).then_some((start, end))
+}
+
+/// Looks at the URL whose `://` stands at `at`: credentials, user names and tokens. Addresses and names inside it are
+/// found as everywhere else.
+pub(super) fn url(text: &str, at: usize, found: &mut Found) {
+    if !text[..at].ends_with(|c: char| c.is_ascii_alphanumeric()) {
+        return;
+    }
+    let start = at + 3;
+    let end = run_after(text, start, |c| !c.is_whitespace() && !matches!(c, '<' | '>' | '"' | '`' | '|' | '\\' | '^'));
+    let end = start + text[start..end].trim_end_matches(['.', ',', ';', ')', ']', '}', '\'', '!', '?']).len();
+    let host_end = run_after(&text[..end], start, |c| !matches!(c, '/' | '?' | '#'));
+    let mut host = start;
+    if let Some(len) = text[start..host_end].rfind('@') {
+        host = start + len + 1;
+        if len > 0 {
+            found.push(start, start + len, Detector::Secret, true);
+        }
+    }
+    let path_end = run_after(&text[..end], host_end, |c| !matches!(c, '?' | '#'));
+    path(text, host, host_end, path_end, found);
+    for (from, field) in parts(text, path_end, end, &['?', '&', '#', ';']) {
+        let Some((name, value)) = field.split_once('=') else { continue };
+        let is = |names: &[&str]| names.iter().any(|known| name.eq_ignore_ascii_case(known));
+        let detector = match () {
+            () if value.is_empty() || value.contains(['@', '%']) => continue,
+            () if is(USER_FIELDS) => Detector::Username,
+            () if is(SECRET_FIELDS) => Detector::Secret,
+            () => continue,
+        };
+        let value = from + name.len() + 1;
+        found.push(value, from + field.len(), detector, true);
+    }
+}
+
+fn path(text: &str, host: usize, host_end: usize, path_end: usize, found: &mut Found) {
+    let name = text[host..host_end].strip_prefix("www.").unwrap_or(&text[host..host_end]);
+    let social = USER_HOSTS.iter().any(|known| name.eq_ignore_ascii_case(known));
+    let mut previous = None;
+    for (from, part) in parts(text, host_end, path_end, &['/']) {
+        let marked = part.starts_with(['~', '@']);
+        let follows =
+            previous.is_some_and(|before: &str| USER_PARTS.iter().any(|word| before.eq_ignore_ascii_case(word)));
+        let first = previous.is_none() && social && !NOT_USERS.iter().any(|word| part.eq_ignore_ascii_case(word));
+        let user = if marked { &part[1..] } else { part };
+        // A number is a record id, and an address is found as such.
+        let counts = user.chars().any(char::is_alphabetic) && !user.contains(['@', '%']);
+        if (marked || follows || first) && counts {
+            found.push(from + part.len() - user.len(), from + part.len(), Detector::Username, true);
+        }
+        previous = Some(part);
+    }
+}
+
+/// Splits `text[start..end]` at separators; yields non-empty parts with their place.
+fn parts<'a>(
+    text: &'a str,
+    start: usize,
+    end: usize,
+    separators: &'a [char],
+) -> impl Iterator<Item = (usize, &'a str)> {
+    let mut at = start;
+    text[start..end].split(separators).filter_map(move |part| {
+        let from = at;
+        at += part.len() + 1;
+        (!part.is_empty()).then_some((from, part))
+    })
+}
+
+/// Looks for an IPv6 address around the `:` at `at`; returns where the search goes on.
+///
+/// Words like `a::b` are valid addresses too: only those with a digit or three groups count.
+pub(super) fn ipv6(text: &str, at: usize, found: &mut Found) -> usize {
+    let belongs = |c: char| c.is_ascii_hexdigit() || c == ':';
+    let start = run_before(text, at, belongs);
+    let end = run_after(text, at, |c| c.is_ascii_hexdigit() || c == ':' || c == '.');
+    let whole = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    if whole(text[..start].chars().next_back()) || whole(text[end..].chars().next()) {
+        return end;
+    }
+    let mut address = text[start..end].trim_end_matches('.');
+    if address.ends_with(':') && !address.ends_with("::") {
+        address = &address[..address.len() - 1];
+    }
+    if address.bytes().filter(|byte| *byte == b':').count() < 2 {
+        return end;
+    }
+    let groups = address.split(':').filter(|group| !group.is_empty()).count();
+    let likely = groups >= 3 || (groups >= 1 && address.bytes().any(|byte| byte.is_ascii_digit()));
+    if likely && address.parse::<Ipv6Addr>().is_ok() {
+        found.push(start, start + address.len(), Detector::Ip, false);
+    }
+    end
+}

@@ -1,0 +1,450 @@
+//! Cards, social security numbers, phone numbers and IPv4 addresses: everything that begins with a digit.
+//!
+//! A run of digit groups (`+1 (212) 555-0100`) is cut once; the validators then look at its groups. Only ASCII digits
+//! count: full-width and other Unicode digits are not looked for.
+
+use super::spans::{Detector, Found};
+
+/// More groups than any number has; a longer run is read in overlapping pieces.
+const GROUPS_MAX: usize = 16;
+/// Groups at the end of a full piece that are read again with the next one.
+const GROUPS_AGAIN: usize = 8;
+/// No number in one piece that is looked for is shorter.
+const DIGITS_MIN: usize = 6;
+/// How far before a number a word like `tel` or `ssn` may stand, in bytes.
+const HINT_BYTES: usize = 24;
+
+const PHONE_WORDS: &[&str] = &["tel", "phone", "call", "mobile", "cell", "fax", "whatsapp", "sms", "mob", "handy"];
+const SSN_WORDS: &[&str] = &["ssn", "social sec", "soc sec", "soc. sec"];
+
+/// First letters of the words above, by the low five bits of the letter.
+const HINT_LETTERS: [bool; 32] = {
+    let mut letters = [false; 32];
+    let firsts = b"tpcfwsmh";
+    let mut at = 0;
+    while at < firsts.len() {
+        letters[(firsts[at] & 0x1f) as usize] = true;
+        at += 1;
+    }
+    letters
+};
+
+#[derive(Clone, Copy, Default)]
+struct Group {
+    start: usize,
+    end: usize,
+}
+
+/// The digit groups of one run. Between two groups lie one to three separator characters.
+struct Run<'a> {
+    text: &'a str,
+    groups: [Group; GROUPS_MAX],
+    count: usize,
+    /// Digits in all groups together.
+    total: usize,
+}
+
+/// A match: how many groups it takes, and from where to where.
+struct Hit {
+    groups: usize,
+    start: usize,
+    detector: Option<Detector>,
+    sure: bool,
+}
+
+/// Looks at the run of digit groups that begins at `at`. Returns where the scan for numbers goes on.
+pub(super) fn find(text: &str, at: usize, found: &mut Found) -> usize {
+    let run = Run::read(text, at);
+    if run.count == 1 && run.len(0) < DIGITS_MIN {
+        return run.groups[0].end;
+    }
+    let full = run.count == GROUPS_MAX;
+    let mut next = 0;
+    let mut unexplained = 0;
+    while next < run.count {
+        if full && next >= GROUPS_MAX - GROUPS_AGAIN {
+            return run.groups[next].start;
+        }
+        match run.match_at(next) {
+            Some(hit) => {
+                if let Some(detector) = hit.detector {
+                    found.push(hit.start, run.groups[next + hit.groups - 1].end, detector, hit.sure);
+                }
+                next += hit.groups;
+            }
+            None => {
+                unexplained += run.len(next);
+                next += 1;
+            }
+        }
+    }
+    let end = run.groups[run.count - 1].end;
+    if unexplained >= 7 {
+        found.rejected.push((at, end));
+    }
+    end
+}
+
+/// Returns the end of the separators at `at` if a digit follows them.
+fn separator_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    for taken in 0..=3 {
+        let byte = *bytes.get(at)?;
+        at += match byte {
+            b'0'..=b'9' => return (taken > 0).then_some(at),
+            b' ' | b'-' | b'.' | b'/' | b'(' | b')' => 1,
+            // No-break space; hyphens and dashes of U+2010–2015, narrow no-break space.
+            0xc2 if bytes.get(at + 1) == Some(&0xa0) => 2,
+            0xe2 if bytes.get(at + 1) == Some(&0x80) && matches!(bytes.get(at + 2), Some(0x90..=0x95 | 0xaf)) => 3,
+            _ => return None,
+        };
+    }
+    None
+}
+
+impl<'a> Run<'a> {
+    fn read(text: &'a str, at: usize) -> Self {
+        let bytes = text.as_bytes();
+        let mut run = Run { text, groups: [Group::default(); GROUPS_MAX], count: 0, total: 0 };
+        let mut start = at;
+        loop {
+            let mut end = start;
+            while bytes.get(end).is_some_and(u8::is_ascii_digit) {
+                end += 1;
+            }
+            run.groups[run.count] = Group { start, end };
+            run.count += 1;
+            run.total += end - start;
+            match separator_end(bytes, end) {
+                Some(next) if run.count < GROUPS_MAX => start = next,
+                _ => return run,
+            }
+        }
+    }
+
+    fn len(&self, group: usize) -> usize {
+        if group < self.count { self.groups[group].end - self.groups[group].start } else { 0 }
+    }
+
+    fn digits(&self, group: usize) -> &'a str {
+        if group < self.count { &self.text[self.groups[group].start..self.groups[group].end] } else { "" }
+    }
+
+    fn value(&self, group: usize) -> u32 {
+        self.digits(group).parse().unwrap_or(u32::MAX)
+    }
+
+    /// The separators after a group; empty after the last.
+    fn gap(&self, group: usize) -> &'a str {
+        if group + 1 < self.count { &self.text[self.groups[group].end..self.groups[group + 1].start] } else { "" }
+    }
+
+    fn before(&self, group: usize) -> Option<char> {
+        self.text[..self.groups[group].start].chars().next_back()
+    }
+
+    fn has_lens(&self, at: usize, lens: &[usize]) -> bool {
+        lens.iter().enumerate().all(|(offset, len)| self.len(at + offset) == *len)
+    }
+
+    /// The same separator stands between `count` groups.
+    fn same_gaps(&self, at: usize, count: usize) -> bool {
+        (at..at + count - 1).all(|group| self.gap(group) == self.gap(at))
+    }
+
+    /// One of the words stands shortly before the group, with no digit between.
+    fn hinted(&self, group: usize, words: &[&str]) -> bool {
+        let end = self.groups[group].start;
+        let bytes = &self.text.as_bytes()[end.saturating_sub(HINT_BYTES)..end];
+        let from = bytes.iter().rposition(u8::is_ascii_digit).map_or(0, |at| at + 1);
+        let bytes = &bytes[from..];
+        let begins = |at: usize| {
+            let rest = &bytes[at..];
+            words
+                .iter()
+                .any(|word| rest.len() >= word.len() && rest[..word.len()].eq_ignore_ascii_case(word.as_bytes()))
+        };
+        let mut inside = false;
+        (0..bytes.len()).any(|at| {
+            let letter = bytes[at].is_ascii_alphabetic();
+            let first = letter && !std::mem::replace(&mut inside, letter);
+            first && HINT_LETTERS[usize::from(bytes[at] & 0x1f)] && begins(at)
+        })
+    }
+
+    fn match_at(&self, at: usize) -> Option<Hit> {
+        let start = self.groups[at].start;
+        let hit = |groups, detector, sure| Some(Hit { groups, start, detector: Some(detector), sure });
+        if self.total >= 12
+            && let Some((groups, sure)) = self.card(at)
+        {
+            return hit(groups, Detector::Card, sure);
+        }
+        if let Some(groups) = self.ssn(at) {
+            return hit(groups, Detector::Ssn, false);
+        }
+        if self.ipv4(at) {
+            return hit(4, Detector::Ip, false);
+        }
+        if self.total >= DIGITS_MIN
+            && let Some((groups, start)) = self.phone(at)
+        {
+            return Some(Hit { groups, start, detector: Some(Detector::Phone), sure: false });
+        }
+        self.date(at).then_some(Hit { groups: 3, start, detector: None, sure: false })
+    }
+
+    /// A single group that stands for itself: no letter, `#`, currency or decimal point touches it.
+    fn alone(&self, at: usize) -> bool {
+        let start = self.groups[at].start;
+        let mut before = self.text[..start].chars().rev();
+        let first = before.next();
+        let second = before.next();
+        let left = match first {
+            Some('#' | '$' | '€' | '£' | '_') => false,
+            Some('-' | '/' | '.' | ',') => !second.is_some_and(char::is_alphanumeric),
+            Some(c) => !c.is_alphanumeric(),
+            None => true,
+        };
+        let mut after = self.text[self.groups[at].end..].chars();
+        let right = match after.next() {
+            Some('_' | '%' | '€') => false,
+            Some('-' | '/' | '.' | ',') => !after.next().is_some_and(char::is_alphanumeric),
+            Some(c) => !c.is_alphanumeric(),
+            None => true,
+        };
+        left && right
+    }
+
+    /// Returns the number of groups of a card and whether its check digit holds. Cards written in the usual blocks
+    /// count with a wrong check digit too: a typo does not make one public.
+    fn card(&self, at: usize) -> Option<(usize, bool)> {
+        let mut lens = 0;
+        let mut best = None;
+        for group in at..self.count.min(at + 7) {
+            lens += self.len(group);
+            let count = group - at + 1;
+            let parts =
+                (at..group).all(|group| self.len(group) >= 3 && matches!(self.gap(group), " " | "-" | "\u{a0}"));
+            if lens > 19 || !parts || !self.same_gaps(at, count) {
+                break;
+            }
+            // Bare numbers of 12 and 13 digits are cards of few brands, and far more often phones and times.
+            let brand = match (lens, self.digits(at).as_bytes()[0]) {
+                (12, first) => matches!(first, b'5' | b'6'),
+                (13, first) => matches!(first, b'4'..=b'6'),
+                (_, first) => first != b'0',
+            };
+            let whole = count > 1 || self.alone(at);
+            let digits = (at..=group).flat_map(|group| self.digits(group).bytes());
+            if lens >= 12 && whole && brand && luhn(digits) {
+                best = Some((count, true));
+            }
+        }
+        let blocks = |lens: &[usize]| {
+            self.has_lens(at, lens) && matches!(self.gap(at), " " | "-" | "\u{a0}") && self.same_gaps(at, lens.len())
+        };
+        best.or_else(|| match self.digits(at).as_bytes().first() {
+            Some(b'2'..=b'6') if blocks(&[4, 4, 4, 4]) => Some((4, false)),
+            Some(b'3') if blocks(&[4, 6, 5]) => Some((3, false)),
+            _ => None,
+        })
+    }
+
+    /// `123-45-6789` whatever its ranges; with blanks or dots only in the ranges that are given out; bare after `SSN`.
+    fn ssn(&self, at: usize) -> Option<usize> {
+        if self.len(at) == 9 {
+            return (self.alone(at) && self.hinted(at, SSN_WORDS)).then_some(1);
+        }
+        if !self.has_lens(at, &[3, 2, 4]) || !self.same_gaps(at, 3) {
+            return None;
+        }
+        let (area, group, serial) = (self.value(at), self.value(at + 1), self.value(at + 2));
+        let given = area != 0 && area != 666 && area < 900 && group != 0 && serial != 0;
+        match self.gap(at) {
+            " " | "." | "\u{a0}" => given.then_some(3),
+            "/" | "(" | ")" => None,
+            _ => Some(3),
+        }
+    }
+
+    fn ipv4(&self, at: usize) -> bool {
+        at + 4 <= self.count
+            && (at..at + 4).all(|group| self.len(group) <= 3 && self.value(group) <= 255)
+            && self.gap(at) == "."
+            && self.same_gaps(at, 4)
+            && self.gap(at + 3) != "."
+            && (at == 0 || self.gap(at - 1) != ".")
+    }
+
+    /// `2024-01-31`, `31.01.2024`, `1/31/24`.
+    fn date(&self, at: usize) -> bool {
+        let gap = self.gap(at);
+        if at + 3 > self.count || !matches!(gap, "-" | "/" | ".") || self.gap(at + 1) != gap || self.gap(at + 2) == gap
+        {
+            return false;
+        }
+        let (a, b, c) = (self.value(at), self.value(at + 1), self.value(at + 2));
+        let small = |group: usize| self.len(group) <= 2;
+        let days = |a: u32, b: u32| (1..=31).contains(&a) && (1..=31).contains(&b) && a.min(b) <= 12;
+        let year = |year: u32| (1800..=2199).contains(&year);
+        (self.len(at) == 4 && year(a) && small(at + 1) && small(at + 2) && days(b, c))
+            || (small(at) && small(at + 1) && days(a, b) && (year(c) || self.len(at + 2) == 2))
+    }
+
+    fn phone(&self, at: usize) -> Option<(usize, usize)> {
+        let groups = self
+            .international(at)
+            .or_else(|| self.north_american(at))
+            .or_else(|| self.trunk(at))
+            .or_else(|| self.polish(at))
+            .or_else(|| self.bare(at))
+            .or_else(|| self.hinted_phone(at))?;
+        // A parenthesis or plus before the first group belongs to the number.
+        let bytes = self.text.as_bytes();
+        let end = self.groups[at + groups - 1].end;
+        let mut start = self.groups[at].start;
+        if start > 0 && bytes[start - 1] == b'+' {
+            start -= 1;
+        }
+        if start > 0 && bytes[start - 1] == b'(' && closes(&self.text[start..end]) {
+            start -= 1;
+        }
+        Some((groups, start))
+    }
+
+    /// Returns the largest number of groups whose digits number `min..=max`, stopping before a date.
+    fn take(&self, at: usize, min: usize, max: usize) -> Option<usize> {
+        let mut total = 0;
+        let mut best = None;
+        for group in at..self.count {
+            // The trunk digit in `+44 (0)20` is written but not dialed.
+            let trunk = group > at && self.digits(group) == "0" && self.gap(group).starts_with(')');
+            total += if trunk { 0 } else { self.len(group) };
+            if total > max || (group > at && self.date(group)) {
+                break;
+            }
+            if total >= min {
+                best = Some(group - at + 1);
+            }
+        }
+        best
+    }
+
+    /// `+` or `00`, country code, number.
+    fn international(&self, at: usize) -> Option<usize> {
+        let first = self.digits(at);
+        let (code, extra) = match first.strip_prefix("00") {
+            Some(code) if self.before(at) != Some('+') => (code, 2),
+            _ if self.before(at) == Some('+') => (first, 0),
+            _ => return None,
+        };
+        if extra > 0
+            && !(code.len() >= 8 && self.alone(at) || (!code.is_empty() && code.len() <= 4 && self.len(at + 1) > 0))
+        {
+            return None;
+        }
+        self.take(at, 7 + extra, extra + digits_max(code))
+    }
+
+    /// 3-3-4 with any separators, also with a leading 1, and 3-7.
+    fn north_american(&self, at: usize) -> Option<usize> {
+        let first = at + usize::from(self.digits(at) == "1");
+        let tail = first - at;
+        let likely = matches!(self.digits(first).as_bytes().first(), Some(b'2'..=b'9'));
+        let blanks = [first, first + 1].iter().all(|group| matches!(self.gap(*group), " " | "\u{a0}"));
+        if self.has_lens(first, &[3, 3, 4]) && (likely || !blanks) {
+            return Some(tail + 3);
+        }
+        let joined = matches!(self.gap(first), "-" | ") " | ")" | ")-") || tail == 1;
+        (self.has_lens(first, &[3, 7]) && likely && joined).then_some(tail + 2)
+    }
+
+    /// National numbers with their trunk prefix: `020 7946 0958`, `06 12 34 56 78`, `(0)171 1234567`, `0171/1234567`.
+    fn trunk(&self, at: usize) -> Option<usize> {
+        let first = self.digits(at);
+        let opened = self.before(at) == Some('(');
+        let decimal = at > 0 && self.gap(at - 1) == ".";
+        if !first.starts_with('0') || decimal || (first.len() == 1 && !opened) {
+            return None;
+        }
+        if self.len(at) >= 9 {
+            return ((10..=12).contains(&self.len(at)) && self.alone(at)).then_some(1);
+        }
+        self.take(at, 9, 11).or_else(|| self.take(at, 9, 12))
+    }
+
+    /// 3-3-3 with dashes; with blanks it would be an amount.
+    fn polish(&self, at: usize) -> Option<usize> {
+        (self.has_lens(at, &[3, 3, 3]) && self.gap(at) == "-" && self.gap(at + 1) == "-" && self.gap(at + 2) != "-")
+            .then_some(3)
+    }
+
+    /// Digits without separators. Ten that begin with 1 are a Unix time, thirteen with 1 the same in milliseconds.
+    fn bare(&self, at: usize) -> Option<usize> {
+        let digits = self.digits(at).as_bytes();
+        let shaped = match digits.len() {
+            10 | 12 | 13 => digits[0] >= b'2',
+            11 => digits[0] >= b'2' || digits[1] >= b'2',
+            _ => false,
+        };
+        (shaped && self.alone(at)).then_some(1)
+    }
+
+    /// Any number of 6 to 15 digits after a word like `tel`.
+    fn hinted_phone(&self, at: usize) -> Option<usize> {
+        if self.before(at) == Some('#') || self.date(at) {
+            return None;
+        }
+        // Two numbers side by side are rather two numbers than one of more than eleven digits.
+        let groups = self.take(at, DIGITS_MIN, 11).or_else(|| self.take(at, DIGITS_MIN, 15))?;
+        self.hinted(at, PHONE_WORDS).then_some(groups)
+    }
+}
+
+/// A parenthesis that was opened before the text is closed in it.
+fn closes(text: &str) -> bool {
+    text.find(['(', ')']).is_some_and(|at| text[at..].starts_with(')'))
+}
+
+/// The most digits a number with this country code has, code included; 15 where the plan has no fixed end.
+fn digits_max(code: &str) -> usize {
+    let plans: &[(&str, usize)] = &[
+        ("1", 11),
+        ("7", 11),
+        ("30", 12),
+        ("31", 11),
+        ("32", 11),
+        ("33", 11),
+        ("34", 11),
+        ("36", 11),
+        ("40", 11),
+        ("41", 11),
+        ("44", 12),
+        ("45", 10),
+        ("47", 10),
+        ("48", 11),
+        ("351", 12),
+        ("353", 12),
+        ("52", 13),
+        ("55", 13),
+        ("61", 11),
+        ("81", 12),
+        ("82", 12),
+        ("86", 13),
+        ("91", 12),
+    ];
+    plans.iter().find(|(prefix, _)| code.starts_with(prefix)).map_or(15, |(_, digits)| *digits)
+}
+
+/// ISO/IEC 7812-1 check digit.
+fn luhn(digits: impl DoubleEndedIterator<Item = u8>) -> bool {
+    let sum: u32 = digits
+        .rev()
+        .enumerate()
+        .map(|(place, digit)| match (u32::from(digit - b'0'), place % 2) {
+            (digit, 0) => digit,
+            (digit, _) => digit * 2 / 10 + digit * 2 % 10,
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}

@@ -1,0 +1,187 @@
+//! One pass over a text that finds everything to be masked, and the choice among spans that overlap.
+
+use super::names::Names;
+use super::{net, numbers};
+
+/// What found a span; the order breaks ties between overlapping spans of equal length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Detector {
+    Email,
+    /// An e-mail address inside a URL, with `%40`.
+    EncodedEmail,
+    Card,
+    Ssn,
+    Phone,
+    Ip,
+    /// A user name in a URL.
+    Username,
+    /// Credentials in a URL, and what an overlap leaves over.
+    Secret,
+    /// A value of another column of the row; the number of its needle.
+    Name(u16),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    pub start: usize,
+    pub end: usize,
+    pub detector: Detector,
+    /// A check digit or the grammar of a URL confirms it.
+    pub sure: bool,
+}
+
+/// Spans of one text. Reused from text to text.
+#[derive(Default)]
+pub(super) struct Found {
+    pub spans: Vec<Span>,
+    /// Runs of digit groups with at least seven digits that no detector took.
+    pub rejected: Vec<(usize, usize)>,
+    chosen: Vec<Span>,
+}
+
+/// Numbers whose copies are looked for in one text.
+const SPREAD_MAX: usize = 64;
+
+/// Byte classes of the scan. Letters that begin a name of the row are added per row.
+const AT: u8 = 1;
+const DIGIT: u8 = 2;
+const COLON: u8 = 4;
+const PERCENT: u8 = 8;
+pub(super) const NAME: u8 = 16;
+
+/// The classes without the row's names. Lead bytes of non-ASCII characters always may begin a name.
+pub(super) const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b'@' => AT,
+            b'0'..=b'9' => DIGIT,
+            b':' => COLON,
+            b'%' => PERCENT,
+            0xc2.. => NAME,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+impl Found {
+    pub(super) fn push(&mut self, start: usize, end: usize, detector: Detector, sure: bool) {
+        self.spans.push(Span { start, end, detector, sure });
+    }
+
+    /// Fills `spans` with what has to be masked in `text`: disjoint, in order.
+    pub(super) fn find(&mut self, text: &str, names: &Names) {
+        self.spans.clear();
+        self.rejected.clear();
+        self.scan(text, names);
+        if self.spans.is_empty() {
+            return;
+        }
+        if !self.rejected.is_empty() {
+            self.spread(text);
+        }
+        self.spans.sort_unstable_by_key(|span| (span.start, span.end));
+        if self.spans.windows(2).any(|pair| pair[1].start < pair[0].end) {
+            self.choose(text);
+        }
+    }
+
+    fn scan(&mut self, text: &str, names: &Names) {
+        let bytes = text.as_bytes();
+        let classes = names.classes();
+        // Up to where numbers and IPv6 addresses are already looked at.
+        let (mut number, mut address) = (0, 0);
+        for (at, &byte) in bytes.iter().enumerate() {
+            let class = classes[usize::from(byte)];
+            if class == 0 {
+                continue;
+            }
+            if class & NAME != 0 && (at == 0 || !bytes[at - 1].is_ascii_alphanumeric()) {
+                names.find(text, at, self);
+            }
+            if class & DIGIT != 0 && at >= number {
+                number = numbers::find(text, at, self);
+            } else if class & AT != 0 {
+                net::email(text, at, self);
+            } else if class & COLON != 0 {
+                if bytes[at..].starts_with(b"://") {
+                    net::url(text, at, self);
+                } else if at >= address {
+                    address = net::ipv6(text, at, self);
+                }
+            } else if class & PERCENT != 0 && bytes[at..].starts_with(b"%40") {
+                net::encoded_email(text, at, self);
+            }
+        }
+    }
+
+    /// Adds exact copies of found numbers that no detector took, for instance because a `#` stands before them.
+    fn spread(&mut self, text: &str) {
+        let found = self.spans.len();
+        let mut values = 0;
+        for index in 0..found {
+            let value = self.spans[index];
+            if !matches!(value.detector, Detector::Card | Detector::Ssn | Detector::Phone) {
+                continue;
+            }
+            values += 1;
+            if values > SPREAD_MAX {
+                return;
+            }
+            for &(start, end) in self.rejected.iter().filter(|(start, end)| end - start >= value.end - value.start) {
+                for (offset, copy) in text[start..end].match_indices(&text[value.start..value.end]) {
+                    let start = start + offset;
+                    self.spans.push(Span { start, end: start + copy.len(), ..value });
+                }
+            }
+        }
+    }
+
+    /// Resolves overlaps: confirmed spans first, then longer ones, then the order of detectors. What a losing span does
+    /// not share with the winners is masked as a secret, so that no half of a value stays.
+    fn choose(&mut self, text: &str) {
+        let mut chosen = std::mem::take(&mut self.chosen);
+        chosen.clear();
+        let mut from = 0;
+        while from < self.spans.len() {
+            let mut end = self.spans[from].end;
+            let mut to = from + 1;
+            while to < self.spans.len() && self.spans[to].start < end {
+                end = end.max(self.spans[to].end);
+                to += 1;
+            }
+            let cluster = &mut self.spans[from..to];
+            cluster.sort_unstable_by_key(|span| {
+                (!span.sure, span.start.wrapping_sub(span.end), span.detector, span.start)
+            });
+            let first = chosen.len();
+            for span in cluster.iter() {
+                add(&mut chosen, first, text, *span);
+            }
+            chosen[first..].sort_unstable_by_key(|span| span.start);
+            from = to;
+        }
+        self.chosen = std::mem::replace(&mut self.spans, chosen);
+    }
+}
+
+/// Adds a span to the winners `chosen[first..]`, or the parts of it they leave free.
+fn add(chosen: &mut Vec<Span>, first: usize, text: &str, span: Span) {
+    let blocker = chosen[first..].iter().find(|other| other.start < span.end && span.start < other.end).copied();
+    let Some(other) = blocker else {
+        chosen.push(span);
+        return;
+    };
+    // The host of an address whose other part is a credential is no value of a person.
+    if span.detector == Detector::Email && other.detector == Detector::Secret {
+        return;
+    }
+    for (start, end) in [(span.start, other.start), (other.end, span.end)] {
+        if start < end && text[start..end].chars().any(char::is_alphanumeric) {
+            add(chosen, first, text, Span { start, end, detector: Detector::Secret, sure: false });
+        }
+    }
+}

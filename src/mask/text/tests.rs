@@ -1,0 +1,352 @@
+use super::*;
+use proptest::prelude::*;
+
+/// Writes its word in place of every value.
+struct Word(&'static str);
+
+impl ColumnMask for Word {
+    fn apply(&self, column: &ArrayRef, rows: &Rows<'_>) -> Result<ArrayRef, MaskError> {
+        map_texts(column, |value, row, out| self.text(value, row, rows, out))
+    }
+    fn text(&self, _: &str, _: usize, _: &Rows<'_>, out: &mut String) -> Result<(), MaskError> {
+        out.push_str(self.0);
+        Ok(())
+    }
+}
+
+const WORDS: [&str; 7] = ["<email>", "<card>", "<ssn>", "<phone>", "<ip>", "<user>", "<secret>"];
+
+fn mask(names: &[(Role, &str, &str)], chars_max: Option<u32>, text: &str) -> String {
+    let spans = Spans {
+        masks: WORDS.map(|word| Some(Box::new(Word(word)) as Box<dyn ColumnMask>)),
+        sources: names.iter().enumerate().map(|(index, (role, ..))| (index, *role)).collect(),
+        chars_max,
+    };
+    let raw: Vec<ArrayRef> =
+        names.iter().map(|(_, raw, _)| Arc::new(StringViewArray::from(vec![*raw])) as ArrayRef).collect();
+    let masked: Vec<Option<ArrayRef>> =
+        names.iter().map(|(.., masked)| Some(Arc::new(StringArray::from(vec![*masked])) as ArrayRef)).collect();
+    let rows = Rows { len: 1, subjects: &[], raw: &raw, masked: &masked };
+    let column: ArrayRef = Arc::new(StringViewArray::from(vec![text]));
+    let done = spans.apply(&column, &rows).unwrap();
+    done.as_any().downcast_ref::<StringArray>().unwrap().value(0).to_owned()
+}
+
+fn plain(text: &str) -> String {
+    mask(&[], None, text)
+}
+
+const PERSON: &[(Role, &str, &str)] = &[(Role::First, "John", "Carlos"), (Role::Last, "Smith", "Ruiz")];
+
+fn john(text: &str) -> String {
+    mask(PERSON, None, text)
+}
+
+#[test]
+fn addresses_are_found_where_people_put_them() {
+    for (text, want) in [
+        ("write to bob@example.com.", "write to <email>."),
+        ("<bob.o'brien+x@mail.example.co.uk>, 'a@b.de'", "<<email>>, '<email>'"),
+        ("mailto:bob@x.com?subject=hi", "mailto:<email>?subject=hi"),
+        ("email=bob@x.com&b=1", "email=<email>&b=1"),
+        ("https://x.com/?email=bob%40example.com&a=1", "https://x.com/?email=<email>&a=1"),
+        ("Zoë.müller@exämple.de—ja", "<email>—ja"),
+        ("\"john smith\"@example.com", "<email>"),
+        ("bob@[10.0.0.1]", "<email>"),
+        ("root@dbhost", "<email>"),
+        ("meet @ 5 or 10@50, @ , @", "meet @ 5 or 10@50, @ , @"),
+    ] {
+        assert_eq!(plain(text), want, "{text}");
+    }
+}
+
+#[test]
+fn phones_are_found_in_the_usual_layouts() {
+    for text in [
+        "+1-212-555-0100",
+        "+1 (212) 555-0100",
+        "(212) 555-0100",
+        "212-555-0100",
+        "212.555.0100",
+        "212 555 0100",
+        "1-800-555-0100",
+        "2125550100",
+        "12125550100",
+        "+12125550100",
+        "+44 20 7946 0958",
+        "+44 (0)20 7946 0958",
+        "(+44) 20 79460958",
+        "0044 20 7946 0958",
+        "020 7946 0958",
+        "06 12 34 56 78",
+        "06.12.34.56.78",
+        "0171-1234567",
+        "0171/1234567",
+        "(0171) 1234567",
+        "01711234567",
+        "+49 171 1234567",
+        "+33 6 12 34 56 78",
+        "447911123456",
+        "601-234-567",
+        "+1\u{a0}212\u{a0}555\u{2011}0100",
+        "(555) 1234567",
+        "004915112345678",
+    ] {
+        assert_eq!(plain(text), "<phone>", "{text}");
+        assert_eq!(plain(&format!("Reach me ({text}), or not")), "Reach me (<phone>), or not", "{text}");
+        assert_eq!(plain(&format!("a: {text}.")), "a: <phone>.", "{text}");
+    }
+    assert_eq!(plain("tel 555-0100, fax: 55 51 23 45"), "tel <phone>, fax: <phone>");
+    assert_eq!(plain("212-555-0100 on 2024-01-31 at 10:30"), "<phone> on 2024-01-31 at 10:30");
+    assert_eq!(plain("+1 212 555 0100 2024-01-31"), "<phone> 2024-01-31");
+    assert_eq!(plain("212-555-0100 212-555-0101"), "<phone> <phone>");
+}
+
+#[test]
+fn dates_amounts_and_tickets_are_no_phones() {
+    for text in [
+        "Ticket #1234567: on 2024-01-31 10:30:00",
+        "Ticket #2345678901 is closed",
+        "31.01.2024 12:30",
+        "1/31/24 and 12/31/2024",
+        "paid 1,234,567.89 and $2345678901",
+        "3.14159265358979",
+        "0.123456789012",
+        "v1.2.3 build 20240131",
+        "at 1700000000 or 1700000000123",
+        "SKU A2345678901",
+        "550e8400-e29b-41d4-a716-446655440000",
+        "INV-2024-2345678901",
+        "612 345 678 units",
+        "2024-01-31T10:30:00.123456Z",
+        "pages 100-200",
+        "10:30:45",
+        "order 48213, line 3",
+        "std::vector a::b",
+        "100 000 0000 rows",
+        "1.3.6.1.4.1.311",
+    ] {
+        assert_eq!(plain(text), text);
+    }
+}
+
+#[test]
+fn cards_and_social_security_numbers_are_found() {
+    for (text, want) in [
+        ("card 4111111111111111.", "card <card>."),
+        ("4111 1111 1111 1111", "<card>"),
+        ("4111-1111-1111-1111 exp 12/26", "<card> exp 12/26"),
+        ("3782 822463 10005", "<card>"),
+        ("4111 1111 1111 1112", "<card>"),
+        ("4111111111111112", "4111111111111112"),
+        ("SSN given 078-05-1120.", "SSN given <ssn>."),
+        ("SSN078-05-1120", "SSN<ssn>"),
+        ("078 05 1120", "<ssn>"),
+        ("900 05 1120", "900 05 1120"),
+        ("900-05-1120", "<ssn>"),
+        ("ssn: 078051120, id 078051120", "ssn: <ssn>, id <ssn>"),
+        ("social security no. 078051120", "social security no. <ssn>"),
+        ("id 123456789", "id 123456789"),
+    ] {
+        assert_eq!(plain(text), want, "{text}");
+    }
+}
+
+#[test]
+fn addresses_of_machines_are_found() {
+    for (text, want) in [
+        ("from 10.1.2.3, 8.8.8.8:53", "from <ip>, <ip>:53"),
+        ("net 10.0.0.0/8", "net <ip>/8"),
+        ("[2001:db8::1]:443", "[<ip>]:443"),
+        ("fe80::1 and ::ffff:1.2.3.4.", "<ip> and <ip>."),
+        ("ip: 2001:db8:0:0:0:0:0:1", "ip: <ip>"),
+        ("256.1.1.1 and 1.2.3.4.5", "256.1.1.1 and 1.2.3.4.5"),
+    ] {
+        assert_eq!(plain(text), want, "{text}");
+    }
+}
+
+#[test]
+fn urls_lose_credentials_users_and_tokens() {
+    for (text, want) in [
+        ("https://bob:pw@db.example.com/x", "https://<secret>@db.example.com/x"),
+        ("see https://github.com/jsmith/repo.", "see https://github.com/<user>/repo."),
+        ("https://example.com/users/jsmith?tab=1", "https://example.com/users/<user>?tab=1"),
+        ("https://example.com/users/42", "https://example.com/users/42"),
+        ("https://www.linkedin.com/in/john-smith-1/", "https://www.linkedin.com/in/<user>/"),
+        ("https://mastodon.example/@jsmith", "https://mastodon.example/@<user>"),
+        ("https://x.test/?user=jsmith&token=abc#top", "https://x.test/?user=<user>&token=<secret>#top"),
+        ("https://x.test/a/b?c=d", "https://x.test/a/b?c=d"),
+        ("http:// and ://x", "http:// and ://x"),
+    ] {
+        assert_eq!(plain(text), want, "{text}");
+    }
+}
+
+#[test]
+fn the_rows_names_are_replaced_in_their_case() {
+    for (text, want) in [
+        ("John Smith called", "Carlos Ruiz called"),
+        ("JOHN SMITH, john smith", "CARLOS RUIZ, carlos ruiz"),
+        ("John's and Smith’s", "Carlos's and Ruiz’s"),
+        ("J. Smith, J Smith, J.Smith", "C. Ruiz, C Ruiz, C.Ruiz"),
+        ("Smith, J. and Smith, John", "Ruiz, C. and Ruiz, Carlos"),
+        ("K. Smith", "K. Ruiz"),
+        ("Johnson Smithers goldsmith", "Johnson Smithers goldsmith"),
+        ("john_smith-john", "carlos_ruiz-carlos"),
+        ("jöhn smith", "carlos ruiz"),
+        ("john@smith.com", "<email>"),
+    ] {
+        assert_eq!(john(text), want, "{text}");
+    }
+}
+
+#[test]
+fn names_with_accents_particles_and_apostrophes_are_found() {
+    let of = |name: &str, text: &str| mask(&[(Role::Last, name, "Ruiz")], None, text);
+    assert_eq!(of("Østergaard", "Ostergaard ØSTERGAARD"), "Ruiz RUIZ");
+    assert_eq!(of("Castañeda", "castaneda, Castan\u{303}eda!"), "ruiz, Ruiz!");
+    assert_eq!(of("Nguyễn", "Nguyen Nguyễn"), "Ruiz Ruiz");
+    assert_eq!(of("O'Brien", "O’Brien OBrien o'brien"), "Ruiz Ruiz ruiz");
+    assert_eq!(of("van den Berg", "Van den  Berg, Berg, den Haag, van"), "Ruiz, Ruiz, den Haag, van");
+    assert_eq!(of("de la Cruz", "de la cruz; Cruz"), "ruiz; Ruiz");
+    assert_eq!(of("Smith-Jones", "Smith Jones, Smith-Jones, Jones"), "Ruiz, Ruiz, Ruiz");
+    assert_eq!(of("Straße", "STRASSE"), "RUIZ");
+    assert_eq!(of("Иванов", "ИВАНОВ и Ивановский"), "RUIZ и Ивановский");
+    assert_eq!(of("王", "王先生来电"), "Ruiz先生来电");
+    assert_eq!(of("An", "an offer for An"), "an offer for Ruiz");
+}
+
+#[test]
+fn full_names_are_found_in_parts() {
+    let of = |name: &str, text: &str| mask(&[(Role::Full, name, "Carlos Ruiz")], None, text);
+    assert_eq!(of("John Smith", "John Smith; John; Mr. Smith; J. Smith"), "Carlos Ruiz; Carlos; Mr. Ruiz; C. Ruiz");
+    assert_eq!(of("Smith, John", "John Smith"), "Carlos Ruiz");
+    assert_eq!(of("Dr. Maria de la Cruz", "Maria de la Cruz, Cruz"), "Carlos Ruiz, Ruiz");
+    assert_eq!(of("Cher", "Cher sang"), "Carlos Ruiz sang");
+    assert_eq!(of("", "nobody"), "nobody");
+}
+
+#[test]
+fn other_columns_of_the_row_count_too() {
+    let of = |role, raw: &str, text: &str| mask(&[(role, raw, "masked")], None, text);
+    assert_eq!(of(Role::Username, "jsmith42", "user jsmith42, JSMITH42"), "user masked, MASKED");
+    assert_eq!(of(Role::Whole, "12 Oak Street", "lives at 12 Oak street"), "lives at masked");
+}
+
+#[test]
+fn copies_of_a_found_number_go_with_it() {
+    assert_eq!(plain("call 2125550100, see #2125550100"), "call <phone>, see #<phone>");
+}
+
+#[test]
+fn null_empty_and_blank_texts_stay() {
+    for text in ["", " ", " \n\t", "no data here"] {
+        assert_eq!(john(text), text);
+    }
+}
+
+#[test]
+fn a_text_that_outgrows_its_column_loses_its_tail() {
+    assert_eq!(mask(&[], Some(10), "é a@b.c éé"), "é <email> ");
+    assert_eq!(mask(&[], Some(5), "a@b.c"), "<emai");
+    assert_eq!(mask(&[], Some(7), "ééééééé"), "ééééééé");
+}
+
+/// Replaces values by words without anything a detector could take, so that a second run must find nothing.
+fn spans_of(text: &str, names: &Names) -> Vec<Span> {
+    let mut found = Found::default();
+    found.find(text, names);
+    found.spans
+}
+
+fn planted() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[a-z]{1,8}(\\.[a-z]{1,5})?@[a-z]{2,8}\\.(com|de|example)",
+        "\\+1-[2-9][0-9]{2}-[2-9][0-9]{2}-[0-9]{4}",
+        "\\([2-9][0-9]{2}\\) [0-9]{3}-[0-9]{4}",
+        "\\+49 1[567][0-9] [0-9]{7}",
+        "[0-8][0-9]{2}-[0-9]{2}-[0-9]{4}",
+        "4[0-9]{3} [0-9]{4} [0-9]{4} [0-9]{4}",
+        "(10|192|8)\\.[1-9][0-9]\\.[1-9]\\.[1-9]",
+        Just("John Smith".to_owned()),
+        Just("SMITH".to_owned()),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn planted_values_never_survive(parts in prop::collection::vec(("[a-z,;!? ]{0,12}", planted()), 1..6)) {
+        let text: String = parts.iter().map(|(words, value)| format!("{words} {value} ; ")).collect();
+        let masked = john(&text);
+        for (_, value) in &parts {
+            prop_assert!(!masked.contains(value.as_str()), "{} -> {}", text, masked);
+        }
+    }
+
+    #[test]
+    fn spans_are_disjoint_in_order_and_on_char_boundaries(text in "(\\PC|[@:%./0-9a-f +()\u{a0}-]|John |Smith|https://|%40|@b\\.de|\n){0,60}") {
+        let mut names = Names::default();
+        for (role, raw, masked) in PERSON {
+            names.add(*role, raw, masked);
+        }
+        let mut end = 0;
+        for span in spans_of(&text, &names) {
+            prop_assert!(span.start >= end && span.end > span.start);
+            prop_assert!(text.is_char_boundary(span.start) && text.is_char_boundary(span.end));
+            end = span.end;
+        }
+        let again = spans_of(&text, &names);
+        prop_assert_eq!(spans_of(&text, &names), again);
+    }
+
+    #[test]
+    fn text_outside_of_spans_keeps_its_bytes(text in "(\\PC|[@:%./0-9a-f +()-]|John |Smith|https://|@b\\.de){0,60}") {
+        let mut names = Names::default();
+        for (role, raw, masked) in PERSON {
+            names.add(*role, raw, masked);
+        }
+        let masked = john(&text);
+        let mut rest = masked.as_str();
+        let mut at = 0;
+        for span in spans_of(&text, &names) {
+            let gap = &text[at..span.start];
+            prop_assert!(rest.starts_with(gap));
+            rest = &rest[gap.len()..];
+            let mut mask = String::new();
+            match (span.detector, slot(span.detector)) {
+                (Detector::Name(needle), _) => names.push_mask(needle, &text[span.start..span.end], &mut mask),
+                (_, Some(slot)) => mask.push_str(WORDS[slot]),
+                _ => {}
+            }
+            prop_assert!(rest.starts_with(&mask));
+            rest = &rest[mask.len()..];
+            at = span.end;
+        }
+        prop_assert_eq!(rest, &text[at..]);
+    }
+
+    #[test]
+    fn nothing_is_found_twice(text in "(\\PC|[@./0-9 +()-]|John |Smith|@b\\.de){0,60}") {
+        let masked = john(&text);
+        let mut names = Names::default();
+        for (role, raw, masked) in PERSON {
+            names.add(*role, raw, masked);
+        }
+        for span in spans_of(&masked, &names) {
+            let value = &masked[span.start..span.end];
+            // Only what masking brought together may look like a value: it holds a mask or touches one.
+            let around = &masked[masked.floor_char_boundary(span.start.saturating_sub(8))..masked.ceil_char_boundary(span.end + 8)];
+            prop_assert!(around.contains(['<', '>']) || around.contains("Carlos") || around.contains("Ruiz"), "{}", value);
+        }
+    }
+
+    #[test]
+    fn any_name_and_any_text_work_together(raw in "\\PC{0,12}", text in "\\PC{0,40}", at in 0_usize..40) {
+        let at = text.floor_char_boundary(at.min(text.len()));
+        let text = format!("{} {raw} {}", &text[..at], &text[at..]);
+        for role in [Role::First, Role::Last, Role::Full, Role::Username, Role::Whole] {
+            mask(&[(role, &raw, "Carlos Ruiz")], Some(50), &text);
+        }
+    }
+}
