@@ -1,5 +1,6 @@
 //! PostgreSQL types: which are binary-safe, which shape a mask sees, and how a row is cut.
 
+use crate::catalog::{Catalog, Oid, Type};
 use crate::mask::Shape;
 
 /// How rows travel in COPY.
@@ -37,5 +38,208 @@ impl Layout {
     /// Number of fields that are replaced.
     pub fn masked(&self) -> usize {
         self.fields.iter().filter(|field| matches!(field, Field::Mask(_))).count()
+    }
+}
+
+/// OIDs of the core types that masks can see; fixed in `pg_type.dat` since long before PostgreSQL 12.
+mod oid {
+    pub const NAME: u32 = 19;
+    pub const INT8: u32 = 20;
+    pub const INT2: u32 = 21;
+    pub const INT4: u32 = 23;
+    pub const TEXT: u32 = 25;
+    pub const JSON: u32 = 114;
+    pub const CIDR: u32 = 650;
+    pub const INET: u32 = 869;
+    pub const ACLITEM: u32 = 1033;
+    pub const BPCHAR: u32 = 1042;
+    pub const VARCHAR: u32 = 1043;
+    pub const DATE: u32 = 1082;
+    pub const TIMESTAMP: u32 = 1114;
+    pub const TIMESTAMPTZ: u32 = 1184;
+    pub const UUID: u32 = 2950;
+    pub const JSONB: u32 = 3802;
+    /// regproc, regprocedure, regoper, regoperator, regclass, regtype, regconfig, regdictionary, regnamespace, regrole,
+    /// regcollation and regdatabase (18).
+    pub const REG: [u32; 12] = [24, 2202, 2203, 2204, 2205, 2206, 3734, 3769, 4089, 4096, 4191, 8326];
+    /// pg_node_tree, pg_ndistinct, pg_dependencies, pg_mcv_list: their input functions refuse every value.
+    pub const NO_INPUT: [u32; 4] = [194, 3361, 3402, 5017];
+    /// OIDs from here on are given out by each server on its own.
+    pub const FIRST_USER: u32 = 16_384;
+}
+
+/// Types whose nesting is deeper than this are taken for unknown; real ones have two or three levels.
+const DEPTH_MAX: u32 = 16;
+
+/// How a value of a type can travel from the source to the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Transport {
+    /// In COPY BINARY.
+    Binary,
+    /// In COPY TEXT only: no binary functions, or the binary form means something else on another server.
+    Text,
+    /// Not at all: the type has no input.
+    Never,
+}
+
+/// Returns the shape masks see for a column type, looking through domains; none if no mask can handle the type.
+///
+/// `typmod` is that of the column; a domain brings its own.
+pub fn shape(catalog: &Catalog, type_oid: Oid, typmod: i32) -> Option<Shape> {
+    // `varchar(n)` and `char(n)` store n + 4, the length word of the heap tuple included.
+    let chars = |typmod: i32| u32::try_from(typmod - 4).ok();
+    let shape = match type_oid {
+        oid::INT2 => Shape::Int2,
+        oid::INT4 => Shape::Int4,
+        oid::INT8 => Shape::Int8,
+        oid::TEXT => Shape::Text { chars_max: None, padded: false },
+        oid::VARCHAR => Shape::Text { chars_max: chars(typmod), padded: false },
+        // `bpchar` without length is not padded on the wire, yet its trailing blanks do not count.
+        oid::BPCHAR => Shape::Text { chars_max: chars(typmod), padded: true },
+        // NAMEDATALEN is 64 with the terminator.
+        oid::NAME => Shape::Text { chars_max: Some(63), padded: false },
+        oid::UUID => Shape::Uuid,
+        oid::DATE => Shape::Date,
+        oid::TIMESTAMP | oid::TIMESTAMPTZ => Shape::Timestamp,
+        oid::INET => Shape::Inet,
+        oid::CIDR => Shape::Cidr,
+        oid::JSON => Shape::Json,
+        oid::JSONB => Shape::Jsonb,
+        _ => return user_shape(catalog, type_oid),
+    };
+    Some(shape)
+}
+
+fn user_shape(catalog: &Catalog, type_oid: Oid) -> Option<Shape> {
+    let r#type = catalog.type_of(type_oid)?;
+    if r#type.kind == 'd' {
+        return shape(catalog, r#type.base, r#type.base_typmod);
+    }
+    is_citext(r#type).then_some(Shape::Text { chars_max: None, padded: false })
+}
+
+/// `citext`: text whose equality ignores case.
+pub fn is_citext(r#type: &Type) -> bool {
+    r#type.name == "citext" && r#type.extension.as_deref() == Some("citext")
+}
+
+/// Returns how a column type travels, looking through arrays, domains, composites, ranges and multiranges.
+///
+/// A type the catalog does not list counts as text only.
+pub fn transport(catalog: &Catalog, type_oid: Oid) -> Transport {
+    transport_within(catalog, type_oid, DEPTH_MAX)
+}
+
+/// Returns whether every value of the type can travel in COPY BINARY.
+pub fn binary_safe(catalog: &Catalog, type_oid: Oid) -> bool {
+    transport(catalog, type_oid) == Transport::Binary
+}
+
+fn transport_within(catalog: &Catalog, type_oid: Oid, depth: u32) -> Transport {
+    if oid::NO_INPUT.contains(&type_oid) {
+        return Transport::Never;
+    }
+    if type_oid == oid::ACLITEM || oid::REG.contains(&type_oid) || depth == 0 {
+        return Transport::Text;
+    }
+    let Some(r#type) = catalog.type_of(type_oid) else { return Transport::Text };
+    let extension = r#type.extension.as_deref();
+    let named =
+        matches!(extension, Some("isn" | "seg")) || (extension == Some("intarray") && r#type.name == "query_int");
+    let own = if r#type.binary && !named { Transport::Binary } else { Transport::Text };
+    parts(r#type).map(|part| transport_within(catalog, part, depth - 1)).max().unwrap_or(own).max(own)
+}
+
+/// Returns whether the binary form of the type carries the OID of a type that has another OID on another server. Servers
+/// from 14 on accept that; older ones refuse the row.
+pub fn carries_user_oid(catalog: &Catalog, type_oid: Oid) -> bool {
+    carries_within(catalog, type_oid, DEPTH_MAX)
+}
+
+fn carries_within(catalog: &Catalog, type_oid: Oid, depth: u32) -> bool {
+    let Some(r#type) = catalog.type_of(type_oid) else { return true };
+    if depth == 0 {
+        return true;
+    }
+    // Arrays and composites write the OID of what they hold; domains and ranges do not.
+    let writes_oid = r#type.kind == 'c' || (r#type.kind == 'b' && r#type.element != 0);
+    parts(r#type).any(|part| (writes_oid && part >= oid::FIRST_USER) || carries_within(catalog, part, depth - 1))
+}
+
+/// The types a type is directly made of.
+fn parts(r#type: &Type) -> impl Iterator<Item = Oid> + '_ {
+    [r#type.base, r#type.element].into_iter().filter(|&part| part != 0).chain(r#type.attributes.iter().copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn catalog(types: Vec<Type>) -> Catalog {
+        Catalog { types, ..Catalog::default() }
+    }
+
+    fn base(oid: Oid, name: &str) -> Type {
+        Type { oid, name: name.into(), kind: 'b', binary: true, ..Type::default() }
+    }
+
+    #[test]
+    fn varchar_carries_its_length() {
+        let catalog = catalog(vec![]);
+        assert_eq!(shape(&catalog, 1043, 44), Some(Shape::Text { chars_max: Some(40), padded: false }));
+        assert_eq!(shape(&catalog, 1043, -1), Some(Shape::Text { chars_max: None, padded: false }));
+        assert_eq!(shape(&catalog, 1042, 7), Some(Shape::Text { chars_max: Some(3), padded: true }));
+    }
+
+    #[test]
+    fn domain_over_domain_brings_its_own_typmod() {
+        let inner = Type { oid: 20_000, kind: 'd', base: 1043, base_typmod: 14, ..Type::default() };
+        let outer = Type { oid: 20_001, kind: 'd', base: 20_000, base_typmod: -1, ..Type::default() };
+        let catalog = catalog(vec![inner, outer]);
+        assert_eq!(shape(&catalog, 20_001, -1), Some(Shape::Text { chars_max: Some(10), padded: false }));
+    }
+
+    #[test]
+    fn numeric_has_no_shape() {
+        assert_eq!(shape(&catalog(vec![base(1700, "numeric")]), 1700, -1), None);
+    }
+
+    #[test]
+    fn only_the_extension_makes_citext() {
+        let fake = base(20_000, "citext");
+        let real = Type { oid: 20_001, extension: Some("citext".into()), ..fake.clone() };
+        let catalog = catalog(vec![fake, real]);
+        assert_eq!(shape(&catalog, 20_000, -1), None);
+        assert_eq!(shape(&catalog, 20_001, -1), Some(Shape::Text { chars_max: None, padded: false }));
+    }
+
+    #[test]
+    fn regclass_inside_an_array_in_a_composite_forces_text() {
+        let array = Type { element: 2205, ..base(2210, "_regclass") };
+        let composite = Type { kind: 'c', attributes: vec![23, 2210], ..base(20_000, "pair") };
+        let catalog = catalog(vec![base(23, "int4"), base(2205, "regclass"), array, composite]);
+        assert_eq!(transport(&catalog, 20_000), Transport::Text);
+        assert!(binary_safe(&catalog, 23));
+    }
+
+    #[test]
+    fn types_without_input_never_travel() {
+        let domain = Type { kind: 'd', base: 194, ..base(20_000, "tree") };
+        assert_eq!(transport(&catalog(vec![base(194, "pg_node_tree"), domain]), 20_000), Transport::Never);
+    }
+
+    #[test]
+    fn unknown_type_travels_as_text() {
+        assert_eq!(transport(&catalog(vec![]), 20_000), Transport::Text);
+    }
+
+    #[test]
+    fn array_of_a_user_type_carries_its_oid_and_a_domain_does_not() {
+        let mood = Type { kind: 'e', ..base(20_000, "mood") };
+        let moods = Type { element: 20_000, ..base(20_001, "_mood") };
+        let domain = Type { kind: 'd', base: 20_000, ..base(20_002, "d") };
+        let catalog = catalog(vec![mood, moods, domain]);
+        assert!(carries_user_oid(&catalog, 20_001));
+        assert!(!carries_user_oid(&catalog, 20_002));
     }
 }
