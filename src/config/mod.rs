@@ -1,0 +1,480 @@
+//! Reads `restage.toml`: includes, variables, defaults, and errors with file, line and column.
+//!
+//! The text becomes a tree with a place for every key and value (`tree`), included files are merged into it
+//! (`load`), and `sections` takes it apart by hand through a reader (`read`) that only knows the keys listed in
+//! [`OPTIONS`]. So a key cannot be read without being documented, and every problem is reported at once.
+
+mod glob;
+mod hash;
+mod load;
+pub mod options;
+mod read;
+mod sections;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod units;
+mod variables;
+
+use crate::error::{Diagnose, Exit, Report};
+pub use glob::{Specificity, matches, specificity};
+pub use options::{ConfigOption, OPTIONS, options_markdown};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The file that is read when neither `-c` nor `$RESTAGE_CONFIG` names one.
+pub const FILE_NAME: &str = "restage.toml";
+
+/// The environment variable that names the file.
+pub const FILE_VARIABLE: &str = "RESTAGE_CONFIG";
+
+/// The only value of `version` that this build reads.
+pub const VERSION: i64 = 1;
+
+/// What is true when the configuration was refused.
+const STATE: &str = "Nothing was read from the source or written to the target.";
+
+/// Every problem of a configuration, in the order of the files.
+///
+/// No report holds the value of an environment variable, nor the text of an option that may hold a password.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{} in the configuration", problems(.0.len()))]
+pub struct ConfigErrors(pub Vec<Report>);
+
+fn problems(count: usize) -> String {
+    if count == 1 { "1 problem".to_owned() } else { format!("{count} problems") }
+}
+
+impl Diagnose for ConfigErrors {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+
+    fn reports(&self) -> Vec<Report> {
+        self.0.clone()
+    }
+}
+
+/// Where something stands in the user's files, for errors and `explain`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Place {
+    pub file: PathBuf,
+    /// 1-based.
+    pub line: u32,
+    /// 1-based, in characters.
+    pub column: u32,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.strip_prefix("./").unwrap_or(&self.file);
+        write!(f, "{}:{}:{}", file.display(), self.line, self.column)
+    }
+}
+
+/// The whole configuration, checked for everything that needs no database.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file that was read, as it was named.
+    ///
+    /// Paths in the config are relative to the folder of the file they are written in and are absolute here, except
+    /// the program of a command: commands run in the folder of this file.
+    pub file: PathBuf,
+    pub source: SourceConfig,
+    pub target: Option<TargetConfig>,
+    pub key: Option<KeyConfig>,
+    pub policy: PolicyConfig,
+    /// In file order.
+    pub tables: Vec<TableRule>,
+    pub references: Vec<ReferenceRule>,
+    /// None: everything is copied.
+    pub subset: Option<SubsetConfig>,
+    pub fixture: FixtureConfig,
+    pub verify: VerifyConfig,
+    pub publish: PublishConfig,
+    pub hooks: Vec<HookConfig>,
+    /// None: `restage schedule` has nothing to do.
+    pub schedule: Option<ScheduleConfig>,
+    pub notify: Vec<NotifyConfig>,
+    /// BLAKE3 of the resolved configuration without secrets (URLs' passwords left out), hex.
+    ///
+    /// Values equal to their defaults count as not written, so neither comments, order, white space and spelling
+    /// (`2h` or `120m`) nor a new release with one more option changes it.
+    pub hash: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct SourceConfig {
+    /// libpq URI or key=value string, variables resolved. Never logged: may hold a password.
+    ///
+    /// The text `env` means that the PG* environment variables were asked for: [`url_means_environment`].
+    pub url: secrecy::SecretString,
+    /// Parallel COPY streams. Default 2.
+    pub workers: usize,
+    /// Longest wait for one lock; never 0, which PostgreSQL takes as no limit. Default 5 s.
+    pub lock_timeout: Duration,
+    /// How long to keep retrying the table locks before giving up. Default 60 s.
+    pub lock_wait_max: Duration,
+    /// None: 2 h on a primary, no limit on a standby with paused replay.
+    pub snapshot_max: Option<Duration>,
+    /// Bytes per second over all workers.
+    pub rate_max: Option<u64>,
+    /// Chunk size in bytes, TOAST included. Default 256 MiB.
+    pub chunk_bytes: u64,
+    /// None: yield on a primary, hold on a standby.
+    pub on_blocked_ddl: Option<OnBlockedDdl>,
+    /// Default 10 s.
+    pub ddl_grace: Duration,
+    /// Pause replay of a dedicated standby while extracting. Default false.
+    pub pause_replay: bool,
+    /// Accept that functions, types or enums changed while extracting. Default false.
+    pub allow_schema_drift: bool,
+    /// Accept a source role that could write. Default false.
+    pub allow_write_role: bool,
+    /// The encoding of the text in a SQL_ASCII source.
+    pub assume_encoding: Option<String>,
+}
+
+/// Says whether a `url` asks for the PG* environment variables instead of naming a server.
+pub fn url_means_environment(url: &secrecy::SecretString) -> bool {
+    secrecy::ExposeSecret::expose_secret(url) == "env"
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnBlockedDdl {
+    Yield,
+    Hold,
+    Warn,
+}
+
+#[derive(Debug, Clone)]
+pub struct TargetConfig {
+    /// The database applications use; as [`SourceConfig::url`].
+    pub url: secrecy::SecretString,
+    /// Must equal the live database name; without it a terminal answer or `--yes` is required.
+    pub confirm: Option<String>,
+    /// Earlier releases kept for rollback. Default 1.
+    pub keep: u32,
+    /// The database to connect to for CREATE DATABASE and renames. Default `postgres`.
+    pub maintenance_db: String,
+    /// Accept a target on the cluster of the source. Default false.
+    pub allow_same_cluster: bool,
+    /// Names like `prod` and `live` in host or database need this.
+    pub allow_prod_name: bool,
+    /// Role that owns everything; default: the role of `url`.
+    pub owner: Option<String>,
+    /// Source role to target role, for grants.
+    pub roles: BTreeMap<String, String>,
+    pub missing_roles: MissingRoles,
+    /// `durability = "unlogged"`: tables stay UNLOGGED, for throw-away databases. Default false.
+    pub unlogged: bool,
+    /// Parallel heavy backends on the target. Default: number of cores of this machine, at most 8.
+    pub jobs: usize,
+    /// Directory of pg_dump, pg_restore. Default: found by version.
+    pub bin_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingRoles {
+    /// Grants to roles that the target does not have are left out, with a warning.
+    Skip,
+    Refuse,
+    Create,
+}
+
+#[derive(Debug, Clone)]
+pub struct KeyConfig {
+    pub source: KeySource,
+    /// Name of the target environment; two realms are unlinkable. Default `default`.
+    pub realm: String,
+}
+
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    File(PathBuf),
+    Env(String),
+    Command(Vec<String>),
+    Fd(i32),
+    Ephemeral,
+}
+
+#[derive(Debug, Clone)]
+pub struct PolicyConfig {
+    /// Rule packs; a pack is a floor. Default `pii` and `secrets`.
+    pub packs: Vec<String>,
+    /// What happens to a column without a decision. Default refuse.
+    pub undecided: Undecided,
+    /// `ddl_literals = "accept"`: copy definitions (defaults, comments, functions, …) that hold what looks like personal
+    /// data. Default false: the plan is refused.
+    pub accept_literals: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undecided {
+    Refuse,
+    Null,
+}
+
+/// One `[tables."…"]` entry.
+#[derive(Debug, Clone)]
+pub struct TableRule {
+    /// `schema.table` or a glob with `*` and `?`, as written. Names are as stored (no SQL quoting): `public.Order Lines`.
+    pub pattern: String,
+    pub place: Place,
+    pub rows: Option<Rows>,
+    /// Decision for columns not listed.
+    pub default: Option<Decision>,
+    /// By column name or glob, in file order.
+    pub columns: Vec<(String, Decision)>,
+}
+
+/// Which rows of a table are copied.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rows {
+    All,
+    None,
+    Where { condition: Option<String>, limit: Option<u64> },
+}
+
+/// What happens to one column.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    pub place: Place,
+    pub action: Action,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    Keep { reason: Option<String> },
+    Null,
+    Mask(MaskRule),
+}
+
+/// A mask as written: kind with or without version, and its parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MaskRule {
+    pub kind: String,
+    pub label: Option<String>,
+    /// `id`, or `order_id -> public.orders.customer_id`.
+    pub subject: Option<String>,
+    /// All other keys.
+    pub params: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A `[[references]]` entry: a foreign key the database does not declare.
+#[derive(Debug, Clone)]
+pub struct ReferenceRule {
+    /// `schema.table.column`.
+    pub from: String,
+    pub to: String,
+    pub place: Place,
+}
+
+/// `[subset]`: which rows are the seeds and how far children are followed.
+#[derive(Debug, Clone)]
+pub struct SubsetConfig {
+    pub seed: Vec<SeedRule>,
+    pub children: Children,
+    /// Exceptions from `children`, per foreign key.
+    pub edges: Vec<EdgeRule>,
+    /// Plans with more rows are refused.
+    pub rows_max: Option<u64>,
+}
+
+/// A table whose chosen rows start the closure.
+#[derive(Debug, Clone)]
+pub struct SeedRule {
+    /// `schema.table` or a glob.
+    pub table: String,
+    /// SQL condition on the table.
+    pub condition: Option<String>,
+    /// Above 0, at most 100.
+    pub percent: Option<f64>,
+    pub limit: Option<u64>,
+    pub place: Place,
+}
+
+/// Which rows that point at a selected row are selected too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Children {
+    All,
+    None,
+    /// So many per parent row.
+    Max(u64),
+}
+
+/// `[[subset.edge]]`: the child rule of one foreign key.
+#[derive(Debug, Clone)]
+pub struct EdgeRule {
+    /// `schema.table.column` of the child.
+    pub from: String,
+    /// `schema.table.column` of the parent; none: whatever `from` points at.
+    pub to: Option<String>,
+    pub children: Children,
+    pub place: Place,
+}
+
+/// `[fixture]`: what `restage fixture` writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FixtureConfig {
+    pub format: FixtureFormat,
+    /// Rows per table to aim at.
+    pub rows: u64,
+    /// Rows that show each of these are kept.
+    pub cover: Vec<Cover>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FixtureFormat {
+    Sql,
+    Parquet,
+    Csv,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cover {
+    /// Every label of an enum.
+    Enum,
+    /// A NULL in every nullable column that has one.
+    Null,
+    /// The smallest and the largest value.
+    Boundary,
+    /// Text outside ASCII.
+    Unicode,
+}
+
+#[derive(Debug, Clone)]
+pub struct VerifyConfig {
+    /// Run the leak scan. Default true.
+    pub leak: bool,
+    pub fidelity: FidelityConfig,
+    pub sql: Vec<SqlGate>,
+}
+
+/// How far statistics of staging may differ from the source's; none: not checked.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FidelityConfig {
+    /// Absolute difference of the share of NULLs, 0 to 1.
+    pub null_fraction: Option<f64>,
+    /// Relative difference of the number of distinct values, 0 to 1.
+    pub distinct_ratio: Option<f64>,
+}
+
+/// A user's assertion, run on the loaded database before it is published.
+#[derive(Debug, Clone)]
+pub struct SqlGate {
+    pub name: String,
+    /// One statement that returns one integer.
+    pub query: String,
+    /// Default 0.
+    pub equals: i64,
+}
+
+#[derive(Debug, Clone)]
+pub struct PublishConfig {
+    pub mode: PublishMode,
+    /// Databases to copy from the published one.
+    pub clones: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublishMode {
+    Swap,
+    None,
+}
+
+#[derive(Debug, Clone)]
+pub struct HookConfig {
+    pub at: HookPoint,
+    pub action: HookAction,
+    /// Default 10 min.
+    pub timeout: Duration,
+    pub place: Place,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookPoint {
+    BeforeLoad,
+    AfterLoad,
+    BeforePublish,
+    AfterPublish,
+}
+
+#[derive(Debug, Clone)]
+pub enum HookAction {
+    /// A file of SQL statements, run in the loaded database.
+    Sql(PathBuf),
+    /// A program and its arguments, no shell.
+    Command(Vec<String>),
+}
+
+/// `[schedule]`: when `restage schedule` runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleConfig {
+    /// Five fields, as crontab(5); syntax and ranges checked.
+    pub cron: String,
+    /// IANA name. Default `UTC`. Not looked up here.
+    pub time_zone: String,
+}
+
+/// `[[notify]]`: who is told.
+#[derive(Debug, Clone)]
+pub struct NotifyConfig {
+    pub on: Vec<NotifyEvent>,
+    /// Web hook; secret, because whoever knows it may post.
+    pub url: secrecy::SecretString,
+    pub place: Place,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotifyEvent {
+    Failure,
+    /// The first success after a failure.
+    Recovered,
+    Success,
+}
+
+impl Config {
+    /// Names the configuration file: `cli`, else `$RESTAGE_CONFIG` if it is not empty, else `restage.toml`.
+    pub fn find(cli: Option<PathBuf>, env: &dyn Fn(&str) -> Option<String>) -> PathBuf {
+        let named = || env(FILE_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
+        cli.or_else(named).unwrap_or_else(|| PathBuf::from(FILE_NAME))
+    }
+
+    /// Reads `path` and everything it includes. `env` answers with the value of an environment variable.
+    ///
+    /// # Errors
+    /// [`ConfigErrors`] with every problem found; exit code 2.
+    pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
+        let loaded = load::load(path, env).map_err(ConfigErrors)?;
+        sections::read(path, loaded).map_err(ConfigErrors)
+    }
+
+    /// The entries whose pattern matches a table, most specific first; equal ones in file order.
+    pub fn rules_for(&self, schema: &str, table: &str) -> Vec<&TableRule> {
+        let name = format!("{schema}.{table}");
+        let mut rules: Vec<&TableRule> = self.tables.iter().filter(|rule| matches(&rule.pattern, &name)).collect();
+        rules.sort_by_key(|rule| std::cmp::Reverse(specificity(&rule.pattern)));
+        rules
+    }
+
+    /// The entries that match a table and of which none is more specific than the other, in pairs.
+    ///
+    /// Which of the two wins is not defined, so a plan should refuse where they decide differently.
+    pub fn ambiguous_rules(&self, schema: &str, table: &str) -> Vec<(&TableRule, &TableRule)> {
+        let rules = self.rules_for(schema, table);
+        let equal = |pair: &&[&TableRule]| specificity(&pair[0].pattern) == specificity(&pair[1].pattern);
+        rules.windows(2).filter(equal).map(|pair| (pair[0], pair[1])).collect()
+    }
+}
+
+impl TableRule {
+    /// The listed decisions whose name or glob matches a column, most specific first; `default` is not among them.
+    pub fn decisions_for(&self, column: &str) -> Vec<&(String, Decision)> {
+        let mut decisions: Vec<_> = self.columns.iter().filter(|(pattern, _)| matches(pattern, column)).collect();
+        decisions.sort_by_key(|(pattern, _)| std::cmp::Reverse(specificity(pattern)));
+        decisions
+    }
+}

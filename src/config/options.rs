@@ -1,0 +1,425 @@
+//! Every option of `restage.toml` as data: the reader takes its types, ranges and defaults from here, errors their
+//! examples, and the reference page is printed from it. A key that is not in [`OPTIONS`] cannot be read.
+
+use super::units::{show_duration, show_size};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// One key that may stand in the configuration.
+#[derive(Debug)]
+pub struct ConfigOption {
+    /// Dotted; `*` stands for any name. Keys inside arrays of tables and inline tables follow the array's name.
+    pub path: &'static str,
+    pub kind: Kind,
+    pub need: Need,
+    /// A value as it stands in the file, ready to paste.
+    pub example: &'static str,
+    pub meaning: &'static str,
+}
+
+/// What happens when the key is absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    Required,
+    /// The value that then counts, as TOML.
+    Default(&'static str),
+    /// In words.
+    Absent(&'static str),
+}
+
+/// What a key may hold.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// Text that is not empty.
+    Text,
+    /// A name of a PostgreSQL object: 1 to 63 bytes.
+    Name,
+    /// libpq URI, key=value string or `env`; may hold a password, so it is never shown.
+    Connection,
+    /// `http://…` or `https://…`; secret, so it is never shown.
+    WebHook,
+    /// Relative to the folder of the file.
+    Path,
+    Boolean,
+    Integer {
+        min: i64,
+        max: i64,
+    },
+    Number {
+        min: f64,
+        max: f64,
+    },
+    /// Milliseconds.
+    Duration {
+        min_ms: u64,
+        max_ms: u64,
+    },
+    /// Bytes.
+    Size {
+        min: u64,
+        max: u64,
+    },
+    /// Bytes per second.
+    Rate {
+        min: u64,
+        max: u64,
+    },
+    OneOf(&'static [&'static str]),
+    Texts,
+    Names,
+    /// A list of these.
+    AnyOf(&'static [&'static str]),
+    /// A program and its arguments.
+    Command,
+    Cron,
+    /// `schema.table.column`.
+    ColumnName,
+    Table,
+    /// An array of tables; files that are merged append to it.
+    Tables,
+    /// Names chosen by the user, text values.
+    Map,
+    /// `"all"`, `"none"` or a table.
+    Rows,
+    /// `"all"`, `"none"` or a table with `max`.
+    Children,
+    Decision,
+}
+
+const SECOND: u64 = 1000;
+const HOUR: u64 = 3600 * SECOND;
+const DAY: u64 = 24 * HOUR;
+const MIB: u64 = 1 << 20;
+/// The largest count an option takes; nothing we count comes near it, and it fits TOML's integers.
+const COUNT_MAX: i64 = i64::MAX;
+
+const fn option(
+    path: &'static str,
+    kind: Kind,
+    need: Need,
+    example: &'static str,
+    meaning: &'static str,
+) -> ConfigOption {
+    ConfigOption { path, kind, need, example, meaning }
+}
+
+use Kind::{
+    AnyOf, Boolean, Children, ColumnName, Command, Connection, Cron, Decision, Integer, Map, Name, Names, Number,
+    OneOf, Path, Rate, Rows, Size, Table, Tables, Text, Texts, WebHook,
+};
+use Need::{Absent, Default, Required};
+
+/// Every option, in the order of the reference page; a table stands before its keys.
+#[rustfmt::skip]
+pub const OPTIONS: &[ConfigOption] = &[
+    option("version", Integer { min: 1, max: 1 }, Required, "1", "Version of this format."),
+    option("include", Texts, Default("[]"), "[\"policy/*.toml\"]",
+        "Files merged into this one, relative to it, sorted by name; `*` and `?` are wildcards. A pattern that matches no file is an error."),
+
+    option("source", Table, Required, "", "The production database."),
+    option("source.url", Connection, Required, "\"postgres://restage_ro@prod-replica/shop?sslmode=verify-full\"",
+        "libpq URI or key=value string; `\"env\"` uses the PG* environment variables."),
+    option("source.workers", Integer { min: 1, max: 64 }, Default("2"), "2", "Parallel COPY streams."),
+    option("source.lock_timeout", Kind::Duration { min_ms: 1, max_ms: HOUR }, Default("\"5s\""), "\"5s\"",
+        "Longest wait for a lock, so that we never queue in front of production."),
+    option("source.lock_wait_max", Kind::Duration { min_ms: 0, max_ms: DAY }, Default("\"60s\""), "\"60s\"",
+        "How long to keep retrying the table locks before giving up."),
+    option("source.snapshot_max", Kind::Duration { min_ms: SECOND, max_ms: 30 * DAY },
+        Absent("2h on a primary, no limit on a standby with paused replay"), "\"2h\"", "Longest time to hold the snapshot."),
+    option("source.rate_max", Rate { min: 1024, max: 1 << 50 }, Absent("no brake"), "\"200MiB/s\"",
+        "Bytes per second over all workers."),
+    option("source.chunk_bytes", Size { min: MIB, max: 1 << 40 }, Default("\"256MiB\""), "\"256MiB\"",
+        "Size of the piece of a table that is read, retried and resumed as one, TOAST included."),
+    option("source.on_blocked_ddl", OneOf(&["yield", "hold", "warn"]),
+        Absent("yield on a primary, hold on a standby"), "\"yield\"", "What to do when our locks block a DDL statement."),
+    option("source.ddl_grace", Kind::Duration { min_ms: 0, max_ms: HOUR }, Default("\"10s\""), "\"10s\"",
+        "How long a DDL statement may wait for us before `on_blocked_ddl` acts."),
+    option("source.pause_replay", Boolean, Default("false"), "true", "Pause replay of a dedicated standby while extracting."),
+    option("source.allow_schema_drift", Boolean, Default("false"), "true",
+        "Accept that functions, types or enums change while extracting."),
+    option("source.allow_write_role", Boolean, Default("false"), "true", "Accept a source role that could write."),
+    option("source.assume_encoding", Text, Absent("a SQL_ASCII source is refused unless the target is SQL_ASCII too"), "\"LATIN1\"",
+        "Encoding of the text in a SQL_ASCII source."),
+
+    option("target", Table, Absent("commands that need a target refuse"), "", "The staging database."),
+    option("target.url", Connection, Required, "\"postgres://restage@staging/shop\"",
+        "The database applications use; the load happens in another one beside it."),
+    option("target.confirm", Name, Absent("asks on a terminal, else needs `--yes`"), "\"shop\"",
+        "Must equal the name of the live database."),
+    option("target.keep", Integer { min: 0, max: 100 }, Default("1"), "1", "Earlier releases kept for rollback."),
+    option("target.maintenance_db", Name, Default("\"postgres\""), "\"postgres\"",
+        "Database to connect to for creating and renaming databases."),
+    option("target.allow_same_cluster", Boolean, Default("false"), "true", "Accept a target on the cluster of the source."),
+    option("target.allow_prod_name", Boolean, Default("false"), "true",
+        "Accept a host or database with a name like `prod` or `live`."),
+    option("target.owner", Name, Absent("the role of `url`"), "\"shop_owner\"", "Role that owns everything."),
+    option("target.roles", Map, Default("{}"), "{ app_prod = \"app_staging\" }", "Source role to target role, for grants."),
+    option("target.missing_roles", OneOf(&["skip", "refuse", "create"]), Default("\"skip\""), "\"create\"",
+        "Grants to roles the target lacks: leave out with a warning, refuse, or create the role without login."),
+    option("target.durability", OneOf(&["logged", "unlogged"]), Default("\"logged\""), "\"unlogged\"",
+        "`unlogged` loads faster; a crash of the server empties the database."),
+    option("target.jobs", Integer { min: 1, max: 64 }, Absent("the number of cores, at most 8"), "4",
+        "Parallel heavy backends on the target."),
+    option("target.bin_dir", Path, Absent("found by version"), "\"/usr/lib/postgresql/17/bin\"", "Folder of pg_dump and pg_restore."),
+
+    option("key", Table, Absent("commands that mask refuse"), "", "The master key; exactly one of `file`, `env`, `command`, `fd`, `ephemeral`."),
+    option("key.file", Path, Absent("another source"), "\"/run/secrets/restage.key\"", "A file only its owner can read."),
+    option("key.env", Text, Absent("another source"), "\"RESTAGE_KEY\"", "Name of an environment variable."),
+    option("key.command", Command, Absent("another source"), "[\"vault\", \"kv\", \"get\", \"-field=key\", \"restage\"]",
+        "Program that prints the key; no shell."),
+    option("key.fd", Integer { min: 3, max: 1023 }, Absent("another source"), "3", "Number of an open file descriptor."),
+    option("key.ephemeral", Boolean, Default("false"), "true", "A fresh key for each run, never stored; nothing is stable between runs."),
+    option("key.realm", Text, Default("\"default\""), "\"staging\"", "Name of the target environment; two realms cannot be linked."),
+
+    option("policy", Table, Default("{}"), "", "What holds for every table."),
+    option("policy.packs", Texts, Default("[\"pii\", \"secrets\"]"), "[\"pii\", \"secrets\"]", "Rule packs; a pack is a floor."),
+    option("policy.undecided", OneOf(&["refuse", "null"]), Default("\"refuse\""), "\"refuse\"",
+        "Columns without a decision: refuse the plan, or make every one of them NULL."),
+    option("policy.ddl_literals", OneOf(&["refuse", "accept"]), Default("\"refuse\""), "\"refuse\"",
+        "Defaults, comments, checks, views and functions that hold what looks like personal data: refuse the plan, or copy them as they are."),
+
+    option("tables", Table, Default("{}"), "", "Rules per table."),
+    option("tables.*", Table, Absent("columns are undecided"), "",
+        "`schema.table` or a glob with `*` and `?`, names as stored; the most specific entry wins."),
+    option("tables.*.rows", Rows, Absent("all rows"), "\"none\"", "`\"all\"`, `\"none\"` or `{ where = \"…\", limit = 1000 }`."),
+    option("tables.*.rows.where", Text, Absent("no condition"), "\"created_at > now() - interval '1 year'\"", "SQL condition on the table."),
+    option("tables.*.rows.limit", Integer { min: 1, max: COUNT_MAX }, Absent("no limit"), "1000", "Most rows copied."),
+    option("tables.*.default", Decision, Absent("columns not listed are undecided"), "\"keep\"", "Decision for columns not listed."),
+    option("tables.*.columns", Table, Default("{}"), "", "Decision per column."),
+    option("tables.*.columns.*", Decision, Absent("`default` decides"), "{ mask = \"email\" }",
+        "Column name or glob: `\"keep\"`, `{ keep = \"reason\" }`, `\"null\"`, a mask kind, or `{ mask = \"kind\", … }`."),
+    option("decision.keep", Text, Absent("the column is masked"), "\"product data, no person\"", "Keep the column, for this reason."),
+    option("decision.mask", Text, Absent("the column is kept"), "\"email\"",
+        "Mask kind, with or without version; every key not listed here is a parameter of the kind."),
+    option("decision.label", Text, Absent("joins with all columns of the kind"), "\"customer\"", "The joining set of the column."),
+    option("decision.subject", Text, Absent("the column's own value"), "\"id\"",
+        "Anchor of the person the row belongs to: a column, or a path through foreign keys: `order_id -> public.orders.customer_id`."),
+
+    option("references", Tables, Default("[]"), "", "Foreign keys the database does not declare."),
+    option("references.from", ColumnName, Required, "\"public.events.user_id\"", "The column that refers."),
+    option("references.to", ColumnName, Required, "\"public.customers.id\"", "The column it refers to."),
+
+    option("subset", Table, Absent("every row is copied"), "", "Copies only some rows, with everything they refer to."),
+    option("subset.seed", Tables, Required, "[{ table = \"public.customers\", percent = 5 }]", "The rows to start from."),
+    option("subset.seed.table", Text, Required, "\"public.customers\"", "`schema.table` or a glob."),
+    option("subset.seed.where", Text, Absent("no condition"), "\"country = 'DE'\"", "SQL condition on the table."),
+    option("subset.seed.percent", Number { min: 0.000_001, max: 100.0 }, Absent("all of them"), "5", "Share of these rows, in percent."),
+    option("subset.seed.limit", Integer { min: 1, max: COUNT_MAX }, Absent("no limit"), "1000", "Most seed rows of the table."),
+    option("subset.children", Children, Default("\"all\""), "\"all\"",
+        "Rows that refer to a selected row: `\"all\"`, `\"none\"` or `{ max = 50 }` per parent row."),
+    option("subset.children.max", Integer { min: 1, max: COUNT_MAX }, Required, "50", "Most child rows per parent row."),
+    option("subset.edge", Tables, Default("[]"), "", "Another rule for the children of one foreign key."),
+    option("subset.edge.from", ColumnName, Required, "\"public.orders.customer_id\"", "The column that refers."),
+    option("subset.edge.to", ColumnName, Absent("whatever `from` refers to"), "\"public.customers.id\"", "The column it refers to."),
+    option("subset.edge.children", Children, Required, "{ max = 50 }", "As `children` of `[subset]`."),
+    option("subset.edge.children.max", Integer { min: 1, max: COUNT_MAX }, Required, "50", "Most child rows per parent row."),
+    option("subset.rows_max", Integer { min: 1, max: COUNT_MAX }, Absent("no limit"), "1_000_000",
+        "Refuse larger plans, naming the foreign key that causes the growth."),
+
+    option("fixture", Table, Default("{}"), "", "What `restage fixture` writes."),
+    option("fixture.format", OneOf(&["sql", "parquet", "csv"]), Default("\"sql\""), "\"sql\"", "Form of the files."),
+    option("fixture.rows", Integer { min: 1, max: COUNT_MAX }, Default("50"), "50", "Rows per table to aim at."),
+    option("fixture.cover", AnyOf(&["enum", "null", "boundary", "unicode"]), Default("[]"), "[\"enum\", \"null\", \"boundary\", \"unicode\"]",
+        "Keep rows that show every enum label, NULLs, smallest and largest values, text outside ASCII."),
+
+    option("verify", Table, Default("{}"), "", "Gates before publishing."),
+    option("verify.leak", Boolean, Default("true"), "true", "No masked column of staging holds a source value more often than chance allows."),
+    option("verify.fidelity", Table, Default("{}"), "{ null_fraction = 0.0, distinct_ratio = 0.02 }", "How far statistics may differ from the source's."),
+    option("verify.fidelity.null_fraction", Number { min: 0.0, max: 1.0 }, Absent("not checked"), "0.0",
+        "Difference of the share of NULLs, absolute."),
+    option("verify.fidelity.distinct_ratio", Number { min: 0.0, max: 1.0 }, Absent("not checked"), "0.02",
+        "Difference of the number of distinct values, relative."),
+    option("verify.sql", Tables, Default("[]"), "", "Queries whose answer must be right."),
+    option("verify.sql.name", Text, Required, "\"orders have customers\"", "Name in reports."),
+    option("verify.sql.query", Text, Required, "\"SELECT count(*) FROM public.orders WHERE customer_id IS NULL\"",
+        "One statement that returns one integer."),
+    option("verify.sql.equals", Integer { min: i64::MIN, max: i64::MAX }, Default("0"), "0", "The answer that passes."),
+
+    option("publish", Table, Default("{}"), "", "How staging goes live."),
+    option("publish.mode", OneOf(&["swap", "none"]), Default("\"swap\""), "\"swap\"",
+        "`swap` exchanges the databases; `none` leaves the loaded database aside."),
+    option("publish.clones", Names, Default("[]"), "[\"shop_branch_a\"]", "Copies to make after publishing."),
+
+    option("hook", Tables, Default("[]"), "", "SQL or a program at a point of the run."),
+    option("hook.at", OneOf(&["before-load", "after-load", "before-publish", "after-publish"]), Required, "\"after-load\"", "When it runs."),
+    option("hook.sql", Path, Absent("`command` runs"), "\"overlay/test-accounts.sql\"", "File of SQL statements, run in the loaded database."),
+    option("hook.command", Command, Absent("`sql` runs"), "[\"./migrate.sh\"]", "Program and arguments; no shell; runs in the folder of the configuration."),
+    option("hook.timeout", Kind::Duration { min_ms: SECOND, max_ms: DAY }, Default("\"10m\""), "\"10m\"", "Longest time it may take."),
+
+    option("schedule", Table, Absent("`restage schedule` refuses"), "", "When `restage schedule` runs."),
+    option("schedule.cron", Cron, Required, "\"30 2 * * *\"", "Minute, hour, day of the month, month, day of the week."),
+    option("schedule.time_zone", Text, Default("\"UTC\""), "\"Europe/Berlin\"", "IANA name of the time zone of `cron`."),
+
+    option("notify", Tables, Default("[]"), "", "Who is told how a run ended."),
+    option("notify.on", AnyOf(&["failure", "recovered", "success"]), Required, "[\"failure\", \"recovered\"]",
+        "What is told; `recovered` is the first success after a failure."),
+    option("notify.url", WebHook, Required, "\"${SLACK_WEBHOOK}\"", "Web hook that receives a POST."),
+];
+
+/// Finds the option of a path.
+pub(super) fn find(path: &str) -> Option<&'static ConfigOption> {
+    OPTIONS.iter().find(|option| option.path == path)
+}
+
+/// The options directly inside a table; the top level for an empty path.
+pub(super) fn children(path: &str) -> impl Iterator<Item = &'static ConfigOption> {
+    OPTIONS.iter().filter(move |option| option.parent() == path && option.key() != "*")
+}
+
+impl ConfigOption {
+    /// The last part of the path.
+    pub fn key(&self) -> &'static str {
+        self.path.rsplit('.').next().unwrap_or(self.path)
+    }
+
+    /// The path without its last part; `decision` is the inside of every column decision.
+    pub fn parent(&self) -> &'static str {
+        self.path.rsplit_once('.').map_or("", |(parent, _)| parent)
+    }
+
+    /// The line to paste; for a table its header.
+    pub(super) fn line(&self) -> String {
+        match self.kind {
+            Kind::Tables if self.example.is_empty() => format!("[[{}]]", self.path),
+            Kind::Table if self.example.is_empty() => format!("[{}]", self.path),
+            _ => format!("{} = {}", self.key(), self.example),
+        }
+    }
+}
+
+impl Kind {
+    /// What a value must be, to follow "must be".
+    pub(super) fn expected(&self) -> &'static str {
+        match self {
+            Text | Name | Path | OneOf(_) | Cron | ColumnName => "a string",
+            Connection => "a string with a libpq URI or key=value pairs",
+            WebHook => "a string with a URL",
+            Boolean => "true or false",
+            Integer { .. } => "an integer",
+            Number { .. } => "a number",
+            Kind::Duration { .. } => "a duration in quotes, such as \"5s\"",
+            Size { .. } => "a size in quotes, such as \"256MiB\"",
+            Rate { .. } => "a rate in quotes, such as \"200MiB/s\"",
+            Texts | Names | AnyOf(_) => "a list of strings",
+            Command => "a list of strings: the program and its arguments",
+            Table | Map => "a table",
+            Tables => "a list of tables",
+            Rows => "\"all\", \"none\" or a table",
+            Children => "\"all\", \"none\" or a table",
+            Decision => "a string or a table",
+        }
+    }
+
+    /// The type column of the reference.
+    fn name(&self) -> &'static str {
+        match self {
+            Text | ColumnName | OneOf(_) => "string",
+            Name => "name",
+            Connection => "connection string",
+            WebHook => "URL",
+            Path => "path",
+            Boolean => "boolean",
+            Integer { .. } => "integer",
+            Number { .. } => "number",
+            Kind::Duration { .. } => "duration",
+            Size { .. } => "size",
+            Rate { .. } => "rate",
+            Texts | Names | AnyOf(_) | Command => "list of strings",
+            Cron => "cron line",
+            Table => "table",
+            Tables => "list of tables",
+            Map => "table of strings",
+            Rows | Children => "string or table",
+            Decision => "decision",
+        }
+    }
+
+    /// Which values are allowed, in words; empty where the type says it all.
+    pub(super) fn range(&self) -> String {
+        let quoted = |values: &[&str]| values.iter().map(|value| format!("\"{value}\"")).collect::<Vec<_>>().join(", ");
+        let time = |ms: u64| show_duration(Duration::from_millis(ms));
+        match *self {
+            Integer { min: i64::MIN, max: i64::MAX } => String::new(),
+            Integer { min, max } if min == max => format!("{min}"),
+            Integer { min, max: COUNT_MAX } => format!("{min} or more"),
+            Integer { min, max } => format!("{min} to {max}"),
+            Number { min, max } if min > 0.0 => format!("above 0 to {max}"),
+            Number { min, max } => format!("{min} to {max}"),
+            Kind::Duration { min_ms, max_ms } => format!("{} to {}", time(min_ms), time(max_ms)),
+            Size { min, max } => format!("{} to {}", show_size(min), show_size(max)),
+            Rate { min, max } => format!("{}/s to {}/s", show_size(min), show_size(max)),
+            OneOf(values) | AnyOf(values) => quoted(values),
+            Name | Names => "1 to 63 bytes".to_owned(),
+            ColumnName => "schema.table.column".to_owned(),
+            Command => "at least the program".to_owned(),
+            _ => String::new(),
+        }
+    }
+
+    /// The unit column of the reference.
+    fn unit(&self) -> &'static str {
+        match self {
+            Kind::Duration { .. } => "ms, s, m, h, d",
+            Size { .. } => "B, kB … TB, KiB … TiB",
+            Rate { .. } => "size per second",
+            _ => "",
+        }
+    }
+}
+
+/// Prints the reference of every option as Markdown.
+pub fn options_markdown() -> String {
+    let mut text = String::from(
+        "Any string may use `${VAR}`, `${VAR:-default}`, `${VAR:?message}`; `$${` is a literal `${`. \
+         Integers, numbers and booleans may be written as a string with a variable: `workers = \"${WORKERS:-2}\"`.\n\n\
+         | Key | Type | Unit | Allowed | Default | Meaning |\n|---|---|---|---|---|---|\n",
+    );
+    let escape = |text: &str| text.replace('|', "\\|");
+    for option in OPTIONS {
+        let default = match option.need {
+            Required => "required".to_owned(),
+            Default("{}" | "[]") => "empty".to_owned(),
+            Default(value) => format!("`{value}`"),
+            Absent(words) => words.to_owned(),
+        };
+        let (kind, unit, range) = (option.kind.name(), option.kind.unit(), option.kind.range());
+        let (default, meaning) = (escape(&default), escape(option.meaning));
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "| `{}` | {kind} | {unit} | {range} | {default} | {meaning} |", option.path);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn paths_are_unique_and_parents_exist() {
+        let paths: BTreeSet<&str> = OPTIONS.iter().map(|option| option.path).collect();
+        assert_eq!(paths.len(), OPTIONS.len());
+        for option in OPTIONS {
+            let parent = option.parent();
+            assert!(parent.is_empty() || parent == "decision" || paths.contains(parent), "{}", option.path);
+        }
+    }
+
+    #[test]
+    fn every_option_is_explained() {
+        for option in OPTIONS {
+            assert!(option.meaning.ends_with('.'), "{}", option.path);
+            assert!(!option.meaning.is_empty());
+            assert!(!option.example.is_empty() || matches!(option.kind, Table | Tables), "{}", option.path);
+        }
+    }
+
+    #[test]
+    fn the_reference_has_a_row_for_every_option() {
+        let text = options_markdown();
+        for option in OPTIONS {
+            let row = text.lines().find(|line| line.starts_with(&format!("| `{}` |", option.path)));
+            assert_eq!(row.expect(option.path).replace("\\|", "").matches('|').count(), 7, "{}", option.path);
+        }
+    }
+}
