@@ -1,5 +1,11 @@
 //! What the source looks like: tables, columns, types, constraints, sequences, rights. No row of data is read.
 
+mod probe;
+mod read;
+
+pub use probe::{ProbeError, Sample, probe_checks};
+pub use read::{CatalogError, money_digits, read};
+
 /// Object identifier of PostgreSQL.
 pub type Oid = u32;
 
@@ -20,7 +26,9 @@ pub struct Catalog {
     pub extensions: Vec<String>,
     /// Large objects exist (they are excluded, with a warning).
     pub large_objects: u64,
-    /// BLAKE3 over everything above that must not change during a run (not sizes or estimates).
+    /// MD5 over the definitions of all functions: nothing locks them during a run.
+    pub functions: String,
+    /// BLAKE3 over everything above that must not change during a run (not sizes, estimates or rights), hex.
     pub digest: String,
 }
 
@@ -75,6 +83,10 @@ pub struct Table {
     pub partition_key: Vec<String>,
     /// `hash`, `list`, `range` for a partitioned table.
     pub partition_strategy: Option<String>,
+    /// A partitioned table has a DEFAULT partition, so every key value finds a place.
+    pub partition_default: bool,
+    /// Parents by plain inheritance (not partitioning).
+    pub inherits: Vec<Oid>,
     pub unlogged: bool,
     /// Heap access method: chunks by ctid are possible.
     pub heap: bool,
@@ -89,8 +101,12 @@ pub struct Table {
     /// Extension that owns the table; such tables are not copied.
     pub extension: Option<String>,
     pub row_security: bool,
-    /// The role can SELECT all columns that are copied.
+    /// Row security would filter what the role reads; with `row_security = off` reading fails.
+    pub row_security_active: bool,
+    /// The role has USAGE on the schema and SELECT on the table. LOCK TABLE needs both; column grants are not enough.
     pub readable: bool,
+    /// The role has USAGE on the schema.
+    pub schema_usable: bool,
     /// In attnum order, dropped ones left out.
     pub columns: Vec<Column>,
 }
@@ -106,15 +122,20 @@ pub struct Column {
     pub not_null: bool,
     /// GENERATED ALWAYS AS (expression), stored or virtual: not copied.
     pub generated: bool,
+    /// The expression of a generated column.
+    pub generation: Option<String>,
     /// `a` or `d` for identity columns.
     pub identity: Option<char>,
     pub has_default: bool,
     /// Name of the collation if it is not the type's default.
     pub collation: Option<String>,
+    /// The collation calls different texts equal (nondeterministic ICU collation).
+    pub folding_collation: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ConstraintKind {
+    #[default]
     Primary,
     Unique,
     Check,
@@ -122,7 +143,7 @@ pub enum ConstraintKind {
     Exclusion,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Constraint {
     pub oid: Oid,
     pub name: String,
@@ -139,9 +160,11 @@ pub struct Constraint {
     /// `pg_get_constraintdef`; for checks the expression is `pg_get_expr(conbin, conrelid)`.
     pub definition: String,
     pub expression: Option<String>,
+    /// Operator names of an exclusion constraint, aligned with `columns` (0 there stands for an expression).
+    pub operators: Vec<String>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct UniqueIndex {
     pub name: String,
     pub table: Oid,
@@ -153,9 +176,11 @@ pub struct UniqueIndex {
     pub expression_columns: Vec<i16>,
     pub predicate: Option<String>,
     pub primary: bool,
+    /// False for NULLS NOT DISTINCT (15).
+    pub nulls_distinct: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Sequence {
     pub oid: Oid,
     pub schema: String,
@@ -166,16 +191,20 @@ pub struct Sequence {
     pub extension: Option<String>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Type {
     pub oid: Oid,
     pub schema: String,
     pub name: String,
+    /// As SQL names it, without typmod: `public.mood`, `character varying`.
+    pub sql_name: String,
     /// `pg_type.typtype`: b c d e m p r.
     pub kind: char,
     /// Base type of a domain and its typmod.
     pub base: Oid,
     pub base_typmod: i32,
+    /// Base type of a domain with typmod, as SQL names it.
+    pub base_name: Option<String>,
     /// Element type of an array, subtype of a range or multirange.
     pub element: Oid,
     /// Attributes of a composite type.

@@ -1,10 +1,160 @@
 //! Policy + catalog → plan, or every refusal at once. Pure: no server is asked here.
 
-use crate::catalog::Oid;
-use crate::config::{Place, Rows};
-use crate::error::Report;
-use crate::mask::TableSpec;
+mod anchor;
+mod checks;
+mod chunk;
+mod domain;
+mod fit;
+mod glob;
+mod graph;
+mod policy;
+mod propose;
+mod select;
+mod source;
+mod sql;
+mod summary;
+mod unique;
+
+#[cfg(test)]
+mod tests;
+
+use crate::catalog::{Catalog, Oid, TableKind};
+use crate::config::{Place, ReferenceRule, Rows, TableRule, Undecided};
+use crate::error::{Diagnose, Exit, Report};
+use crate::mask::{MaskSpec, Shape, TableSpec};
 use crate::pg::types::{Format, Layout};
+use graph::Graph;
+
+pub use summary::summary_json;
+
+/// What the user decided; borrowed from the configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy<'a> {
+    pub rules: &'a [TableRule],
+    pub references: &'a [ReferenceRule],
+    pub undecided: Undecided,
+}
+
+/// How a plan is cut into work, and what is known about the other side.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Parallel COPY streams; 1 or more. Default 2.
+    pub workers: usize,
+    /// Size of a chunk in bytes, TOAST included. Default 256 MiB.
+    pub chunk_bytes: u64,
+    /// Accept a source role that could write. Default false.
+    pub allow_write_role: bool,
+    /// Encoding of the bytes of a SQL_ASCII source.
+    pub assume_encoding: Option<String>,
+    /// The target, if one is configured.
+    pub target: Option<TargetFacts>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { workers: 2, chunk_bytes: 256 << 20, allow_write_role: false, assume_encoding: None, target: None }
+    }
+}
+
+/// What a plan has to know about the target server.
+#[derive(Debug, Clone, Default)]
+pub struct TargetFacts {
+    /// `server_version_num`.
+    pub version_num: u32,
+    /// Encoding of the staging database if the user set one; else it is the source's.
+    pub encoding: Option<String>,
+    /// Fraction digits of the server's `lc_monetary`, if they were read.
+    pub money_digits: Option<u32>,
+}
+
+/// Decides everything a refresh will do, without reading a row.
+///
+/// Order and determinism: a function of its arguments; tables largest first, then by name; reports in the order of the
+/// catalog. Time grows with the number of columns, keys and rules, not with their product.
+///
+/// # Errors
+/// [`Refusals`] with every problem found.
+pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Result<Plan, Refusals> {
+    let mut reports = Vec::new();
+    let mut warnings = Vec::new();
+    let graph = Graph::new(catalog, policy.references, &mut reports);
+    let mut decisions = policy::decide(&graph, policy, &mut reports);
+    source::check(&graph, &decisions.rows, settings, &mut reports);
+    let domains = domain::resolve(&graph, policy, &mut decisions, &mut reports);
+    let fitted = fit::check(&graph, &domains, &mut reports);
+    let rows = &decisions.rows;
+    source::check_rows(&graph, policy.rules, rows, &domains, &mut reports, &mut warnings);
+    source::check_partitions(&graph, rows, &domains, &mut reports, &mut warnings);
+    if !reports.is_empty() {
+        return Err(Refusals(reports));
+    }
+    let probes = checks::collect(&graph, rows, &domains, &fitted.tiers, &mut warnings);
+    let tables = select::Tables::new(&graph, &domains, rows, &fitted, settings).plan();
+    general_warnings(catalog, &graph, rows, &mut warnings);
+    let mut plan = Plan {
+        tables,
+        sequences: sequences(catalog),
+        skipped: skipped(catalog),
+        probes,
+        warnings,
+        hash: String::new(),
+    };
+    plan.hash = summary::hash(&plan);
+    Ok(plan)
+}
+
+fn sequences(catalog: &Catalog) -> Vec<SequencePlan> {
+    let tables: std::collections::HashMap<Oid, _> = catalog.tables.iter().map(|table| (table.oid, table)).collect();
+    let copied = catalog.sequences.iter().filter(|sequence| sequence.extension.is_none());
+    copied
+        .map(|sequence| SequencePlan {
+            oid: sequence.oid,
+            schema: sequence.schema.clone(),
+            name: sequence.name.clone(),
+            owner: sequence.owner.and_then(|(table, attnum)| {
+                let table = tables.get(&table)?;
+                Some((table.schema.clone(), table.name.clone(), table.column(attnum)?.name.clone()))
+            }),
+        })
+        .collect()
+}
+
+fn skipped(catalog: &Catalog) -> Vec<(String, String)> {
+    let reason = |table: &crate::catalog::Table| match &table.extension {
+        Some(extension) => Some(format!("member of extension {extension}")),
+        None => (table.kind == TableKind::Foreign).then(|| "foreign table".to_owned()),
+    };
+    catalog.tables.iter().filter_map(|table| Some((table.full_name(), reason(table)?))).collect()
+}
+
+fn general_warnings(catalog: &Catalog, graph: &Graph<'_>, rows: &[Rows], warnings: &mut Vec<String>) {
+    if catalog.large_objects > 0 {
+        warnings.push(format!("{} large objects are left out", catalog.large_objects));
+    }
+    for (number, group) in graph.groups.iter().enumerate() {
+        let unlogged = group.leaves.iter().filter(|leaf| leaf.unlogged && rows[number] != Rows::None);
+        warnings.extend(unlogged.map(|leaf| format!("\"{}\" is unlogged; its rows are copied", leaf.full_name())));
+        if group.leaves.len() > 1 && matches!(rows[number], Rows::Where { limit: Some(_), .. }) {
+            warnings.push(format!("the limit of \"{}\" holds for each of its partitions", group.root.full_name()));
+        }
+    }
+    for constraint in &catalog.constraints {
+        let to_extension = graph.table(constraint.ref_table).and_then(|table| table.extension.as_ref());
+        if let (Some(extension), Some(table)) = (to_extension, graph.table(constraint.table)) {
+            warnings.push(format!(
+                "foreign key {} of \"{}\" points to a table of extension {extension}, whose rows are not copied",
+                constraint.name,
+                table.full_name()
+            ));
+        }
+    }
+}
+
+/// `restage.toml:12:5`.
+pub(crate) fn place(place: &Place) -> String {
+    let file = place.file.strip_prefix("./").unwrap_or(&place.file);
+    format!("{}:{}:{}", file.display(), place.line, place.column)
+}
 
 /// Everything a refresh will do, decided before a row is read.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +165,8 @@ pub struct Plan {
     pub sequences: Vec<SequencePlan>,
     /// Tables that are not copied at all, with the reason (foreign, extension member).
     pub skipped: Vec<(String, String)>,
+    /// CHECK constraints on changed columns, to be evaluated by the source's server.
+    pub probes: Vec<CheckProbe>,
     pub warnings: Vec<String>,
     /// BLAKE3 over every decision, hex: equal plans mask equally.
     pub hash: String,
@@ -96,10 +248,51 @@ pub struct SequencePlan {
     pub owner: Option<(String, String, String)>,
 }
 
+/// A condition that the new values of a column have to satisfy, for [`crate::catalog::probe_checks`].
+#[derive(Debug, Clone)]
+pub struct CheckProbe {
+    /// `schema.table`; a partition tree has one probe, under its root.
+    pub table: String,
+    pub column: String,
+    /// Name of the constraint, for the report.
+    pub constraint: String,
+    /// SQL condition over one column.
+    pub expression: String,
+    /// The name by which the condition calls that column: its own, or `value` in the check of a domain.
+    pub sees: String,
+    /// SQL type to cast samples to: the column's, or the base type of its domain.
+    pub type_name: String,
+    pub value: ProbeValue,
+    pub place: Option<Place>,
+}
+
+/// What the column will hold.
+#[derive(Debug, Clone)]
+pub enum ProbeValue {
+    Null,
+    Const(String),
+    /// Masks of this kind; `spec.subject` is none, any subject will do.
+    Mask {
+        spec: MaskSpec,
+        shape: Shape,
+        tier: u8,
+    },
+}
+
 /// All reasons why a plan was refused.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{} refusals", .0.len())]
 pub struct Refusals(pub Vec<Report>);
+
+impl Diagnose for Refusals {
+    fn exit(&self) -> Exit {
+        Exit::Refused
+    }
+
+    fn reports(&self) -> Vec<Report> {
+        self.0.clone()
+    }
+}
 
 impl TablePlan {
     pub fn full_name(&self) -> String {

@@ -1,0 +1,350 @@
+//! Joins columns that reference each other into domains, and gives each domain one decision.
+
+use super::graph::{Graph, Node, Sets};
+use super::policy::{Decisions, Own};
+use super::{Policy, place, propose};
+use crate::config::{Action, MaskRule, Place, Rows, Undecided};
+use crate::error::Report;
+use crate::mask::{self, Kind, Params};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What happens to a column, with everything a mask needs.
+#[derive(Clone, PartialEq)]
+pub(super) enum Choice {
+    Keep {
+        reason: Option<String>,
+    },
+    Null,
+    /// The constant as text.
+    Const(String),
+    Mask(Mask),
+}
+
+#[derive(Clone)]
+pub(super) struct Mask {
+    pub kind: &'static Kind,
+    pub label: String,
+    pub params: Params,
+    pub subject: Option<String>,
+    /// The label was written, not derived.
+    pub labelled: bool,
+}
+
+impl PartialEq for Mask {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind.full_name() == other.kind.full_name()
+            && self.label == other.label
+            && self.params == other.params
+            && self.subject == other.subject
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct Resolved {
+    pub choice: Choice,
+    pub because: String,
+    pub place: Option<Place>,
+    /// Listed in the policy by name or glob.
+    pub listed: bool,
+}
+
+/// The decision of every column, and which references still hold after columns became NULL.
+pub(super) struct Domains {
+    /// By node; none if undecided or broken, which was reported.
+    pub resolved: Vec<Option<Resolved>>,
+    /// By edge: a referencing column is NULL, or the referencing table is empty, so nothing is joined.
+    pub cut: Vec<bool>,
+}
+
+/// Resolves all columns: own decisions, then foreign keys, then `undecided`.
+pub(super) fn resolve(
+    graph: &Graph<'_>,
+    policy: &Policy<'_>,
+    decisions: &mut Decisions<'_>,
+    reports: &mut Vec<Report>,
+) -> Domains {
+    let mut resolved: Vec<Option<Resolved>> = Vec::with_capacity(graph.nodes.len());
+    for node in 0..graph.nodes.len() {
+        let own = decisions.own[node].clone();
+        let copied = decisions.rows[graph.nodes[node].group] != Rows::None;
+        resolved.push(own.filter(|_| copied).and_then(|own| match own_choice(graph, node, &own) {
+            Ok(choice) => {
+                Some(Resolved { choice, because: own.because, place: Some(own.place.clone()), listed: own.listed })
+            }
+            Err(report) => {
+                decisions.broken.insert(node);
+                reports.push(*report);
+                None
+            }
+        }));
+    }
+    let cut = cut_edges(graph, decisions, &mut resolved, reports);
+    let mut domains = Domains { resolved, cut };
+    domains.follow_references(graph, decisions, reports);
+    domains.default_labels(graph);
+    domains.finish_undecided(graph, policy, decisions, reports);
+    domains
+}
+
+/// Turns what is written into a choice: looks up the kind, takes `null` and `const` apart.
+fn own_choice(graph: &Graph<'_>, node: Node, own: &Own<'_>) -> Result<Choice, Box<Report>> {
+    let rule = match own.action {
+        Action::Keep { reason } => return Ok(Choice::Keep { reason: reason.clone() }),
+        Action::Null => return Ok(Choice::Null),
+        Action::Mask(rule) => rule,
+    };
+    match rule.kind.as_str() {
+        "keep" => return Ok(Choice::Keep { reason: None }),
+        "null" | "null/1" => return Ok(Choice::Null),
+        "const" | "const/1" => return constant(graph, node, own, rule),
+        _ => {}
+    }
+    let name = graph.name(node);
+    let Some(kind) = mask::kind(&rule.kind) else {
+        let report = Report::new("plan::unknown-kind", format!("\"{}\" is not a mask kind", rule.kind))
+            .place(place(own.place))
+            .detail(format!("It is written for column \"{name}\"."));
+        let near = super::graph::nearest(&rule.kind, mask::KINDS.iter().map(|kind| kind.name));
+        return Err(Box::new(match near {
+            Some(near) => report.hint(format!("Did you mean \"{near}\"? `restage kinds` lists all.")),
+            None => report.hint("`restage kinds` lists all."),
+        }));
+    };
+    Ok(Choice::Mask(Mask {
+        kind,
+        label: rule.label.clone().unwrap_or_default(),
+        params: rule.params.clone(),
+        subject: rule.subject.clone(),
+        labelled: rule.label.is_some(),
+    }))
+}
+
+fn constant(graph: &Graph<'_>, node: Node, own: &Own<'_>, rule: &MaskRule) -> Result<Choice, Box<Report>> {
+    let text = match rule.params.get("value") {
+        Some(serde_json::Value::String(text)) => Some(text.clone()),
+        Some(value @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_))) => Some(value.to_string()),
+        _ => None,
+    };
+    let wrong = |message: String| {
+        Box::new(
+            Report::new("plan::bad-constant", message)
+                .place(place(own.place))
+                .hint("Write `{ mask = \"const\", value = \"…\" }` with a string, number or boolean that fits."),
+        )
+    };
+    let name = graph.name(node);
+    let text = text.ok_or_else(|| wrong(format!("the constant for column \"{name}\" has no usable `value`")))?;
+    if let Some(mask::Shape::Text { chars_max: Some(chars_max), .. }) = graph.nodes[node].shape
+        && text.chars().count() > chars_max as usize
+    {
+        return Err(wrong(format!("the constant for column \"{name}\" is longer than its {chars_max} characters")));
+    }
+    Ok(Choice::Const(text))
+}
+
+/// Finds the references that nothing follows: the referencing column becomes NULL, or one of the tables is empty.
+fn cut_edges(
+    graph: &Graph<'_>,
+    decisions: &Decisions<'_>,
+    resolved: &mut [Option<Resolved>],
+    reports: &mut Vec<Report>,
+) -> Vec<bool> {
+    let mut cut = Vec::with_capacity(graph.edges.len());
+    for edge in &graph.edges {
+        let empty = |node: Node| decisions.rows[graph.nodes[node].group] == Rows::None;
+        let (first_from, first_to) = edge.pairs[0];
+        if empty(first_from) || empty(first_to) {
+            cut.push(true);
+            continue;
+        }
+        let is_null = |node: Node| {
+            resolved[node]
+                .as_ref()
+                .is_some_and(|own| own.choice == Choice::Null && (own.listed || !graph.nodes[node].not_null))
+        };
+        let nulls = edge.pairs.iter().filter(|(from, _)| is_null(*from)).count();
+        if edge.match_full && nulls > 0 && nulls < edge.pairs.len() {
+            let column = graph.name(first_from);
+            reports.push(
+                Report::new(
+                    "plan::reference-half-null",
+                    format!("{} of \"{column}\" is MATCH FULL and would be NULL in part", edge.name),
+                )
+                .hint("Decide \"null\" for all of its columns, or for none."),
+            );
+        }
+        cut.push(nulls > 0);
+    }
+    cut
+}
+
+impl Domains {
+    /// Gives every domain the decision of the columns that are referenced and reference nothing themselves.
+    fn follow_references(&mut self, graph: &Graph<'_>, decisions: &mut Decisions<'_>, reports: &mut Vec<Report>) {
+        let mut sets = Sets::new(graph.nodes.len());
+        let mut referenced: BTreeSet<Node> = BTreeSet::new();
+        // By referencing column: the first reference that names it.
+        let mut references: BTreeMap<Node, usize> = BTreeMap::new();
+        for (number, edge) in graph.edges.iter().enumerate().filter(|(number, _)| !self.cut[*number]) {
+            for &(from, to) in &edge.pairs {
+                sets.join(from, to);
+                referenced.insert(to);
+                if from != to {
+                    references.entry(from).or_insert(number);
+                }
+            }
+        }
+        let mut domains: BTreeMap<Node, Vec<Node>> = BTreeMap::new();
+        for &node in referenced.iter().chain(references.keys()).collect::<BTreeSet<_>>() {
+            domains.entry(sets.find(node)).or_default().push(node);
+        }
+        for members in domains.values() {
+            let mut roots: Vec<Node> = members
+                .iter()
+                .copied()
+                .filter(|node| referenced.contains(node) && !references.contains_key(node))
+                .collect();
+            if roots.is_empty() {
+                roots = members.iter().copied().filter(|node| referenced.contains(node)).collect();
+            }
+            // A name, not an index, so that labels and messages do not depend on OIDs.
+            roots.sort_by_cached_key(|&node| graph.name(node));
+            self.decide_domain(graph, members, &roots, &references, decisions, reports);
+        }
+    }
+
+    fn decide_domain(
+        &mut self,
+        graph: &Graph<'_>,
+        members: &[Node],
+        roots: &[Node],
+        references: &BTreeMap<Node, usize>,
+        decisions: &mut Decisions<'_>,
+        reports: &mut Vec<Report>,
+    ) {
+        let via = |node: Node| references.get(&node).map_or("a shared domain", |edge| graph.edges[*edge].name.as_str());
+        let Some((head, mut chosen)) = roots.iter().find_map(|&root| Some((root, self.resolved[root].clone()?))) else {
+            // The referenced column is reported; its referencing columns would only repeat that.
+            let blamed: Vec<Node> = members.iter().copied().filter(|node| !roots.contains(node)).collect();
+            decisions.broken.extend(blamed.into_iter().filter(|&node| self.resolved[node].is_none()));
+            return;
+        };
+        if let Choice::Mask(mask) = &mut chosen.choice
+            && !mask.labelled
+            && mask.kind.name == "int"
+        {
+            mask.label = graph.name(roots[0]);
+            mask.labelled = true;
+        }
+        for &member in members {
+            let own = self.resolved[member].take();
+            if decisions.broken.contains(&member) {
+                continue;
+            }
+            let inherited = || Resolved {
+                because: format!("{}, as \"{}\"", via(member), graph.name(head)),
+                place: chosen.place.clone(),
+                listed: false,
+                choice: match &chosen.choice {
+                    Choice::Keep { .. } => Choice::Keep { reason: None },
+                    other => other.clone(),
+                },
+            };
+            self.resolved[member] = match own {
+                None if roots.contains(&member) && !matches!(chosen.choice, Choice::Mask(_)) => {
+                    // Another referenced column is kept; that says nothing about the values of this one.
+                    None
+                }
+                None => Some(inherited()),
+                Some(own) if !own.listed && !roots.contains(&member) => Some(inherited()),
+                Some(own) if agree(&chosen.choice, &own.choice) => {
+                    let choice = if matches!(own.choice, Choice::Mask(_)) { chosen.choice.clone() } else { own.choice };
+                    Some(Resolved { choice, ..own })
+                }
+                Some(own) => {
+                    decisions.broken.insert(member);
+                    reports.push(conflict(graph, (head, &chosen), (member, &own), via(member)));
+                    None
+                }
+            };
+        }
+    }
+
+    /// A lone `int` column joins nothing, so it gets a permutation of its own.
+    fn default_labels(&mut self, graph: &Graph<'_>) {
+        for (node, resolved) in self.resolved.iter_mut().enumerate() {
+            if let Some(Resolved { choice: Choice::Mask(mask), .. }) = resolved
+                && mask.kind.name == "int"
+                && !mask.labelled
+            {
+                mask.label = graph.name(node);
+            }
+        }
+    }
+
+    /// Makes undecided columns NULL if the policy says so and they may be NULL; reports the rest.
+    fn finish_undecided(
+        &mut self,
+        graph: &Graph<'_>,
+        policy: &Policy<'_>,
+        decisions: &mut Decisions<'_>,
+        reports: &mut Vec<Report>,
+    ) {
+        for node in 0..graph.nodes.len() {
+            let column = &graph.nodes[node];
+            let done = self.resolved[node].is_some() || decisions.broken.contains(&node) || column.column.generated;
+            if done || decisions.rows[column.group] == Rows::None {
+                continue;
+            }
+            if policy.undecided == Undecided::Null && !column.not_null {
+                self.resolved[node] = Some(Resolved {
+                    choice: Choice::Null,
+                    because: "undecided = \"null\"".to_owned(),
+                    place: None,
+                    listed: false,
+                });
+            } else {
+                decisions.broken.insert(node);
+                reports.push(propose::undecided(graph, policy, node));
+            }
+        }
+    }
+}
+
+/// A written decision may be shorter than the referenced column's, but not different.
+fn agree(root: &Choice, member: &Choice) -> bool {
+    match (root, member) {
+        (Choice::Keep { .. }, Choice::Keep { .. }) => true,
+        (Choice::Mask(root), Choice::Mask(member)) => {
+            root.kind.full_name() == member.kind.full_name()
+                && (!member.labelled || root.label == member.label)
+                && (member.params.is_empty() || root.params == member.params)
+                && (member.subject.is_none() || root.subject == member.subject)
+        }
+        (root, member) => root == member,
+    }
+}
+
+fn conflict(graph: &Graph<'_>, root: (Node, &Resolved), member: (Node, &Resolved), via: &str) -> Report {
+    let say = |(node, resolved): (Node, &Resolved)| format!("\"{}\" ({})", graph.name(node), words(&resolved.choice));
+    let mut report = Report::new(
+        "plan::domain-conflict",
+        format!("{} and {} are joined by {via} but decided differently", say(member), say(root)),
+    )
+    .hint(format!("Remove the line for \"{}\": it then follows \"{}\".", graph.name(member.0), graph.name(root.0)));
+    if let Some(at) = &member.1.place {
+        report = report.place(place(at));
+    }
+    report.detail(format!("Decided by {} and {}.", member.1.because, root.1.because))
+}
+
+/// A choice in the words of the policy.
+pub(super) fn words(choice: &Choice) -> String {
+    match choice {
+        Choice::Keep { .. } => "keep".to_owned(),
+        Choice::Null => "null".to_owned(),
+        Choice::Const(_) => "const".to_owned(),
+        Choice::Mask(mask) if mask.label.is_empty() => mask.kind.full_name(),
+        Choice::Mask(mask) => format!("{} with label \"{}\"", mask.kind.full_name(), mask.label),
+    }
+}

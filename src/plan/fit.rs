@@ -1,0 +1,314 @@
+//! Checks that every mask fits its column: type, parameters, length, subject, NOT NULL, references.
+
+use super::anchor::Anchor;
+use super::domain::{Choice, Domains, Mask, Resolved, words};
+use super::graph::{Graph, Node, nearest};
+use super::{place, propose, unique};
+use crate::error::Report;
+use crate::mask::kind::{Domain, Injective, KeyedOn};
+use crate::mask::{self, Params, Shape};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Forms decided per (kind, label).
+pub(super) type Tiers = BTreeMap<(String, String), u8>;
+/// The anchors of the plan, by group and text.
+pub(super) type Anchors = HashMap<(usize, String), Anchor>;
+
+/// What the checks found out on the way.
+#[derive(Default)]
+pub(super) struct Fitted {
+    pub tiers: Tiers,
+    pub anchors: Anchors,
+}
+
+/// The mask of a row depends on its subject, not on the value alone.
+pub(super) fn by_subject(mask: &Mask) -> bool {
+    mask.kind.needs_subject
+        || mask.kind.keyed_on == KeyedOn::Subject
+        || (mask.kind.keyed_on == KeyedOn::Either && mask.params.get("by").and_then(Value::as_str) == Some("subject"))
+}
+
+/// Two different values of a column never share a mask.
+pub(super) fn injective(mask: &Mask) -> bool {
+    mask.kind.injective != Injective::No && !by_subject(mask)
+}
+
+/// Masks of values that are equal without regard to case are equal, and stay different otherwise.
+pub(super) fn folds(mask: &Mask) -> bool {
+    mask.kind.folds && mask.kind.lowercase && mask.params.get("fold").and_then(Value::as_bool) != Some(false)
+}
+
+/// Checks all columns; every problem is reported once, at the column that has to change.
+pub(super) fn check(graph: &Graph<'_>, domains: &Domains, reports: &mut Vec<Report>) -> Fitted {
+    let mut fitted = Fitted::default();
+    for (node, resolved) in domains.resolved.iter().enumerate() {
+        let Some(resolved) = resolved else { continue };
+        match &resolved.choice {
+            Choice::Keep { .. } | Choice::Const(_) => {}
+            Choice::Null if graph.nodes[node].not_null && !graph.nodes[node].column.generated => {
+                reports.push(at(
+                    resolved,
+                    Report::new(
+                        "plan::null-not-null",
+                        format!("column \"{}\" is NOT NULL and cannot become NULL", graph.name(node)),
+                    )
+                    .hint("Choose a mask, or a constant: `{ mask = \"const\", value = \"…\" }`."),
+                ));
+            }
+            Choice::Null => {}
+            Choice::Mask(mask) => {
+                if let Err(report) = check_mask(graph, node, resolved, mask) {
+                    reports.push(at(resolved, *report));
+                } else if let Err(report) = check_subject(graph, domains, node, mask, &mut fitted.anchors) {
+                    reports.push(at(resolved, *report));
+                }
+            }
+        }
+    }
+    check_references(graph, domains, reports);
+    fitted.tiers = tiers(graph, domains, reports);
+    unique::check(graph, domains, reports);
+    fitted
+}
+
+/// Adds where the decision stands.
+pub(super) fn at(resolved: &Resolved, report: Report) -> Report {
+    match &resolved.place {
+        Some(at) => report.place(place(at)),
+        None => report,
+    }
+}
+
+fn check_mask(graph: &Graph<'_>, node: Node, resolved: &Resolved, mask: &Mask) -> Result<(), Box<Report>> {
+    let column = &graph.nodes[node];
+    let (name, kind) = (graph.name(node), mask.kind.full_name());
+    let inherited = (!resolved.listed).then(|| format!("The decision comes from {}.", resolved.because));
+    let with = |report: Report| {
+        Box::new(match &inherited {
+            Some(detail) => report.detail(detail.clone()),
+            None => report,
+        })
+    };
+    if column.column.generated {
+        return Err(with(
+            Report::new("plan::generated-column", format!("column \"{name}\" is generated and cannot be masked"))
+                .hint("Mask the columns it is computed from; staging computes it again."),
+        ));
+    }
+    let Some(shape) = column.shape else {
+        return Err(with(
+            Report::new(
+                "plan::unmaskable-type",
+                format!("column \"{name}\" has type {}, which no mask can change", column.column.type_name),
+            )
+            .hint("Decide \"null\" or `{ keep = \"why\" }`."),
+        ));
+    };
+    if !mask.kind.takes(shape) {
+        let fitting: Vec<&str> = mask::KINDS.iter().filter(|kind| kind.takes(shape)).map(|kind| kind.name).collect();
+        return Err(with(
+            Report::new(
+                "plan::wrong-type",
+                format!("mask {kind} does not take column \"{name}\" of type {}", column.column.type_name),
+            )
+            .hint(format!("Kinds for this type: {}.", fitting.join(", "))),
+        ));
+    }
+    check_params(mask, &name).map_err(|report| with(*report))
+}
+
+fn check_params(mask: &Mask, name: &str) -> Result<(), Box<Report>> {
+    for (param, value) in &mask.params {
+        let kind = mask.kind.full_name();
+        let Some(known) = mask.kind.params.iter().find(|known| known.name == param) else {
+            let message = format!("mask {kind} of column \"{name}\" has no parameter \"{param}\"");
+            let report = Report::new("plan::unknown-parameter", message);
+            let names = mask.kind.params.iter().map(|known| known.name);
+            return Err(Box::new(match nearest(param, names.clone()) {
+                Some(near) => report.hint(format!("Did you mean \"{near}\"?")),
+                None if mask.kind.params.is_empty() => report.hint("It takes no parameters."),
+                None => report.hint(format!("It takes: {}.", names.collect::<Vec<_>>().join(", "))),
+            }));
+        };
+        if !accepts(known.domain, value) {
+            let message = format!("parameter \"{param}\" of mask {kind} for column \"{name}\" has a wrong value");
+            return Err(Box::new(
+                Report::new("plan::bad-parameter", message)
+                    .hint(format!("{} `restage kinds {}` tells more.", known.summary, mask.kind.name)),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn accepts(domain: Domain, value: &Value) -> bool {
+    match domain {
+        Domain::Bool => value.is_boolean(),
+        Domain::Integer { min, max, .. } => value.as_i64().is_some_and(|number| (min..=max).contains(&number)),
+        Domain::OneOf(words) => value.as_str().is_some_and(|text| words.contains(&text)),
+        Domain::Text => value.is_string(),
+        Domain::Texts => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
+        Domain::Any => true,
+    }
+}
+
+/// Finds the subject of a mask that needs one, or names one although it does not.
+fn check_subject(
+    graph: &Graph<'_>,
+    domains: &Domains,
+    node: Node,
+    mask: &Mask,
+    anchors: &mut Anchors,
+) -> Result<(), Box<Report>> {
+    let group = graph.nodes[node].group;
+    let (name, kind) = (graph.name(node), mask.kind.full_name());
+    let Some(subject) = &mask.subject else {
+        if !by_subject(mask) {
+            return Ok(());
+        }
+        let report = Report::new("plan::missing-subject", format!("mask {kind} of column \"{name}\" needs a subject"))
+            .detail("Its masks belong to the person of the row, so the row has to name one.");
+        return Err(Box::new(match propose::subject(graph, group, node) {
+            Some(subject) => report.hint(format!("{{ mask = \"{}\", subject = \"{subject}\" }}", mask.kind.name)),
+            None => report.hint("Add `subject = \"column\"` or `subject = \"column -> schema.table.column\"`."),
+        }));
+    };
+    let wrong = |detail: String, hint: String| {
+        let message = format!("the subject \"{subject}\" of column \"{name}\" cannot be found");
+        Box::new(Report::new("plan::bad-subject", message).detail(detail).hint(hint))
+    };
+    let anchor = Anchor::parse(graph, group, subject).map_err(|(detail, hint)| wrong(detail, hint))?;
+    let column = anchor.column();
+    if graph.nodes[column].shape.is_none() {
+        let detail = format!("\"{}\" has type {}.", graph.name(column), graph.nodes[column].column.type_name);
+        return Err(wrong(detail, "A subject is an integer, text, uuid or date.".to_owned()));
+    }
+    if let Some(Resolved { choice: choice @ (Choice::Null | Choice::Const(_)), .. }) = &domains.resolved[column] {
+        let detail = format!(
+            "\"{}\" is decided \"{}\", so its value never leaves the source.",
+            graph.name(column),
+            words(choice)
+        );
+        return Err(wrong(detail, "Name a column that is kept or masked.".to_owned()));
+    }
+    anchors.insert((group, subject.clone()), anchor);
+    Ok(())
+}
+
+/// Reports references that masks, NULLs or constants would break.
+fn check_references(graph: &Graph<'_>, domains: &Domains, reports: &mut Vec<Report>) {
+    let mut told: BTreeSet<Node> = BTreeSet::new();
+    for (edge, _) in graph.edges.iter().zip(&domains.cut).filter(|(_, cut)| !**cut) {
+        for &(from, to) in &edge.pairs {
+            let Some(resolved) = &domains.resolved[to] else { continue };
+            let report = match &resolved.choice {
+                Choice::Null | Choice::Const(_) if told.insert(to) => Report::new(
+                    "plan::referenced-constant",
+                    format!(
+                        "column \"{}\" is referenced by \"{}\" ({}) and cannot be decided \"{}\"",
+                        graph.name(to),
+                        graph.name(from),
+                        edge.name,
+                        words(&resolved.choice)
+                    ),
+                )
+                .hint(
+                    "Keep it, or give it a mask that keeps different values different, such as \"int\" or \"pattern\".",
+                ),
+                Choice::Mask(mask) if by_subject(mask) && told.insert(to) => Report::new(
+                    "plan::subject-keyed-reference",
+                    format!(
+                        "column \"{}\" is referenced by \"{}\" ({}), but mask {} depends on the row's subject",
+                        graph.name(to),
+                        graph.name(from),
+                        edge.name,
+                        mask.kind.full_name()
+                    ),
+                )
+                .hint("Choose a kind that is keyed on the value, so that both sides get the same mask."),
+                Choice::Mask(mask) if edge.checked && !injective(mask) && told.insert(to) => Report::new(
+                    "plan::not-injective-reference",
+                    format!(
+                        "column \"{}\" is referenced by \"{}\" ({}), but mask {} can map two values to one",
+                        graph.name(to),
+                        graph.name(from),
+                        edge.name,
+                        mask.kind.full_name()
+                    ),
+                )
+                .hint("Choose a kind that keeps different values different; `restage kinds` tells which do."),
+                Choice::Mask(mask) => match [from, to].into_iter().find(|node| graph.nodes[*node].folding) {
+                    Some(folding) if !folds(mask) && told.insert(to) => Report::new(
+                        "plan::case-insensitive-reference",
+                        format!(
+                            "column \"{}\" ignores case, but mask {} does not, so {} would break",
+                            graph.name(folding),
+                            mask.kind.full_name(),
+                            edge.name
+                        ),
+                    )
+                    .hint("Use \"email\" or \"username\", which fold case, or keep the column."),
+                    _ => continue,
+                },
+                _ => continue,
+            };
+            reports.push(at(resolved, report));
+        }
+    }
+}
+
+/// Chooses one form for each (kind, label): the narrowest of its columns decides.
+fn tiers(graph: &Graph<'_>, domains: &Domains, reports: &mut Vec<Report>) -> Tiers {
+    let mut sets: BTreeMap<(String, String), Vec<(Node, &Mask)>> = BTreeMap::new();
+    for (node, resolved) in domains.resolved.iter().enumerate() {
+        if let Some(Resolved { choice: Choice::Mask(mask), .. }) = resolved {
+            sets.entry((mask.kind.full_name(), mask.label.clone())).or_default().push((node, mask));
+        }
+    }
+    let mut tiers = Tiers::new();
+    for (set, columns) in sets {
+        let width = |node: Node| match graph.nodes[node].shape {
+            Some(Shape::Text { chars_max, .. }) => chars_max,
+            _ => None,
+        };
+        // What a form needs depends on the parameters (a street is longer than a zip), so those with equal ones are
+        // measured together; the form is then that of the tightest.
+        let mut narrowest: Vec<(&Params, Option<u32>)> = Vec::new();
+        for (node, mask) in &columns {
+            let width = width(*node);
+            match narrowest.iter_mut().find(|(params, _)| **params == mask.params) {
+                Some((_, least)) => *least = [*least, width].into_iter().flatten().min(),
+                None => narrowest.push((&mask.params, width)),
+            }
+        }
+        let kind = columns[0].1.kind;
+        let mut tier = 0;
+        for (params, width_min) in narrowest {
+            match kind.tier(width_min, params) {
+                Ok(found) => tier = tier.max(found),
+                Err(least) => {
+                    let narrow = |node: Node| width(node).is_some_and(|width| width < least.0);
+                    let columns = columns.iter().filter(|(node, mask)| mask.params == *params && narrow(*node));
+                    reports.extend(columns.map(|(node, _)| too_narrow(graph, domains, *node, &set.0, least.0)));
+                }
+            }
+        }
+        tiers.insert(set, tier);
+    }
+    tiers
+}
+
+fn too_narrow(graph: &Graph<'_>, domains: &Domains, node: Node, kind: &str, least: u32) -> Report {
+    let type_name = &graph.nodes[node].column.type_name;
+    let name = graph.name(node);
+    let report = Report::new(
+        "plan::too-narrow",
+        format!("column \"{name}\" of type {type_name} is too narrow for mask {kind}: it needs {least} characters"),
+    )
+    .hint("Use \"pattern\", which keeps the length, or \"null\".");
+    match &domains.resolved[node] {
+        Some(resolved) => at(resolved, report),
+        None => report,
+    }
+}

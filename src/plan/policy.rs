@@ -1,0 +1,252 @@
+//! What the policy itself says about each column, before foreign keys are followed.
+
+use super::glob::{Specificity, matches, specificity};
+use super::graph::{Graph, Node, nearest};
+use super::{Policy, place};
+use crate::config::{Action, Decision, Place, Rows, TableRule};
+use crate::error::Report;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// The decision a rule makes for a column.
+#[derive(Clone)]
+pub(super) struct Own<'a> {
+    pub action: &'a Action,
+    pub place: &'a Place,
+    pub because: String,
+    /// The rule lists the column (by name or glob); a `default` only fills gaps, and a foreign key goes before it.
+    pub listed: bool,
+}
+
+/// The policy applied to every group.
+pub(super) struct Decisions<'a> {
+    /// By node.
+    pub own: Vec<Option<Own<'a>>>,
+    /// By group.
+    pub rows: Vec<Rows>,
+    /// Nodes for which a problem was reported already.
+    pub broken: BTreeSet<Node>,
+}
+
+/// A pattern that has to be tried on names; all others are looked up.
+fn is_glob(pattern: &str) -> bool {
+    pattern.contains(['*', '?', '\\'])
+}
+
+/// How closely a table rule names a table: the leaf's own name (2), its root's name (1), a glob (0).
+type Rank = (u8, Specificity);
+/// How closely a line names a column: the name itself, or a glob. None for `default`.
+type Closeness = Option<(bool, Specificity)>;
+
+/// Rules found by name without trying each one on each table.
+struct Rules<'a> {
+    exact: HashMap<&'a str, Vec<&'a TableRule>>,
+    globs: Vec<&'a TableRule>,
+}
+
+impl<'a> Rules<'a> {
+    fn new(rules: &'a [TableRule]) -> Self {
+        let mut found = Self { exact: HashMap::new(), globs: Vec::new() };
+        for rule in rules {
+            if is_glob(&rule.pattern) {
+                found.globs.push(rule);
+            } else {
+                found.exact.entry(rule.pattern.as_str()).or_default().push(rule);
+            }
+        }
+        found
+    }
+
+    /// The rules for a table, most specific first, in classes of equal rank.
+    fn classes(&self, name: &str, root: &str) -> Vec<(Rank, Vec<&'a TableRule>)> {
+        let mut classes: BTreeMap<Rank, Vec<&'a TableRule>> = BTreeMap::new();
+        for (own, name) in [(2, name), (1, root)].into_iter().take(if name == root { 1 } else { 2 }) {
+            for rule in self.exact.get(name).into_iter().flatten() {
+                classes.entry((own, specificity(&rule.pattern))).or_default().push(rule);
+            }
+        }
+        for rule in &self.globs {
+            if matches(&rule.pattern, name) || matches(&rule.pattern, root) {
+                classes.entry((0, specificity(&rule.pattern))).or_default().push(rule);
+            }
+        }
+        classes.into_iter().rev().collect()
+    }
+}
+
+/// Decides every column by the rules alone, and reports rules that name nothing or contradict each other.
+pub(super) fn decide<'a>(graph: &Graph<'_>, policy: &Policy<'a>, reports: &mut Vec<Report>) -> Decisions<'a> {
+    let rules = Rules::new(policy.rules);
+    let mut decisions = Decisions { own: vec![None; graph.nodes.len()], rows: Vec::new(), broken: BTreeSet::new() };
+    for number in 0..graph.groups.len() {
+        let rows = decide_group(graph, &rules, number, &mut decisions, reports);
+        decisions.rows.push(rows);
+    }
+    report_unknown(graph, policy.rules, reports);
+    decisions
+}
+
+fn decide_group<'a>(
+    graph: &Graph<'_>,
+    rules: &Rules<'a>,
+    number: usize,
+    decisions: &mut Decisions<'a>,
+    reports: &mut Vec<Report>,
+) -> Rows {
+    let group = &graph.groups[number];
+    let root = group.root.full_name();
+    let mut names: Vec<String> = group.leaves.iter().map(|leaf| leaf.full_name()).collect();
+    if names.is_empty() {
+        names.push(root.clone());
+    }
+    let mut rows: Option<(&String, Rows)> = None;
+    for (leaf, name) in names.iter().enumerate() {
+        let classes = rules.classes(name, &root);
+        let found = rows_of(&classes, name, reports);
+        match &rows {
+            None => rows = Some((name, found)),
+            Some((first, rows)) if *rows != found => {
+                reports.push(partition_conflict(&root, "rows", first, name));
+            }
+            Some(_) => {}
+        }
+        for node in graph.nodes_of(number).filter(|node| !graph.nodes[*node].column.generated) {
+            if decisions.broken.contains(&node) {
+                continue;
+            }
+            let column = &graph.nodes[node].column.name;
+            let found = match decide_column(&classes, column) {
+                Ok(found) => found,
+                Err(pair) => {
+                    decisions.broken.insert(node);
+                    reports.push(ambiguous(&format!("column \"{}\"", graph.name(node)), &pair));
+                    continue;
+                }
+            };
+            if leaf == 0 {
+                decisions.own[node] = found;
+            } else if decisions.own[node].as_ref().map(|own| own.action) != found.as_ref().map(|own| own.action) {
+                decisions.broken.insert(node);
+                reports.push(partition_conflict(&root, &format!("column \"{column}\""), &names[0], name));
+            }
+        }
+    }
+    rows.map_or(Rows::All, |(_, rows)| rows)
+}
+
+fn rows_of(classes: &[(Rank, Vec<&TableRule>)], table: &str, reports: &mut Vec<Report>) -> Rows {
+    for (_, class) in classes {
+        let mut found = class.iter().filter_map(|rule| Some((rule, rule.rows.as_ref()?)));
+        let Some((first, rows)) = found.next() else { continue };
+        if let Some((other, _)) = found.find(|(_, other)| *other != rows) {
+            let pair = [(first.pattern.clone(), first.place.clone()), (other.pattern.clone(), other.place.clone())];
+            reports.push(ambiguous(&format!("`rows` of table \"{table}\""), &pair));
+        }
+        return rows.clone();
+    }
+    Rows::All
+}
+
+type Pair = [(String, Place); 2];
+
+/// Finds the decision of the most specific rule that has one; two that contradict each other are returned as an error.
+fn decide_column<'a>(classes: &[(Rank, Vec<&'a TableRule>)], column: &str) -> Result<Option<Own<'a>>, Pair> {
+    for (_, class) in classes {
+        // Exact name, then globs by length of their literal text, then the default.
+        let mut best: Option<(Closeness, &'a TableRule, &'a Decision)> = None;
+        for &rule in class {
+            let listed = rule
+                .columns
+                .iter()
+                .filter(|(pattern, _)| pattern == column || (is_glob(pattern) && matches(pattern, column)))
+                .map(|(pattern, decision)| (Some((pattern == column, specificity(pattern))), decision));
+            let default = rule.default.iter().map(|decision| (None, decision));
+            for (closeness, decision) in listed.chain(default) {
+                match &best {
+                    Some((rank, ..)) if *rank > closeness => {}
+                    Some((rank, other, chosen)) if *rank == closeness && chosen.action != decision.action => {
+                        return Err([
+                            (other.pattern.clone(), chosen.place.clone()),
+                            (rule.pattern.clone(), decision.place.clone()),
+                        ]);
+                    }
+                    Some((rank, ..)) if *rank == closeness => {}
+                    _ => best = Some((closeness, rule, decision)),
+                }
+            }
+        }
+        if let Some((closeness, rule, decision)) = best {
+            let default = if closeness.is_none() { " default" } else { "" };
+            return Ok(Some(Own {
+                action: &decision.action,
+                place: &decision.place,
+                because: format!("{} [tables.\"{}\"]{default}", place(&decision.place), rule.pattern),
+                listed: closeness.is_some(),
+            }));
+        }
+    }
+    Ok(None)
+}
+
+fn ambiguous(what: &str, [(first, first_at), (second, second_at)]: &Pair) -> Report {
+    Report::new("plan::ambiguous-rule", format!("two rules decide {what} differently"))
+        .place(place(second_at))
+        .detail(format!(
+            "[tables.\"{first}\"] at {} and [tables.\"{second}\"] at {} name it equally closely.",
+            place(first_at),
+            place(second_at)
+        ))
+        .hint("Keep one of the two, or list the exact name: an exact name goes before a glob.")
+}
+
+fn partition_conflict(root: &str, what: &str, first: &str, second: &str) -> Report {
+    Report::new("plan::partition-conflict", format!("partitions of \"{root}\" decide {what} differently"))
+        .detail(format!("\"{first}\" and \"{second}\" are parts of one table."))
+        .hint(format!("Decide it once, under [tables.\"{root}\"]."))
+}
+
+/// Reports rules for tables and columns that do not exist: a typo there would leave data undecided or unmasked.
+fn report_unknown(graph: &Graph<'_>, rules: &[TableRule], reports: &mut Vec<Report>) {
+    let tables = graph.table_names();
+    let mut columns: HashMap<String, BTreeSet<&str>> = HashMap::with_capacity(tables.len());
+    for table in &graph.catalog.tables {
+        columns.insert(table.full_name(), table.columns.iter().map(|column| column.name.as_str()).collect());
+    }
+    for rule in rules {
+        let named: Vec<&String> = if is_glob(&rule.pattern) {
+            tables.iter().filter(|table| matches(&rule.pattern, table)).collect()
+        } else {
+            tables.get(&rule.pattern).into_iter().collect()
+        };
+        if named.is_empty() {
+            let mut report = Report::new(
+                "plan::unknown-table",
+                format!("[tables.\"{}\"] names no table of the source", rule.pattern),
+            )
+            .place(place(&rule.place));
+            let near = nearest(&rule.pattern, tables.iter().map(String::as_str));
+            report = match near {
+                Some(near) => report.hint(format!("Did you mean [tables.\"{near}\"]?")),
+                None => report.hint("Remove the entry, or correct its name."),
+            };
+            reports.push(report);
+            continue;
+        }
+        let known: BTreeSet<&str> = named.iter().flat_map(|table| &columns[*table]).copied().collect();
+        for (pattern, decision) in &rule.columns {
+            let found = known.contains(pattern.as_str())
+                || (is_glob(pattern) && known.iter().any(|column| matches(pattern, column)));
+            if !found {
+                let mut report = Report::new(
+                    "plan::unknown-column",
+                    format!("[tables.\"{}\"] decides column \"{pattern}\", which does not exist", rule.pattern),
+                )
+                .place(place(&decision.place));
+                report = match nearest(pattern, known.iter().copied()) {
+                    Some(near) => report.hint(format!("Did you mean \"{near}\"?")),
+                    None => report.hint("Remove the line, or correct its name."),
+                };
+                reports.push(report);
+            }
+        }
+    }
+}

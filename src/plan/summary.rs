@@ -1,0 +1,141 @@
+//! The plan as JSON, and the hash over what it decides.
+
+use super::{ColumnPlan, Decided, Plan, TablePlan};
+use crate::config::Rows;
+use crate::mask;
+use crate::pg::types::Format;
+use serde_json::{Value, json};
+
+/// Writes the plan as one JSON document, for `plan --json` and the report. Holds names, counts and decisions only.
+pub fn summary_json(plan: &Plan) -> Value {
+    let sum = |of: fn(&TablePlan) -> u64| plan.tables.iter().map(of).sum::<u64>();
+    json!({
+        "hash": plan.hash,
+        "rows_estimate": sum(|table| table.rows_estimate),
+        "bytes": sum(|table| table.bytes),
+        "tables": plan.tables.iter().map(table).collect::<Vec<_>>(),
+        "sequences": plan.sequences.iter().map(|sequence| json!({
+            "name": format!("{}.{}", sequence.schema, sequence.name),
+            "owner": sequence.owner.as_ref().map(|(schema, table, column)| format!("{schema}.{table}.{column}")),
+        })).collect::<Vec<_>>(),
+        "skipped": plan.skipped.iter().map(|(name, reason)| json!({ "table": name, "reason": reason })).collect::<Vec<_>>(),
+        "warnings": plan.warnings,
+    })
+}
+
+fn table(plan: &TablePlan) -> Value {
+    json!({
+        "table": plan.full_name(),
+        "target": format!("{}.{}", plan.target_schema, plan.target_name),
+        "rows": rows(&plan.rows),
+        "rows_estimate": plan.rows_estimate,
+        "bytes": plan.bytes,
+        "chunks": plan.chunks.len(),
+        "format": format(plan.format),
+        "columns": plan.columns.iter().map(|column| {
+            let mut value = decision(&column.decision);
+            if let Value::Object(fields) = &mut value {
+                fields.insert("column".into(), json!(column.name));
+                fields.insert("type".into(), json!(column.type_name));
+                fields.insert("because".into(), json!(column.because));
+            }
+            value
+        }).collect::<Vec<_>>(),
+    })
+}
+
+fn format(format: Format) -> &'static str {
+    match format {
+        Format::Binary => "binary",
+        Format::Text => "text",
+    }
+}
+
+fn rows(rows: &Rows) -> Value {
+    match rows {
+        Rows::All => json!("all"),
+        Rows::None => json!("none"),
+        Rows::Where { condition, limit } => json!({ "where": condition, "limit": limit }),
+    }
+}
+
+fn decision(decision: &Decided) -> Value {
+    match decision {
+        Decided::Keep { reason } => json!({ "decision": "keep", "reason": reason }),
+        Decided::Null => json!({ "decision": "null" }),
+        Decided::Const => json!({ "decision": "const" }),
+        Decided::Mask { kind, label, subject } => {
+            json!({ "decision": "mask", "kind": kind, "label": label, "subject": subject })
+        }
+    }
+}
+
+/// Hashes every decision: which rows and columns are copied, and how each is masked. Sizes, chunks and places in files
+/// do not count, so the hash is the same as long as the masked result is.
+pub(super) fn hash(plan: &Plan) -> String {
+    let mut tables: Vec<&TablePlan> = plan.tables.iter().collect();
+    tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(format!("plan 1 mask {}\n", mask::VERSION).as_bytes());
+    for table in tables {
+        let masks: Vec<Value> = table
+            .mask
+            .columns
+            .iter()
+            .map(|column| {
+                let spec = column.mask.as_ref();
+                let mask = spec.map(|spec| json!([spec.kind, spec.label, sorted(&spec.params), spec.subject]));
+                json!([column.name, mask])
+            })
+            .collect();
+        let columns: Vec<Value> = table
+            .columns
+            .iter()
+            .map(|ColumnPlan { name, type_name, decision: how, .. }| {
+                // A reason is a comment; changing it masks nothing differently.
+                let how = match how {
+                    Decided::Keep { .. } => json!("keep"),
+                    how => decision(how),
+                };
+                json!([name, type_name, how])
+            })
+            .collect();
+        let tiers: Vec<Value> =
+            table.mask.tiers.iter().map(|((kind, label), tier)| json!([kind, label, tier])).collect();
+        let line = json!([
+            table.schema,
+            table.name,
+            table.target_schema,
+            table.target_name,
+            table.select,
+            table.from,
+            rows(&table.rows),
+            format(table.format),
+            columns,
+            masks,
+            tiers
+        ]);
+        hasher.update(line.to_string().as_bytes());
+        hasher.update(b"\n");
+    }
+    for (table, _) in &plan.skipped {
+        hasher.update(json!(["skipped", table]).to_string().as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+/// Parameters in order of their names at every depth: TOML files may list them in any order.
+fn sorted(params: &mask::Params) -> Value {
+    fn sort(value: &Value) -> Value {
+        match value {
+            Value::Object(fields) => {
+                let mut pairs: Vec<_> = fields.iter().collect();
+                pairs.sort_by_key(|(name, _)| name.as_str());
+                json!(pairs.into_iter().map(|(name, value)| json!([name, sort(value)])).collect::<Vec<_>>())
+            }
+            Value::Array(items) => json!(items.iter().map(sort).collect::<Vec<_>>()),
+            other => other.clone(),
+        }
+    }
+    sort(&Value::Object(params.clone()))
+}
