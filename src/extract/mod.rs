@@ -1,0 +1,171 @@
+//! Reads the source: one snapshot, held by two keepers, read by any number of workers.
+//!
+//! A worker reads one chunk per transaction under the exported snapshot; any error costs that chunk only. The keepers
+//! hold the snapshot and an ACCESS SHARE lock on every planned table, because a snapshot alone does not protect against
+//! TRUNCATE or a rewriting ALTER: such a table would read as empty without an error.
+
+pub mod postgres;
+pub mod snapshot;
+pub mod watch;
+
+use crate::config::OnBlockedDdl;
+use crate::error::{Diagnose, Exit, Report};
+use crate::pg::{Side, SqlProblem};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How gently the source is treated. Defaults are those of the configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `lock_timeout` of every source transaction.
+    pub lock_timeout: Duration,
+    /// How long the table locks are retried before the run gives up.
+    pub lock_wait_max: Duration,
+    /// Longest life of the snapshot; none: no limit (a paused standby).
+    pub snapshot_max: Option<Duration>,
+    /// Bytes per second over all workers.
+    pub rate_max: Option<u64>,
+    pub on_blocked_ddl: OnBlockedDdl,
+    pub ddl_grace: Duration,
+    /// Pause WAL replay of a dedicated replica while the snapshot is held.
+    pub pause_replay: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ExtractError {
+    #[error("the source refused a connection")]
+    Connect(Box<Report>),
+    #[error("the source failed while {what}")]
+    Sql { what: String, problem: SqlProblem },
+    #[error("could not lock the tables of the source within {waited_s} s")]
+    LockWait { waited_s: u64, blockers: Vec<String> },
+    #[error("the tables of the source kept changing while the snapshot was taken")]
+    Changed { tables: Vec<String> },
+    #[error("the snapshot was lost: both sessions that held it ended")]
+    SnapshotLost,
+    #[error("the snapshot reached its age limit of {limit_s} s")]
+    SnapshotTooOld { limit_s: u64 },
+    #[error("the source was let go because a statement waited for our lock")]
+    Yielded { waited_s: u64 },
+    #[error("the definitions of the source changed during the run")]
+    SchemaDrift,
+    #[error("COPY of {table} ended without its trailer")]
+    Truncated { table: String },
+    #[error("interrupted")]
+    Interrupted { signal: i32 },
+}
+
+impl ExtractError {
+    pub fn sql(what: impl Into<String>, error: &tokio_postgres::Error) -> Self {
+        Self::Sql { what: what.into(), problem: crate::pg::sql_error(error) }
+    }
+
+    /// A chunk that failed with this may be read again: the connection died, or a standby cancelled us.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            ExtractError::Sql { problem, .. } => problem.is_transient(),
+            ExtractError::Truncated { .. } | ExtractError::Connect(_) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Diagnose for ExtractError {
+    fn exit(&self) -> Exit {
+        match self {
+            ExtractError::Interrupted { signal: 15 } => Exit::Terminated,
+            ExtractError::Interrupted { .. } => Exit::Interrupted,
+            _ => Exit::Source,
+        }
+    }
+
+    fn reports(&self) -> Vec<Report> {
+        let message = self.to_string();
+        let report = match self {
+            ExtractError::Connect(report) => (**report).clone(),
+            ExtractError::Sql { problem, .. } => problem.report(Side::Source, message),
+            ExtractError::LockWait { blockers, .. } => Report::new("source::lock-wait", message)
+                .detail(if blockers.is_empty() { "The blocker is gone by now.".to_owned() } else { blockers.join("\n") })
+                .hint("Wait for the statement to finish, or raise `lock_wait_max` under [source]."),
+            ExtractError::Changed { tables } => Report::new("source::changed", message)
+                .detail(format!("Truncated or rewritten after the snapshot, three times in a row: {}", tables.join(", ")))
+                .hint("Run again when the migration is done."),
+            ExtractError::SnapshotLost => Report::new("source::snapshot-lost", message)
+                .hint("Run again. On a standby, `hot_standby_feedback = on` or a larger `max_standby_streaming_delay` keeps sessions alive."),
+            ExtractError::SnapshotTooOld { .. } => Report::new("source::snapshot-age", message)
+                .hint("Raise `snapshot_max` under [source], add `workers`, or read from a replica."),
+            ExtractError::Yielded { waited_s } => Report::new("source::yielded", message)
+                .detail(format!("A statement waited {waited_s} s behind our ACCESS SHARE lock, and every later query behind it."))
+                .hint("Run again after the migration, or set `on_blocked_ddl = \"hold\"` under [source]."),
+            ExtractError::SchemaDrift => Report::new("source::schema-drift", message)
+                .detail("A table, type, function or constraint was changed between the first and the last read of the catalog.")
+                .hint("Run again, or accept it with `allow_schema_drift = true` under [source]."),
+            ExtractError::Truncated { .. } => Report::new("source::truncated", message),
+            ExtractError::Interrupted { .. } => Report::new("interrupted", message),
+        };
+        vec![report]
+    }
+}
+
+/// Why everything has to stop; set once, read by every task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// Signal number: 2 or 15.
+    Signal(i32),
+    Yielded {
+        waited_s: u64,
+    },
+    SnapshotLost,
+    SnapshotTooOld {
+        limit_s: u64,
+    },
+}
+
+/// The one switch that ends a run from outside of its straight line.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    token: CancellationToken,
+    reason: Arc<OnceLock<StopReason>>,
+}
+
+impl Stop {
+    /// Stops the run; the first reason wins.
+    pub fn stop(&self, reason: StopReason) {
+        let _ = self.reason.set(reason);
+        self.token.cancel();
+    }
+
+    /// Resolves when the run has to stop.
+    pub async fn stopped(&self) -> ExtractError {
+        self.token.cancelled().await;
+        self.error()
+    }
+
+    pub fn is_stopped(&self) -> bool {
+        self.token.is_cancelled()
+    }
+
+    /// The error that goes with the reason.
+    pub fn error(&self) -> ExtractError {
+        match self.reason.get() {
+            Some(StopReason::Yielded { waited_s }) => ExtractError::Yielded { waited_s: *waited_s },
+            Some(StopReason::SnapshotLost) => ExtractError::SnapshotLost,
+            Some(StopReason::SnapshotTooOld { limit_s }) => ExtractError::SnapshotTooOld { limit_s: *limit_s },
+            Some(StopReason::Signal(signal)) => ExtractError::Interrupted { signal: *signal },
+            None => ExtractError::Interrupted { signal: 2 },
+        }
+    }
+
+    /// Runs `work` until it is done or the run has to stop.
+    ///
+    /// # Errors
+    /// The stop reason, or the error of `work`.
+    pub async fn race<T, E: From<ExtractError>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        tokio::select! {
+            biased;
+            error = self.stopped() => Err(error.into()),
+            done = work => done,
+        }
+    }
+}

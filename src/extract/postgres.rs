@@ -1,0 +1,251 @@
+//! Reads chunks by COPY: one worker, one chunk, one transaction.
+
+use super::snapshot::{self, SnapshotIds};
+use super::{ExtractError, Stop};
+use crate::config::Rows;
+use crate::pg::types::Format;
+use crate::pg::{Conninfo, SourceSession, decode};
+use crate::plan::{Chunk, TablePlan};
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, pin_mut};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// Bytes gathered before they leave the task. One batch of CPU work: large enough that handing it over costs nothing,
+/// small enough that the batches in flight stay far below the memory budget.
+pub const WIRE_BYTES: usize = 384 * 1024;
+
+/// Whole rows as the server sent them, without file header and trailer.
+pub struct Wire {
+    pub rows: u64,
+    pub bytes: Bytes,
+}
+
+/// Takes the rows of a chunk as they arrive.
+pub trait Deliver: Send {
+    type Error: From<ExtractError>;
+
+    /// Takes one wire; called in row order, one at a time. Waits while the pipeline is full: that is what slows the
+    /// source down. After an error no more wires come.
+    fn deliver(&mut self, wire: Wire) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}
+
+/// Reads chunks under the snapshot, from any number of tasks. Sessions are reused, and made anew after any error.
+pub struct Reader {
+    info: Conninfo,
+    application: String,
+    snapshot: SnapshotIds,
+    throttle: Throttle,
+    stop: Stop,
+    idle: Mutex<Vec<SourceSession>>,
+}
+
+impl Reader {
+    pub fn new(info: Conninfo, application: String, snapshot: SnapshotIds, rate_max: Option<u64>, stop: Stop) -> Self {
+        Self { info, application, snapshot, throttle: Throttle::new(rate_max), stop, idle: Mutex::default() }
+    }
+
+    /// Closes all sessions that are not reading.
+    pub fn close(&self) {
+        self.idle.lock().expect("no holder panics").clear();
+    }
+
+    async fn session(&self) -> Result<SourceSession, ExtractError> {
+        loop {
+            let idle = self.idle.lock().expect("no holder panics").pop();
+            match idle {
+                Some(session) if !session.is_closed() => return Ok(session),
+                Some(_) => {}
+                None => {
+                    return SourceSession::connect(&self.info, &self.application)
+                        .await
+                        .map_err(|error| ExtractError::Connect(Box::new(error.error.report(crate::pg::Side::Source))));
+                }
+            }
+        }
+    }
+
+    /// Reads one chunk and hands its rows, in order, to `deliver`.
+    ///
+    /// Returns the number of rows the server sent. After an error nothing of the chunk may be used: the caller rolls the
+    /// target back and may call again.
+    ///
+    /// # Errors
+    /// [`ExtractError`]; `is_transient` tells whether a second try makes sense. Errors of `deliver` pass through.
+    pub async fn read<D: Deliver>(&self, table: &TablePlan, chunk: &Chunk, deliver: &mut D) -> Result<u64, D::Error> {
+        // An error anywhere drops the session, and with it the transaction and the stream.
+        let session = self.session().await?;
+        let id = self.snapshot.get().ok_or(ExtractError::SnapshotLost)?;
+        snapshot::begin(&session, Some(&id)).await?;
+        let rows = self.stream(&session, table, chunk, deliver).await?;
+        session
+            .client()
+            .batch_execute("COMMIT")
+            .await
+            .map_err(|error| ExtractError::sql(format!("reading {}", table.full_name()), &error))?;
+        self.idle.lock().expect("no holder panics").push(session);
+        Ok(rows)
+    }
+
+    async fn stream<D: Deliver>(
+        &self,
+        session: &SourceSession,
+        table: &TablePlan,
+        chunk: &Chunk,
+        deliver: &mut D,
+    ) -> Result<u64, D::Error> {
+        let reading = || format!("reading {}", table.full_name());
+        let stream = session
+            .client()
+            .copy_out(&copy_sql(table, chunk))
+            .await
+            .map_err(|error| ExtractError::sql(reading(), &error))?;
+        pin_mut!(stream);
+        let binary = table.format == Format::Binary;
+        let mut gather = Gather::default();
+        let mut total = 0;
+        let mut started = false;
+        let mut ended = !binary;
+        while let Some(message) = stream.next().await {
+            let mut message = message.map_err(|error| ExtractError::sql(reading(), &error))?;
+            if binary && !started {
+                started = true;
+                let header =
+                    decode::strip_header(&message).map_err(|_| ExtractError::Truncated { table: table.full_name() })?;
+                message = message.slice(header..);
+                if message.is_empty() {
+                    continue;
+                }
+            }
+            if binary && decode::is_trailer(&message) {
+                ended = true;
+                continue;
+            }
+            total += 1;
+            if let Some(wire) = gather.add(message) {
+                self.throttle.take(wire.bytes.len(), &self.stop).await?;
+                deliver.deliver(wire).await?;
+            }
+        }
+        if !ended {
+            return Err(ExtractError::Truncated { table: table.full_name() }.into());
+        }
+        if let Some(wire) = gather.take() {
+            self.throttle.take(wire.bytes.len(), &self.stop).await?;
+            deliver.deliver(wire).await?;
+        }
+        Ok(total)
+    }
+}
+
+/// Collects the rows of a wire; the protocol promises one row per message.
+#[derive(Default)]
+struct Gather {
+    buffer: BytesMut,
+    rows: u64,
+}
+
+impl Gather {
+    fn add(&mut self, message: Bytes) -> Option<Wire> {
+        self.rows += 1;
+        if self.buffer.is_empty() && message.len() >= WIRE_BYTES {
+            // A huge row is passed on as it came: copying it would hold it twice.
+            return Some(Wire { rows: std::mem::take(&mut self.rows), bytes: message });
+        }
+        if self.buffer.is_empty() {
+            self.buffer.reserve(WIRE_BYTES + 16 * 1024);
+        }
+        self.buffer.extend_from_slice(&message);
+        if self.buffer.len() >= WIRE_BYTES { self.take() } else { None }
+    }
+
+    fn take(&mut self) -> Option<Wire> {
+        if self.rows == 0 {
+            return None;
+        }
+        Some(Wire { rows: std::mem::take(&mut self.rows), bytes: std::mem::take(&mut self.buffer).freeze() })
+    }
+}
+
+/// The statement that reads one chunk. Every name in it was quoted by the plan.
+pub fn copy_sql(table: &TablePlan, chunk: &Chunk) -> String {
+    let mut sql = format!("COPY (SELECT {} FROM {}", table.select.join(", "), table.from);
+    let mut conditions = Vec::new();
+    if let Some(start) = chunk.start {
+        conditions.push(format!("t.ctid >= '({start},0)'::pg_catalog.tid"));
+    }
+    if let Some(end) = chunk.end {
+        conditions.push(format!("t.ctid < '({end},0)'::pg_catalog.tid"));
+    }
+    let mut limit = String::new();
+    match &table.rows {
+        Rows::All => {}
+        Rows::None => conditions.push("false".to_owned()),
+        Rows::Where { condition, limit: max } => {
+            conditions.extend(condition.as_ref().map(|condition| format!("({condition})")));
+            limit = max.map(|max| format!(" LIMIT {max}")).unwrap_or_default();
+        }
+    }
+    if !conditions.is_empty() {
+        sql.push_str(" WHERE ");
+        sql.push_str(&conditions.join(" AND "));
+    }
+    sql.push_str(&limit);
+    sql.push_str(match table.format {
+        Format::Binary => ") TO STDOUT (FORMAT binary)",
+        Format::Text => ") TO STDOUT (FORMAT text)",
+    });
+    sql
+}
+
+/// Limits bytes per second over all workers by making them wait before they read on.
+#[derive(Debug, Default)]
+pub struct Throttle {
+    rate_max: Option<u64>,
+    /// When the bytes read so far will have been paid for.
+    paid_until: Mutex<Option<Instant>>,
+}
+
+impl Throttle {
+    pub fn new(rate_max: Option<u64>) -> Self {
+        Self { rate_max, paid_until: Mutex::new(None) }
+    }
+
+    async fn take(&self, bytes: usize, stop: &Stop) -> Result<(), ExtractError> {
+        let Some(rate) = self.rate_max.filter(|rate| *rate > 0) else { return Ok(()) };
+        let now = Instant::now();
+        let until = {
+            let mut paid = self.paid_until.lock().expect("no holder panics");
+            let from = paid.filter(|paid| *paid > now).unwrap_or(now);
+            let until = from + Duration::from_secs_f64(bytes as f64 / rate as f64);
+            *paid = Some(until);
+            until
+        };
+        tokio::select! {
+            error = stop.stopped() => Err(error),
+            () = tokio::time::sleep_until(until.into()) => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gather_keeps_row_counts_and_order() {
+        let mut gather = Gather::default();
+        assert!(gather.add(Bytes::from_static(b"ab")).is_none());
+        assert!(gather.add(Bytes::from_static(b"c")).is_none());
+        let wire = gather.take().expect("two rows are there");
+        assert_eq!((wire.rows, wire.bytes.as_ref()), (2, b"abc".as_ref()));
+        assert!(gather.take().is_none());
+    }
+
+    #[test]
+    fn huge_row_is_passed_on_alone() {
+        let mut gather = Gather::default();
+        let wire = gather.add(Bytes::from(vec![0; WIRE_BYTES])).expect("it is full at once");
+        assert_eq!(wire.rows, 1);
+    }
+}

@@ -1,0 +1,338 @@
+//! The snapshot: two keepers hold it and the table locks, so that the death of one loses nothing.
+
+use super::{ExtractError, Settings, Stop, StopReason};
+use crate::pg::{self, Conninfo, SourceSession};
+use crate::plan::Plan;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+
+/// How often a keeper proves that it is alive; below common idle limits of firewalls.
+const KEEPER_PING: Duration = Duration::from_secs(15);
+/// How often a keeper looks whether its connection is gone.
+const KEEPER_LOOK: Duration = Duration::from_millis(250);
+/// Tables locked by one statement (POSTGRES section 3).
+const LOCK_BATCH: usize = 500;
+/// `lock_timeout` of one attempt, so that we never queue long in front of production.
+const LOCK_ATTEMPT: Duration = Duration::from_secs(2);
+
+/// What workers need of a snapshot: an id to import. Cheap to clone.
+#[derive(Clone)]
+pub struct SnapshotIds(Arc<Shared>);
+
+impl SnapshotIds {
+    /// An id that can be imported now; none when both keepers are gone.
+    pub fn get(&self) -> Option<String> {
+        self.0.ids.lock().expect("no holder panics").iter().flatten().next().cloned()
+    }
+}
+
+/// A snapshot that workers can import as long as one keeper lives.
+pub struct Snapshot {
+    shared: Arc<Shared>,
+    tasks: Vec<JoinHandle<()>>,
+    /// WAL position when it was taken: current on a primary, replayed on a standby.
+    pub lsn: String,
+    /// Server clock when it was taken, ISO 8601 in UTC.
+    pub taken_at: String,
+    replay_paused: bool,
+}
+
+struct Shared {
+    info: Conninfo,
+    application: String,
+    settings: Settings,
+    tables: Vec<String>,
+    /// Exported ids of the live keepers.
+    ids: Mutex<[Option<String>; 2]>,
+    stop: Stop,
+}
+
+impl Snapshot {
+    /// Exports a snapshot and locks every table of the plan.
+    ///
+    /// Locks and proof are the caller's next steps: [`Snapshot::changed_tables`] tells which tables were truncated or
+    /// rewritten between the export and the lock.
+    ///
+    /// # Errors
+    /// [`ExtractError::LockWait`] naming the blockers, or the error of the server.
+    pub async fn take(
+        info: &Conninfo,
+        application: &str,
+        settings: &Settings,
+        plan: &Plan,
+        stop: &Stop,
+    ) -> Result<Self, ExtractError> {
+        let tables = plan.tables.iter().map(|table| pg::quote_qualified(&table.schema, &table.name)).collect();
+        let shared = Arc::new(Shared {
+            info: info.clone(),
+            application: application.to_owned(),
+            settings: settings.clone(),
+            tables,
+            ids: Mutex::default(),
+            stop: stop.clone(),
+        });
+        let first = open(&shared).await?;
+        let mut replay_paused = false;
+        if settings.pause_replay {
+            query_text(&first, "SELECT pg_catalog.pg_wal_replay_pause()::text", "pausing WAL replay").await?;
+            replay_paused = true;
+        }
+        let taken = async {
+            begin(&first, None).await?;
+            let (lsn, taken_at) = facts(&first).await?;
+            let first_id = export(&first).await?;
+            let second = open(&shared).await?;
+            begin(&second, Some(&first_id)).await?;
+            let second_id = export(&second).await?;
+            shared.lock_tables(&first).await?;
+            shared.lock_tables(&second).await?;
+            Ok::<_, ExtractError>((lsn, taken_at, first_id, second, second_id))
+        };
+        match taken.await {
+            Ok((lsn, taken_at, first_id, second, second_id)) => {
+                *shared.ids.lock().expect("no holder panics") = [Some(first_id), Some(second_id)];
+                let tasks = vec![
+                    tokio::spawn(keep(Arc::clone(&shared), 0, first)),
+                    tokio::spawn(keep(Arc::clone(&shared), 1, second)),
+                ];
+                Ok(Self { shared, tasks, lsn, taken_at, replay_paused })
+            }
+            Err(error) => {
+                if replay_paused {
+                    resume_replay(info, application).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The handle that workers import from.
+    pub fn ids(&self) -> SnapshotIds {
+        SnapshotIds(Arc::clone(&self.shared))
+    }
+
+    /// Opens a session whose transaction sees the snapshot.
+    ///
+    /// # Errors
+    /// The error of the server, or [`ExtractError::SnapshotLost`].
+    pub async fn session(&self) -> Result<SourceSession, ExtractError> {
+        let session = open(&self.shared).await?;
+        let id = self.ids().get().ok_or(ExtractError::SnapshotLost)?;
+        begin(&session, Some(&id)).await?;
+        Ok(session)
+    }
+
+    /// Names of planned tables whose storage is not the one the snapshot knows.
+    ///
+    /// Reads `pg_class` as the snapshot shows it and compares with the storage the server would read now
+    /// (POSTGRES section 3, item 2).
+    ///
+    /// # Errors
+    /// The error of the server.
+    pub async fn changed_tables(&self, plan: &Plan) -> Result<Vec<String>, ExtractError> {
+        let session = self.session().await?;
+        let oids: Vec<u32> = plan.tables.iter().map(|table| table.oid).collect();
+        let same: Vec<u32> = session
+            .client()
+            .query(
+                "SELECT c.oid FROM pg_catalog.pg_class c WHERE c.oid = ANY ($1) \
+                 AND (c.relfilenode = 0 OR c.relfilenode = pg_catalog.pg_relation_filenode(c.oid))",
+                &[&oids],
+            )
+            .await
+            .map_err(|error| ExtractError::sql("comparing the storage of the tables with the snapshot", &error))?
+            .iter()
+            .map(|row| row.get(0))
+            .collect();
+        let same: std::collections::BTreeSet<u32> = same.into_iter().collect();
+        Ok(plan.tables.iter().filter(|table| !same.contains(&table.oid)).map(|table| table.full_name()).collect())
+    }
+
+    /// Ends the keepers at once: the last row was read. [`Snapshot::release`] still has to be called.
+    pub fn let_go(&self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+
+    /// Lets the snapshot and all locks go, and resumes replay if we paused it.
+    pub async fn release(mut self) {
+        for task in self.tasks.drain(..) {
+            task.abort();
+            let _ = task.await;
+        }
+        if self.replay_paused {
+            self.replay_paused = false;
+            resume_replay(&self.shared.info, &self.shared.application).await;
+        }
+    }
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        // Aborted tasks drop their sessions, which ends the transactions at the server.
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// Resumes WAL replay; failures are left to the next start and to `doctor`, which look for a paused replica.
+pub async fn resume_replay(info: &Conninfo, application: &str) {
+    if let Ok(session) = SourceSession::connect(info, application).await {
+        let _ = session.client().batch_execute("SELECT pg_catalog.pg_wal_replay_resume()").await;
+    }
+}
+
+impl Shared {
+    /// Takes ACCESS SHARE on all tables; every attempt is short and under a savepoint, so that the snapshot survives it.
+    async fn lock_tables(&self, session: &SourceSession) -> Result<(), ExtractError> {
+        let started = Instant::now();
+        let mut pause = Duration::from_millis(100);
+        for batch in self.tables.chunks(LOCK_BATCH) {
+            let list: Vec<String> = batch.iter().map(|table| format!("ONLY {table}")).collect();
+            let lock = format!(
+                "SAVEPOINT restage_lock; SET LOCAL lock_timeout = {}; LOCK TABLE {} IN ACCESS SHARE MODE; \
+                 RELEASE SAVEPOINT restage_lock",
+                LOCK_ATTEMPT.as_millis(),
+                list.join(", ")
+            );
+            loop {
+                if self.stop.is_stopped() {
+                    return Err(self.stop.error());
+                }
+                let Err(error) = session.client().batch_execute(&lock).await else { break };
+                let problem = pg::sql_error(&error);
+                if problem.sqlstate != "55P03" {
+                    return Err(ExtractError::sql("locking the tables", &error));
+                }
+                let blockers = self.blockers().await;
+                session
+                    .client()
+                    .batch_execute("ROLLBACK TO SAVEPOINT restage_lock")
+                    .await
+                    .map_err(|error| ExtractError::sql("locking the tables", &error))?;
+                if started.elapsed() + pause > self.settings.lock_wait_max {
+                    return Err(ExtractError::LockWait { waited_s: started.elapsed().as_secs(), blockers });
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(5));
+            }
+        }
+        Ok(())
+    }
+
+    /// Who holds a lock that excludes ours, as far as the role may see it. Never the text of a statement.
+    async fn blockers(&self) -> Vec<String> {
+        let Ok(session) = SourceSession::connect(&self.info, &self.application).await else { return Vec::new() };
+        let rows = session
+            .client()
+            .query(
+                "SELECT l.pid, coalesce(a.usename::text, '?'), coalesce(a.application_name, '?'), c.relname::text \
+                 FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation \
+                 LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+                 WHERE l.mode = 'AccessExclusiveLock' AND l.granted AND l.database = \
+                 (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) LIMIT 5",
+                &[],
+            )
+            .await
+            .unwrap_or_default();
+        rows.iter()
+            .map(|row| {
+                let (pid, user, application, table): (i32, String, String, String) =
+                    (row.get(0), row.get(1), row.get(2), row.get(3));
+                format!("backend {pid} (user {user}, application {application}) holds ACCESS EXCLUSIVE on {table}")
+            })
+            .collect()
+    }
+}
+
+/// Keeps one session of the snapshot alive and replaces it from the survivor when it dies.
+async fn keep(shared: Arc<Shared>, slot: usize, first: SourceSession) {
+    let mut session = first;
+    let mut pinged = Instant::now();
+    loop {
+        tokio::time::sleep(KEEPER_LOOK).await;
+        let mut dead = session.is_closed();
+        if !dead && pinged.elapsed() >= KEEPER_PING {
+            dead = session.client().batch_execute("SELECT 1").await.is_err();
+            pinged = Instant::now();
+        }
+        if !dead {
+            continue;
+        }
+        shared.ids.lock().expect("no holder panics")[slot] = None;
+        match replace(&shared, slot).await {
+            Some(replacement) => session = replacement,
+            None => {
+                shared.stop.stop(StopReason::SnapshotLost);
+                return;
+            }
+        }
+    }
+}
+
+/// Opens a new keeper with the survivor's snapshot; none when there is no survivor.
+async fn replace(shared: &Arc<Shared>, slot: usize) -> Option<SourceSession> {
+    for attempt in 0..5u32 {
+        let survivor = shared.ids.lock().expect("no holder panics")[1 - slot].clone()?;
+        let opened = async {
+            let session = open(shared).await?;
+            begin(&session, Some(&survivor)).await?;
+            let id = export(&session).await?;
+            shared.lock_tables(&session).await?;
+            Ok::<_, ExtractError>((session, id))
+        };
+        if let Ok((session, id)) = opened.await {
+            shared.ids.lock().expect("no holder panics")[slot] = Some(id);
+            return Some(session);
+        }
+        tokio::time::sleep(Duration::from_millis(200) * 2u32.pow(attempt)).await;
+    }
+    None
+}
+
+async fn open(shared: &Shared) -> Result<SourceSession, ExtractError> {
+    SourceSession::connect(&shared.info, &shared.application)
+        .await
+        .map_err(|error| ExtractError::Connect(Box::new(error.error.report(pg::Side::Source))))
+}
+
+/// Starts a read-only transaction with the settings of POSTGRES section 2, under `snapshot` if one is given.
+///
+/// # Errors
+/// The error of the server; an unknown snapshot id says 22023 or 42704.
+pub async fn begin(session: &SourceSession, snapshot: Option<&str>) -> Result<(), ExtractError> {
+    let mut sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".to_owned();
+    if let Some(id) = snapshot {
+        // Ids are hexadecimal digits and dashes; quoted all the same.
+        sql.push_str(&format!("; SET TRANSACTION SNAPSHOT {}", pg::quote_literal(id)));
+    }
+    session.client().batch_execute(&sql).await.map_err(|error| ExtractError::sql("opening the snapshot", &error))?;
+    let settings = pg::local_settings(session.version_num(), LOCK_ATTEMPT.as_millis() as u64);
+    session.client().batch_execute(&settings).await.map_err(|error| ExtractError::sql("opening the snapshot", &error))
+}
+
+async fn export(session: &SourceSession) -> Result<String, ExtractError> {
+    query_text(session, "SELECT pg_catalog.pg_export_snapshot()", "exporting the snapshot").await
+}
+
+async fn facts(session: &SourceSession) -> Result<(String, String), ExtractError> {
+    let row = session
+        .client()
+        .query_one(
+            "SELECT (CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() \
+             ELSE pg_catalog.pg_current_wal_lsn() END)::text, \
+             pg_catalog.to_char(pg_catalog.now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')",
+            &[],
+        )
+        .await
+        .map_err(|error| ExtractError::sql("taking the snapshot", &error))?;
+    Ok((row.get::<_, Option<String>>(0).unwrap_or_default(), row.get(1)))
+}
+
+async fn query_text(session: &SourceSession, sql: &str, what: &str) -> Result<String, ExtractError> {
+    let row = session.client().query_one(sql, &[]).await.map_err(|error| ExtractError::sql(what, &error))?;
+    Ok(row.try_get(0).unwrap_or_default())
+}
