@@ -1,0 +1,304 @@
+//! The database that is loaded aside: made from template0, marked, given its schema, sequences and grants.
+
+use super::LoadError;
+use super::objects::{Entry, Objects, statements};
+use crate::catalog::Server;
+use crate::config::MissingRoles;
+use crate::event::Events;
+use crate::pg::{self, Conninfo, TargetSession};
+use crate::plan::Plan;
+use crate::release::Mark;
+use std::collections::BTreeMap;
+
+/// Opens a session on the target with the settings every load session uses.
+///
+/// # Errors
+/// [`LoadError::Connect`], or the server's refusal of a setting.
+pub async fn open(info: &Conninfo, application: &str) -> Result<TargetSession, LoadError> {
+    let session = TargetSession::connect(info, application)
+        .await
+        .map_err(|error| LoadError::Connect(Box::new(error.error.report(pg::Side::Target))))?;
+    // The copy can be made again at any time, so no commit has to wait for the disk. Index builds get memory by the size
+    // the server was given, because the memory of its machine cannot be asked for.
+    let settings = "SET synchronous_commit = off; SET statement_timeout = 0; SET lock_timeout = 0; \
+         SET idle_in_transaction_session_timeout = 0; SET client_min_messages = warning; SET row_security = off; \
+         SET check_function_bodies = false; SET xmloption = content; SET DateStyle = 'ISO, YMD'; \
+         SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; SET extra_float_digits = 3; SET bytea_output = hex; \
+         SET lc_monetary = 'C'; SET standard_conforming_strings = on; SET client_encoding = 'UTF8'; \
+         SET max_parallel_maintenance_workers = 0; SET jit = off; \
+         SELECT pg_catalog.set_config('search_path', '', false); \
+         SELECT pg_catalog.set_config('maintenance_work_mem', \
+           greatest(pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem')), \
+             least(pg_catalog.pg_size_bytes(pg_catalog.current_setting('shared_buffers')) / 4, 1073741824)) / 1024 || 'kB', \
+           false)";
+    session.client().batch_execute(settings).await.map_err(|error| LoadError::sql("preparing a session", &error))?;
+    Ok(session)
+}
+
+/// Creates the database aside with the locale of the source, and marks it before anything else is done in it.
+///
+/// # Errors
+/// The error of the server: no CREATEDB right, a locale it does not have, no disk.
+pub async fn create(admin: &TargetSession, name: &str, source: &Server, mark: &Mark) -> Result<(), LoadError> {
+    let mut sql = format!("CREATE DATABASE {} TEMPLATE template0", pg::quote_ident(name));
+    sql.push_str(&format!(" ENCODING {}", pg::quote_literal(&source.encoding)));
+    sql.push_str(&format!(
+        " LC_COLLATE {} LC_CTYPE {}",
+        pg::quote_literal(&source.collate),
+        pg::quote_literal(&source.ctype)
+    ));
+    if admin.version_num() >= 150_000 {
+        match source.locale_provider.as_str() {
+            "i" => {
+                let locale = source.icu_locale.as_deref().unwrap_or("und");
+                sql.push_str(&format!(" LOCALE_PROVIDER icu ICU_LOCALE {}", pg::quote_literal(locale)));
+            }
+            "b" => {
+                let locale = source.icu_locale.as_deref().unwrap_or("C.UTF-8");
+                sql.push_str(&format!(" LOCALE_PROVIDER builtin BUILTIN_LOCALE {}", pg::quote_literal(locale)));
+            }
+            _ => sql.push_str(" LOCALE_PROVIDER libc"),
+        }
+    }
+    let what = format!("creating database \"{name}\"");
+    admin.client().batch_execute(&sql).await.map_err(|error| LoadError::sql(&what, &error))?;
+    let comment = mark.comment("being loaded by restage; not published");
+    let sql = format!("COMMENT ON DATABASE {} IS {}", pg::quote_ident(name), pg::quote_literal(&comment));
+    admin.client().batch_execute(&sql).await.map_err(|error| LoadError::sql(&what, &error))
+}
+
+/// Makes our schema in the loaded database: the run and the receipts.
+///
+/// # Errors
+/// The error of the server.
+pub async fn create_receipts(session: &TargetSession, unlogged: bool) -> Result<(), LoadError> {
+    let persistence = if unlogged { "UNLOGGED " } else { "" };
+    let sql = format!(
+        "CREATE SCHEMA restage; \
+         COMMENT ON SCHEMA restage IS 'what restage knows about this copy; safe to read, not part of the application'; \
+         CREATE TABLE restage.run (run text PRIMARY KEY, release text NOT NULL, source text NOT NULL, \
+           snapshot_lsn text NOT NULL, snapshot_at timestamptz NOT NULL, key_id text NOT NULL, realm text NOT NULL, \
+           config_hash text NOT NULL, plan_hash text NOT NULL, mask_version int NOT NULL, tool_version text NOT NULL, \
+           os_user text NOT NULL, host text NOT NULL, started_at timestamptz NOT NULL, finished_at timestamptz, \
+           tables int, rows bigint, bytes bigint, gates jsonb); \
+         CREATE {persistence}TABLE restage.chunk (run text NOT NULL, \"table\" text NOT NULL, chunk int NOT NULL, \
+           rows bigint NOT NULL, bytes bigint NOT NULL, committed_at timestamptz NOT NULL DEFAULT now(), \
+           PRIMARY KEY (run, \"table\", chunk))"
+    );
+    session.client().batch_execute(&sql).await.map_err(|error| LoadError::sql("creating the run's receipts", &error))
+}
+
+/// Runs the pre-data section in order; every foreign server is pointed at nowhere in the same breath.
+///
+/// # Errors
+/// The error of the server, naming the object.
+pub async fn apply_pre(session: &TargetSession, objects: &Objects) -> Result<(), LoadError> {
+    for entry in &objects.pre {
+        // template0 has a public schema already; its comment and owner differ by version only.
+        if entry.kind == "SCHEMA" && entry.name == "public" {
+            let _ = session.client().batch_execute("CREATE SCHEMA IF NOT EXISTS public").await;
+            continue;
+        }
+        run_entry(session, entry).await?;
+        if entry.kind == "SERVER" {
+            neutralize(session, &entry.name).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes every planned table UNLOGGED while it is empty: for copies that a crash of the server may empty.
+///
+/// # Errors
+/// The error of the server.
+pub async fn make_unlogged(session: &TargetSession, plan: &Plan) -> Result<(), LoadError> {
+    for table in &plan.tables {
+        let name = pg::quote_qualified(&table.schema, &table.name);
+        session
+            .client()
+            .batch_execute(&format!("ALTER TABLE ONLY {name} SET UNLOGGED"))
+            .await
+            .map_err(|error| LoadError::sql(format!("making {name} unlogged"), &error))?;
+    }
+    Ok(())
+}
+
+/// Runs the SQL of one entry.
+///
+/// # Errors
+/// The error of the server, naming the object.
+pub async fn run_entry(session: &TargetSession, entry: &Entry) -> Result<(), LoadError> {
+    if entry.sql.is_empty() {
+        return Ok(());
+    }
+    session
+        .client()
+        .batch_execute(&entry.sql)
+        .await
+        .map_err(|error| LoadError::sql(format!("creating {}", entry.label()), &error))
+}
+
+/// Points a foreign server at a closed port of this machine, so that nothing in staging reaches what production reaches.
+async fn neutralize(session: &TargetSession, server: &str) -> Result<(), LoadError> {
+    let what = || format!("neutralizing foreign server {server}");
+    let options: Vec<String> = session
+        .client()
+        .query_one("SELECT coalesce(srvoptions, '{}') FROM pg_catalog.pg_foreign_server WHERE srvname = $1", &[&server])
+        .await
+        .map_err(|error| LoadError::sql(what(), &error))?
+        .get(0);
+    let names: Vec<&str> = options.iter().filter_map(|option| option.split_once('=').map(|(name, _)| name)).collect();
+    for (option, value) in [("host", "127.0.0.1"), ("hostaddr", "127.0.0.1"), ("port", "1")] {
+        let verb = match (names.contains(&option), option) {
+            (true, _) => "SET",
+            (false, "hostaddr") => continue,
+            (false, _) => "ADD",
+        };
+        let sql =
+            format!("ALTER SERVER {} OPTIONS ({verb} {option} {})", pg::quote_ident(server), pg::quote_literal(value));
+        if let Err(error) = session.client().batch_execute(&sql).await {
+            // A wrapper that knows no host (file_fdw) refuses the option: it reaches no other machine by it.
+            if pg::sql_error(&error).sqlstate != "HV00D" || verb == "SET" {
+                return Err(LoadError::sql(what(), &error));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Replays grants. A role that the target does not have is left out with one warning per role.
+///
+/// # Errors
+/// The error of the server other than an unknown role.
+pub async fn apply_grants(
+    session: &TargetSession,
+    objects: &Objects,
+    roles: &BTreeMap<String, String>,
+    missing_roles: MissingRoles,
+    events: &Events,
+) -> Result<(), LoadError> {
+    let mut missing = BTreeMap::new();
+    for entry in &objects.grants {
+        for statement in statements(&entry.sql) {
+            let statement = map_roles(&statement, roles);
+            let Err(error) = session.client().batch_execute(&statement).await else { continue };
+            let problem = pg::sql_error(&error);
+            if problem.sqlstate == "42704" && missing_roles == MissingRoles::Create {
+                create_role(session, &statement).await?;
+                if session.client().batch_execute(&statement).await.is_ok() {
+                    continue;
+                }
+            }
+            if problem.sqlstate == "42704" && missing_roles == MissingRoles::Refuse {
+                return Err(LoadError::sql(format!("granting {}", entry.label()), &error));
+            }
+            match problem.sqlstate.as_str() {
+                // undefined_object: the role; invalid_grant_operation and insufficient_privilege: a grantor we are not.
+                "42704" | "0LP01" | "42501" => {
+                    *missing.entry(entry.label()).or_insert(0u32) += 1;
+                }
+                _ => return Err(LoadError::sql(format!("granting {}", entry.label()), &error)),
+            }
+        }
+    }
+    if !missing.is_empty() {
+        let count: u32 = missing.values().sum();
+        events.warn(format!(
+            "{count} grants on {} objects were left out because the target does not have the role; map it under [target.roles] or create it.",
+            missing.len()
+        ));
+    }
+    Ok(())
+}
+
+/// Creates the role a grant names, without a login: it only carries rights.
+async fn create_role(session: &TargetSession, statement: &str) -> Result<(), LoadError> {
+    let Some((_, tail)) = statement.rsplit_once(" TO ") else { return Ok(()) };
+    let role = tail.split_once(" WITH ").map_or(tail, |(role, _)| role);
+    session
+        .client()
+        .batch_execute(&format!("CREATE ROLE {role} NOLOGIN"))
+        .await
+        .map_err(|error| LoadError::sql(format!("creating role {role}"), &error))
+}
+
+/// Replaces the role at the end of a GRANT or REVOKE (`… TO role`, `… FROM role`) by its mapping.
+fn map_roles(statement: &str, roles: &BTreeMap<String, String>) -> String {
+    for word in [" TO ", " FROM "] {
+        if let Some((head, tail)) = statement.rsplit_once(word) {
+            let (role, rest) = tail.split_once(" WITH ").map_or((tail, None), |(role, rest)| (role, Some(rest)));
+            let name = role.trim_matches('"').replace("\"\"", "\"");
+            if let Some(mapped) = roles.get(&name) {
+                let rest = rest.map(|rest| format!(" WITH {rest}")).unwrap_or_default();
+                return format!("{head}{word}{}{rest}", pg::quote_ident(mapped));
+            }
+        }
+    }
+    statement.to_owned()
+}
+
+/// Value of a sequence as the snapshot shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SequenceValue {
+    pub last: i64,
+    pub called: bool,
+}
+
+/// Sets every sequence to its value at the source; where its column is masked, not below the column's maximum.
+///
+/// # Errors
+/// The error of the server.
+pub async fn set_sequences(
+    session: &TargetSession,
+    plan: &Plan,
+    values: &BTreeMap<u32, SequenceValue>,
+) -> Result<(), LoadError> {
+    for sequence in &plan.sequences {
+        let Some(value) = values.get(&sequence.oid) else { continue };
+        let name = pg::quote_literal(&pg::quote_qualified(&sequence.schema, &sequence.name));
+        let mut sql = format!("SELECT pg_catalog.setval({name}::regclass, {}, {})", value.last, value.called);
+        if let Some((schema, table, column)) = &sequence.owner
+            && is_masked(plan, schema, table, column)
+        {
+            // An ascending sequence must stand past every masked value; a descending one before.
+            sql.push_str(&format!(
+                "; SELECT pg_catalog.setval(s.seqrelid::regclass, least(m.high, s.seqmax), true) \
+                 FROM pg_catalog.pg_sequence s, (SELECT max({column})::bigint AS high FROM {table}) m \
+                 WHERE s.seqrelid = {name}::regclass AND s.seqincrement > 0 AND m.high > {last}",
+                column = pg::quote_ident(column),
+                table = pg::quote_qualified(schema, table),
+                last = value.last,
+            ));
+        }
+        session.client().batch_execute(&sql).await.map_err(|error| {
+            LoadError::sql(format!("setting sequence {}.{}", sequence.schema, sequence.name), &error)
+        })?;
+    }
+    Ok(())
+}
+
+fn is_masked(plan: &Plan, schema: &str, table: &str, column: &str) -> bool {
+    plan.tables
+        .iter()
+        .filter(|planned| {
+            (planned.schema == schema && planned.name == table)
+                || (planned.target_schema == schema && planned.target_name == table)
+        })
+        .flat_map(|planned| &planned.columns)
+        .any(|planned| planned.name == column && matches!(planned.decision, crate::plan::Decided::Mask { .. }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_are_mapped_at_the_end_of_a_grant() {
+        let roles = BTreeMap::from([("prod owner".to_owned(), "staging".to_owned())]);
+        assert_eq!(
+            map_roles("GRANT SELECT ON TABLE a.\"x TO y\" TO \"prod owner\" WITH GRANT OPTION", &roles),
+            "GRANT SELECT ON TABLE a.\"x TO y\" TO \"staging\" WITH GRANT OPTION"
+        );
+        assert_eq!(map_roles("REVOKE ALL ON TABLE a FROM other", &roles), "REVOKE ALL ON TABLE a FROM other");
+    }
+}

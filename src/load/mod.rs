@@ -1,0 +1,84 @@
+//! Writes the target: a new database beside the live one, schema first, rows by COPY, then indexes and keys.
+//!
+//! Nothing here touches the live database. Triggers and foreign keys do not exist while rows are loaded, so nothing ever
+//! has to be disabled and a plain owner role is enough.
+
+pub mod database;
+pub mod objects;
+pub mod post;
+pub mod postgres;
+
+use crate::error::{Diagnose, Exit, Report};
+use crate::pg::{Side, SqlProblem};
+
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("the target refused a connection")]
+    Connect(Box<Report>),
+    #[error("the target failed while {what}")]
+    Sql { what: String, problem: SqlProblem },
+    #[error("row counts of {table} differ: the source sent {source_rows}, the target stored {target_rows}")]
+    Counts { table: String, source_rows: u64, target_rows: u64 },
+    #[error("another run refreshes \"{database}\" now")]
+    Busy { database: String },
+    #[error("hook {what} failed")]
+    Hook { what: String, detail: String },
+    #[error("the database names made from \"{database}\" would be too long")]
+    NameTooLong { database: String, max: usize },
+}
+
+impl LoadError {
+    pub fn sql(what: impl Into<String>, error: &tokio_postgres::Error) -> Self {
+        Self::Sql { what: what.into(), problem: crate::pg::sql_error(error) }
+    }
+
+    /// The unit may be written again: the connection died or the server restarted.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, LoadError::Sql { problem, .. } if problem.is_transient())
+    }
+}
+
+impl Diagnose for LoadError {
+    fn exit(&self) -> Exit {
+        match self {
+            LoadError::Busy { .. } => Exit::Busy,
+            LoadError::NameTooLong { .. } => Exit::Refused,
+            _ => Exit::Target,
+        }
+    }
+
+    fn reports(&self) -> Vec<Report> {
+        let message = self.to_string();
+        let report = match self {
+            LoadError::Connect(report) => (**report).clone(),
+            LoadError::Sql { problem, .. } => {
+                let mut report = problem.report(Side::Target, message);
+                if let Some(hint) = hint(problem) {
+                    report = report.hint(hint);
+                }
+                report
+            }
+            LoadError::Counts { .. } => Report::new("target::row-count", message)
+                .hint("A rule or trigger on the target table, or a damaged connection. Nothing was published."),
+            LoadError::Busy { .. } => Report::new("target::busy", message)
+                .state("Nothing was read from the source or written to the target.")
+                .hint("Wait for it to end. The lock goes with its session: `SELECT pid FROM pg_locks WHERE locktype = 'advisory'` in the maintenance database names it."),
+            LoadError::Hook { detail, .. } => Report::new("target::hook", message).detail(detail.clone()),
+            LoadError::NameTooLong { max, .. } => Report::new("plan::name-too-long", message)
+                .detail(format!("PostgreSQL cuts names at {} bytes; the longest name with room for a run id has {max}.", crate::release::NAME_MAX))
+                .hint("Give the live database a shorter name."),
+        };
+        vec![report]
+    }
+}
+
+fn hint(problem: &SqlProblem) -> Option<String> {
+    Some(match problem.sqlstate.as_str() {
+        "53100" => "The target's disk is full. Free space (a previous release: `restage releases`) and run again.".into(),
+        "23505" => "Two masked values are equal. If the source holds values that differ only in case, set `fold = false` for the column's mask.".into(),
+        "23514" => "A masked value breaks the CHECK constraint. Choose a kind that fits it; `restage explain` shows the column's decision.".into(),
+        "25006" => "The target is read-only: a standby, or `default_transaction_read_only = on`. Point [target] at the primary.".into(),
+        "42501" => "The target role lacks a right. `restage doctor` prints the GRANT to paste.".into(),
+        _ => return None,
+    })
+}

@@ -1,0 +1,508 @@
+//! The schema of the copy: `pg_dump --schema-only` of the source's snapshot, cut into entries, filtered, and run by us.
+//!
+//! There is no DDL generator of our own. `pg_dump -Fc` writes an archive to a pipe (it never touches a disk: defaults and
+//! comments may name people), `pg_restore -v -f -` prints it as SQL with a header per entry, and this module cuts the
+//! text at those headers. The cut is checked against `pg_restore -l`: the same entries in the same order, or the archive
+//! is refused, so that a function body that looks like a header cannot shift statements.
+//!
+//! What is never taken over: publications and subscriptions (they hold passwords, and dropping a copied one would drop the
+//! slot on production), user mappings, event triggers, security labels. Foreign servers are pointed at nowhere.
+
+use crate::error::{Diagnose, Exit, Report};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectsError {
+    #[error("{tool} {major} was not found")]
+    ToolMissing { tool: &'static str, major: u32 },
+    #[error("{tool} failed")]
+    Tool { tool: &'static str, stderr: String },
+    #[error("{tool} could not be run")]
+    Spawn { tool: &'static str, source: std::io::Error },
+    #[error("the schema archive has an entry of kind `{0}`, which is not known")]
+    UnknownKind(String),
+    #[error("the schema archive could not be cut into entries")]
+    Cut,
+}
+
+impl Diagnose for ObjectsError {
+    fn exit(&self) -> Exit {
+        match self {
+            ObjectsError::ToolMissing { .. } | ObjectsError::UnknownKind(_) => Exit::Refused,
+            ObjectsError::Tool { tool: "pg_dump", .. } => Exit::Source,
+            ObjectsError::Tool { .. } | ObjectsError::Spawn { .. } | ObjectsError::Cut => Exit::Target,
+        }
+    }
+
+    fn reports(&self) -> Vec<Report> {
+        let report = match self {
+            ObjectsError::ToolMissing { tool, major } => Report::new("plan::tool-missing", self.to_string()).hint(format!(
+                "Install the client tools of the target's version (`apt-get install postgresql-client-{major}`), or set \
+                 `bin_dir` under [target] to the folder that holds {tool}."
+            )),
+            ObjectsError::Tool { stderr, tool } => {
+                Report::new("source::schema-dump", self.to_string()).detail(first_lines(stderr)).hint(format!(
+                    "{tool} reads the definitions of all objects: the source role needs USAGE on every schema and SELECT \
+                     on every table and sequence. `restage doctor` prints the missing GRANT."
+                ))
+            }
+            ObjectsError::Spawn { source, .. } => {
+                Report::new("target::tool-spawn", self.to_string()).detail(source.to_string())
+            }
+            ObjectsError::UnknownKind(_) => Report::new("plan::unknown-object-kind", self.to_string())
+                .hint("This kind of object may carry data or reach out of staging, so it is refused until restage knows it. Drop it on the source or report it."),
+            ObjectsError::Cut => Report::new("target::schema-cut", self.to_string())
+                .hint("An object of the source has a line in its definition that imitates a pg_dump header."),
+        };
+        vec![report]
+    }
+}
+
+fn first_lines(text: &str) -> String {
+    text.lines().take(4).collect::<Vec<_>>().join("\n")
+}
+
+/// What we do with an entry of the archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Handling {
+    Take,
+    Drop,
+    /// Grants: run statement by statement, roles may be missing.
+    Grant,
+}
+
+/// Every kind pg_dump 14 to 18 can print with `--schema-only`, and what we do with it.
+///
+/// Source: `pg_dump.c` (the `description` of each `ArchiveEntry`).
+const KINDS: &[(&str, Handling)] = &[
+    ("ACCESS METHOD", Handling::Take),
+    ("ACL", Handling::Grant),
+    ("AGGREGATE", Handling::Take),
+    ("CAST", Handling::Take),
+    ("CHECK CONSTRAINT", Handling::Take),
+    ("COLLATION", Handling::Take),
+    ("COMMENT", Handling::Take),
+    ("CONSTRAINT", Handling::Take),
+    ("CONVERSION", Handling::Take),
+    ("DATABASE", Handling::Drop),
+    ("DATABASE PROPERTIES", Handling::Drop),
+    ("DEFAULT", Handling::Take),
+    ("DEFAULT ACL", Handling::Grant),
+    ("DOMAIN", Handling::Take),
+    ("EVENT TRIGGER", Handling::Drop),
+    ("EXTENSION", Handling::Take),
+    ("FK CONSTRAINT", Handling::Take),
+    ("FOREIGN DATA WRAPPER", Handling::Take),
+    ("FOREIGN TABLE", Handling::Take),
+    ("FUNCTION", Handling::Take),
+    ("INDEX", Handling::Take),
+    ("INDEX ATTACH", Handling::Take),
+    ("MATERIALIZED VIEW", Handling::Take),
+    ("OPERATOR", Handling::Take),
+    ("OPERATOR CLASS", Handling::Take),
+    ("OPERATOR FAMILY", Handling::Take),
+    ("POLICY", Handling::Take),
+    ("PROCEDURE", Handling::Take),
+    ("PROCEDURAL LANGUAGE", Handling::Take),
+    ("PUBLICATION", Handling::Drop),
+    ("PUBLICATION TABLE", Handling::Drop),
+    ("PUBLICATION TABLES IN SCHEMA", Handling::Drop),
+    ("ROW SECURITY", Handling::Take),
+    ("RULE", Handling::Take),
+    ("SCHEMA", Handling::Take),
+    ("SECURITY LABEL", Handling::Drop),
+    ("SEQUENCE", Handling::Take),
+    ("SEQUENCE OWNED BY", Handling::Take),
+    ("SERVER", Handling::Take),
+    ("SHELL TYPE", Handling::Take),
+    ("STATISTICS", Handling::Take),
+    ("STATISTICS DATA", Handling::Drop),
+    ("SUBSCRIPTION", Handling::Drop),
+    ("SUBSCRIPTION TABLE", Handling::Drop),
+    ("TABLE", Handling::Take),
+    ("TABLE ATTACH", Handling::Take),
+    ("TEXT SEARCH CONFIGURATION", Handling::Take),
+    ("TEXT SEARCH DICTIONARY", Handling::Take),
+    ("TEXT SEARCH PARSER", Handling::Take),
+    ("TEXT SEARCH TEMPLATE", Handling::Take),
+    ("TRANSFORM", Handling::Take),
+    ("TRIGGER", Handling::Take),
+    ("TYPE", Handling::Take),
+    ("USER MAPPING", Handling::Drop),
+    ("VIEW", Handling::Take),
+];
+
+/// One entry of the archive.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub id: u32,
+    pub oid: u32,
+    /// Ids of entries this one needs.
+    pub needs: Vec<u32>,
+    /// As in the header: `c c_pkey`, `f()`.
+    pub name: String,
+    pub kind: String,
+    pub schema: String,
+    /// SQL, one or more statements.
+    pub sql: String,
+}
+
+impl Entry {
+    /// `TABLE app.customers`, for messages.
+    pub fn label(&self) -> String {
+        if self.schema == "-" {
+            format!("{} {}", self.kind, self.name)
+        } else {
+            format!("{} {}.{}", self.kind, self.schema, self.name)
+        }
+    }
+}
+
+/// The schema, cut and filtered.
+#[derive(Debug, Clone, Default)]
+pub struct Objects {
+    /// Run in order on one session before any row is loaded.
+    pub pre: Vec<Entry>,
+    /// Keys, indexes, foreign keys, triggers, rules, policies: order is by `needs`.
+    pub post: Vec<Entry>,
+    /// GRANT and REVOKE statements of both sections.
+    pub grants: Vec<Entry>,
+    /// Labels of what was left out on purpose.
+    pub dropped: Vec<String>,
+}
+
+/// The client tools of one PostgreSQL major version.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    pub dump: PathBuf,
+    pub restore: PathBuf,
+    /// Whole environment of the children: connection variables and nothing else.
+    pub major: u32,
+}
+
+impl Tools {
+    /// Finds pg_dump and pg_restore of `major`: `bin_dir`, the usual folders of packages, then PATH.
+    ///
+    /// # Errors
+    /// [`ObjectsError::ToolMissing`] if none of that major version is there.
+    pub async fn find(bin_dir: Option<&Path>, major: u32) -> Result<Self, ObjectsError> {
+        let mut folders: Vec<PathBuf> = bin_dir.map(Path::to_path_buf).into_iter().collect();
+        if folders.is_empty() {
+            folders.push(format!("/usr/lib/postgresql/{major}/bin").into());
+            folders.push(format!("/usr/pgsql-{major}/bin").into());
+            folders.push(format!("/opt/homebrew/opt/postgresql@{major}/bin").into());
+            folders.push(format!("/usr/local/opt/postgresql@{major}/bin").into());
+            folders.extend(std::env::var_os("PATH").iter().flat_map(std::env::split_paths));
+        }
+        for folder in &folders {
+            let tools = Self { dump: folder.join("pg_dump"), restore: folder.join("pg_restore"), major };
+            if major_of(&tools.dump).await == Some(major) && major_of(&tools.restore).await == Some(major) {
+                return Ok(tools);
+            }
+        }
+        Err(ObjectsError::ToolMissing { tool: "pg_dump", major })
+    }
+
+    /// Reads the schema of `database` as the snapshot shows it and cuts it into entries.
+    ///
+    /// # Errors
+    /// Any of [`ObjectsError`]; stderr of pg_dump is kept (it names objects, not rows).
+    pub async fn read(
+        &self,
+        environment: &[(OsString, OsString)],
+        snapshot: Option<&str>,
+    ) -> Result<Objects, ObjectsError> {
+        let archive = self.dump(environment, snapshot).await?;
+        let list = self.restore(&archive, &["-l"]).await?;
+        let pre = self.restore(&archive, &["-v", "-f", "-", "--section=pre-data", "--no-owner"]).await?;
+        let post = self.restore(&archive, &["-v", "-f", "-", "--section=post-data", "--no-owner"]).await?;
+        cut(&list, &pre, &post)
+    }
+
+    async fn dump(
+        &self,
+        environment: &[(OsString, OsString)],
+        snapshot: Option<&str>,
+    ) -> Result<Vec<u8>, ObjectsError> {
+        let mut command = Command::new(&self.dump);
+        command.args([
+            "-Fc",
+            "-Z0",
+            "--schema-only",
+            "--no-owner",
+            "--no-tablespaces",
+            "--no-security-labels",
+            "--no-publications",
+            "--no-subscriptions",
+            "--exclude-schema=restage",
+            "--lock-wait-timeout=10000",
+        ]);
+        if self.major >= 18 {
+            // Statistics hold most common values: raw ones.
+            command.arg("--no-statistics");
+        }
+        if let Some(snapshot) = snapshot {
+            command.arg(format!("--snapshot={snapshot}"));
+        }
+        command.env_clear().envs(environment.iter().map(|(k, v)| (k, v))).env("LC_ALL", "C");
+        run("pg_dump", command, None).await
+    }
+
+    async fn restore(&self, archive: &[u8], args: &[&str]) -> Result<String, ObjectsError> {
+        let mut command = Command::new(&self.restore);
+        command.args(args).env_clear().env("LC_ALL", "C");
+        let out = run("pg_restore", command, Some(archive)).await?;
+        String::from_utf8(out).map_err(|_| ObjectsError::Cut)
+    }
+}
+
+async fn major_of(tool: &Path) -> Option<u32> {
+    if !tool.is_file() {
+        return None;
+    }
+    let out = Command::new(tool).arg("--version").env_clear().output().await.ok()?;
+    let text = String::from_utf8(out.stdout).ok()?;
+    let version = text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+    version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+async fn run(tool: &'static str, mut command: Command, input: Option<&[u8]>) -> Result<Vec<u8>, ObjectsError> {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
+    let mut child = command.spawn().map_err(|source| ObjectsError::Spawn { tool, source })?;
+    let stdin = child.stdin.take();
+    let feed = async {
+        if let (Some(mut stdin), Some(input)) = (stdin, input) {
+            // A tool that stops reading tells why on stderr; the broken pipe itself says nothing.
+            let _ = stdin.write_all(input).await;
+        }
+    };
+    let (output, ()) = tokio::join!(child.wait_with_output(), feed);
+    let output = output.map_err(|source| ObjectsError::Spawn { tool, source })?;
+    if output.status.success() {
+        Ok(output.stdout)
+    } else {
+        Err(ObjectsError::Tool { tool, stderr: String::from_utf8_lossy(&output.stderr).into_owned() })
+    }
+}
+
+const HEADER: &str = "--\n-- TOC entry ";
+
+/// Cuts the two section scripts and checks them against the list.
+fn cut(list: &str, pre: &str, post: &str) -> Result<Objects, ObjectsError> {
+    let listed: Vec<u32> = list
+        .lines()
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_digit()))
+        .filter_map(|line| line.split(';').next()?.parse().ok())
+        .collect();
+    let pre = entries(pre)?;
+    let post = entries(post)?;
+    check_against_list(&listed, &pre, &post)?;
+    let mut objects = Objects::default();
+    for (section, is_pre) in [(pre, true), (post, false)] {
+        for entry in section {
+            let handling = KINDS
+                .iter()
+                .find(|(kind, _)| *kind == entry.kind)
+                .map(|(_, handling)| *handling)
+                .ok_or_else(|| ObjectsError::UnknownKind(entry.kind.clone()))?;
+            let about_dropped = entry.kind == "COMMENT"
+                && ["EXTENSION ", "EVENT TRIGGER ", "PUBLICATION ", "SUBSCRIPTION ", "DATABASE "]
+                    .iter()
+                    .any(|prefix| entry.name.starts_with(prefix));
+            match handling {
+                Handling::Drop => objects.dropped.push(entry.label()),
+                Handling::Take if about_dropped => objects.dropped.push(entry.label()),
+                Handling::Take if is_pre => objects.pre.push(entry),
+                Handling::Take => objects.post.push(entry),
+                Handling::Grant => objects.grants.push(entry),
+            }
+        }
+    }
+    Ok(objects)
+}
+
+/// The entries found in the scripts must be a subsequence of the list that misses none which prints SQL.
+fn check_against_list(listed: &[u32], pre: &[Entry], post: &[Entry]) -> Result<(), ObjectsError> {
+    let mut position = BTreeMap::new();
+    for (index, id) in listed.iter().enumerate() {
+        position.insert(*id, index);
+    }
+    let mut seen = 0;
+    for section in [pre, post] {
+        // pg_restore prints grants in a pass of their own, after everything else of the section.
+        let mut last = [None; 2];
+        for entry in section {
+            let at = *position.get(&entry.id).ok_or(ObjectsError::Cut)?;
+            let last = &mut last[usize::from(matches!(entry.kind.as_str(), "ACL" | "DEFAULT ACL"))];
+            if last.is_some_and(|last| at <= last) {
+                return Err(ObjectsError::Cut);
+            }
+            *last = Some(at);
+            seen += 1;
+        }
+    }
+    if seen == listed.len() { Ok(()) } else { Err(ObjectsError::Cut) }
+}
+
+/// Cuts one script at its headers.
+fn entries(script: &str) -> Result<Vec<Entry>, ObjectsError> {
+    let mut starts: Vec<usize> = script.match_indices(HEADER).map(|(at, _)| at).collect();
+    let end = script.rfind("-- Completed on").unwrap_or(script.len());
+    starts.push(end);
+    let mut found = Vec::new();
+    // Settings that pg_restore prints before a header belong to the entry after it.
+    let mut carried = String::new();
+    for pair in starts.windows(2) {
+        let mut entry = parse_entry(&script[pair[0]..pair[1]])?;
+        let (body, settings) = split_settings(&entry.sql);
+        let body = body.to_owned();
+        entry.sql = format!("{carried}{body}");
+        carried.push_str(&settings);
+        if !settings.is_empty() {
+            carried = last_settings(&carried);
+        }
+        found.push(entry);
+    }
+    Ok(found)
+}
+
+/// Splits `SET default_tablespace/default_table_access_method` lines off the end of an entry's text.
+fn split_settings(sql: &str) -> (&str, String) {
+    let mut rest = sql.trim_end();
+    let mut settings = Vec::new();
+    loop {
+        let line_start = rest.rfind('\n').map_or(0, |at| at + 1);
+        let line = &rest[line_start..];
+        let is_setting = line.ends_with(';')
+            && (line.starts_with("SET default_tablespace = ")
+                || line.starts_with("SET default_table_access_method = "));
+        if !is_setting {
+            break;
+        }
+        settings.push(line);
+        rest = rest[..line_start].trim_end();
+    }
+    settings.reverse();
+    (rest, settings.iter().map(|line| format!("{line}\n")).collect())
+}
+
+/// Keeps the last value of each carried setting. Tablespaces are not taken over (`--no-tablespaces` prints '').
+fn last_settings(carried: &str) -> String {
+    let mut last: BTreeMap<&str, &str> = BTreeMap::new();
+    for line in carried.lines() {
+        if let Some((name, _)) = line.split_once(" = ") {
+            last.insert(name, line);
+        }
+    }
+    last.values().map(|line| format!("{line}\n")).collect()
+}
+
+fn parse_entry(text: &str) -> Result<Entry, ObjectsError> {
+    let mut entry = Entry {
+        id: 0,
+        oid: 0,
+        needs: Vec::new(),
+        name: String::new(),
+        kind: String::new(),
+        schema: String::new(),
+        sql: String::new(),
+    };
+    let mut rest = text.strip_prefix("--\n").ok_or(ObjectsError::Cut)?;
+    loop {
+        let (line, after) = rest.split_once('\n').ok_or(ObjectsError::Cut)?;
+        rest = after;
+        if line == "--" {
+            break;
+        } else if let Some(head) = line.strip_prefix("-- TOC entry ") {
+            let number = |text: &str| text.trim_end_matches(')').parse().ok();
+            let words: Vec<&str> = head.split(' ').collect();
+            entry.id = words.first().and_then(|word| number(word)).ok_or(ObjectsError::Cut)?;
+            entry.oid = words.last().and_then(|word| number(word)).ok_or(ObjectsError::Cut)?;
+        } else if let Some(needs) = line.strip_prefix("-- Dependencies: ") {
+            entry.needs = needs.split(' ').filter_map(|word| word.parse().ok()).collect();
+            entry.needs.sort_unstable();
+            entry.needs.dedup();
+        } else if let Some(head) = line.strip_prefix("-- Name: ") {
+            let (name, kind, schema) = split_name(head).ok_or(ObjectsError::Cut)?;
+            entry.name = name.to_owned();
+            entry.kind = kind.to_owned();
+            entry.schema = schema.to_owned();
+        }
+    }
+    entry.sql = rest.trim().to_owned();
+    Ok(entry)
+}
+
+/// Splits `NAME; Type: KIND; Schema: SCHEMA; Owner: -` from the right: a name may hold anything but a line break.
+fn split_name(head: &str) -> Option<(&str, &str, &str)> {
+    let head = head.rsplit_once("; Owner: ")?.0;
+    let (head, schema) = head.rsplit_once("; Schema: ")?;
+    let (name, kind) = head.rsplit_once("; Type: ")?;
+    Some((name, kind, schema))
+}
+
+/// Splits a grants entry into its statements; quoted names may hold anything, so quotes are followed.
+pub fn statements(sql: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    let mut quote: Option<char> = None;
+    for (at, c) in sql.char_indices() {
+        match quote {
+            Some(open) if c == open => quote = None,
+            Some(_) => {}
+            None if c == '"' || c == '\'' => quote = Some(c),
+            None if c == ';' => {
+                let statement = sql[start..at].trim();
+                if !statement.is_empty() {
+                    found.push(statement.to_owned());
+                }
+                start = at + 1;
+            }
+            None => {}
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: &str = ";\n; Archive\n;\n7; 2615 16491 SCHEMA - app postgres\n217; 1259 16493 TABLE app c postgres\n";
+    const SCRIPT: &str = "--\n-- PostgreSQL database dump\n--\n\nSET x = 0;\n\n--\n-- TOC entry 7 (class 2615 OID 16491)\n-- Name: app; Type: SCHEMA; Schema: -; Owner: -\n-- Data Pos: 0\n--\n\nCREATE SCHEMA app;\n\n\nSET default_tablespace = '';\n\nSET default_table_access_method = heap;\n\n--\n-- TOC entry 217 (class 1259 OID 16493)\n-- Dependencies: 7 2 2\n-- Name: a; Type: b; Type: TABLE; Schema: app; Owner: -\n-- Data Pos: 0\n--\n\nCREATE TABLE app.c ();\n\n\n-- Completed on 2026\n\n--\n-- PostgreSQL database dump complete\n--\n";
+
+    #[test]
+    fn entries_keep_names_needs_and_settings() {
+        let objects = cut(LIST, SCRIPT, "").expect("the script is well formed");
+        assert_eq!(objects.pre.len(), 2);
+        assert_eq!(objects.pre[0].sql, "CREATE SCHEMA app;");
+        let table = &objects.pre[1];
+        assert_eq!((table.name.as_str(), table.kind.as_str(), table.schema.as_str()), ("a; Type: b", "TABLE", "app"));
+        assert_eq!(table.needs, [2, 7]);
+        assert!(table.sql.contains("SET default_table_access_method = heap;\nSET default_tablespace = '';"));
+        assert!(table.sql.ends_with("CREATE TABLE app.c ();"));
+    }
+
+    #[test]
+    fn imitated_header_is_refused() {
+        let script = SCRIPT.replace("CREATE SCHEMA app;", "CREATE SCHEMA app; $$\n--\n-- TOC entry 9 (class 1 OID 2)\n-- Name: x; Type: TABLE; Schema: a; Owner: -\n--\n$$");
+        assert!(matches!(cut(LIST, &script, ""), Err(ObjectsError::Cut)));
+    }
+
+    #[test]
+    fn unknown_kind_is_refused() {
+        let script = SCRIPT.replace("Type: TABLE;", "Type: HOLOGRAM;");
+        assert!(matches!(cut(LIST, &script, ""), Err(ObjectsError::UnknownKind(kind)) if kind == "HOLOGRAM"));
+    }
+
+    #[test]
+    fn grants_split_at_semicolons_outside_quotes() {
+        assert_eq!(statements("GRANT a ON \"x;y\" TO r;\nREVOKE b;"), ["GRANT a ON \"x;y\" TO r", "REVOKE b"]);
+    }
+}

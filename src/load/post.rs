@@ -1,0 +1,175 @@
+//! Decides what runs next on the target: loads, indexes, keys, foreign keys, statistics.
+//!
+//! The work is a graph. Indexes of a table may start when its rows are in, a foreign key when both sides stand. At most
+//! `jobs` heavy backends work at any time, and among the ready tasks the one with the longest path of work behind it goes
+//! first, so that no long build is left for the end. Tasks that would wait for each other's table locks are never started
+//! together: a waiting backend is a lost core.
+
+use std::collections::BTreeMap;
+
+/// What a task does to a table's lock while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// Goes together with other shared holders: CREATE INDEX, the referenced side of a validation.
+    Shared,
+    Exclusive,
+}
+
+/// One piece of work.
+#[derive(Debug, Clone)]
+pub struct Task<W> {
+    pub work: W,
+    /// Estimated core time, any unit; only the order matters.
+    pub cost: u64,
+    /// Indexes of tasks that must be done before.
+    pub needs: Vec<usize>,
+    /// Table (any id) and how it is held.
+    pub holds: Vec<(u32, Hold)>,
+}
+
+/// Hands out tasks; owns no clock and no thread.
+#[derive(Debug)]
+pub struct Queue<W> {
+    tasks: Vec<Task<W>>,
+    /// Open needs per task.
+    open: Vec<usize>,
+    dependents: Vec<Vec<usize>>,
+    /// Work on the longest path from the start of the task to the end of everything.
+    path: Vec<u64>,
+    ready: Vec<usize>,
+    held: BTreeMap<u32, (u32, bool)>,
+    left: usize,
+}
+
+impl<W> Queue<W> {
+    /// Builds the queue.
+    ///
+    /// # Panics
+    /// If the needs form a cycle: pg_dump sorts its entries, so an order exists.
+    pub fn new(tasks: Vec<Task<W>>) -> Self {
+        let count = tasks.len();
+        let mut dependents = vec![Vec::new(); count];
+        let mut open = vec![0; count];
+        for (index, task) in tasks.iter().enumerate() {
+            open[index] = task.needs.len();
+            for need in &task.needs {
+                dependents[*need].push(index);
+            }
+        }
+        let order = order(&open, &dependents);
+        assert_eq!(order.len(), count, "needs must not form a cycle");
+        let mut path = vec![0; count];
+        for index in order.into_iter().rev() {
+            let behind = dependents[index].iter().map(|next| path[*next]).max().unwrap_or(0);
+            path[index] = tasks[index].cost.saturating_add(behind);
+        }
+        let ready = (0..count).filter(|index| open[*index] == 0).collect();
+        Self { tasks, open, dependents, path, ready, held: BTreeMap::new(), left: count }
+    }
+
+    /// Takes the most urgent task that can run beside those already running.
+    pub fn next(&mut self) -> Option<usize> {
+        let at = self
+            .ready
+            .iter()
+            .enumerate()
+            .filter(|(_, task)| self.free(&self.tasks[**task].holds))
+            .max_by_key(|(_, task)| (self.path[**task], std::cmp::Reverse(**task)))
+            .map(|(at, _)| at)?;
+        let index = self.ready.swap_remove(at);
+        for (table, hold) in &self.tasks[index].holds {
+            let entry = self.held.entry(*table).or_insert((0, false));
+            entry.0 += 1;
+            entry.1 |= *hold == Hold::Exclusive;
+        }
+        Some(index)
+    }
+
+    /// Marks a task done and makes its dependents ready.
+    pub fn done(&mut self, index: usize) {
+        for (table, hold) in &self.tasks[index].holds {
+            if let Some(entry) = self.held.get_mut(table) {
+                entry.0 -= 1;
+                if *hold == Hold::Exclusive {
+                    entry.1 = false;
+                }
+            }
+        }
+        for next in std::mem::take(&mut self.dependents[index]) {
+            self.open[next] -= 1;
+            if self.open[next] == 0 {
+                self.ready.push(next);
+            }
+        }
+        self.left -= 1;
+    }
+
+    pub fn task(&self, index: usize) -> &Task<W> {
+        &self.tasks[index]
+    }
+
+    /// Tasks not done yet.
+    pub fn left(&self) -> usize {
+        self.left
+    }
+
+    fn free(&self, holds: &[(u32, Hold)]) -> bool {
+        holds.iter().all(|(table, hold)| match self.held.get(table) {
+            None | Some((0, _)) => true,
+            Some((_, exclusive)) => !exclusive && *hold == Hold::Shared,
+        })
+    }
+}
+
+/// A topological order; shorter than the number of tasks if there is a cycle.
+fn order(open: &[usize], dependents: &[Vec<usize>]) -> Vec<usize> {
+    let mut open = open.to_vec();
+    let mut order: Vec<usize> = (0..open.len()).filter(|index| open[*index] == 0).collect();
+    let mut at = 0;
+    while at < order.len() {
+        for next in &dependents[order[at]] {
+            open[*next] -= 1;
+            if open[*next] == 0 {
+                order.push(*next);
+            }
+        }
+        at += 1;
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(cost: u64, needs: &[usize], holds: &[(u32, Hold)]) -> Task<()> {
+        Task { work: (), cost, needs: needs.to_vec(), holds: holds.to_vec() }
+    }
+
+    #[test]
+    fn longest_path_goes_first() {
+        let mut queue = Queue::new(vec![task(5, &[], &[]), task(1, &[], &[]), task(9, &[1], &[])]);
+        assert_eq!(queue.next(), Some(1));
+        assert_eq!(queue.next(), Some(0));
+        assert_eq!(queue.next(), None);
+        queue.done(1);
+        assert_eq!(queue.next(), Some(2));
+    }
+
+    #[test]
+    fn exclusive_holders_wait_for_shared_ones() {
+        let mut queue = Queue::new(vec![
+            task(9, &[], &[(1, Hold::Shared)]),
+            task(8, &[], &[(1, Hold::Exclusive)]),
+            task(7, &[], &[(1, Hold::Shared)]),
+        ]);
+        assert_eq!(queue.next(), Some(0));
+        assert_eq!(queue.next(), Some(2));
+        assert_eq!(queue.next(), None);
+        queue.done(0);
+        queue.done(2);
+        assert_eq!(queue.next(), Some(1));
+        queue.done(1);
+        assert_eq!(queue.left(), 0);
+    }
+}

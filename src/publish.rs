@@ -1,0 +1,474 @@
+//! Swaps the loaded database in, and back out. The only module that changes what applications see.
+//!
+//! Both renames happen in one transaction, so there is no moment, not even after a crash, in which neither database has
+//! the live name. Applications are disconnected while that transaction waits; new connections wait for its end.
+
+use crate::error::{Diagnose, Exit, Report};
+use crate::load::LoadError;
+use crate::pg::{self, Conninfo, Side, SqlProblem, TargetSession};
+use crate::release::{self, Mark, RunId, State};
+use serde::Serialize;
+use std::time::{Duration, Instant};
+
+/// How long one attempt waits for sessions to leave.
+const SWAP_WAIT: &str = "5s";
+const SWAP_ATTEMPTS: u32 = 3;
+/// How often sessions are ended while the renames wait.
+const TERMINATE_EVERY: Duration = Duration::from_millis(20);
+
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error("the target failed while {what}")]
+    Sql { what: String, problem: SqlProblem },
+    #[error("\"{database}\" could not be swapped: sessions did not leave")]
+    InUse { database: String, sessions: Vec<String> },
+    #[error("there is no earlier release of \"{database}\"")]
+    NoRelease { database: String },
+    #[error("\"{database}\" has no release {wanted}")]
+    UnknownRelease { database: String, wanted: String, known: Vec<String> },
+}
+
+impl PublishError {
+    fn sql(what: impl Into<String>, error: &tokio_postgres::Error) -> Self {
+        Self::Sql { what: what.into(), problem: pg::sql_error(error) }
+    }
+}
+
+impl Diagnose for PublishError {
+    fn exit(&self) -> Exit {
+        match self {
+            PublishError::Load(error) => error.exit(),
+            PublishError::NoRelease { .. } | PublishError::UnknownRelease { .. } => Exit::Refused,
+            _ => Exit::Target,
+        }
+    }
+
+    fn reports(&self) -> Vec<Report> {
+        let message = self.to_string();
+        let report = match self {
+            PublishError::Load(error) => return error.reports(),
+            PublishError::Sql { problem, .. } => problem.report(Side::Target, message),
+            PublishError::InUse { sessions, .. } => Report::new("target::in-use", message)
+                .detail(sessions.join("\n"))
+                .state("The old database serves; the loaded one is kept aside.")
+                .hint("End those sessions or prepared transactions (`ROLLBACK PREPARED`), then run again. Ending other roles' sessions needs `GRANT pg_signal_backend TO <target role>`."),
+            PublishError::NoRelease { .. } => Report::new("publish::no-release", message)
+                .state("Nothing was changed.")
+                .hint("Releases are kept by `keep` under [target], from the second refresh on."),
+            PublishError::UnknownRelease { known, .. } => Report::new("publish::unknown-release", message)
+                .detail(format!("Known: {}", known.join(", ")))
+                .state("Nothing was changed."),
+        };
+        vec![report]
+    }
+}
+
+/// The target server, seen from its maintenance database.
+pub struct Admin {
+    pub session: TargetSession,
+    pub info: Conninfo,
+    /// Name of the database applications use.
+    pub live: String,
+    application: String,
+}
+
+/// One database of ours on the target server.
+#[derive(Debug, Clone, Serialize)]
+pub struct Release {
+    pub database: String,
+    pub state: &'static str,
+    pub release: Option<RunId>,
+    pub as_of: Option<String>,
+    pub key_id: Option<String>,
+    pub bytes: u64,
+    #[serde(skip)]
+    pub mark: Option<Mark>,
+    #[serde(skip)]
+    pub comment: String,
+    #[serde(skip)]
+    pub kind: State,
+}
+
+/// What a swap did.
+#[derive(Debug, Clone, Serialize)]
+pub struct Published {
+    pub database: String,
+    /// Where the database that was live before is kept.
+    pub previous: Option<String>,
+    /// From the first ended session to the commit.
+    pub gap_ms: u64,
+}
+
+impl Admin {
+    /// Connects to the maintenance database of the server that holds `live`.
+    ///
+    /// # Errors
+    /// [`LoadError::Connect`].
+    pub async fn connect(info: &Conninfo, maintenance_db: &str, application: &str) -> Result<Self, LoadError> {
+        let live = info.database.clone();
+        let session = TargetSession::connect(&info.with_database(maintenance_db), application)
+            .await
+            .map_err(|error| LoadError::Connect(Box::new(error.error.report(Side::Target))))?;
+        Ok(Self { session, info: info.with_database(maintenance_db), live, application: application.to_owned() })
+    }
+
+    /// Takes the lock of a refresh for as long as the session lives.
+    ///
+    /// # Errors
+    /// [`LoadError::Busy`] if another session holds it.
+    pub async fn lock(&self) -> Result<(), LoadError> {
+        let hash = blake3::hash(format!("restage refresh {}", self.live).as_bytes());
+        let key = i64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("a hash has 32 bytes"));
+        let row = self
+            .session
+            .client()
+            .query_one("SELECT pg_catalog.pg_try_advisory_lock($1)", &[&key])
+            .await
+            .map_err(|error| LoadError::sql("taking the refresh lock", &error))?;
+        if row.get(0) { Ok(()) } else { Err(LoadError::Busy { database: self.live.clone() }) }
+    }
+
+    /// Every database of `live`, the live one first, then by name. Databases of the name pattern without our mark are
+    /// left out: they are not ours.
+    ///
+    /// # Errors
+    /// The error of the server.
+    pub async fn releases(&self) -> Result<Vec<Release>, PublishError> {
+        let rows = self
+            .session
+            .client()
+            .query(
+                "SELECT datname::text, coalesce(pg_catalog.shobj_description(oid, 'pg_database'), ''), \
+                 CASE WHEN pg_catalog.has_database_privilege(oid, 'CONNECT') OR pg_catalog.pg_has_role(datdba, 'MEMBER') \
+                 THEN pg_catalog.pg_database_size(oid) ELSE 0 END \
+                 FROM pg_catalog.pg_database WHERE datname = $1 OR pg_catalog.starts_with(datname::text, $1 || '__') ORDER BY datname",
+                &[&self.live],
+            )
+            .await
+            .map_err(|error| PublishError::sql("listing releases", &error))?;
+        let mut releases = Vec::new();
+        for row in rows {
+            let (database, comment): (String, String) = (row.get(0), row.get(1));
+            let Some(kind) = release::state_of(&self.live, &database) else { continue };
+            let mark = Mark::read(&comment);
+            if mark.is_none() && kind != State::Live {
+                continue;
+            }
+            releases.push(Release {
+                state: match kind {
+                    State::Live => "live",
+                    State::Aside(_) => "aside",
+                    State::Previous(_) => "previous",
+                },
+                release: mark.as_ref().and_then(|mark| mark.release.clone()),
+                as_of: mark.as_ref().and_then(|mark| mark.as_of.clone()),
+                key_id: mark.as_ref().and_then(|mark| mark.key_id.clone()),
+                bytes: row.get::<_, i64>(2) as u64,
+                database,
+                mark,
+                comment,
+                kind,
+            });
+        }
+        releases.sort_by_key(|release| (release.kind != State::Live, release.database.clone()));
+        Ok(releases)
+    }
+
+    /// Drops what runs that died left behind: loaded databases that were never published.
+    ///
+    /// Only called under [`Admin::lock`], so no living run owns them.
+    ///
+    /// # Errors
+    /// The error of the server.
+    pub async fn drop_aside(&self, keep: Option<&RunId>) -> Result<Vec<String>, PublishError> {
+        let mut dropped = Vec::new();
+        for release in self.releases().await? {
+            if matches!(&release.kind, State::Aside(run) if Some(run) != keep) {
+                self.drop_database(&release).await?;
+                dropped.push(release.database);
+            }
+        }
+        Ok(dropped)
+    }
+
+    /// Drops the oldest earlier releases until `keep` are left.
+    ///
+    /// # Errors
+    /// The error of the server.
+    pub async fn retain(&self, keep: u32) -> Result<Vec<String>, PublishError> {
+        let mut previous: Vec<Release> =
+            self.releases().await?.into_iter().filter(|release| matches!(release.kind, State::Previous(_))).collect();
+        // The newest content first; one that was there before us has no time and goes last.
+        previous.sort_by(|a, b| (&b.as_of, &b.database).cmp(&(&a.as_of, &a.database)));
+        let mut dropped = Vec::new();
+        for release in previous.iter().skip(keep as usize) {
+            self.drop_database(release).await?;
+            dropped.push(release.database.clone());
+        }
+        Ok(dropped)
+    }
+
+    /// Drops one database of ours, never the live one, never one without a mark.
+    ///
+    /// # Errors
+    /// The error of the server.
+    pub async fn drop_database(&self, release: &Release) -> Result<(), PublishError> {
+        assert!(release.kind != State::Live && release.mark.is_some(), "only marked databases beside the live one go");
+        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", pg::quote_ident(&release.database));
+        self.session
+            .client()
+            .batch_execute(&sql)
+            .await
+            .map_err(|error| PublishError::sql(format!("dropping database \"{}\"", release.database), &error))
+    }
+
+    /// Gives the loaded database what does not follow a name: settings, connection limit, grants and owner of the live
+    /// one. Returns what could not be copied.
+    ///
+    /// # Errors
+    /// The error of the server while reading.
+    pub async fn copy_properties(&self, run: &RunId) -> Result<Vec<String>, PublishError> {
+        let name = pg::quote_ident(&release::staging_name(&self.live, run));
+        let what = || "reading the settings of the live database".to_owned();
+        let client = self.session.client();
+        let Some(live) = client
+            .query_opt(
+                "SELECT d.oid, d.datconnlimit, pg_catalog.pg_get_userbyid(d.datdba)::text, \
+                 d.datacl IS NOT NULL, current_user::text FROM pg_catalog.pg_database d WHERE d.datname = $1",
+                &[&self.live],
+            )
+            .await
+            .map_err(|error| PublishError::sql(what(), &error))?
+        else {
+            return Ok(Vec::new());
+        };
+        let (oid, limit, owner, has_acl, me): (u32, i32, String, bool, String) =
+            (live.get(0), live.get(1), live.get(2), live.get(3), live.get(4));
+        let mut statements = vec![format!("ALTER DATABASE {name} CONNECTION LIMIT {limit}")];
+        let settings = client
+            .query(
+                "SELECT coalesce(pg_catalog.pg_get_userbyid(nullif(setrole, 0))::text, ''), unnest(setconfig) \
+                 FROM pg_catalog.pg_db_role_setting WHERE setdatabase = $1",
+                &[&oid],
+            )
+            .await
+            .map_err(|error| PublishError::sql(what(), &error))?;
+        for row in settings {
+            let (role, setting): (String, String) = (row.get(0), row.get(1));
+            let Some((parameter, value)) = setting.split_once('=') else { continue };
+            let value = setting_value(parameter, value);
+            let parameter = pg::quote_ident(parameter).replace('.', "\".\"");
+            let whose = if role.is_empty() {
+                format!("DATABASE {name}")
+            } else {
+                format!("ROLE {} IN DATABASE {name}", pg::quote_ident(&role))
+            };
+            statements.push(format!("ALTER {whose} SET {parameter} TO {value}"));
+        }
+        if has_acl {
+            statements.push(format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC"));
+            let grants = client
+                .query(
+                    "SELECT a.privilege_type, a.is_grantable, coalesce(pg_catalog.pg_get_userbyid(nullif(a.grantee, 0))::text, '') \
+                     FROM pg_catalog.pg_database d, pg_catalog.aclexplode(d.datacl) a WHERE d.oid = $1 AND a.grantee <> d.datdba",
+                    &[&oid],
+                )
+                .await
+                .map_err(|error| PublishError::sql(what(), &error))?;
+            for row in grants {
+                let (privilege, grantable, grantee): (String, bool, String) = (row.get(0), row.get(1), row.get(2));
+                let grantee = if grantee.is_empty() { "PUBLIC".to_owned() } else { pg::quote_ident(&grantee) };
+                let option = if grantable { " WITH GRANT OPTION" } else { "" };
+                statements.push(format!("GRANT {privilege} ON DATABASE {name} TO {grantee}{option}"));
+            }
+        }
+        if owner != me {
+            statements.push(format!("ALTER DATABASE {name} OWNER TO {}", pg::quote_ident(&owner)));
+        }
+        let mut failed = Vec::new();
+        for statement in statements {
+            if let Err(error) = client.batch_execute(&statement).await {
+                let problem = pg::sql_error(&error);
+                failed.push(format!(
+                    "`{}`: SQLSTATE {}",
+                    statement.replace(&name, &pg::quote_ident(&self.live)),
+                    problem.sqlstate
+                ));
+            }
+        }
+        Ok(failed)
+    }
+
+    /// Puts the loaded database in the place of the live one (POSTGRES section 10).
+    ///
+    /// After it returns an error the old database serves and the loaded one is still aside.
+    ///
+    /// # Errors
+    /// [`PublishError::InUse`] if sessions did not leave in three attempts, else the error of the server.
+    pub async fn swap(&self, run: &RunId, mark: &Mark, people: &str) -> Result<Published, PublishError> {
+        let live = self.releases().await?.into_iter().find(|release| release.kind == State::Live);
+        let aside = release::staging_name(&self.live, run);
+        // The database that leaves keeps its own release id as name, so that names never depend on who replaced it.
+        let previous =
+            live.as_ref().map(|live| release::previous_name(&self.live, live.release.as_ref().unwrap_or(run)));
+        let mut renames = Vec::new();
+        if let Some(previous) = &previous {
+            renames.push((self.live.clone(), previous.clone()));
+        }
+        renames.push((aside, self.live.clone()));
+        let comment = format!(
+            "COMMENT ON DATABASE {} IS {}",
+            pg::quote_ident(&self.live),
+            pg::quote_literal(&mark.comment(people))
+        );
+        let gap_ms = self.exchange(&renames, previous.as_deref(), None, Some(&comment)).await?;
+        Ok(Published { database: self.live.clone(), previous, gap_ms })
+    }
+
+    /// Makes an earlier release live again; the one that was live is kept beside it.
+    ///
+    /// # Errors
+    /// [`PublishError::NoRelease`], [`PublishError::UnknownRelease`], [`PublishError::InUse`] or the server's error.
+    pub async fn rollback(&self, to: Option<&str>) -> Result<Published, PublishError> {
+        let releases = self.releases().await?;
+        let mut previous: Vec<&Release> =
+            releases.iter().filter(|release| matches!(release.kind, State::Previous(_))).collect();
+        previous.sort_by(|a, b| (&b.as_of, &b.database).cmp(&(&a.as_of, &a.database)));
+        let wanted = match to {
+            None => previous.first().copied().ok_or_else(|| PublishError::NoRelease { database: self.live.clone() })?,
+            Some(wanted) => previous
+                .iter()
+                .copied()
+                .find(|release| {
+                    release.database == wanted
+                        || matches!(&release.kind, State::Previous(run) if run.as_str() == wanted)
+                })
+                .ok_or_else(|| PublishError::UnknownRelease {
+                    database: self.live.clone(),
+                    wanted: wanted.to_owned(),
+                    known: previous.iter().map(|release| release.database.clone()).collect(),
+                })?,
+        };
+        let live = releases.iter().find(|release| release.kind == State::Live);
+        let mut renames = Vec::new();
+        let mut left = None;
+        if let Some(live) = live {
+            let State::Previous(replaced_by) = &wanted.kind else { unreachable!("only previous releases are listed") };
+            // A live database that no run made takes a name from the release that replaces it.
+            let name = release::previous_name(&self.live, live.release.as_ref().unwrap_or(replaced_by));
+            // The two may have the same name to exchange, so the wanted one steps aside first.
+            if name == wanted.database {
+                let between = format!("{}__swap", self.live);
+                renames.push((wanted.database.clone(), between.clone()));
+                renames.push((self.live.clone(), name.clone()));
+                renames.push((between, self.live.clone()));
+            } else {
+                renames.push((self.live.clone(), name.clone()));
+                renames.push((wanted.database.clone(), self.live.clone()));
+            }
+            left = Some(name);
+        } else {
+            renames.push((wanted.database.clone(), self.live.clone()));
+        }
+        let gap_ms = self.exchange(&renames, left.as_deref(), Some(&self.live), None).await?;
+        Ok(Published { database: self.live.clone(), previous: left, gap_ms })
+    }
+
+    /// Renames in one transaction while sessions of the databases are ended; returns the gap in milliseconds.
+    async fn exchange(
+        &self,
+        renames: &[(String, String)],
+        close: Option<&str>,
+        open: Option<&str>,
+        extra: Option<&str>,
+    ) -> Result<u64, PublishError> {
+        let mut sql = format!("BEGIN; SET LOCAL lock_timeout = '{SWAP_WAIT}'");
+        for (from, to) in renames {
+            sql.push_str(&format!("; ALTER DATABASE {} RENAME TO {}", pg::quote_ident(from), pg::quote_ident(to)));
+        }
+        if let Some(name) = close {
+            sql.push_str(&format!("; ALTER DATABASE {} ALLOW_CONNECTIONS false", pg::quote_ident(name)));
+        }
+        if let Some(name) = open {
+            sql.push_str(&format!("; ALTER DATABASE {} ALLOW_CONNECTIONS true", pg::quote_ident(name)));
+        }
+        if let Some(extra) = extra {
+            sql.push_str("; ");
+            sql.push_str(extra);
+        }
+        sql.push_str("; COMMIT");
+        let names: Vec<String> = renames.iter().map(|(from, _)| from.clone()).collect();
+        let terminator = TargetSession::connect(&self.info, &self.application)
+            .await
+            .map_err(|error| LoadError::Connect(Box::new(error.error.report(Side::Target))))?;
+        for attempt in 1..=SWAP_ATTEMPTS {
+            let started = Instant::now();
+            let error = tokio::select! {
+                done = self.session.client().batch_execute(&sql) => match done {
+                    Ok(()) => return Ok(started.elapsed().as_millis() as u64),
+                    Err(error) => error,
+                },
+                () = terminate(&terminator, &names) => unreachable!("terminating goes on until the renames are done"),
+            };
+            let problem = pg::sql_error(&error);
+            let retry = matches!(problem.sqlstate.as_str(), "55006" | "55P03");
+            let _ = self.session.client().batch_execute("ROLLBACK").await;
+            if !retry {
+                return Err(PublishError::sql("swapping the databases", &error));
+            }
+            if attempt < SWAP_ATTEMPTS {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        }
+        Err(PublishError::InUse { database: self.live.clone(), sessions: self.sessions(&names).await })
+    }
+
+    /// Who is still connected to the databases, and prepared transactions in them.
+    async fn sessions(&self, names: &[String]) -> Vec<String> {
+        let rows = self
+            .session
+            .client()
+            .query(
+                "SELECT 'backend ' || pid || ' (user ' || coalesce(usename, '?') || ', application ' || application_name || ')' \
+                 FROM pg_catalog.pg_stat_activity WHERE datname = ANY ($1) AND backend_type = 'client backend' \
+                 UNION ALL SELECT 'prepared transaction ' || pg_catalog.quote_literal(gid) || ' of ' || owner \
+                 FROM pg_catalog.pg_prepared_xacts WHERE database = ANY ($1) LIMIT 10",
+                &[&names],
+            )
+            .await
+            .unwrap_or_default();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+}
+
+/// Ends client sessions of the databases every 20 ms, for ever.
+async fn terminate(session: &TargetSession, names: &[String]) {
+    loop {
+        let _ = session
+            .client()
+            .query(
+                "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
+                 WHERE datname = ANY ($1) AND backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid()",
+                &[&names],
+            )
+            .await;
+        tokio::time::sleep(TERMINATE_EVERY).await;
+    }
+}
+
+/// Writes a setting's value as `ALTER DATABASE … SET` wants it. Lists of names are stored quoted already.
+///
+/// Source: `variable_is_guc_list_quote` of pg_dump.
+fn setting_value(parameter: &str, value: &str) -> String {
+    const LISTS: [&str; 6] = [
+        "local_preload_libraries",
+        "search_path",
+        "session_preload_libraries",
+        "shared_preload_libraries",
+        "temp_tablespaces",
+        "unix_socket_directories",
+    ];
+    if LISTS.contains(&parameter) && !value.is_empty() { value.to_owned() } else { pg::quote_literal(value) }
+}

@@ -1,0 +1,358 @@
+//! The gates between a loaded database and the live name. A gate that does not hold publishes nothing.
+//!
+//! PostgreSQL is the judge where it can be: constraints and indexes are compared by its own catalog, definitions by its
+//! own `pg_dump` on both sides.
+
+use crate::config::SqlGate;
+use crate::error::{Diagnose, Exit, Report};
+use crate::load::LoadError;
+use crate::load::database::SequenceValue;
+use crate::load::objects::{Entry, Objects};
+use crate::outcome::Gate;
+use crate::pg::{self, TargetSession};
+use crate::plan::Plan;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    #[error(transparent)]
+    Load(#[from] LoadError),
+}
+
+impl Diagnose for VerifyError {
+    fn exit(&self) -> Exit {
+        Exit::Verify
+    }
+
+    fn reports(&self) -> Vec<Report> {
+        match self {
+            VerifyError::Load(error) => error.reports(),
+        }
+    }
+}
+
+/// The report of a gate that does not hold.
+pub fn report(gate: &Gate) -> Report {
+    Report::new("verify::gate", format!("gate \"{}\" does not hold", gate.name)).detail(gate.evidence.clone())
+}
+
+/// Names and states of constraints and indexes, as the catalog tells them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Structure {
+    /// `schema.table constraint definition`; `NOT VALID` is part of the definition.
+    pub constraints: BTreeSet<String>,
+    /// `schema.index`, and whether it can be used.
+    pub indexes: BTreeMap<String, bool>,
+}
+
+const CONSTRAINTS: &str = "SELECT n.nspname || '.' || c.relname || ' ' || k.conname || ' ' || pg_catalog.pg_get_constraintdef(k.oid) \
+     FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid \
+     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'restage') AND n.nspname !~ '^pg_(temp|toast)' AND k.contype <> 'n' \
+     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')";
+
+const INDEXES: &str = "SELECT n.nspname || '.' || c.relname, i.indisvalid AND i.indisready AND i.indislive \
+     FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'restage') AND n.nspname !~ '^pg_(temp|toast)' \
+     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = i.indrelid AND d.deptype = 'e')";
+
+impl Structure {
+    /// Reads constraints and indexes of one database.
+    ///
+    /// # Errors
+    /// The error of the server.
+    pub async fn read(client: &tokio_postgres::Client) -> Result<Self, tokio_postgres::Error> {
+        // One after the other: the sessions of a source run one statement at a time.
+        let constraints = client.query(CONSTRAINTS, &[]).await?;
+        let indexes = client.query(INDEXES, &[]).await?;
+        Ok(Self {
+            constraints: constraints.iter().map(|row| row.get(0)).collect(),
+            indexes: indexes.iter().map(|row| (row.get(0), row.get(1))).collect(),
+        })
+    }
+}
+
+/// Times a gate.
+fn gate(name: &str, started: Instant, found: Result<String, String>) -> Gate {
+    let ok = found.is_ok();
+    let evidence = found.unwrap_or_else(|problem| problem);
+    Gate { name: name.to_owned(), ok, evidence, ms: started.elapsed().as_millis() as u64 }
+}
+
+fn some_of<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    let shown = items.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
+    if items.len() > 5 { format!("{shown}; and {} more", items.len() - 5) } else { shown }
+}
+
+/// Rows the source sent, receipts, and rows the target's COPY stored are the same, for every table.
+pub fn row_counts(plan: &Plan, read: &BTreeMap<String, u64>, receipts: &BTreeMap<String, u64>) -> Gate {
+    let started = Instant::now();
+    let mut wrong = Vec::new();
+    let mut total = 0;
+    for table in &plan.tables {
+        let name = table.full_name();
+        let (sent, stored) = (read.get(&name).copied(), receipts.get(&name).copied());
+        if table.rows != crate::config::Rows::None && (sent.is_none() || sent != stored) {
+            wrong.push(format!("{name}: source {sent:?}, target {stored:?}"));
+        }
+        total += stored.unwrap_or(0);
+    }
+    let found = if wrong.is_empty() {
+        Ok(format!("{} tables, {total} rows: source, receipts and target agree", plan.tables.len()))
+    } else {
+        Err(some_of(wrong))
+    };
+    gate("row counts", started, found)
+}
+
+/// The target has every constraint of the source, each as valid as there.
+pub fn constraints(source: &Structure, target: &Structure) -> Gate {
+    let started = Instant::now();
+    let missing: Vec<_> = source.constraints.difference(&target.constraints).collect();
+    let extra: Vec<_> = target.constraints.difference(&source.constraints).collect();
+    let found = if missing.is_empty() && extra.is_empty() {
+        let open = target.constraints.iter().filter(|text| text.ends_with("NOT VALID")).count();
+        Ok(format!("{} constraints, {} of them validated", target.constraints.len(), target.constraints.len() - open))
+    } else {
+        Err(format!("missing: {}; only in the target: {}", some_of(missing), some_of(extra)))
+    };
+    gate("constraints", started, found)
+}
+
+/// Every index of the source is there and can be used.
+pub fn indexes(source: &Structure, target: &Structure) -> Gate {
+    let started = Instant::now();
+    let missing: Vec<_> = source.indexes.keys().filter(|name| !target.indexes.contains_key(*name)).collect();
+    let broken: Vec<_> = target
+        .indexes
+        .iter()
+        .filter(|(name, valid)| !**valid && source.indexes.get(*name).copied().unwrap_or(true))
+        .map(|(name, _)| name)
+        .collect();
+    let found = if missing.is_empty() && broken.is_empty() {
+        Ok(format!("{} indexes", target.indexes.len()))
+    } else {
+        Err(format!("missing: {}; not valid: {}", some_of(missing), some_of(broken)))
+    };
+    gate("indexes", started, found)
+}
+
+/// pg_dump prints the same definitions for both, apart from what is changed on purpose (foreign servers).
+///
+/// `same_major`: texts are compared only when both servers print alike; else the objects' names are.
+pub fn definitions(source: &Objects, target: &Objects, same_major: bool) -> Gate {
+    let started = Instant::now();
+    let index = |objects: &Objects| -> BTreeMap<String, String> {
+        objects
+            .pre
+            .iter()
+            .chain(&objects.post)
+            .filter(|entry| !is_changed_on_purpose(entry))
+            .map(|entry| (entry.label(), if same_major { without_settings(&entry.sql) } else { String::new() }))
+            .collect()
+    };
+    let (source, target) = (index(source), index(target));
+    let mut wrong: Vec<&str> = Vec::new();
+    for (label, sql) in &source {
+        if target.get(label) != Some(sql) {
+            wrong.push(label);
+        }
+    }
+    wrong.extend(target.keys().filter(|label| !source.contains_key(*label)).map(String::as_str));
+    let found = if wrong.is_empty() {
+        Ok(format!("{} definitions equal", source.len()))
+    } else {
+        Err(format!("differ: {}", some_of(wrong)))
+    };
+    gate("definitions", started, found)
+}
+
+fn is_changed_on_purpose(entry: &Entry) -> bool {
+    entry.kind == "SERVER" || (entry.kind == "SCHEMA" && entry.name == "public")
+}
+
+fn without_settings(sql: &str) -> String {
+    sql.lines().filter(|line| !line.starts_with("SET default_")).collect::<Vec<_>>().join("\n").trim().to_owned()
+}
+
+/// Every sequence stands where the source's stood, or further where its column is masked.
+///
+/// # Errors
+/// The error of the server.
+pub async fn sequences(
+    session: &TargetSession,
+    plan: &Plan,
+    expected: &BTreeMap<u32, SequenceValue>,
+) -> Result<Gate, VerifyError> {
+    let started = Instant::now();
+    let mut wrong = Vec::new();
+    for batch in plan.sequences.chunks(200) {
+        let selects: Vec<String> = batch
+            .iter()
+            .map(|sequence| {
+                format!("SELECT last_value, is_called FROM {}", pg::quote_qualified(&sequence.schema, &sequence.name))
+            })
+            .collect();
+        if selects.is_empty() {
+            continue;
+        }
+        for (select, sequence) in selects.iter().zip(batch) {
+            let row = session.client().query_one(select.as_str(), &[]).await.map_err(|error| {
+                LoadError::sql(format!("reading sequence {}.{}", sequence.schema, sequence.name), &error)
+            })?;
+            let (last, called): (i64, bool) = (row.get(0), row.get(1));
+            let Some(wanted) = expected.get(&sequence.oid) else { continue };
+            let further = sequence.owner.is_some() && last > wanted.last;
+            if (last, called) != (wanted.last, wanted.called) && !further {
+                wrong.push(format!("{}.{}", sequence.schema, sequence.name));
+            }
+        }
+    }
+    let found = if wrong.is_empty() { Ok(format!("{} sequences", plan.sequences.len())) } else { Err(some_of(wrong)) };
+    Ok(gate("sequences", started, found))
+}
+
+/// References that the configuration declares and the database does not: rows that point nowhere are counted, and there
+/// may not be more of them than at the source.
+///
+/// # Errors
+/// The error of the server.
+pub async fn orphans(
+    session: &TargetSession,
+    references: &[OrphanQuery],
+    at_source: &[i64],
+) -> Result<Option<Gate>, VerifyError> {
+    if references.is_empty() {
+        return Ok(None);
+    }
+    let started = Instant::now();
+    let mut wrong = Vec::new();
+    let mut total = 0;
+    for (reference, expected) in references.iter().zip(at_source) {
+        let found =
+            reference.count(session.client()).await.map_err(|error| LoadError::sql("counting orphans", &error))?;
+        total += found;
+        if found != *expected {
+            wrong.push(format!("{}: {expected} at the source, {found} after masking", reference.name));
+        }
+    }
+    let found = if wrong.is_empty() {
+        Ok(format!("{} declared references, {total} orphans as at the source", references.len()))
+    } else {
+        Err(some_of(wrong))
+    };
+    Ok(Some(gate("orphans", started, found)))
+}
+
+/// Counts the rows of one declared reference that point nowhere.
+#[derive(Debug, Clone)]
+pub struct OrphanQuery {
+    /// `from -> to`.
+    pub name: String,
+    pub sql: String,
+}
+
+impl OrphanQuery {
+    /// Builds the query from `schema.table.column` on both ends, quoted.
+    pub fn new(name: String, from: (&str, &str), to: (&str, &str)) -> Self {
+        let sql = format!(
+            "SELECT count(*) FROM {} f WHERE f.{} IS NOT NULL AND NOT EXISTS (SELECT FROM {} r WHERE r.{} = f.{})",
+            from.0, from.1, to.0, to.1, from.1
+        );
+        Self { name, sql }
+    }
+
+    /// # Errors
+    /// The error of the server.
+    pub async fn count(&self, client: &tokio_postgres::Client) -> Result<i64, tokio_postgres::Error> {
+        Ok(client.query_one(self.sql.as_str(), &[]).await?.get(0))
+    }
+}
+
+/// The gates that can be judged on a living staging database without the source: every constraint and index is valid, the
+/// rows are those the run recorded, and the user's assertions hold.
+///
+/// # Errors
+/// The error of the server.
+pub async fn living(session: &TargetSession, assertions_wanted: &[SqlGate]) -> Result<Vec<Gate>, VerifyError> {
+    let started = Instant::now();
+    let structure =
+        Structure::read(session.client()).await.map_err(|error| LoadError::sql("reading constraints", &error))?;
+    let broken: Vec<&String> = structure.indexes.iter().filter(|(_, valid)| !**valid).map(|(name, _)| name).collect();
+    let mut gates = vec![gate(
+        "indexes",
+        started,
+        if broken.is_empty() { Ok(format!("{} indexes", structure.indexes.len())) } else { Err(some_of(broken)) },
+    )];
+    let started = Instant::now();
+    let recorded = session
+        .client()
+        .query_opt("SELECT release, rows FROM restage.run", &[])
+        .await
+        .map_err(|error| LoadError::sql("reading the run of the live database", &error))?;
+    let found = match recorded {
+        Some(row) => Ok(format!("release {}, {} rows loaded", row.get::<_, String>(0), row.get::<_, i64>(1))),
+        None => Err("the live database does not say which run made it".to_owned()),
+    };
+    gates.push(gate("release", started, found));
+    gates.extend(assertions(session, assertions_wanted).await);
+    Ok(gates)
+}
+
+/// The user's own assertions, each in a read-only transaction.
+///
+/// # Errors
+/// Never for a failing query: that is a gate that does not hold.
+pub async fn assertions(session: &TargetSession, gates: &[SqlGate]) -> Vec<Gate> {
+    let mut found = Vec::new();
+    for assertion in gates {
+        let started = Instant::now();
+        let asked = async {
+            session.client().batch_execute("BEGIN READ ONLY").await?;
+            let row = session
+                .client()
+                .query_one(&format!("SELECT ({})::bigint", assertion.query.trim_end().trim_end_matches(';')), &[])
+                .await;
+            session.client().batch_execute("ROLLBACK").await?;
+            row.map(|row| row.get::<_, Option<i64>>(0))
+        };
+        let result = match asked.await {
+            Ok(Some(value)) if value == assertion.equals => Ok(format!("{value}")),
+            Ok(Some(value)) => Err(format!("{value}, expected {}", assertion.equals)),
+            Ok(None) => Err(format!("NULL, expected {}", assertion.equals)),
+            Err(error) => Err(format!("the query failed: {}", pg::sql_error(&error))),
+        };
+        found.push(gate(&assertion.name, started, result));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constraint_that_lost_its_validation_fails_the_gate() {
+        let source = Structure {
+            constraints: ["a.t fk FOREIGN KEY (x) REFERENCES a.u(id)".to_owned()].into(),
+            ..Structure::default()
+        };
+        let target = Structure {
+            constraints: ["a.t fk FOREIGN KEY (x) REFERENCES a.u(id) NOT VALID".to_owned()].into(),
+            ..Structure::default()
+        };
+        assert!(!constraints(&source, &target).ok);
+        assert!(constraints(&source, &source).ok);
+    }
+
+    #[test]
+    fn invalid_index_fails_the_gate() {
+        let source = Structure { indexes: [("a.i".to_owned(), true)].into(), ..Structure::default() };
+        let target = Structure { indexes: [("a.i".to_owned(), false)].into(), ..Structure::default() };
+        assert!(!indexes(&source, &target).ok);
+        assert!(!indexes(&source, &Structure::default()).ok);
+    }
+}
