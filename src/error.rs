@@ -8,9 +8,10 @@ use serde::Serialize;
 use std::fmt;
 
 /// The exit code of the process; CONTRACT section 2 fixes the numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Exit {
+    #[default]
     Done = 0,
     Internal = 1,
     Usage = 2,

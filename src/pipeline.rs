@@ -1,0 +1,298 @@
+//! Joins read, mask and write of one unit of work. The only bridge between tokio and rayon.
+//!
+//! ```text
+//!  tokio: Reader ──Wire──► budget permit ──► rayon: decode → mask → encode ──oneshot──► tokio: Writer ──► receipt
+//!                             │                  one job = one batch, no .await             in order
+//!                             └──────────────── permit travels with the batch ────────────────────┘
+//! ```
+//!
+//! Batches are masked in parallel and written in the order they were read. Every queue is bounded, and the bytes of all
+//! batches in flight stay within the budget: a permit is taken before a job is spawned and given back when its bytes have
+//! left for the target.
+
+use crate::error::{Diagnose, Exit, Report};
+use crate::event::Events;
+use crate::extract::postgres::{Deliver, Reader, Wire};
+use crate::extract::{ExtractError, Stop};
+use crate::load::LoadError;
+use crate::load::postgres::{Load, Receipt, Sessions, Unit};
+use crate::mask::{MaskError, Masker};
+use crate::pg::decode::{self, DecodeError};
+use crate::pg::encode::{self, EncodeError};
+use crate::plan::{Chunk, TablePlan};
+use bytes::Bytes;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+/// Batches of one table between its reader and its writer: enough to keep two cores busy, few enough that a slow target
+/// stops the reader at once.
+const BATCHES_IN_FLIGHT: usize = 4;
+/// Memory of a batch in flight per byte of wire: the wire, the decoded and masked columns, the encoded rows.
+const BUDGET_PER_WIRE_BYTE: usize = 3;
+/// Tries of one unit before the run gives up.
+const ATTEMPTS: u32 = 5;
+
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error("a row of {table} could not be decoded")]
+    Decode { table: String, source: DecodeError },
+    #[error("a row of {table} could not be masked")]
+    Mask { table: String, source: MaskError },
+    #[error("a row of {table} could not be encoded")]
+    Encode { table: String, source: EncodeError },
+    #[error("a masking job of {table} panicked")]
+    Panic { table: String },
+    #[error("row counts of {table} differ: {read} read, {written} written")]
+    Lost { table: String, read: u64, written: u64 },
+}
+
+impl PipelineError {
+    fn is_transient(&self) -> bool {
+        match self {
+            PipelineError::Extract(error) => error.is_transient(),
+            PipelineError::Load(error) => error.is_transient(),
+            _ => false,
+        }
+    }
+}
+
+impl Diagnose for PipelineError {
+    fn exit(&self) -> Exit {
+        match self {
+            PipelineError::Extract(error) => error.exit(),
+            PipelineError::Load(error) => error.exit(),
+            PipelineError::Decode { .. } => Exit::Source,
+            PipelineError::Mask { .. } | PipelineError::Encode { .. } => Exit::Source,
+            PipelineError::Panic { .. } | PipelineError::Lost { .. } => Exit::Internal,
+        }
+    }
+
+    fn reports(&self) -> Vec<Report> {
+        let message = self.to_string();
+        let report = match self {
+            PipelineError::Extract(error) => return error.reports(),
+            PipelineError::Load(error) => return error.reports(),
+            PipelineError::Decode { source, .. } => Report::new("source::decode", message).detail(source.to_string()),
+            PipelineError::Mask { source, .. } => Report::new("source::mask", message).detail(source.to_string()),
+            PipelineError::Encode { source, .. } => Report::new("source::encode", message).detail(source.to_string()),
+            PipelineError::Panic { .. } => Report::new("internal::panic", message)
+                .hint("This is a defect of restage. The place is in the log; the value is not."),
+            PipelineError::Lost { .. } => Report::new("internal::row-count", message),
+        };
+        vec![report]
+    }
+}
+
+/// Bytes that all batches in flight may hold, in KiB permits.
+#[derive(Clone)]
+pub struct Budget {
+    permits: Arc<Semaphore>,
+    total_kib: u32,
+}
+
+impl Budget {
+    /// `bytes` is the memory for batches; half of `--memory` is left to connections, indexes and the rest.
+    pub fn new(bytes: u64) -> Self {
+        let total_kib =
+            u32::try_from(bytes / 1024).unwrap_or(u32::MAX).clamp(1024, (Semaphore::MAX_PERMITS >> 4) as u32);
+        Self { permits: Arc::new(Semaphore::new(total_kib as usize)), total_kib }
+    }
+
+    /// Waits until `wire` bytes fit. One batch larger than everything takes everything: it runs alone.
+    async fn take(&self, wire: usize) -> OwnedSemaphorePermit {
+        let kib = u32::try_from(wire.saturating_mul(BUDGET_PER_WIRE_BYTE) / 1024 + 1).unwrap_or(u32::MAX);
+        Arc::clone(&self.permits)
+            .acquire_many_owned(kib.min(self.total_kib))
+            .await
+            .expect("the semaphore is never closed")
+    }
+}
+
+/// What every unit of a run shares.
+pub struct Pipeline {
+    pub pool: rayon::ThreadPool,
+    pub budget: Budget,
+    pub events: Events,
+    pub stop: Stop,
+    pub run: String,
+    pub sessions: Sessions,
+}
+
+/// One unit of work: chunks that are committed together.
+pub struct Work<'a> {
+    pub table: &'a Arc<TablePlan>,
+    pub masker: &'a Arc<Masker>,
+    pub chunks: &'a [Chunk],
+    /// Receipt number.
+    pub number: i32,
+    pub freeze: bool,
+}
+
+impl Pipeline {
+    /// Copies the chunks of `work` in one target transaction; tries again when a connection or server went away.
+    ///
+    /// Returns the rows the source sent and the receipt of what the target stored.
+    ///
+    /// # Errors
+    /// The first error that is not transient, or the last of five tries.
+    pub async fn copy(&self, work: &Work<'_>, reader: &Reader) -> Result<(u64, Receipt), PipelineError> {
+        let mut pause = std::time::Duration::from_millis(200);
+        let mut attempt = 1;
+        loop {
+            let progress = Progress::start(&self.events);
+            match self.stop.race(self.attempt(work, reader, &progress)).await {
+                Ok(done) => {
+                    progress.keep();
+                    return Ok(done);
+                }
+                Err(error) if error.is_transient() && attempt < ATTEMPTS => {
+                    self.events.note(format!("{}: trying again ({error})", work.table.full_name()));
+                }
+                Err(error) => return Err(error),
+            }
+            tokio::select! {
+                error = self.stop.stopped() => return Err(error.into()),
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = (pause * 3).min(std::time::Duration::from_secs(10));
+            attempt += 1;
+        }
+    }
+
+    async fn attempt(
+        &self,
+        work: &Work<'_>,
+        reader: &Reader,
+        progress: &Progress<'_>,
+    ) -> Result<(u64, Receipt), PipelineError> {
+        let table = work.table;
+        let load = Load { table, run: &self.run, chunk: work.number, freeze: work.freeze };
+        let session = self.sessions.take().await?;
+        // A COMMIT whose answer was lost left its receipt; rows then were counted by the server already.
+        if let Some(receipt) = load.receipt(&session).await? {
+            self.sessions.give(session);
+            return Ok((receipt.rows, receipt));
+        }
+        let mut writer = load.begin(session).await?;
+        let (sender, mut receiver) = mpsc::channel::<Pending>(BATCHES_IN_FLIGHT);
+        let mut feed = Feed { pipeline: self, work, sender };
+        let reading = async move {
+            let mut read = 0;
+            for chunk in work.chunks {
+                read += reader.read(table, chunk, &mut feed).await?;
+            }
+            Ok::<u64, PipelineError>(read)
+        };
+        let writing = async {
+            while let Some(pending) = receiver.recv().await {
+                let unit = pending.await.map_err(|_| PipelineError::Panic { table: table.full_name() })??;
+                progress.add(unit.rows, unit.bytes.len() as u64);
+                writer.write(unit).await?;
+            }
+            Ok::<_, PipelineError>(writer)
+        };
+        tokio::pin!(reading, writing);
+        // The writer's error wins: the reader only sees that nobody takes its batches any more.
+        let (read, writer) = tokio::select! {
+            biased;
+            written = &mut writing => { let writer = written?; (reading.await?, writer) }
+            read = &mut reading => { let read = read?; (read, writing.await?) }
+        };
+        let (session, receipt) = writer.commit().await?;
+        self.sessions.give(session);
+        if receipt.rows != read {
+            return Err(PipelineError::Lost { table: table.full_name(), read, written: receipt.rows });
+        }
+        Ok((read, receipt))
+    }
+
+    /// Hands one batch to the pool; a table without masks is passed on as it came.
+    async fn spawn(&self, work: &Work<'_>, wire: Wire) -> Pending {
+        let permit = self.budget.take(wire.bytes.len()).await;
+        let (sender, receiver) = oneshot::channel();
+        if work.table.layout.opaque() {
+            let unit = Unit { rows: wire.rows, bytes: wire.bytes, permit: Some(permit) };
+            let _ = sender.send(Ok(unit));
+            return receiver;
+        }
+        let (table, masker) = (Arc::clone(work.table), Arc::clone(work.masker));
+        self.pool.spawn(move || {
+            // A panic must not take the process down with a half-written message; its payload may hold a value and is
+            // dropped. The closed channel tells the writer.
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| mask(&table, &masker, wire)));
+            if let Ok(done) = done {
+                let _ = sender.send(done.map(|(rows, bytes)| Unit { rows, bytes, permit: Some(permit) }));
+            }
+        });
+        receiver
+    }
+}
+
+/// Hands wires to the pool and their results, in order, to the writer.
+struct Feed<'a> {
+    pipeline: &'a Pipeline,
+    work: &'a Work<'a>,
+    sender: mpsc::Sender<Pending>,
+}
+
+impl Deliver for Feed<'_> {
+    type Error = PipelineError;
+
+    async fn deliver(&mut self, wire: Wire) -> Result<(), PipelineError> {
+        let pending = self.pipeline.spawn(self.work, wire).await;
+        // A closed channel means the writer failed; its error is the one that is told.
+        self.sender.send(pending).await.map_err(|_| self.pipeline.stop.error().into())
+    }
+}
+
+type Pending = oneshot::Receiver<Result<Unit, PipelineError>>;
+
+/// The hot path: wire bytes in, masked wire bytes out. No I/O, no lock, no await.
+fn mask(table: &TablePlan, masker: &Masker, wire: Wire) -> Result<(u64, Bytes), PipelineError> {
+    let rows = wire.rows;
+    let raw = decode::decode(table.format, &table.layout, wire.bytes)
+        .map_err(|source| PipelineError::Decode { table: table.full_name(), source })?;
+    let masked = masker.apply(raw).map_err(|source| PipelineError::Mask { table: table.full_name(), source })?;
+    let mut out = Vec::new();
+    encode::encode(table.format, &table.layout, &masked, &mut out)
+        .map_err(|source| PipelineError::Encode { table: table.full_name(), source })?;
+    Ok((rows, Bytes::from(out)))
+}
+
+/// Counts of one attempt; taken back if it fails, so that the bar never shows rows that are not there.
+struct Progress<'a> {
+    events: &'a Events,
+    rows: AtomicU64,
+    bytes: AtomicU64,
+    kept: AtomicBool,
+}
+
+impl<'a> Progress<'a> {
+    fn start(events: &'a Events) -> Self {
+        Self { events, rows: AtomicU64::new(0), bytes: AtomicU64::new(0), kept: AtomicBool::new(false) }
+    }
+
+    fn add(&self, rows: u64, bytes: u64) {
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.events.counters().add(rows, bytes);
+    }
+
+    fn keep(&self) {
+        self.kept.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
+        if !self.kept.load(Ordering::Relaxed) {
+            let (rows, bytes) = (self.rows.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed));
+            self.events.counters().add(rows.wrapping_neg(), bytes.wrapping_neg());
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The main job as a straight line: plan → snapshot → schema → load and index → verify → publish.
+//!
+//! Up to the swap nothing live changes. Whatever fails before it leaves the old database serving; what was loaded aside is
+//! dropped, or kept for a look when it is complete and a check refused it.
+
+mod graph;
+mod hooks;
+mod prepare;
+mod run;
+
+pub use prepare::{Inspected, Prepared, inspect, prepare};
+pub use run::refresh;
+
+use crate::config::{HookConfig, MissingRoles, PublishMode, ReferenceRule, SqlGate, TableRule, Undecided};
+use crate::extract;
+use crate::guard;
+use crate::mask::key::RealmKey;
+use crate::pg::Conninfo;
+use crate::release::RunId;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Everything a refresh needs to know, resolved by `cli` from the configuration and the command line.
+pub struct Job {
+    pub source: Conninfo,
+    pub target: Conninfo,
+    pub maintenance_db: String,
+    pub extract: extract::Settings,
+    pub plan: crate::plan::Settings,
+    pub rules: Vec<TableRule>,
+    pub references: Vec<ReferenceRule>,
+    pub undecided: Undecided,
+    /// Accept definitions whose literals look personal.
+    pub accept_literals: bool,
+    pub allow_schema_drift: bool,
+    pub key: RealmKey,
+    pub key_id: String,
+    pub realm: String,
+    pub guard: guard::Settings,
+    pub publish: PublishMode,
+    /// Earlier releases kept for rollback.
+    pub keep: u32,
+    pub hooks: Vec<HookConfig>,
+    pub assertions: Vec<SqlGate>,
+    pub bin_dir: Option<PathBuf>,
+    /// Role that owns everything in the copy; none: the role of the target connection.
+    pub owner: Option<String>,
+    pub roles: BTreeMap<String, String>,
+    pub missing_roles: MissingRoles,
+    pub unlogged: bool,
+    /// Heavy backends on the target at any time.
+    pub jobs: usize,
+    /// Threads that mask.
+    pub threads: usize,
+    /// Memory for batches in flight.
+    pub budget_bytes: u64,
+    pub config_hash: String,
+    pub run: RunId,
+    pub os_user: String,
+    pub host: String,
+    pub report_dir: Option<PathBuf>,
+    /// Load and verify, but publish nothing and drop the result.
+    pub dry_run: bool,
+}
+
+impl Job {
+    /// `application_name` of all our sessions: the watcher tells ours from others by it.
+    pub fn application(&self) -> String {
+        format!("restage/{}", self.run)
+    }
+}

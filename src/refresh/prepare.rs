@@ -1,0 +1,199 @@
+//! Everything that can be refused is refused here, before a row is read: policy, rights, versions, guards.
+
+use super::Job;
+use crate::catalog::{self, Catalog, ProbeError, Sample};
+use crate::error::{Diagnose, Exit, Failure, Report};
+use crate::extract::ExtractError;
+use crate::extract::snapshot;
+use crate::guard::{self, Check, TargetFacts};
+use crate::load::LoadError;
+use crate::load::objects::{Objects, Tools};
+use crate::mask::{Injective, KeyedOn, Masker};
+use crate::pg::{Side, SourceSession};
+use crate::plan::{self, CheckProbe, Plan, Policy, ProbeValue};
+use crate::publish::Admin;
+use std::sync::Arc;
+
+/// A plan that nothing refuses, and the open door to the target.
+pub struct Prepared {
+    pub catalog: Catalog,
+    pub plan: Plan,
+    /// One per table of the plan.
+    pub maskers: Vec<Arc<Masker>>,
+    pub checks: Vec<Check>,
+    pub target: TargetFacts,
+    pub tools: Tools,
+    pub admin: Admin,
+}
+
+/// What could be found out, refused or not.
+pub struct Inspected {
+    pub catalog: Catalog,
+    pub plan: Option<Plan>,
+    pub maskers: Vec<Arc<Masker>>,
+    pub checks: Vec<Check>,
+    pub target: TargetFacts,
+    pub tools: Option<Tools>,
+    pub admin: Option<Admin>,
+    /// Every reason not to run.
+    pub refusals: Vec<Report>,
+}
+
+const NOTHING: &str = "Nothing was read from the source or written to the target.";
+
+/// Reads the catalog, resolves the plan and judges the guards; collects every refusal.
+///
+/// # Errors
+/// Only what makes looking impossible: the source or the target cannot be reached.
+pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
+    let session = connect_source(job).await?;
+    snapshot::begin(&session, None).await.map_err(|error| Failure::from(error).with_state(NOTHING))?;
+    let catalog = catalog::read(session.client()).await.map_err(|error| Failure::from(error).with_state(NOTHING))?;
+    let mut refusals = Vec::new();
+    let policy = Policy { rules: &job.rules, references: &job.references, undecided: job.undecided };
+    let plan = match plan::build(&catalog, &policy, &job.plan) {
+        Ok(plan) => Some(plan),
+        Err(plan::Refusals(reports)) => {
+            refusals.extend(reports);
+            None
+        }
+    };
+    let mut maskers = Vec::new();
+    if let Some(plan) = &plan {
+        match catalog::probe_checks(session.client(), plan, |probe| samples(job, probe)).await {
+            Ok(()) => {}
+            Err(ProbeError::Violated(reports)) => refusals.extend(reports),
+            Err(error) => return Err(Failure::from(error).with_state(NOTHING)),
+        }
+        maskers = compile(job, plan, &mut refusals);
+    }
+    let admin = Admin::connect(&job.target, &job.maintenance_db, &job.application())
+        .await
+        .map_err(|error| Failure::from(error).with_state(NOTHING))?;
+    let source_bytes = catalog.tables.iter().map(|table| table.bytes).sum();
+    let (checks, target) = guard::check_all(&job.guard, &catalog.server, &job.source, &admin, source_bytes)
+        .await
+        .map_err(|error| Failure::from(error).with_state(NOTHING))?;
+    refusals.extend(guard::refused(&checks).iter().map(guard::report));
+    let tools = match Tools::find(job.bin_dir.as_deref(), admin.session.version_num() / 10_000).await {
+        Ok(tools) => Some(tools),
+        Err(error) => {
+            refusals.extend(error.reports());
+            None
+        }
+    };
+    refusals.extend(missing_extensions(&catalog, &admin).await?);
+    if let Some(tools) = &tools
+        && refusals.is_empty()
+    {
+        let objects = tools
+            .read(&job.source.child_environment_named(&job.application()), None)
+            .await
+            .map_err(|error| Failure::from(error).with_state(NOTHING))?;
+        refusals.extend(literals(job, &objects));
+    }
+    Ok(Inspected { catalog, plan, maskers, checks, target, tools, admin: Some(admin), refusals })
+}
+
+/// As [`inspect`], but any refusal is a failure.
+///
+/// # Errors
+/// Every refusal at once, or what made looking impossible.
+pub async fn prepare(job: &Job) -> Result<Prepared, Failure> {
+    let found = inspect(job).await?;
+    if !found.refusals.is_empty() {
+        return Err(Failure { exit: Exit::Refused, reports: found.refusals }.with_state(NOTHING));
+    }
+    match (found.plan, found.tools, found.admin) {
+        (Some(plan), Some(tools), Some(admin)) => Ok(Prepared {
+            catalog: found.catalog,
+            plan,
+            maskers: found.maskers,
+            checks: found.checks,
+            target: found.target,
+            tools,
+            admin,
+        }),
+        _ => Err(Failure::new(Exit::Internal, Report::new("internal::plan", "a plan without refusals is incomplete"))),
+    }
+}
+
+async fn connect_source(job: &Job) -> Result<SourceSession, Failure> {
+    SourceSession::connect(&job.source, &job.application()).await.map_err(|error| {
+        Failure::from(ExtractError::Connect(Box::new(error.error.report(Side::Source)))).with_state(NOTHING)
+    })
+}
+
+/// Masks of the kind's own example values, for a CHECK to judge.
+fn samples(job: &Job, probe: &CheckProbe) -> Vec<Sample> {
+    let ProbeValue::Mask { spec, .. } = &probe.value else { return Vec::new() };
+    let Some(kind) = crate::mask::kind(&spec.kind) else { return Vec::new() };
+    let keeps_layout = kind.injective == Injective::ByConstruction && kind.keyed_on == KeyedOn::Value;
+    let masked = |sample: &str| {
+        crate::mask::mask_value(&job.key, &spec.kind, &spec.label, spec.params.clone(), Some("1"), sample).ok()?
+    };
+    kind.samples
+        .iter()
+        .filter_map(|sample| Some(Sample { raw: keeps_layout.then(|| (*sample).to_owned()), masked: masked(sample)? }))
+        .collect()
+}
+
+fn compile(job: &Job, plan: &Plan, refusals: &mut Vec<Report>) -> Vec<Arc<Masker>> {
+    let mut maskers = Vec::with_capacity(plan.tables.len());
+    for table in &plan.tables {
+        match Masker::compile(&job.key, &table.mask) {
+            Ok(masker) => maskers.push(Arc::new(masker)),
+            Err(errors) => {
+                refusals.extend(errors.iter().map(|error| Report::new("plan::mask", error.to_string())));
+            }
+        }
+    }
+    maskers
+}
+
+/// Extensions of the source that the target server cannot create.
+async fn missing_extensions(catalog: &Catalog, admin: &Admin) -> Result<Option<Report>, Failure> {
+    let rows = admin
+        .session
+        .client()
+        .query(
+            "SELECT wanted FROM unnest($1::text[]) AS wanted \
+             WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_available_extensions e WHERE e.name = wanted)",
+            &[&catalog.extensions],
+        )
+        .await
+        .map_err(|error| {
+            Failure::from(LoadError::sql("asking for available extensions", &error)).with_state(NOTHING)
+        })?;
+    let missing: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    if missing.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(
+        Report::new(
+            "plan::missing-extension",
+            format!("the target server lacks the extensions {}", missing.join(", ")),
+        )
+        .hint("Install their packages on the target server (for contrib: `apt-get install postgresql-contrib`)."),
+    ))
+}
+
+/// Definitions that hold what looks like personal data: nothing masks a default, a comment or a function body.
+pub fn literals(job: &Job, objects: &Objects) -> Vec<Report> {
+    if job.accept_literals {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for entry in objects.pre.iter().chain(&objects.post) {
+        let kinds = crate::mask::text::personal_kinds(&entry.sql);
+        if kinds.is_empty() {
+            continue;
+        }
+        found.push(
+            Report::new("plan::personal-literal", format!("the definition of {} holds what looks like personal data", entry.label()))
+                .detail(format!("Detected: {}. A definition is copied as it is, so it would reach staging unmasked.", kinds.join(", ")))
+                .hint("Change the definition on the source, or accept all of them with `ddl_literals = \"accept\"` under [policy]."),
+        );
+    }
+    found
+}

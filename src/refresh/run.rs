@@ -1,0 +1,732 @@
+//! The run itself: every stage takes what the stage before it made.
+
+use super::graph::{self, Work};
+use super::{Job, Prepared, hooks, prepare};
+use crate::catalog;
+use crate::config::{HookPoint, PublishMode};
+use crate::error::{Exit, Failure, Report};
+use crate::event::{Event, Events, Phase, Unit};
+use crate::extract::postgres::Reader;
+use crate::extract::snapshot::Snapshot;
+use crate::extract::{ExtractError, Stop, watch};
+use crate::load::LoadError;
+use crate::load::database::{self, SequenceValue};
+use crate::load::objects::Objects;
+use crate::load::post::Queue;
+use crate::load::postgres::Sessions;
+use crate::outcome::{Gate, MaskCounts, PhaseTime, RefreshOutcome, RunTotals, TableLoaded};
+use crate::pg::{self, Conninfo};
+use crate::pipeline::{Budget, Pipeline, PipelineError};
+use crate::plan::{Decided, TablePlan};
+use crate::publish::Published;
+use crate::release::{self, Mark};
+use crate::verify::{self, OrphanQuery, Structure};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+use tokio::task::JoinSet;
+
+/// How often a snapshot is taken anew because tables were truncated or rewritten under it.
+const SNAPSHOT_TRIES: usize = 3;
+
+/// Refreshes staging.
+///
+/// # Errors
+/// Every failure says what is true now; up to the swap that is: the old database serves.
+pub async fn refresh(job: Job, events: &Events, stop: &Stop) -> Result<RefreshOutcome, Failure> {
+    let started = Instant::now();
+    let job = Arc::new(job);
+    events.started(Phase::Plan, None, Unit::Items);
+    let prepared = stop.race(async { Ok::<_, Failure>(prepare(&job).await) }).await??;
+    prepared.admin.lock().await?;
+    let mut clock = Clock::new(events.clone(), started);
+    let plan = &prepared.plan;
+    clock.done(Phase::Plan, format!("{} tables, {} columns masked", plan.tables.len(), masked_columns(&prepared)));
+
+    let run = Run { job: Arc::clone(&job), events: events.clone(), stop: stop.clone() };
+    let done = run.through(prepared, &mut clock).await;
+    // Commits are asynchronous and files are the server's: there is nothing of ours to clean up on this machine.
+    done
+}
+
+fn masked_columns(prepared: &Prepared) -> usize {
+    let masked = |table: &TablePlan| {
+        table.columns.iter().filter(|column| !matches!(column.decision, Decided::Keep { .. })).count()
+    };
+    prepared.plan.tables.iter().map(masked).sum()
+}
+
+/// Times phases and tells their end.
+struct Clock {
+    events: Events,
+    began: Instant,
+    last: Instant,
+    times: Vec<PhaseTime>,
+}
+
+impl Clock {
+    fn new(events: Events, began: Instant) -> Self {
+        Self { events, began, last: began, times: Vec::new() }
+    }
+
+    fn done(&mut self, phase: Phase, note: impl Into<String>) {
+        self.times.push(PhaseTime { phase, ms: self.last.elapsed().as_millis() as u64 });
+        self.last = Instant::now();
+        self.events.done(phase, note);
+    }
+}
+
+/// What the snapshot session reads once, before rows are copied.
+struct AtSource {
+    sequences: BTreeMap<u32, SequenceValue>,
+    structure: Structure,
+    /// Materialized views that hold rows, in an order in which they can be refreshed.
+    populated: Vec<(String, String)>,
+    orphans: Vec<i64>,
+}
+
+/// Rows and bytes by table, filled while loading.
+#[derive(Default)]
+struct Loaded {
+    read: BTreeMap<String, u64>,
+    stored: BTreeMap<String, u64>,
+    tables: BTreeMap<String, TableLoaded>,
+}
+
+struct Run {
+    job: Arc<Job>,
+    events: Events,
+    stop: Stop,
+}
+
+/// Everything the tasks of the work graph share.
+struct Shared {
+    pipeline: Pipeline,
+    reader: Reader,
+    tables: Vec<Arc<TablePlan>>,
+    maskers: Vec<Arc<crate::mask::Masker>>,
+    objects: Objects,
+    loaded: Mutex<Loaded>,
+}
+
+impl Run {
+    async fn through(&self, mut prepared: Prepared, clock: &mut Clock) -> Result<RefreshOutcome, Failure> {
+        let job = &self.job;
+        for name in prepared.admin.drop_aside(None).await? {
+            self.events.note(format!("dropped {name}, left behind by a run that died"));
+        }
+        self.events.started(Phase::Snapshot, None, Unit::Items);
+        let snapshot = self.stop.race(self.snapshot(&mut prepared)).await?;
+        clock.done(Phase::Snapshot, format!("as of {} ({})", snapshot.taken_at, snapshot.lsn));
+        let watcher = tokio::spawn(watch::watch(
+            job.source.clone(),
+            job.application(),
+            job.extract.clone(),
+            self.stop.clone(),
+            self.events.clone(),
+        ));
+        let name = release::staging_name(&prepared.admin.live, &job.run);
+        let loading = self.load(&prepared, &snapshot, &name, clock);
+        let loaded = self.stop.race(async { Ok::<_, Failure>(loading.await) }).await.and_then(|loaded| loaded);
+        watcher.abort();
+        snapshot.release().await;
+        let loaded = match loaded {
+            Ok(loaded) => loaded,
+            Err(failure) => return Err(self.give_up(&prepared, failure, false).await),
+        };
+        let (shared, at_source, sessions_info, snapshot_facts) = loaded;
+        self.events.started(Phase::Verify, None, Unit::Items);
+        let verified = self
+            .stop
+            .race(async { Ok::<_, Failure>(self.verify(&prepared, &shared, &at_source, &sessions_info).await) })
+            .await
+            .and_then(|verified| verified);
+        let gates = match verified {
+            Ok(gates) => gates,
+            Err(failure) => return Err(self.give_up(&prepared, failure, false).await),
+        };
+        let failed: Vec<&Gate> = gates.iter().filter(|gate| !gate.ok).collect();
+        if !failed.is_empty() {
+            shared.pipeline.sessions.close().await;
+            let reports = failed.iter().map(|gate| verify::report(gate)).collect();
+            let failure = Failure { exit: Exit::Verify, reports };
+            return Err(failure.with_state(&format!(
+                "Nothing was published: \"{}\" serves as before. The loaded database is kept as \"{name}\" until the next run.",
+                prepared.admin.live
+            )));
+        }
+        clock.done(Phase::Verify, format!("{} gates hold", gates.len()));
+        let mut outcome = self.outcome(&prepared, &shared, gates, &snapshot_facts);
+        self.publish(&prepared, &shared, &sessions_info, clock, &mut outcome).await?;
+        outcome.totals.ms = clock.began.elapsed().as_millis() as u64;
+        outcome.phases = std::mem::take(&mut clock.times);
+        Ok(outcome)
+    }
+
+    /// Drops what was loaded and says what is true now.
+    async fn give_up(&self, prepared: &Prepared, failure: Failure, keep: bool) -> Failure {
+        let live = &prepared.admin.live;
+        let name = release::staging_name(live, &self.job.run);
+        let dropped = if keep { false } else { prepared.admin.drop_aside(None).await.is_ok() };
+        let aside = if dropped {
+            "What was loaded aside was dropped.".to_owned()
+        } else {
+            format!("What was loaded aside is in \"{name}\"; the next run drops it.")
+        };
+        failure.with_state(&format!("Nothing was published: \"{live}\" serves as before. {aside}"))
+    }
+
+    /// Takes a snapshot under which every planned table is what it was when it was planned.
+    async fn snapshot(&self, prepared: &mut Prepared) -> Result<Snapshot, Failure> {
+        let job = &self.job;
+        let mut changed = Vec::new();
+        for _ in 0..SNAPSHOT_TRIES {
+            let snapshot =
+                Snapshot::take(&job.source, &job.application(), &job.extract, &prepared.plan, &self.stop).await?;
+            changed = snapshot.changed_tables(&prepared.plan).await?;
+            let digest = self.digest_now().await?;
+            if changed.is_empty() && digest == prepared.catalog.digest {
+                return Ok(snapshot);
+            }
+            snapshot.release().await;
+            self.events.note("the source changed while the snapshot was taken; starting again");
+            let fresh = prepare::prepare(job).await?;
+            prepared.catalog = fresh.catalog;
+            prepared.plan = fresh.plan;
+            prepared.maskers = fresh.maskers;
+        }
+        Err(ExtractError::Changed { tables: changed }.into())
+    }
+
+    /// Digest of the definitions as they are now, outside of the snapshot.
+    async fn digest_now(&self) -> Result<String, Failure> {
+        let session = pg::SourceSession::connect(&self.job.source, &self.job.application())
+            .await
+            .map_err(|error| ExtractError::Connect(Box::new(error.error.report(pg::Side::Source))))?;
+        crate::extract::snapshot::begin(&session, None).await?;
+        Ok(catalog::read(session.client()).await?.digest)
+    }
+
+    async fn at_source(&self, prepared: &Prepared, snapshot: &Snapshot) -> Result<AtSource, Failure> {
+        let session = snapshot.session().await?;
+        let reading = |error| ExtractError::sql("reading sequences and constraints", &error);
+        let mut sequences = BTreeMap::new();
+        for sequence in &prepared.plan.sequences {
+            let name = pg::quote_qualified(&sequence.schema, &sequence.name);
+            let row = session
+                .client()
+                .query_one(&format!("SELECT last_value, is_called FROM {name}"), &[])
+                .await
+                .map_err(|error| ExtractError::sql(format!("reading sequence {name}"), &error))?;
+            sequences.insert(sequence.oid, SequenceValue { last: row.get(0), called: row.get(1) });
+        }
+        let structure = Structure::read(session.client()).await.map_err(reading)?;
+        // Views are created in an order in which each finds what it reads, so ids tell the order of refreshing.
+        let populated = session
+            .client()
+            .query(
+                "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c \
+                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                 WHERE c.relkind = 'm' AND c.relispopulated AND n.nspname <> 'restage' ORDER BY c.oid",
+                &[],
+            )
+            .await
+            .map_err(reading)?
+            .iter()
+            .map(|row| (row.get(0), row.get(1)))
+            .collect();
+        let mut orphans = Vec::new();
+        for query in self.orphan_queries() {
+            orphans.push(query.count(session.client()).await.map_err(reading)?);
+        }
+        Ok(AtSource { sequences, structure, populated, orphans })
+    }
+
+    fn orphan_queries(&self) -> Vec<OrphanQuery> {
+        let split = |path: &str| {
+            let mut parts = path.splitn(3, '.');
+            let (schema, table, column) = (parts.next()?, parts.next()?, parts.next()?);
+            Some((pg::quote_qualified(schema, table), pg::quote_ident(column)))
+        };
+        self.job
+            .references
+            .iter()
+            .filter_map(|reference| {
+                let (from, to) = (split(&reference.from)?, split(&reference.to)?);
+                let name = format!("{} -> {}", reference.from, reference.to);
+                Some(OrphanQuery::new(name, (&from.0, &from.1), (&to.0, &to.1)))
+            })
+            .collect()
+    }
+
+    #[allow(clippy::type_complexity)]
+    async fn load(
+        &self,
+        prepared: &Prepared,
+        snapshot: &Snapshot,
+        name: &str,
+        clock: &mut Clock,
+    ) -> Result<(Arc<Shared>, AtSource, Conninfo, (String, String)), Failure> {
+        let job = &self.job;
+        self.events.started(Phase::Schema, None, Unit::Items);
+        let id = snapshot.ids().get().ok_or(ExtractError::SnapshotLost)?;
+        let environment = job.source.child_environment_named(&job.application());
+        let (objects, at_source) = tokio::join!(
+            async { prepared.tools.read(&environment, Some(&id)).await.map_err(Failure::from) },
+            self.at_source(prepared, snapshot),
+        );
+        let (objects, at_source) = (objects?, at_source?);
+        let info = self.create(prepared, &objects, name).await?;
+        hooks::run(job, HookPoint::BeforeLoad, &info, &self.events).await?;
+        clock.done(Phase::Schema, format!("{} objects", objects.pre.len()));
+
+        let shared = Arc::new(self.shared(prepared, snapshot, objects, info.clone())?);
+        self.work(prepared, snapshot, &shared, clock).await?;
+        self.finish(prepared, &shared, &at_source, &info).await?;
+        clock.done(Phase::Index, format!("{} indexes, keys and constraints", shared.objects.post.len()));
+        Ok((shared, at_source, info, (snapshot.lsn.clone(), snapshot.taken_at.clone())))
+    }
+
+    fn shared(
+        &self,
+        prepared: &Prepared,
+        snapshot: &Snapshot,
+        objects: Objects,
+        info: Conninfo,
+    ) -> Result<Shared, Failure> {
+        let job = &self.job;
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(job.threads)
+            .thread_name(|index| format!("mask-{index}"))
+            .build()
+            .map_err(|error| Failure::new(Exit::Internal, Report::new("internal::threads", error.to_string())))?;
+        Ok(Shared {
+            pipeline: Pipeline {
+                pool,
+                budget: Budget::new(job.budget_bytes),
+                events: self.events.clone(),
+                stop: self.stop.clone(),
+                run: job.run.to_string(),
+                sessions: Sessions::new(info, job.application()),
+            },
+            reader: Reader::new(
+                job.source.clone(),
+                job.application(),
+                snapshot.ids(),
+                job.extract.rate_max,
+                self.stop.clone(),
+            ),
+            tables: prepared.plan.tables.iter().cloned().map(Arc::new).collect(),
+            maskers: prepared.maskers.clone(),
+            objects,
+            loaded: Mutex::default(),
+        })
+    }
+
+    /// Makes the database aside with its schema; an error drops it at once.
+    async fn create(&self, prepared: &Prepared, objects: &Objects, name: &str) -> Result<Conninfo, Failure> {
+        let job = &self.job;
+        let mark = self.mark(prepared, None);
+        database::create(&prepared.admin.session, name, &prepared.catalog.server, &mark).await?;
+        let info = job.target.with_database(name);
+        let session = database::open(&info, &job.application()).await?;
+        if let Some(owner) = &job.owner {
+            let sql = format!(
+                "ALTER DATABASE {} OWNER TO {owner}; SET ROLE {owner}",
+                pg::quote_ident(name),
+                owner = pg::quote_ident(owner)
+            );
+            session
+                .client()
+                .batch_execute(&sql)
+                .await
+                .map_err(|error| LoadError::sql("handing over to the owner", &error))?;
+        }
+        database::create_receipts(&session, job.unlogged).await?;
+        database::apply_pre(&session, objects).await?;
+        if job.unlogged {
+            database::make_unlogged(&session, &prepared.plan).await?;
+        }
+        session.close().await;
+        Ok(info)
+    }
+
+    fn mark(&self, prepared: &Prepared, as_of: Option<&str>) -> Mark {
+        let job = &self.job;
+        Mark {
+            tool: "restage".to_owned(),
+            role: "target".to_owned(),
+            realm: job.realm.clone(),
+            system_identifier: prepared.target.system_identifier.to_string(),
+            marked_by: format!("{}@{}", job.os_user, job.host),
+            at: now_text(),
+            release: Some(job.run.clone()),
+            key_id: Some(job.key_id.clone()),
+            as_of: as_of.map(str::to_owned),
+            empty: false,
+        }
+    }
+
+    /// Runs the work graph: loads, indexes, keys, foreign keys, statistics.
+    async fn work(
+        &self,
+        prepared: &Prepared,
+        snapshot: &Snapshot,
+        shared: &Arc<Shared>,
+        clock: &mut Clock,
+    ) -> Result<(), Failure> {
+        let tasks = graph::build(&prepared.plan, &shared.objects);
+        let mut loads_left = tasks.iter().filter(|task| matches!(task.work, Work::Load { .. })).count();
+        let bytes = prepared.plan.tables.iter().map(|table| table.bytes).sum();
+        self.events.started(Phase::Load, Some(bytes), Unit::Bytes);
+        let mut queue = Queue::new(tasks);
+        let mut running: JoinSet<(usize, Result<(), PipelineError>)> = JoinSet::new();
+        if loads_left == 0 {
+            self.loaded(prepared, shared, clock).await?;
+        }
+        loop {
+            while running.len() < self.job.jobs
+                && let Some(index) = queue.next()
+            {
+                let work = queue.task(index).work.clone();
+                let (shared, unlogged) = (Arc::clone(shared), self.job.unlogged);
+                running.spawn(async move { (index, shared.run(work, unlogged).await) });
+            }
+            let Some(done) = running.join_next().await else { break };
+            let (index, result) = done.map_err(|_| {
+                Failure::new(Exit::Internal, Report::new("internal::panic", "a task of the load panicked"))
+            })?;
+            result?;
+            if matches!(queue.task(index).work, Work::Load { .. }) {
+                loads_left -= 1;
+                if loads_left == 0 {
+                    // The source is let go as soon as its last row is here.
+                    self.loaded(prepared, shared, clock).await?;
+                    snapshot.let_go();
+                }
+            } else if loads_left == 0 {
+                self.events.counters().items.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+            queue.done(index);
+        }
+        debug_assert_eq!(queue.left(), 0, "every task becomes ready");
+        Ok(())
+    }
+
+    /// The last row is in: checks that no definition changed meanwhile, and starts the next progress line.
+    async fn loaded(&self, prepared: &Prepared, shared: &Shared, clock: &mut Clock) -> Result<(), Failure> {
+        shared.reader.close();
+        if !self.job.allow_schema_drift && self.digest_now().await? != prepared.catalog.digest {
+            return Err(ExtractError::SchemaDrift.into());
+        }
+        let (rows, bytes) = {
+            let loaded = shared.loaded.lock().expect("no holder panics");
+            let sum = |field: fn(&TableLoaded) -> u64| loaded.tables.values().map(field).sum::<u64>();
+            (sum(|table| table.rows), sum(|table| table.bytes))
+        };
+        clock.done(Phase::Load, format!("{rows} rows, {} MiB", bytes >> 20));
+        self.events.started(Phase::Index, Some(shared.objects.post.len() as u64), Unit::Items);
+        Ok(())
+    }
+
+    /// What comes after the last index: sequences, grants, materialized views, the user's hooks.
+    async fn finish(
+        &self,
+        prepared: &Prepared,
+        shared: &Shared,
+        at_source: &AtSource,
+        info: &Conninfo,
+    ) -> Result<(), Failure> {
+        let session = shared.pipeline.sessions.take().await?;
+        database::set_sequences(&session, &prepared.plan, &at_source.sequences).await?;
+        database::apply_grants(&session, &shared.objects, &self.job.roles, self.job.missing_roles, &self.events)
+            .await?;
+        for (schema, name) in &at_source.populated {
+            let view = pg::quote_qualified(schema, name);
+            if let Err(error) = session.client().batch_execute(&format!("REFRESH MATERIALIZED VIEW {view}")).await {
+                self.events.warn(format!(
+                    "materialized view {view} could not be filled ({}); it is empty in staging",
+                    pg::sql_error(&error)
+                ));
+            }
+        }
+        shared.pipeline.sessions.give(session);
+        hooks::run(&self.job, HookPoint::AfterLoad, info, &self.events).await?;
+        Ok(())
+    }
+
+    async fn verify(
+        &self,
+        prepared: &Prepared,
+        shared: &Shared,
+        at_source: &AtSource,
+        info: &Conninfo,
+    ) -> Result<Vec<Gate>, Failure> {
+        let session = shared.pipeline.sessions.take().await?;
+        let structure =
+            Structure::read(session.client()).await.map_err(|error| LoadError::sql("reading constraints", &error))?;
+        let same_major = prepared.catalog.server.version_num / 10_000 == session.version_num() / 10_000;
+        let environment = info.child_environment_named(&self.job.application());
+        let definitions = async {
+            let started = Instant::now();
+            let target = prepared.tools.read(&environment, None).await?;
+            let mut gate = verify::definitions(&shared.objects, &target, same_major);
+            gate.ms = started.elapsed().as_millis() as u64;
+            Ok::<_, Failure>(gate)
+        };
+        let rest = async {
+            let mut gates = Vec::new();
+            {
+                let loaded = shared.loaded.lock().expect("no holder panics");
+                gates.push(verify::row_counts(&prepared.plan, &loaded.read, &loaded.stored));
+            }
+            gates.push(verify::constraints(&at_source.structure, &structure));
+            gates.push(verify::indexes(&at_source.structure, &structure));
+            gates.push(verify::sequences(&session, &prepared.plan, &at_source.sequences).await?);
+            gates.extend(verify::orphans(&session, &self.orphan_queries(), &at_source.orphans).await?);
+            gates.extend(verify::assertions(&session, &self.job.assertions).await);
+            Ok::<_, Failure>(gates)
+        };
+        // After-load hooks may change definitions on purpose (migrations), so definitions are compared only without them.
+        let hooked = self.job.hooks.iter().any(|hook| matches!(hook.at, HookPoint::BeforeLoad | HookPoint::AfterLoad));
+        let gates = if hooked || self.job.unlogged {
+            rest.await?
+        } else {
+            let (definitions, rest) = tokio::join!(definitions, rest);
+            let mut gates = rest?;
+            gates.insert(3, definitions?);
+            gates
+        };
+        shared.pipeline.sessions.give(session);
+        Ok(gates)
+    }
+
+    fn outcome(
+        &self,
+        prepared: &Prepared,
+        shared: &Shared,
+        gates: Vec<Gate>,
+        (lsn, taken_at): &(String, String),
+    ) -> RefreshOutcome {
+        let loaded = shared.loaded.lock().expect("no holder panics");
+        let tables: Vec<TableLoaded> = loaded.tables.values().cloned().collect();
+        let mut masks = MaskCounts::default();
+        for table in &prepared.plan.tables {
+            let columns =
+                table.columns.iter().filter(|column| !matches!(column.decision, Decided::Keep { .. })).count();
+            masks.columns += columns as u64;
+            masks.values += columns as u64 * loaded.stored.get(&table.full_name()).copied().unwrap_or(0);
+        }
+        RefreshOutcome {
+            run: self.job.run.to_string(),
+            release: self.job.run.to_string(),
+            source: self.job.source.describe(),
+            target: self.job.target.describe(),
+            snapshot_lsn: Some(lsn.clone()),
+            snapshot_time: Some(taken_at.clone()),
+            totals: RunTotals {
+                tables: tables.len() as u64,
+                rows: tables.iter().map(|table| table.rows).sum(),
+                bytes: tables.iter().map(|table| table.bytes).sum(),
+                ms: 0,
+            },
+            tables,
+            masks,
+            key_id: Some(self.job.key_id.clone()),
+            gates,
+            warnings: prepared.plan.warnings.clone(),
+            ..RefreshOutcome::default()
+        }
+    }
+
+    /// Writes the run's row, shrinks our schema to it, and swaps the databases.
+    async fn publish(
+        &self,
+        prepared: &Prepared,
+        shared: &Shared,
+        info: &Conninfo,
+        clock: &mut Clock,
+        outcome: &mut RefreshOutcome,
+    ) -> Result<(), Failure> {
+        let job = &self.job;
+        let name = release::staging_name(&prepared.admin.live, &job.run);
+        let not_published = format!(
+            "Nothing was published: \"{}\" serves as before. The loaded database is \"{name}\".",
+            prepared.admin.live
+        );
+        self.record(prepared, shared, outcome).await.map_err(|failure| failure.with_state(&not_published))?;
+        shared.pipeline.sessions.close().await;
+        if job.dry_run {
+            prepared.admin.drop_aside(None).await?;
+            outcome
+                .warnings
+                .push("Dry run: the loaded database was verified and dropped; nothing was published.".to_owned());
+            return Ok(());
+        }
+        if job.publish == PublishMode::None {
+            outcome.aside = Some(name);
+            return Ok(());
+        }
+        hooks::run(job, HookPoint::BeforePublish, info, &self.events)
+            .await
+            .map_err(|error| Failure::from(error).with_state(&not_published))?;
+        self.events.started(Phase::Publish, None, Unit::Items);
+        let as_of = outcome.snapshot_time.clone();
+        let mark = self.mark(prepared, as_of.as_deref());
+        let people = format!("masked copy of {} as of {}", job.source.database, as_of.as_deref().unwrap_or("?"));
+        let published =
+            self.swap(prepared, &mark, &people, outcome).await.map_err(|failure| failure.with_state(&not_published))?;
+        outcome.published = Some(published.database.clone());
+        outcome.previous = published.previous.clone();
+        clock.done(Phase::Publish, format!("\"{}\" is live; gap {} ms", published.database, published.gap_ms));
+        let live = job.target.with_database(&published.database);
+        if let Err(error) = self.after(prepared, &live, outcome).await {
+            outcome.exit = Exit::AfterPublish;
+            outcome
+                .problems
+                .extend(error.with_state(&format!("\"{}\" is live with the new release.", published.database)).reports);
+        }
+        outcome.go_back = outcome.previous.as_ref().map(|_| "restage rollback".to_owned());
+        Ok(())
+    }
+
+    async fn swap(
+        &self,
+        prepared: &Prepared,
+        mark: &Mark,
+        people: &str,
+        outcome: &mut RefreshOutcome,
+    ) -> Result<Published, Failure> {
+        for failed in prepared.admin.copy_properties(&self.job.run).await? {
+            outcome.warnings.push(format!("A setting of the live database could not be copied: {failed}"));
+        }
+        // From here on the swap is all or nothing; an interrupt waits for its end, which is seconds away.
+        Ok(prepared.admin.swap(&self.job.run, mark, people).await?)
+    }
+
+    /// Steps after publishing: a failure here is told, but the new release is live.
+    async fn after(&self, prepared: &Prepared, live: &Conninfo, outcome: &mut RefreshOutcome) -> Result<(), Failure> {
+        let releases = prepared.admin.releases().await?;
+        let empty = releases.iter().find(|release| {
+            outcome.previous.as_deref() == Some(release.database.as_str())
+                && release.mark.as_ref().is_some_and(|mark| mark.empty)
+        });
+        if let Some(empty) = empty {
+            prepared.admin.drop_database(empty).await?;
+            outcome.previous = None;
+        }
+        for name in prepared.admin.retain(self.job.keep).await? {
+            self.events.note(format!("dropped {name}, older than the {} releases kept", self.job.keep));
+            if outcome.previous.as_ref() == Some(&name) {
+                outcome.previous = None;
+            }
+        }
+        hooks::run(&self.job, HookPoint::AfterPublish, live, &self.events).await?;
+        Ok(())
+    }
+
+    async fn record(&self, prepared: &Prepared, shared: &Shared, outcome: &RefreshOutcome) -> Result<(), Failure> {
+        let job = &self.job;
+        let session = shared.pipeline.sessions.take().await?;
+        let gates = serde_json::to_string(&outcome.gates).unwrap_or_else(|_| "[]".to_owned());
+        session
+            .client()
+            .execute(
+                "INSERT INTO restage.run SELECT $1, $1, $2, $3, $4::text::timestamptz, $5, $6, $7, $8, $9, $10, $11, $12, \
+                 now() - $13::bigint * interval '1 millisecond', now(), $14, $15, $16, $17::text::jsonb",
+                &[
+                    &job.run.as_str(),
+                    &job.source.describe(),
+                    &outcome.snapshot_lsn,
+                    &outcome.snapshot_time,
+                    &job.key_id,
+                    &job.realm,
+                    &job.config_hash,
+                    &prepared.plan.hash,
+                    &(crate::mask::VERSION as i32),
+                    &env!("CARGO_PKG_VERSION"),
+                    &job.os_user,
+                    &job.host,
+                    &(outcome.totals.ms as i64),
+                    &(outcome.totals.tables as i32),
+                    &(outcome.totals.rows as i64),
+                    &(outcome.totals.bytes as i64),
+                    &gates,
+                ],
+            )
+            .await
+            .map_err(|error| LoadError::sql("recording the run", &error))?;
+        session
+            .client()
+            .batch_execute("DROP TABLE restage.chunk; SET synchronous_commit = on; SELECT pg_catalog.txid_current()")
+            .await
+            .map_err(|error| LoadError::sql("recording the run", &error))?;
+        shared.pipeline.sessions.give(session);
+        Ok(())
+    }
+}
+
+impl Shared {
+    async fn run(&self, work: Work, unlogged: bool) -> Result<(), PipelineError> {
+        match work {
+            Work::Load { table, first, last, number, freeze } => {
+                self.load(table, first..=last, number, freeze && !unlogged).await
+            }
+            Work::Entry(index) => {
+                let session = self.pipeline.sessions.take().await?;
+                database::run_entry(&session, &self.objects.post[index]).await?;
+                self.pipeline.sessions.give(session);
+                Ok(())
+            }
+            Work::AddForeignKey { entry, sql } => {
+                self.statement(&self.objects.post[entry].label(), "creating", &sql).await
+            }
+            Work::Validate { label, sql } => self.statement(&label, "validating", &sql).await,
+            Work::Analyze { table } => self.statement(&table, "analyzing", &format!("ANALYZE {table}")).await,
+        }
+    }
+
+    async fn statement(&self, label: &str, verb: &str, sql: &str) -> Result<(), PipelineError> {
+        let session = self.pipeline.sessions.take().await?;
+        let done = session.client().batch_execute(sql).await;
+        done.map_err(|error| LoadError::sql(format!("{verb} {label}"), &error))?;
+        self.pipeline.sessions.give(session);
+        Ok(())
+    }
+
+    async fn load(
+        &self,
+        index: usize,
+        chunks: std::ops::RangeInclusive<usize>,
+        number: i32,
+        freeze: bool,
+    ) -> Result<(), PipelineError> {
+        let table = &self.tables[index];
+        let began = Instant::now();
+        let work = crate::pipeline::Work {
+            table,
+            masker: &self.maskers[index],
+            chunks: table.chunks.get(chunks).unwrap_or_default(),
+            number,
+            freeze,
+        };
+        let (read, receipt) = self.pipeline.copy(&work, &self.reader).await?;
+        let name = table.full_name();
+        let mut loaded = self.loaded.lock().expect("no holder panics");
+        *loaded.read.entry(name.clone()).or_default() += read;
+        *loaded.stored.entry(name.clone()).or_default() += receipt.rows;
+        let entry = loaded
+            .tables
+            .entry(name.clone())
+            .or_insert_with(|| TableLoaded { name: name.clone(), ..TableLoaded::default() });
+        entry.rows += receipt.rows;
+        entry.bytes += receipt.bytes;
+        entry.ms += began.elapsed().as_millis() as u64;
+        self.pipeline.events.send(Event::TableLoaded { table: name, rows: receipt.rows, bytes: receipt.bytes });
+        Ok(())
+    }
+}
+
+fn now_text() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
