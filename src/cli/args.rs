@@ -1,0 +1,483 @@
+//! The command line: every command, option, help text and example. Completions, man pages and help come from here.
+
+use clap::builder::styling::{AnsiColor, Effects};
+use clap::builder::{OsStringValueParser, Styles, TypedValueParser as _};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
+use std::path::PathBuf;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().effects(Effects::BOLD))
+    .usage(AnsiColor::Green.on_default().effects(Effects::BOLD))
+    .literal(AnsiColor::Cyan.on_default().effects(Effects::BOLD))
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Commands by what a person wants to do, in the order of the help. A test holds that every command is in one group.
+const GROUPS: &[(&str, &[&str])] = &[
+    ("Try it", &["demo"]),
+    ("Refresh staging", &["plan", "refresh", "verify", "releases", "rollback"]),
+    ("Set up and look", &["init-target", "doctor", "explain"]),
+    ("Masks and keys", &["kinds", "mask", "key"]),
+    ("Shell", &["completions", "man", "help"]),
+];
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    internal error: please report it
+  2    usage or configuration
+  3    the plan was refused
+  4    source
+  5    target
+  6    verification failed, nothing was published
+  7    another run holds the lock
+  8    published, but a step after publishing failed
+  130  interrupted (SIGINT); 143 terminated (SIGTERM)";
+
+const EXAMPLES: &str = "\
+Examples:
+  restage demo                     Two throw-away servers, sample data, a full refresh
+  restage plan                     See what will happen and what it costs
+  restage refresh                  Read, mask, load aside, verify, publish
+  restage rollback                 The previous staging back, in seconds
+  restage refresh --cron           For crontab: silent when fine, the whole story when not";
+
+/// Staging gets last night's production, without the people in it.
+///
+/// restage reads one consistent snapshot of a production PostgreSQL, masks it on the way, loads it into a new
+/// database beside staging, verifies it, and then publishes it with a rename. Until the rename, nothing that is live
+/// changes; after it, the previous staging is kept for `restage rollback`.
+#[derive(Debug, Parser)]
+#[command(name = "restage", version, styles = STYLES, max_term_width = 100, arg_required_else_help = true)]
+#[command(disable_help_subcommand = false, subcommand_required = true, propagate_version = false)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options every command takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Configuration file
+    #[arg(short, long, global = true, value_name = "FILE", env = "RESTAGE_CONFIG", default_value = "restage.toml")]
+    #[arg(value_hint = ValueHint::FilePath, value_parser = OsStringValueParser::new().map(config_path))]
+    pub config: PathBuf,
+
+    /// Print one JSON document on stdout, for results and errors alike
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Color: auto respects NO_COLOR and pipes
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = false)]
+    pub color: Color,
+
+    /// No progress, no notes: only results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Tell more; twice for debugging
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Form of progress lines and logs on stderr
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+
+    /// Memory for rows in flight; reading waits when it is used up
+    #[arg(long, global = true, value_name = "SIZE", default_value = "128MiB", value_parser = parse_memory)]
+    pub memory: u64,
+
+    /// Where reports are written; without it, ./restage-report/RUN/
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub report_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    Demo(DemoArgs),
+    Plan(PlanArgs),
+    Refresh(RefreshArgs),
+    Verify(VerifyArgs),
+    Releases(ReleasesArgs),
+    Rollback(RollbackArgs),
+    InitTarget(InitTargetArgs),
+    Doctor(DoctorArgs),
+    Explain(ExplainArgs),
+    Kinds(KindsArgs),
+    Mask(MaskArgs),
+    Key(KeyArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
+}
+
+/// Show a full refresh on two throw-away PostgreSQL servers
+///
+/// Starts two clusters from the PostgreSQL binaries of this machine in a temporary directory, fills one with made-up
+/// production data, refreshes the other from it and shows what came out. Needs no configuration. Stops the servers and
+/// removes the directory at the end, unless --keep is given.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  restage demo\n  restage demo --rows 1000000 --keep ./demo")]
+pub struct DemoArgs {
+    /// Rows of the largest sample table
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(10..=100_000_000))]
+    pub rows: u64,
+    /// Keep clusters, configuration and report in this directory, which must be empty or new
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub keep: Option<PathBuf>,
+}
+
+/// Show what a refresh would do and cost, and every reason to refuse it
+///
+/// Connects to source and target, but reads no row of data and writes nothing. Shows tables, rows, bytes, the decision
+/// for every column (with -v), the estimated time and the guards. When the plan is refused, all reasons are printed at
+/// once, each with the line to paste, and the exit code is 3.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  restage plan\n  restage plan -v                  Every column, and why\n  restage plan --write-lock        Pin it in restage.lock, for git\n  restage plan --json | jq '.totals'"
+)]
+pub struct PlanArgs {
+    /// Pin the plan in restage.lock beside the configuration; refresh then refuses any other plan
+    #[arg(long)]
+    pub write_lock: bool,
+}
+
+/// Refresh staging: read, mask, load aside, verify, publish
+///
+/// Reads one snapshot of the source, masks it on the way, loads it into a new database on the target, verifies it, and
+/// publishes it by renaming. If anything fails before that, the staging that is live keeps serving.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  restage refresh                  Asks for the name of the live database\n  restage refresh --yes            Does not ask\n  restage refresh --dry-run        Everything but publishing\n  30 2 * * *  restage refresh --cron -c /etc/restage.toml"
+)]
+pub struct RefreshArgs {
+    /// Read, mask, load and verify, but do not publish
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask for confirmation
+    #[arg(short, long)]
+    pub yes: bool,
+    /// For cron: print nothing when all is well, and the whole story when not
+    #[arg(long, conflicts_with = "verbose")]
+    pub cron: bool,
+    /// Do nothing if the source has not changed since the release that is live
+    #[arg(long)]
+    pub if_newer: bool,
+}
+
+/// Run the gates alone, against the staging that is live
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  restage verify\n  restage verify --json | jq '.gates[] | select(.ok | not)'")]
+pub struct VerifyArgs {}
+
+/// List the releases on the target: the live one and those kept for rollback
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  restage releases\n  restage releases --json | jq -r '.releases[].name'")]
+pub struct ReleasesArgs {}
+
+/// Make an earlier release live again
+///
+/// Exchanges the names of two databases in one transaction. The release that was live is kept, so a rollback can be
+/// rolled back.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  restage rollback                 The release before the live one\n  restage rollback --to RELEASE    A name from restage releases"
+)]
+pub struct RollbackArgs {
+    /// Release to go back to; without it, the previous one
+    #[arg(long, value_name = "RELEASE")]
+    pub to: Option<String>,
+    /// Do not ask for confirmation
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Mark a database server as a refresh target
+///
+/// restage writes only to servers that carry this mark, so a wrong URL cannot overwrite anything. Asks for the name of
+/// the database before it marks the server.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  restage init-target\n  restage init-target --yes")]
+pub struct InitTargetArgs {
+    /// Do not ask for confirmation
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Check connections, rights, versions, disk and key, and say how to fix what is wrong
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  restage doctor\n  restage doctor --json | jq '.checks[] | select(.status == \"fail\")'"
+)]
+pub struct DoctorArgs {}
+
+/// Say why a table or column is treated as it is
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  restage explain public.customers\n  restage explain public.customers.email\n  restage explain customers.email  Where only one schema has it"
+)]
+pub struct ExplainArgs {
+    /// Table or column: [SCHEMA.]TABLE[.COLUMN]
+    #[arg(value_name = "TABLE[.COLUMN]")]
+    pub name: String,
+}
+
+/// List the mask kinds, or describe one
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  restage kinds\n  restage kinds email\n  restage kinds --json | jq -r '.kinds[].name'"
+)]
+pub struct KindsArgs {
+    /// Kind to describe: email, card, date.shift, …
+    #[arg(value_name = "KIND")]
+    pub kind: Option<String>,
+}
+
+/// Show what a value becomes under a mask
+///
+/// Prints one masked value per line, in the order of the values given as arguments, or of the lines of standard input
+/// when there are none. Uses the key and realm of the configuration, so the result is what staging will hold.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  restage mask email ann@example.org\n  restage mask int 1 2 3 --label public.users.id\n  restage mask date.shift 1990-07-15 --subject 42 --param days_max=30\n  psql -Atc 'select email from customers' | restage mask email"
+)]
+pub struct MaskArgs {
+    /// Mask kind, with or without version: email, email/1
+    #[arg(value_name = "KIND")]
+    pub kind: String,
+    /// Values; without any, the lines of standard input
+    #[arg(value_name = "VALUE", allow_negative_numbers = true)]
+    pub values: Vec<String>,
+    /// Label: columns with the same kind and label get equal masks for equal values
+    #[arg(long, value_name = "LABEL", default_value = "")]
+    pub label: String,
+    /// Subject: the person the values belong to, for kinds that need one
+    #[arg(long, value_name = "VALUE")]
+    pub subject: Option<String>,
+    /// Parameter of the kind; may be repeated. VALUE is read as JSON, else as text
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parse_param)]
+    pub params: Vec<(String, serde_json::Value)>,
+    #[command(flatten)]
+    pub key: KeyChoice,
+}
+
+/// Which key and realm, for commands that need no full configuration.
+#[derive(Debug, Clone, Args)]
+pub struct KeyChoice {
+    /// Key file; without it, the key of the configuration
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub key_file: Option<PathBuf>,
+    /// Realm; without it, that of the configuration, or "default" with --key-file
+    #[arg(long, value_name = "REALM")]
+    pub realm: Option<String>,
+    #[command(flatten)]
+    pub test: TestKey,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub struct TestKey {
+    /// Accept the published test key, which protects nothing
+    #[arg(long)]
+    pub allow_test_key: bool,
+}
+
+/// Make and inspect keys
+#[derive(Debug, Clone, Args)]
+#[command(arg_required_else_help = true)]
+pub struct KeyArgs {
+    #[command(subcommand)]
+    pub command: KeyCommand,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum KeyCommand {
+    /// Make a new key
+    ///
+    /// Writes it to a new file that only you can read, or to standard output. Keep it like a password: whoever has the
+    /// key and staging can test guesses about production. A new key means other pseudonyms everywhere.
+    #[command(
+        after_help = "Examples:\n  restage key new --out /run/secrets/restage.key\n  restage key new | vault kv put secret/restage key=-"
+    )]
+    New {
+        /// File to create (mode 0600); an existing file is never replaced
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        out: Option<PathBuf>,
+    },
+    /// Print the id of the key: it may be logged and compared, the key may not
+    #[command(after_help = "Examples:\n  restage key id\n  restage key id --key-file /run/secrets/restage.key")]
+    Id(KeyFile),
+    /// Check that the key can be read, is whole, and is kept safely
+    #[command(after_help = "Examples:\n  restage key check\n  restage key check --key-file /run/secrets/restage.key")]
+    Check(KeyFile),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct KeyFile {
+    /// Key file; without it, the key of the configuration
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub test: TestKey,
+}
+
+/// Print the completion script for a shell
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  restage completions bash > ~/.local/share/bash-completion/completions/restage\n  restage completions zsh > ~/.zfunc/_restage\n  restage completions fish > ~/.config/fish/completions/restage.fish"
+)]
+pub struct CompletionsArgs {
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// Print the manual page, or write the pages of all commands
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  restage man | man -l -\n  restage man --out ~/.local/share/man/man1")]
+pub struct ManArgs {
+    /// Directory for restage.1 and a page per command; without it, the main page goes to stdout
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
+}
+
+/// The whole command line as clap sees it, with commands grouped in the help.
+pub fn command() -> clap::Command {
+    let command = Cli::command().after_help(EXAMPLES).after_long_help(format!("{EXAMPLES}\n\n{EXIT_CODES}"));
+    let (groups, header) = (groups(&command), STYLES.get_header());
+    command.help_template(format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{groups}{header}Global options:{header:#}\n{{options}}{{after-help}}"
+    ))
+}
+
+/// The commands with their first help lines, under their headings, in the colors clap uses for the rest.
+fn groups(command: &clap::Command) -> String {
+    let (header, literal) = (STYLES.get_header(), STYLES.get_literal());
+    let mut text = String::new();
+    for (title, names) in GROUPS {
+        text.push_str(&format!("{header}{title}:{header:#}\n"));
+        for name in *names {
+            let about = match command.find_subcommand(name) {
+                Some(found) => found.get_about().map(ToString::to_string).unwrap_or_default(),
+                None => "Print this help, or the help of a command".to_owned(),
+            };
+            text.push_str(&format!(
+                "  {literal}{name}{literal:#}{:pad$}  {about}\n",
+                "",
+                pad = 12 - name.len().min(12)
+            ));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// The path of the configuration; an empty `RESTAGE_CONFIG` means none.
+fn config_path(text: std::ffi::OsString) -> PathBuf {
+    if text.is_empty() { PathBuf::from("restage.toml") } else { PathBuf::from(text) }
+}
+
+/// Reads `128MiB`, `1.5 GB`, `1048576`: decimal and binary units, at least 16 MiB.
+fn parse_memory(text: &str) -> Result<u64, String> {
+    const BYTES_MIN: u64 = 16 << 20;
+    let bytes = parse_bytes(text).ok_or("write a number and a unit: 128MiB, 1GB")?;
+    if bytes < BYTES_MIN {
+        return Err("less than 16MiB cannot hold one batch per thread".to_owned());
+    }
+    Ok(bytes)
+}
+
+/// Bytes of a size as people write it; `None` if it is not one.
+fn parse_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let number: f64 = number.parse().ok()?;
+    let factor = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "kb" | "k" => 1e3,
+        "mb" | "m" => 1e6,
+        "gb" | "g" => 1e9,
+        "tb" | "t" => 1e12,
+        "kib" => 1024.0,
+        "mib" => 1024.0 * 1024.0,
+        "gib" => 1024.0 * 1024.0 * 1024.0,
+        "tib" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => return None,
+    };
+    let bytes = number * factor;
+    // Above 2^53 a double no longer counts single bytes, and no machine has that much memory.
+    (0.0..=9.0e15).contains(&bytes).then_some(bytes as u64)
+}
+
+/// Splits `name=value`; the value is JSON where it parses as JSON, else a string.
+fn parse_param(text: &str) -> Result<(String, serde_json::Value), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    if name.is_empty() {
+        return Err("the name before = is empty".to_owned());
+    }
+    let value = serde_json::from_str(value).unwrap_or_else(|_| serde_json::Value::String(value.to_owned()));
+    Ok((name.to_owned(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn definitions_are_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_is_in_one_group_and_has_help_and_examples() {
+        let command = command();
+        let listed: Vec<&str> = GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        for sub in command.get_subcommands() {
+            let count = listed.iter().filter(|name| **name == sub.get_name()).count();
+            assert_eq!(count, 1, "{} must be in one help group", sub.get_name());
+            assert!(sub.get_about().is_some(), "{} has no help", sub.get_name());
+            assert!(sub.get_name() == "key" || sub.get_after_help().is_some(), "{} has no example", sub.get_name());
+        }
+        assert_eq!(listed.len(), command.get_subcommands().count() + 1, "help is the only command clap adds");
+    }
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        assert_eq!(parse_bytes("128MiB"), Some(128 << 20));
+        assert_eq!(parse_bytes("1.5 GB"), Some(1_500_000_000));
+        assert_eq!(parse_bytes("42"), Some(42));
+        assert_eq!(parse_bytes("-1"), None);
+        assert_eq!(parse_bytes("12 parsecs"), None);
+        assert_eq!(parse_bytes("1e400GB"), None);
+        assert!(parse_memory("1MiB").is_err());
+    }
+
+    #[test]
+    fn parameters_are_json_where_they_can_be() {
+        assert_eq!(parse_param("days_max=30").unwrap(), ("days_max".to_owned(), 30.into()));
+        assert_eq!(parse_param("void=true").unwrap().1, serde_json::json!(true));
+        assert_eq!(parse_param("format=a=b").unwrap().1, serde_json::json!("a=b"));
+        assert!(parse_param("days_max").is_err());
+        assert!(parse_param("=1").is_err());
+    }
+
+    #[test]
+    fn negative_numbers_are_values() {
+        let cli = Cli::try_parse_from(["restage", "mask", "int", "-1", "5", "--label", "x"]);
+        let Ok(Cli { command: Command::Mask(args), .. }) = cli else { panic!("mask must parse") };
+        assert_eq!(args.values, ["-1", "5"]);
+    }
+}

@@ -1,0 +1,490 @@
+//! Where commands meet the engine: the configuration becomes a [`Job`], results become what is rendered.
+
+use super::args::{
+    DemoArgs, DoctorArgs, InitTargetArgs, PlanArgs, RefreshArgs, ReleasesArgs, RollbackArgs, VerifyArgs,
+};
+use super::context::Consent;
+use super::{Context, doctor as checkup, key};
+use crate::config::{Config, KeySource, OnBlockedDdl, TargetConfig};
+use crate::demo::Playground;
+use crate::error::{Exit, Failure, Report};
+use crate::extract::{self, Stop, StopReason};
+use crate::guard;
+use crate::mask::RealmKey;
+use crate::outcome::{
+    DemoOutcome, DemoSample, DoctorReport, Estimate, Guard, InitTargetOutcome, PlanTotals, PlanView, RefreshOutcome,
+    Release, ReleaseState, Releases, RollbackOutcome, Skipped, TableView, VerifyOutcome,
+};
+use crate::pg::{self, Conninfo, Environment, TargetSession};
+use crate::publish::Admin;
+use crate::refresh::{self, Inspected, Job};
+use crate::release::{RunId, State};
+use secrecy::ExposeSecret;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Snapshot age limit where the configuration names none (POSTGRES section 3).
+const SNAPSHOT_MAX: Duration = Duration::from_secs(2 * 60 * 60);
+/// Bytes of source heap that one worker moves per second, for the estimate of a first run; PERFORMANCE.md's floor.
+const BYTES_PER_WORKER_SECOND: u64 = 36 << 20;
+
+const NOTHING: &str = "Nothing was read from the source or written to the target.";
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+pub(super) fn load(context: &Context) -> Result<Config, Failure> {
+    Ok(Config::load(&context.config, &variable)?)
+}
+
+fn conninfo(url: &secrecy::SecretString) -> Result<Conninfo, Failure> {
+    Ok(Conninfo::parse(url.expose_secret(), &Environment::from_process()).map_err(Failure::from)?)
+}
+
+pub(super) fn target_of(config: &Config) -> Result<&TargetConfig, Failure> {
+    config.target.as_ref().ok_or_else(|| {
+        let report = Report::new("config::missing", format!("{} has no [target]", config.file.display()));
+        Failure::new(
+            Exit::Usage,
+            report.hint("[target]\nurl = \"postgres://restage@staging/shop\"\nconfirm = \"shop\""),
+        )
+    })
+}
+
+async fn realm_key(config: &Config) -> Result<(RealmKey, String, String, Vec<String>), Failure> {
+    let Some(chosen) = &config.key else {
+        let report = Report::new("key::none", format!("{} has no [key]", config.file.display())).state(NOTHING);
+        let hint = "Make one and name it:\nrestage key new --out restage.key\n[key]\nfile = \"restage.key\"";
+        return Err(Failure::new(Exit::Usage, report.hint(hint)));
+    };
+    let loaded = key::load(&chosen.source, false).await?;
+    let mut warnings = loaded.warnings;
+    if matches!(chosen.source, KeySource::Ephemeral) {
+        warnings.push("The key is ephemeral: pseudonyms of this run will never come again.".to_owned());
+    }
+    Ok((loaded.key.realm(&chosen.realm), loaded.key.id(), chosen.realm.clone(), warnings))
+}
+
+/// What the command line adds to the configuration.
+#[derive(Default)]
+struct Wish {
+    dry_run: bool,
+    yes: bool,
+}
+
+async fn job(context: &Context, config: Config, wish: Wish) -> Result<(Job, Vec<String>), Failure> {
+    let target = target_of(&config)?.clone();
+    let (key, key_id, realm, mut warnings) = realm_key(&config).await?;
+    let source = conninfo(&config.source.url)?;
+    let target_info = conninfo(&target.url)?;
+    warnings.extend(source.warnings().iter().chain(target_info.warnings()).cloned());
+    let run = RunId::new(jiff::Timestamp::now(), random());
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let report_dir = context.report_dir.clone().unwrap_or_else(|| PathBuf::from("restage-report")).join(run.as_str());
+    let config_source = &config.source;
+    let job = Job {
+        extract: extract::Settings {
+            lock_timeout: config_source.lock_timeout,
+            lock_wait_max: config_source.lock_wait_max,
+            snapshot_max: config_source.snapshot_max.or((!config_source.pause_replay).then_some(SNAPSHOT_MAX)),
+            rate_max: config_source.rate_max,
+            on_blocked_ddl: config_source.on_blocked_ddl.unwrap_or(OnBlockedDdl::Yield),
+            ddl_grace: config_source.ddl_grace,
+            pause_replay: config_source.pause_replay,
+        },
+        plan: crate::plan::Settings {
+            workers: config_source.workers,
+            chunk_bytes: config_source.chunk_bytes,
+            // The guard on the source role judges this with every other guard.
+            allow_write_role: true,
+            assume_encoding: config_source.assume_encoding.clone(),
+            target: None,
+        },
+        undecided: config.policy.undecided,
+        accept_literals: config.policy.accept_literals,
+        allow_schema_drift: config_source.allow_schema_drift,
+        guard: guard::Settings {
+            confirm: target.confirm.clone(),
+            realm: realm.clone(),
+            allow_same_cluster: target.allow_same_cluster,
+            allow_prod_name: target.allow_prod_name,
+            allow_write_role: config_source.allow_write_role,
+            yes: wish.yes,
+        },
+        source,
+        target: target_info,
+        maintenance_db: target.maintenance_db,
+        rules: config.tables,
+        references: config.references,
+        key,
+        key_id,
+        realm,
+        publish: config.publish.mode,
+        keep: target.keep,
+        hooks: config.hooks,
+        assertions: config.verify.sql,
+        bin_dir: target.bin_dir,
+        owner: target.owner,
+        roles: target.roles,
+        missing_roles: target.missing_roles,
+        unlogged: target.unlogged,
+        jobs: target.jobs.max(config_source.workers).max(1),
+        threads,
+        budget_bytes: context.memory / 2,
+        config_hash: config.hash,
+        run,
+        os_user: variable("USER").or_else(|| variable("LOGNAME")).unwrap_or_else(|| "?".to_owned()),
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        report_dir: Some(report_dir),
+        dry_run: wish.dry_run,
+    };
+    Ok((job, warnings))
+}
+
+fn random() -> u16 {
+    let mut bytes = [0; 2];
+    // Without randomness the id still differs by its second; two runs of one second meet at the lock.
+    let _ = getrandom::fill(&mut bytes);
+    u16::from_le_bytes(bytes)
+}
+
+/// Ends the run when the process is asked to.
+fn stop_on_cancel(context: &Context) -> Stop {
+    let stop = Stop::default();
+    let (token, copy) = (context.cancel.clone(), stop.clone());
+    tokio::spawn(async move {
+        token.cancelled().await;
+        copy.stop(StopReason::Signal(2));
+    });
+    stop
+}
+
+pub(super) async fn plan(context: &Context, args: PlanArgs) -> Result<PlanView, Failure> {
+    let config = load(context)?;
+    if args.write_lock {
+        let report = Report::new("usage::no-lock", "this build writes no restage.lock yet").state("Nothing was done.");
+        return Err(Failure::new(Exit::Usage, report));
+    }
+    let wish = Wish { yes: true, ..Wish::default() };
+    let (job, warnings) = job(context, config, wish).await?;
+    let stop = stop_on_cancel(context);
+    let found = stop.race(async { refresh::inspect(&job).await }).await?;
+    Ok(view(&job, found, warnings))
+}
+
+fn view(job: &Job, found: Inspected, warnings: Vec<String>) -> PlanView {
+    let server = &found.catalog.server;
+    let mut view = PlanView {
+        source: format!("{} (PostgreSQL {})", job.source.describe(), server.version),
+        target: Some(job.target.describe()),
+        guards: found
+            .checks
+            .iter()
+            .map(|check| Guard { name: check.name.to_owned(), ok: check.ok, detail: check.detail.clone() })
+            .collect(),
+        warnings,
+        refusals: found.refusals,
+        key_id: Some(job.key_id.clone()),
+        ..PlanView::default()
+    };
+    if let Some(plan) = found.plan {
+        let root = |oid| {
+            let table = found.catalog.table(oid)?;
+            found.catalog.table(table.partition_root?).map(|root| root.full_name())
+        };
+        view.tables = plan.tables.iter().map(|table| TableView::new(table, root(table.oid))).collect();
+        view.skipped = plan
+            .skipped
+            .iter()
+            .map(|(table, reason)| Skipped { table: table.clone(), reason: reason.clone() })
+            .collect();
+        view.warnings.extend(plan.warnings);
+        view.totals = PlanTotals::of(&view.tables);
+        view.estimate = Some(Estimate {
+            ms: view.totals.bytes * 1000 / (BYTES_PER_WORKER_SECOND * job.plan.workers.max(1) as u64) + 2000,
+            basis: format!("{} MiB/s per worker", BYTES_PER_WORKER_SECOND >> 20),
+        });
+        view.hash = plan.hash;
+    }
+    view
+}
+
+pub(super) async fn refresh(context: &Context, args: RefreshArgs) -> Result<RefreshOutcome, Failure> {
+    let config = load(context)?;
+    let consent = Consent { yes: args.yes || args.dry_run, configured: target_of(&config)?.confirm.as_deref() };
+    let target = conninfo(&target_of(&config)?.url)?;
+    let question = format!("This replaces database \"{}\" on {}.", target.database, target.describe());
+    context.confirm(&question, &target.database, consent).await.map_err(|failure| failure.with_state(NOTHING))?;
+    let has_name = target_of(&config)?.confirm.is_some();
+    let wish = Wish { dry_run: args.dry_run, yes: args.yes || !has_name };
+    let (job, warnings) = job(context, config, wish).await?;
+    let stop = stop_on_cancel(context);
+    if args.if_newer
+        && let Some(reason) = unchanged(&job).await?
+    {
+        let (source, target) = (job.source.describe(), job.target.describe());
+        return Ok(RefreshOutcome { source, target, unchanged: Some(reason), warnings, ..RefreshOutcome::default() });
+    }
+    let report_dir = job.report_dir.clone();
+    let mut outcome = refresh::refresh(job, &context.events, &stop).await?;
+    outcome.warnings.splice(0..0, warnings);
+    if let Some(folder) = report_dir {
+        match write_report(&folder, &outcome) {
+            Ok(()) => outcome.report_dir = Some(folder.display().to_string()),
+            Err(error) => {
+                outcome.warnings.push(format!("The report could not be written to {}: {error}", folder.display()))
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+/// Writes `report.json` so that it is there whole or not at all.
+fn write_report(folder: &Path, outcome: &RefreshOutcome) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let mut outcome = outcome.clone();
+    outcome.report_dir = Some(folder.display().to_string());
+    let document = crate::outcome::Document::new("refresh", outcome.exit, &outcome);
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    serde_json::to_writer_pretty(&mut file, &document)?;
+    file.persist(folder.join("report.json")).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// Says why there is nothing to do: nothing was written at the source since the snapshot of the live release.
+async fn unchanged(job: &Job) -> Result<Option<String>, Failure> {
+    let admin = Admin::connect(&job.target, &job.maintenance_db, &job.application()).await?;
+    let live = admin.releases().await?.into_iter().find(|release| release.kind == State::Live);
+    if live.and_then(|live| live.release).is_none() {
+        return Ok(None);
+    }
+    let session = TargetSession::connect(&job.target, &job.application()).await?;
+    let row =
+        session.client().query_opt("SELECT snapshot_lsn, plan_hash FROM restage.run", &[]).await.unwrap_or_default();
+    let Some(lsn) = row.and_then(|row| row.try_get::<_, String>(0).ok()) else { return Ok(None) };
+    let source = pg::SourceSession::connect(&job.source, &job.application()).await?;
+    let now: String = source
+        .client()
+        .query_one(
+            "SELECT (CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() \
+             ELSE pg_catalog.pg_current_wal_lsn() END)::text",
+            &[],
+        )
+        .await
+        .map_err(|error| extract::ExtractError::sql("asking for the write-ahead log position", &error))?
+        .get(0);
+    Ok((now == lsn).then(|| format!("the source stands at {lsn}, as when the live release was read")))
+}
+
+async fn admin(context: &Context) -> Result<(Config, Admin, Conninfo), Failure> {
+    let config = load(context)?;
+    let target = target_of(&config)?;
+    let info = conninfo(&target.url)?;
+    let admin = Admin::connect(&info, &target.maintenance_db, "restage").await?;
+    Ok((config, admin, info))
+}
+
+pub(super) async fn verify(context: &Context, _: VerifyArgs) -> Result<VerifyOutcome, Failure> {
+    let started = Instant::now();
+    let (config, admin, info) = admin(context).await?;
+    let live = admin.releases().await?.into_iter().find(|release| release.kind == State::Live);
+    let session = TargetSession::connect(&info, "restage").await?;
+    let gates = crate::verify::living(&session, &config.verify.sql).await?;
+    Ok(VerifyOutcome {
+        database: info.database.clone(),
+        release: live.and_then(|live| live.release).map(|release| release.to_string()),
+        gates,
+        ms: started.elapsed().as_millis() as u64,
+    })
+}
+
+pub(super) async fn releases(context: &Context, _: ReleasesArgs) -> Result<Releases, Failure> {
+    let (_, admin, info) = admin(context).await?;
+    let releases = admin.releases().await?;
+    let releases = releases
+        .into_iter()
+        .filter(|release| release.mark.is_some())
+        .map(|release| Release {
+            name: match &release.kind {
+                State::Previous(run) | State::Aside(run) => run.to_string(),
+                State::Live => release.release.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+            },
+            state: match release.kind {
+                State::Live => ReleaseState::Live,
+                State::Previous(_) => ReleaseState::Previous,
+                State::Aside(_) => ReleaseState::Aside,
+            },
+            as_of: release.as_of,
+            run: release.release.map(|release| release.to_string()),
+            bytes: release.bytes,
+            database: release.database,
+        })
+        .collect();
+    Ok(Releases { target: info.describe(), releases })
+}
+
+pub(super) async fn rollback(context: &Context, args: RollbackArgs) -> Result<RollbackOutcome, Failure> {
+    let started = Instant::now();
+    let (config, admin, info) = admin(context).await?;
+    let target = target_of(&config)?;
+    let question =
+        format!("This replaces database \"{}\" on {} by an earlier release.", info.database, info.describe());
+    let consent = Consent { yes: args.yes, configured: target.confirm.as_deref() };
+    context.confirm(&question, &info.database, consent).await?;
+    admin.lock().await?;
+    let published = admin.rollback(args.to.as_deref()).await?;
+    let now = admin.releases().await?;
+    let live = now.iter().find(|release| release.kind == State::Live);
+    let live_name = live.and_then(|live| live.release.as_ref()).map_or_else(|| "-".to_owned(), ToString::to_string);
+    let replaced = now
+        .iter()
+        .find(|release| Some(&release.database) == published.previous.as_ref())
+        .and_then(|release| match &release.kind {
+            State::Previous(run) => Some(run.to_string()),
+            _ => None,
+        })
+        .unwrap_or_default();
+    Ok(RollbackOutcome {
+        database: published.database,
+        live: live_name,
+        as_of: live.and_then(|live| live.as_of.clone()),
+        go_back: Some(format!("restage rollback --to {replaced}")),
+        replaced,
+        ms: started.elapsed().as_millis() as u64,
+    })
+}
+
+pub(super) async fn init_target(context: &Context, args: InitTargetArgs) -> Result<InitTargetOutcome, Failure> {
+    let (config, admin, info) = admin(context).await?;
+    let realm = config.key.as_ref().map_or("default", |key| key.realm.as_str());
+    let live = admin.releases().await?.into_iter().find(|release| release.kind == State::Live);
+    let already = live.as_ref().is_some_and(|live| live.mark.is_some());
+    let facts = guard::target_facts(&admin).await?;
+    let what =
+        if live.is_some() { "may be replaced by masked copies" } else { "does not exist and will be created empty" };
+    let question = format!("Database \"{}\" on {} {what}.", info.database, info.describe());
+    // Not the configuration's name: this is the one time a person has to say it.
+    context.confirm(&question, &info.database, Consent { yes: args.yes, configured: None }).await?;
+    admin.lock().await?;
+    let mark = guard::init_target(&admin, realm, jiff::Timestamp::now()).await?;
+    Ok(InitTargetOutcome {
+        server: info.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+        database: info.database,
+        realm: mark.realm,
+        system_identifier: facts.system_identifier.to_string(),
+        already,
+    })
+}
+
+pub(super) async fn doctor(context: &Context, _: DoctorArgs) -> Result<DoctorReport, Failure> {
+    let config = load(context)?;
+    Ok(checkup::run(&config).await)
+}
+
+/// Columns whose values the demo shows on both sides: made-up people, masked. The row is found by what is kept.
+const SHOWN: [(&str, &str); 7] = [
+    ("customers.first_name", "first_name"),
+    ("customers.last_name", "last_name"),
+    ("customers.email", "email"),
+    ("customers.phone", "phone"),
+    ("customers.ssn", "ssn"),
+    ("customers.born_on", "born_on"),
+    ("customers.notes", "notes"),
+];
+
+pub(super) async fn demo(context: &Context, args: DemoArgs) -> Result<DemoOutcome, Failure> {
+    let kept = args.keep.is_some();
+    let (playground, prod, staging) = tokio::task::spawn_blocking(move || {
+        let mut playground = Playground::new(args.keep.as_deref())?;
+        let prod = playground.start("production")?;
+        let staging = playground.start("staging")?;
+        playground.fill(&prod, &staging, args.rows)?;
+        Ok::<_, crate::demo::DemoError>((playground, prod, staging))
+    })
+    .await
+    .map_err(|_| Failure::new(Exit::Internal, super::log::panic_report()))??;
+    let source_url = format!("postgresql:///shop?host={}&user=restage_ro", prod.display());
+    let target_url = format!("postgresql:///shop?host={}&user=restage", staging.display());
+    let key = key::generate()?;
+    let key_file = playground.folder().join("restage.key");
+    crate::secret::write_new(&key_file, &format!("{}\n", key.to_text().as_str()))?;
+    let policy = crate::demo::POLICY
+        .replace("${RESTAGE_SOURCE}", &source_url)
+        .replace("${RESTAGE_TARGET}", &target_url)
+        .replace("env = \"RESTAGE_KEY\"", &format!("file = \"{}\"", key_file.display()));
+    let file = playground.folder().join("restage.toml");
+    std::fs::write(&file, policy).map_err(crate::demo::DemoError::from)?;
+    let config = || Ok::<_, Failure>(Config::load(&file, &variable)?);
+
+    let admin = Admin::connect(&conninfo(&target_of(&config()?)?.url)?, "postgres", "restage").await?;
+    guard::init_target(&admin, "staging", jiff::Timestamp::now()).await?;
+    drop(admin);
+    let stop = stop_on_cancel(context);
+    let wish = || Wish { yes: true, ..Wish::default() };
+    // Two refreshes, so that there is an earlier release to go back to; the second one is shown.
+    let silent = crate::event::Events::silent();
+    let (first, _) = job(context, config()?, wish()).await?;
+    refresh::refresh(first, &silent, &stop).await?;
+    let (second, warnings) = job(context, config()?, wish()).await?;
+    let (source_info, target_info) = (second.source.clone(), second.target.clone());
+    let report_dir = kept.then(|| playground.folder().join("restage-report").join(second.run.as_str()));
+    let mut outcome = refresh::refresh(second, &context.events, &stop).await?;
+    outcome.warnings.splice(0..0, warnings);
+    if let Some(folder) = report_dir {
+        write_report(&folder, &outcome).map_err(crate::demo::DemoError::from)?;
+        outcome.report_dir = Some(folder.display().to_string());
+    }
+    let samples = samples(&source_info, &target_info).await?;
+    let rolled_back = prove_rollback(&target_info, &outcome.release).await?;
+    let mut look = vec![("rollback".to_owned(), rolled_back)];
+    if kept {
+        look.push(("production".to_owned(), format!("psql '{source_url}'")));
+        look.push(("staging".to_owned(), format!("psql '{target_url}'")));
+        look.push(("again".to_owned(), format!("restage -c {} refresh", file.display())));
+        look.push((
+            "stop".to_owned(),
+            format!(
+                "for d in production staging; do {}/pg_ctl -D {}/$d stop; done",
+                playground.bin().display(),
+                playground.folder().display()
+            ),
+        ));
+    }
+    tokio::task::spawn_blocking(move || drop(playground))
+        .await
+        .map_err(|_| Failure::new(Exit::Internal, super::log::panic_report()))?;
+    Ok(DemoOutcome { samples, refresh: outcome, look })
+}
+
+/// One customer on both sides: the one whose kept columns are equal.
+async fn samples(source: &Conninfo, target: &Conninfo) -> Result<Vec<DemoSample>, Failure> {
+    let columns: Vec<String> = SHOWN.iter().map(|(_, column)| format!("{column}::text")).collect();
+    let sql = format!(
+        "SELECT {} FROM public.customers WHERE notes IS NOT NULL AND phone IS NOT NULL AND ssn IS NOT NULL \
+         ORDER BY tenant_id, credit_limit DESC NULLS LAST, loyalty_points DESC, country LIMIT 1",
+        columns.join(", ")
+    );
+    let failed = |error| extract::ExtractError::sql("reading a sample row", &error);
+    let before = pg::SourceSession::connect(source, "restage/demo").await?;
+    let before = before.client().query_opt(&sql, &[]).await.map_err(failed)?;
+    let after = TargetSession::connect(target, "restage/demo").await?;
+    let after = after.client().query_opt(&sql, &[]).await.map_err(failed)?;
+    let (Some(before), Some(after)) = (before, after) else { return Ok(Vec::new()) };
+    let sample = |(index, (column, _)): (usize, &(&str, &str))| DemoSample {
+        column: (*column).to_owned(),
+        source: before.get(index),
+        staging: after.get(index),
+    };
+    Ok(SHOWN.iter().enumerate().map(sample).collect())
+}
+
+/// Goes back to the earlier release and forward again, and says what that took.
+async fn prove_rollback(target: &Conninfo, release: &str) -> Result<String, Failure> {
+    let admin = Admin::connect(target, "postgres", "restage").await?;
+    let back = admin.rollback(None).await?;
+    let live = admin.releases().await?.into_iter().find(|release| release.kind == State::Live);
+    let earlier = live.and_then(|live| live.release).map_or_else(|| "?".to_owned(), |release| release.to_string());
+    let forward = admin.rollback(Some(release)).await?;
+    Ok(format!("went back to {earlier} in {} ms and forward to {release} in {} ms", back.gap_ms, forward.gap_ms))
+}

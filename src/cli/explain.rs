@@ -1,0 +1,168 @@
+//! `explain`: finds a table or column in the plan by the name a person types.
+
+use super::args::{ExplainArgs, PlanArgs};
+use super::{Context, engine, masks};
+use crate::error::{Exit, Failure, Report};
+use crate::outcome::{Explanation, PlanView, TableView};
+
+pub(super) async fn explain(context: &Context, args: ExplainArgs) -> Result<Explanation, Failure> {
+    let plan = engine::plan(context, PlanArgs { write_lock: false }).await?;
+    find(plan, &args.name)
+}
+
+/// Resolves `[schema.]table[.column]`. Names are as stored, so a table name may hold dots: every reading is tried.
+fn find(plan: PlanView, name: &str) -> Result<Explanation, Failure> {
+    let mut found: Vec<(usize, Option<usize>)> = Vec::new();
+    for (index, table) in plan.tables.iter().enumerate() {
+        if names(table).any(|full| full == name) {
+            found.push((index, None));
+        }
+        for (position, column) in table.columns.iter().enumerate() {
+            if names(table).any(|full| name.strip_prefix(full) == Some(&format!(".{}", column.name))) {
+                found.push((index, Some(position)));
+            }
+        }
+    }
+    // The leaves of a partitioned table are treated alike: the first, largest one stands for all.
+    found.dedup_by(|later, first| {
+        let root = |at: usize| plan.tables[at].root.as_deref().filter(|root| is_prefix(root, name));
+        later.1 == first.1 && root(later.0).is_some() && root(later.0) == root(first.0)
+    });
+    match found.as_slice() {
+        [(table, column)] => Ok(explanation(plan.tables[*table].clone(), *column)),
+        [] => Err(unknown(&plan, name)),
+        several => Err(ambiguous(&plan, name, several)),
+    }
+}
+
+fn is_prefix(root: &str, name: &str) -> bool {
+    let short = root.split_once('.').map_or(root, |(_, table)| table);
+    [root, short]
+        .iter()
+        .any(|full| name.strip_prefix(full).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+}
+
+/// The names a table answers to: with and without schema, and those of its partition root.
+fn names(table: &TableView) -> impl Iterator<Item = &str> {
+    let full = [Some(table.name.as_str()), table.root.as_deref()];
+    full.into_iter().flatten().flat_map(|name| [Some(name), name.split_once('.').map(|(_, short)| short)]).flatten()
+}
+
+fn explanation(mut table: TableView, column: Option<usize>) -> Explanation {
+    let name = column.map(|index| table.columns[index].name.clone());
+    if let Some(index) = column {
+        table.columns = vec![table.columns.swap_remove(index)];
+    }
+    let mut kinds: Vec<&str> = table.columns.iter().filter_map(|column| column.kind.as_deref()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let kinds = kinds.into_iter().filter_map(masks::describe).collect();
+    Explanation { table, column: name, kinds }
+}
+
+fn unknown(plan: &PlanView, name: &str) -> Failure {
+    // A refused column is not in the plan, and its refusal is the explanation.
+    let refusals: Vec<Report> = plan.refusals.iter().filter(|report| report.message.contains(name)).cloned().collect();
+    if !refusals.is_empty() {
+        return Failure { exit: Exit::Refused, reports: refusals };
+    }
+    if let Some(skip) = plan.skipped.iter().find(|skip| skip.table == name) {
+        let report = Report::new("usage::not-copied", format!("\"{name}\" is not copied")).detail(skip.reason.clone());
+        return Failure::new(Exit::Usage, report);
+    }
+    let report = Report::new("usage::unknown-name", format!("there is no table or column \"{name}\" in the plan"));
+    let columns = |table: &TableView| {
+        let columns: Vec<String> =
+            table.columns.iter().map(|column| format!("{}.{}", table.name, column.name)).collect();
+        columns
+    };
+    let all = plan.tables.iter().flat_map(|table| [table.name.clone()].into_iter().chain(columns(table)));
+    let near = nearest(name, all);
+    Failure::new(
+        Exit::Usage,
+        match near {
+            Some(near) => report.hint(format!("Did you mean {near}?")),
+            None => report.hint("restage plan -v lists every table and column."),
+        },
+    )
+}
+
+/// The most similar name, if it is similar enough to be meant.
+pub(super) fn nearest(name: &str, all: impl Iterator<Item = String>) -> Option<String> {
+    /// Below this Jaro-Winkler similarity suggestions are noise.
+    const SIMILAR: f64 = 0.8;
+    let scored = all.map(|other| (strsim::jaro_winkler(name, &other), other)).filter(|(score, _)| *score >= SIMILAR);
+    scored.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, other)| other)
+}
+
+fn ambiguous(plan: &PlanView, name: &str, found: &[(usize, Option<usize>)]) -> Failure {
+    let list = found.iter().map(|(table, column)| {
+        let table = &plan.tables[*table];
+        match column {
+            Some(column) => format!("restage explain {}.{}", table.name, table.columns[*column].name),
+            None => format!("restage explain {}", table.name),
+        }
+    });
+    let report = Report::new("usage::ambiguous-name", format!("\"{name}\" can mean {} things", found.len()));
+    Failure::new(Exit::Usage, report.hint(list.collect::<Vec<_>>().join("\n")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::{ColumnView, Skipped};
+
+    fn table(name: &str, root: Option<&str>, columns: &[&str]) -> TableView {
+        let columns = columns.iter().map(|name| ColumnView { name: (*name).into(), ..ColumnView::default() });
+        TableView { name: name.into(), root: root.map(Into::into), columns: columns.collect(), ..TableView::default() }
+    }
+
+    fn plan() -> PlanView {
+        PlanView {
+            tables: vec![
+                table("public.customers", None, &["id", "email"]),
+                table("crm.customers", None, &["id", "phone"]),
+                table("public.events_1", Some("public.events"), &["id"]),
+                table("public.events_2", Some("public.events"), &["id"]),
+            ],
+            skipped: vec![Skipped { table: "public.remote".into(), reason: "foreign table".into() }],
+            refusals: vec![Report::new(
+                "plan::undecided-column",
+                "column \"public.people.born\" has no masking decision",
+            )],
+            ..PlanView::default()
+        }
+    }
+
+    fn found(name: &str) -> Result<(String, Option<String>), Failure> {
+        find(plan(), name).map(|found| (found.table.name, found.column))
+    }
+
+    fn code(name: &str) -> &'static str {
+        found(name).map_err(|failure| failure.reports[0].code).expect_err("must not be found")
+    }
+
+    #[test]
+    fn tables_and_columns_are_found_with_and_without_schema() {
+        assert_eq!(found("public.customers"), Ok(("public.customers".into(), None)));
+        assert_eq!(found("public.customers.email"), Ok(("public.customers".into(), Some("email".into()))));
+        assert_eq!(found("customers.phone"), Ok(("crm.customers".into(), Some("phone".into()))));
+        assert_eq!(find(plan(), "customers.email").unwrap().table.columns.len(), 1);
+    }
+
+    #[test]
+    fn a_partitioned_table_is_explained_by_its_first_leaf() {
+        assert_eq!(found("public.events"), Ok(("public.events_1".into(), None)));
+        assert_eq!(found("events.id"), Ok(("public.events_1".into(), Some("id".into()))));
+        assert_eq!(found("public.events_2"), Ok(("public.events_2".into(), None)));
+    }
+
+    #[test]
+    fn names_that_are_not_there_are_answered_with_what_is() {
+        assert_eq!(code("customers"), "usage::ambiguous-name");
+        assert_eq!(code("public.people.born"), "plan::undecided-column");
+        assert_eq!(code("public.remote"), "usage::not-copied");
+        let failure = found("public.customers.emial").unwrap_err();
+        assert_eq!(failure.reports[0].hint.as_deref(), Some("Did you mean public.customers.email?"));
+    }
+}

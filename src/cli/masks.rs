@@ -1,0 +1,187 @@
+//! `kinds` and `mask`: the catalogue of masks, and what a value becomes.
+
+use super::args::{KindsArgs, MaskArgs};
+use super::explain::nearest;
+use super::{Context, key, signal};
+use crate::error::{Exit, Failure, Report};
+use crate::mask::{self, CompileError, Injective, KeyedOn, Kind, MaskError, Params, Refusal, ValueError};
+use crate::outcome::{KindView, Kinds, MaskResult, ParamView};
+use std::io::{IsTerminal as _, Read as _};
+
+pub(super) fn kinds(args: &KindsArgs) -> Result<Kinds, Failure> {
+    let kinds = match &args.kind {
+        None => mask::KINDS.iter().map(|kind| view(kind)).collect(),
+        Some(name) => vec![view(find(name)?)],
+    };
+    Ok(Kinds { kinds, one: args.kind.is_some() })
+}
+
+/// Describes a kind by its full name; none for names that are no kind.
+pub(super) fn describe(name: &str) -> Option<KindView> {
+    mask::kind(name).map(view)
+}
+
+/// Finds a kind as typed, with or without version.
+fn find(name: &str) -> Result<&'static Kind, Failure> {
+    mask::kind(name).ok_or_else(|| {
+        let report = Report::new("usage::unknown-kind", format!("there is no mask kind \"{name}\""));
+        let bare = name.split('/').next().unwrap_or(name);
+        let hint = match nearest(bare, mask::KINDS.iter().map(|kind| kind.name.to_owned())) {
+            Some(near) if near == bare => format!("This build has {}.", versions(bare)),
+            Some(near) => format!("Did you mean {near}? `restage kinds` lists all."),
+            None => "`restage kinds` lists all.".to_owned(),
+        };
+        Failure::new(Exit::Usage, report.hint(hint))
+    })
+}
+
+fn versions(name: &str) -> String {
+    let known = mask::KINDS.iter().filter(|kind| kind.name == name).map(|kind| kind.full_name());
+    known.collect::<Vec<_>>().join(", ")
+}
+
+fn view(kind: &Kind) -> KindView {
+    let params = kind.params.iter().map(|param| ParamView {
+        name: param.name.to_owned(),
+        summary: param.summary.to_owned(),
+        default: Some(param.default.to_owned()).filter(|text| !text.is_empty()),
+    });
+    KindView {
+        name: kind.full_name(),
+        summary: kind.summary.to_owned(),
+        accepts: kind.accepts.iter().map(|takes| takes.name().to_owned()).collect(),
+        guarantees: guarantees(kind),
+        needs_subject: kind.needs_subject,
+        samples: kind.samples.iter().map(|sample| (*sample).to_owned()).collect(),
+        params: params.collect(),
+    }
+}
+
+/// What the record of a kind promises, in sentences.
+fn guarantees(kind: &Kind) -> Vec<String> {
+    let keyed = match kind.keyed_on {
+        KeyedOn::Value => "equal values get equal masks in all columns with the same label",
+        KeyedOn::Subject => "depends on the subject, not on the value: values join only through the subject",
+        KeyedOn::Either => "depends on the value, or on the subject with by = \"subject\"",
+        KeyedOn::Nothing => "every value gets the same mask",
+    };
+    let injective = match kind.injective {
+        Injective::ByConstruction => "two values never share a mask: unique columns stay unique",
+        Injective::Bits80 => "two of n values share a mask with probability n²/2^81: good for unique columns",
+        Injective::No => "two values may share a mask: not for unique columns",
+    };
+    let mut list = vec![keyed.to_owned(), injective.to_owned()];
+    if kind.folds {
+        list.push("upper and lower case get the same mask, unless fold = false".to_owned());
+    }
+    if kind.lowercase {
+        list.push("masks stay distinct under lower()".to_owned());
+    }
+    if kind.needs_subject {
+        list.push("needs a subject".to_owned());
+    }
+    list
+}
+
+/// Masks the values of the command line, or the lines of standard input.
+pub(super) async fn mask(context: &Context, args: MaskArgs) -> Result<MaskResult, Failure> {
+    let kind = find(&args.kind)?;
+    let mut chosen = key::choose(context, args.key.key_file.as_deref())?;
+    if let Some(realm) = &args.key.realm {
+        chosen.realm.clone_from(realm);
+    }
+    let loaded = key::load(&chosen.source, args.key.test.allow_test_key).await?;
+    let values = if args.values.is_empty() { lines(context).await? } else { args.values };
+    let realm = loaded.key.realm(&chosen.realm);
+    let params: Params = args.params.into_iter().collect();
+    let mut masked = Vec::with_capacity(values.len());
+    for (index, value) in values.iter().enumerate() {
+        if context.cancel.is_cancelled() {
+            return Err(signal::interrupted());
+        }
+        let one = mask::mask_value(&realm, &args.kind, &args.label, params.clone(), args.subject.as_deref(), value);
+        masked.push(one.map_err(|error| refused(error, index + 1))?);
+    }
+    Ok(MaskResult {
+        kind: kind.full_name(),
+        label: args.label,
+        realm: chosen.realm,
+        key_id: loaded.key.id(),
+        values: masked,
+    })
+}
+
+/// Says what is wrong with the call, or with the n-th value; never the value.
+fn refused(error: ValueError, number: usize) -> Failure {
+    let report = match error {
+        ValueError::Compile(CompileError { refusal, .. }) => {
+            let hint = match &refusal {
+                Refusal::NeedsSubject { .. } => "Name the person the values belong to: --subject 42.".to_owned(),
+                Refusal::UnknownParam { kind, .. } | Refusal::BadParam { kind, .. } => format!("restage kinds {kind}"),
+                _ => String::new(),
+            };
+            let report = Report::new("usage::mask", refusal.to_string());
+            if hint.is_empty() { report } else { report.hint(hint) }
+        }
+        ValueError::Mask(MaskError { reason, .. }) => {
+            Report::new("usage::value", format!("value {number} cannot be masked")).detail(format!("{reason}."))
+        }
+        error @ ValueError::NotANumber { .. } => {
+            Report::new("usage::value", format!("value {number} cannot be masked")).detail(format!("{error}."))
+        }
+    };
+    Failure::new(Exit::Usage, report)
+}
+
+/// What `mask` reads from standard input at most; whole tables are what `refresh` is for.
+const INPUT_BYTES_MAX: u64 = 64 << 20;
+
+/// Reads standard input as lines.
+async fn lines(context: &Context) -> Result<Vec<String>, Failure> {
+    if std::io::stdin().is_terminal() {
+        context.tell("Type one value per line; Ctrl-D ends.");
+    }
+    let read = tokio::task::spawn_blocking(|| {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().take(INPUT_BYTES_MAX + 1).read_to_end(&mut bytes).map(|_| bytes)
+    });
+    let bytes = read.await.map_err(std::io::Error::other).and_then(|bytes| bytes);
+    let bytes = bytes
+        .map_err(|error| input(Report::new("usage::input", "cannot read standard input").detail(error.to_string())))?;
+    split_lines(bytes)
+}
+
+fn split_lines(bytes: Vec<u8>) -> Result<Vec<String>, Failure> {
+    if bytes.len() as u64 > INPUT_BYTES_MAX {
+        let report =
+            Report::new("usage::input", format!("standard input holds more than {} MiB", INPUT_BYTES_MAX >> 20));
+        return Err(input(report.hint("Give it in parts: `split -l 100000` and one call per part.")));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        input(Report::new("usage::input", format!("line {line} of standard input is not UTF-8")))
+    })?;
+    Ok(text.lines().map(ToOwned::to_owned).collect())
+}
+
+fn input(report: Report) -> Failure {
+    Failure::new(Exit::Usage, report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn input_is_one_value_per_line_and_empty_lines_are_values() {
+        assert_eq!(split_lines(b"a\n\nb\r\n".to_vec()).unwrap(), ["a", "", "b"]);
+        assert_eq!(split_lines(Vec::new()).unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn input_that_is_not_text_is_refused_by_its_line() {
+        let failure = split_lines(b"a\nb\n\xff\n".to_vec()).unwrap_err();
+        assert_eq!(failure.reports[0].message, "line 3 of standard input is not UTF-8");
+    }
+}

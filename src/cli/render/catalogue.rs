@@ -1,0 +1,142 @@
+//! Kinds, masked values and keys.
+
+use super::{Look, facts, hang, table};
+use crate::outcome::{KeyInfo, KindView, Kinds, MaskResult};
+use std::fmt::Write as _;
+
+/// Renders the list of kinds, or one kind in full when it is the only one.
+pub(super) fn kinds(list: &Kinds, look: &Look) -> String {
+    if let ([kind], true) = (list.kinds.as_slice(), list.one) {
+        return one_kind(kind, look);
+    }
+    let mut out = table::new(&["kind", "what it does", "for"], look);
+    for kind in &list.kinds {
+        out.add_row(vec![
+            table::name(&kind.name),
+            comfy_table::Cell::new(&kind.summary),
+            table::dim(kind.accepts.join(", ")),
+        ]);
+    }
+    format!("{}\n\n{}", table::text(&out), look.dim("restage kinds KIND describes one of them."))
+}
+
+fn one_kind(kind: &KindView, look: &Look) -> String {
+    let mut text = format!("{}  {}\n", look.strong(&kind.name), hang(&kind.summary, 2));
+    text.push_str(&facts(
+        &[("for", kind.accepts.join(", ")), ("holds", kind.guarantees.join("\n")), ("try", example(kind))],
+        look,
+    ));
+    if !kind.params.is_empty() {
+        let width = kind.params.iter().map(|param| param.name.chars().count()).max().unwrap_or(0);
+        let _ = write!(text, "\n  {}", look.dim("parameters"));
+        for param in &kind.params {
+            let pad = width - param.name.chars().count();
+            let default = param.default.as_ref().map(|value| format!(" [default: {value}]")).unwrap_or_default();
+            let _ = write!(
+                text,
+                "\n    {}{:pad$}  {}{default}",
+                look.name(&param.name),
+                "",
+                hang(&param.summary, width + 6)
+            );
+        }
+    }
+    text
+}
+
+/// A call that shows the kind at work, ready to paste.
+fn example(kind: &KindView) -> String {
+    let Some(sample) = kind.samples.first() else { return String::new() };
+    let name = kind.name.split('/').next().unwrap_or(&kind.name);
+    let subject = if kind.needs_subject { " --subject 42" } else { "" };
+    format!("restage mask {name} '{}'{subject}", sample.replace('\'', r"'\''"))
+}
+
+/// One masked value per line; SQL NULL as `psql` prints it with `\pset null NULL`.
+pub(super) fn masked(result: &MaskResult) -> String {
+    result.values.iter().map(|value| value.as_deref().unwrap_or("NULL")).collect::<Vec<_>>().join("\n")
+}
+
+/// The key id alone, so that a script can compare it; with `-v` and after a check the rest.
+pub(super) fn key(key: &KeyInfo, look: &Look) -> String {
+    if look.verbose == 0 && !key.checked && !key.made {
+        return key.id.clone();
+    }
+    let (head, place) = if key.made { ("New key", "in") } else { ("The key is whole", "from") };
+    let mut text = format!("{} {}\n", look.good("✓"), look.strong(head));
+    let list = [("id", key.id.clone()), (place, key.source.clone()), ("realm", key.realm.clone().unwrap_or_default())];
+    text.push_str(&facts(&list, look));
+    for warning in &key.warnings {
+        let _ = write!(text, "\n{} {}", look.warn("!"), hang(warning, 2));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::ParamView;
+
+    fn kind(name: &str) -> KindView {
+        KindView {
+            name: name.into(),
+            summary: "Moves each date by a secret number of days".into(),
+            accepts: vec!["date".into(), "timestamp".into()],
+            guarantees: vec!["intervals of one subject stay".into(), "never zero".into()],
+            needs_subject: true,
+            samples: vec!["1990-07-15".into()],
+            params: vec![ParamView {
+                name: "days_max".into(),
+                summary: "Largest move in days".into(),
+                default: Some("365".into()),
+            }],
+        }
+    }
+
+    #[test]
+    fn kinds_are_a_list_and_one_kind_is_described() {
+        let list = Kinds { kinds: vec![kind("date.shift/1"), kind("email/1")], one: false };
+        insta::assert_snapshot!(kinds(&list, &Look::default()), @r#"
+          kind          what it does                                for
+          date.shift/1  Moves each date by a secret number of days  date, timestamp
+          email/1       Moves each date by a secret number of days  date, timestamp
+
+        restage kinds KIND describes one of them.
+        "#);
+        insta::assert_snapshot!(kinds(&Kinds { kinds: vec![kind("date.shift/1")], one: true }, &Look::default()), @r#"
+        date.shift/1  Moves each date by a secret number of days
+          for    date, timestamp
+          holds  intervals of one subject stay
+                 never zero
+          try    restage mask date.shift '1990-07-15' --subject 42
+          parameters
+            days_max  Largest move in days [default: 365]
+        "#);
+    }
+
+    #[test]
+    fn masked_values_are_one_per_line() {
+        let result = MaskResult { values: vec![Some("a".into()), None, Some(String::new())], ..MaskResult::default() };
+        assert_eq!(masked(&result), "a\nNULL\n");
+    }
+
+    #[test]
+    fn a_key_id_is_alone_on_its_line_and_a_check_tells_more() {
+        let mut info = KeyInfo {
+            id: "da7ed64a2bd1b44b".into(),
+            source: "file /run/secrets/restage.key".into(),
+            realm: Some("staging".into()),
+            warnings: vec!["visible in /proc".into()],
+            ..KeyInfo::default()
+        };
+        assert_eq!(key(&info, &Look::default()), "da7ed64a2bd1b44b");
+        info.checked = true;
+        insta::assert_snapshot!(key(&info, &Look::default()), @r#"
+        ✓ The key is whole
+          id     da7ed64a2bd1b44b
+          from   file /run/secrets/restage.key
+          realm  staging
+        ! visible in /proc
+        "#);
+    }
+}

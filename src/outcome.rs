@@ -1,0 +1,597 @@
+//! What commands return: plain data that the terminal, `--json` and the report files are made of.
+//!
+//! No type here can hold a source value: names, counts, times, hashes and decisions only. [`DemoSample`] is the one
+//! exception, and it shows made-up people.
+
+use crate::error::{Exit, Report};
+use crate::event::Phase;
+use crate::plan::{Decided, TablePlan};
+use serde::Serialize;
+
+/// Version of every JSON document. Fields may be added under the same number; a rename or removal raises it.
+pub const SCHEMA: u32 = 1;
+
+/// The envelope of every JSON document: `{"schema":1,"document":"plan","exit":0,…fields of the body…}`.
+#[derive(Debug, Serialize)]
+pub struct Document<'a, T: Serialize> {
+    pub schema: u32,
+    /// What the body is: `plan`, `refresh`, …
+    pub document: &'static str,
+    /// The exit code of the command.
+    pub exit: u8,
+    #[serde(flatten)]
+    pub body: &'a T,
+}
+
+impl<'a, T: Serialize> Document<'a, T> {
+    pub fn new(document: &'static str, exit: Exit, body: &'a T) -> Self {
+        Self { schema: SCHEMA, document, exit: exit.code(), body }
+    }
+}
+
+/// A resolved plan as a person reads it; see [`crate::plan::Plan`] for the one that runs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct PlanView {
+    /// Where rows come from, without secrets: `shop on prod-replica:5432, PostgreSQL 15.18`.
+    pub source: String,
+    /// Where they go; none without `[target]`.
+    pub target: Option<String>,
+    /// Largest first, as in the plan.
+    pub tables: Vec<TableView>,
+    pub skipped: Vec<Skipped>,
+    pub totals: PlanTotals,
+    pub estimate: Option<Estimate>,
+    /// What must hold before the first write.
+    pub guards: Vec<Guard>,
+    pub warnings: Vec<String>,
+    /// Every reason not to run; `error` in JSON, as for all failures.
+    #[serde(rename = "error", skip_serializing_if = "Vec::is_empty")]
+    pub refusals: Vec<Report>,
+    /// BLAKE3 over every decision, hex.
+    pub hash: String,
+    pub key_id: Option<String>,
+    /// The lock file written by `plan --write-lock`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lock_written: Option<String>,
+}
+
+impl PlanView {
+    pub fn exit(&self) -> Exit {
+        if self.refusals.is_empty() { Exit::Done } else { Exit::Refused }
+    }
+}
+
+/// One table that is copied.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct TableView {
+    /// `schema.table`.
+    pub name: String,
+    /// The partitioned table it belongs to. The short form of a plan adds up leaves with the same root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub root: Option<String>,
+    /// Estimate of the server; for `rows = "none"` still that of the source.
+    pub rows: u64,
+    /// Heap and TOAST of the source.
+    pub bytes: u64,
+    /// Which rows: `all`, `none`, or the condition and limit.
+    pub selection: String,
+    pub load: LoadMode,
+    pub chunks: u64,
+    pub columns: Vec<ColumnView>,
+}
+
+/// How a table's rows reach the target.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LoadMode {
+    /// COPY with FREEZE, whole chunks.
+    #[default]
+    Freeze,
+    /// Plain COPY.
+    Copy,
+    /// Structure only: `rows = "none"`.
+    Empty,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ColumnView {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub type_name: String,
+    pub decision: DecisionView,
+    /// `email/1`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Why the policy keeps it, in the words of its author.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Which rule decided.
+    pub because: String,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DecisionView {
+    #[default]
+    Keep,
+    Null,
+    Const,
+    Mask,
+}
+
+impl TableView {
+    /// Describes a planned table; `root` is named when the rows go to another table than the leaf, or given by the
+    /// caller, who knows the catalog.
+    pub fn new(table: &TablePlan, root: Option<String>) -> Self {
+        use crate::config::Rows;
+        let moved = (&table.target_schema, &table.target_name) != (&table.schema, &table.name);
+        let selection = match &table.rows {
+            Rows::All => "all".to_owned(),
+            Rows::None => "none".to_owned(),
+            Rows::Where { condition, limit } => {
+                let condition = condition.as_ref().map(|text| format!("where {text}"));
+                let limit = limit.map(|count| format!("limit {count}"));
+                condition.into_iter().chain(limit).collect::<Vec<_>>().join(" ")
+            }
+        };
+        let load = match (&table.rows, table.freeze) {
+            (Rows::None, _) => LoadMode::Empty,
+            (_, true) => LoadMode::Freeze,
+            (_, false) => LoadMode::Copy,
+        };
+        let columns = table.columns.iter().map(ColumnView::new).collect();
+        Self {
+            name: table.full_name(),
+            root: root.or_else(|| moved.then(|| format!("{}.{}", table.target_schema, table.target_name))),
+            rows: table.rows_estimate,
+            bytes: table.bytes,
+            selection,
+            load,
+            chunks: table.chunks.len() as u64,
+            columns,
+        }
+    }
+
+    /// Number of columns with this decision.
+    pub fn count(&self, decision: DecisionView) -> usize {
+        self.columns.iter().filter(|column| column.decision == decision).count()
+    }
+}
+
+impl ColumnView {
+    fn new(column: &crate::plan::ColumnPlan) -> Self {
+        let mut view = Self {
+            name: column.name.clone(),
+            type_name: column.type_name.clone(),
+            because: column.because.clone(),
+            ..Self::default()
+        };
+        match &column.decision {
+            Decided::Keep { reason } => view.reason.clone_from(reason),
+            Decided::Null => view.decision = DecisionView::Null,
+            Decided::Const => view.decision = DecisionView::Const,
+            Decided::Mask { kind, label, subject } => {
+                view.decision = DecisionView::Mask;
+                view.kind = Some(kind.clone());
+                view.label = (!label.is_empty()).then(|| label.clone());
+                view.subject.clone_from(subject);
+            }
+        }
+        view
+    }
+}
+
+/// A table that is not copied at all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    pub table: String,
+    pub reason: String,
+}
+
+/// Sums over the tables whose rows are copied; `tables` and the column counts are over all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct PlanTotals {
+    pub tables: u64,
+    pub rows: u64,
+    pub bytes: u64,
+    pub chunks: u64,
+    pub columns: u64,
+    pub masked: u64,
+    pub nulled: u64,
+    pub kept: u64,
+}
+
+impl PlanTotals {
+    pub fn of(tables: &[TableView]) -> Self {
+        let mut totals = Self { tables: tables.len() as u64, ..Self::default() };
+        for table in tables {
+            if table.load != LoadMode::Empty {
+                totals.rows += table.rows;
+                totals.bytes += table.bytes;
+                totals.chunks += table.chunks;
+            }
+            totals.columns += table.columns.len() as u64;
+            totals.masked += table.count(DecisionView::Mask) as u64;
+            totals.nulled += (table.count(DecisionView::Null) + table.count(DecisionView::Const)) as u64;
+            totals.kept += table.count(DecisionView::Keep) as u64;
+        }
+        totals
+    }
+}
+
+/// How long a refresh should take, and what that is based on: `last run` or `64 MB/s per worker`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Estimate {
+    pub ms: u64,
+    pub basis: String,
+}
+
+/// One condition of POSTGRES section 11.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Guard {
+    pub name: String,
+    pub ok: bool,
+    /// What was found.
+    pub detail: String,
+}
+
+/// What `refresh` did.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct RefreshOutcome {
+    pub run: String,
+    pub release: String,
+    /// Without secrets: `shop on prod-replica:5432`.
+    pub source: String,
+    /// `shop on staging:5432`.
+    pub target: String,
+    pub snapshot_lsn: Option<String>,
+    /// RFC 3339.
+    pub snapshot_time: Option<String>,
+    pub tables: Vec<TableLoaded>,
+    pub totals: RunTotals,
+    pub phases: Vec<PhaseTime>,
+    pub masks: MaskCounts,
+    pub key_id: Option<String>,
+    pub gates: Vec<Gate>,
+    /// The name under which the release is live now; none for `--dry-run`, `mode = "none"` and failed gates.
+    pub published: Option<String>,
+    /// The database that holds the rows while it is not published.
+    pub aside: Option<String>,
+    /// The database of the release that was live before, if it is kept.
+    pub previous: Option<String>,
+    pub report_dir: Option<String>,
+    pub warnings: Vec<String>,
+    /// The command that undoes this, ready to paste.
+    pub go_back: Option<String>,
+    /// Why nothing was done: `--if-newer` and an unchanged source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unchanged: Option<String>,
+    /// What went wrong although there is an outcome: failed gates, a hook after publishing.
+    #[serde(rename = "error", skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Report>,
+    /// [`Exit::Done`], or what `problems` mean: [`Exit::Verify`], [`Exit::AfterPublish`].
+    #[serde(skip)]
+    pub exit: Exit,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct TableLoaded {
+    pub name: String,
+    pub rows: u64,
+    pub bytes: u64,
+    /// From the first byte read to the last receipt; tables overlap.
+    pub ms: u64,
+}
+
+/// Sums of a run; `ms` is wall time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct RunTotals {
+    pub tables: u64,
+    pub rows: u64,
+    pub bytes: u64,
+    pub ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PhaseTime {
+    pub phase: Phase,
+    pub ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct MaskCounts {
+    pub columns: u64,
+    pub values: u64,
+}
+
+/// One check of the loaded database before it may be published.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Gate {
+    pub name: String,
+    pub ok: bool,
+    /// What was counted or compared; never a value.
+    pub evidence: String,
+    pub ms: u64,
+}
+
+/// What `demo` did.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct DemoOutcome {
+    /// Some columns before and after.
+    pub samples: Vec<DemoSample>,
+    pub refresh: RefreshOutcome,
+    /// What can be looked at afterwards, with `--keep`: label and the line to paste.
+    pub look: Vec<(String, String)>,
+}
+
+/// One made-up value and its mask.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct DemoSample {
+    pub column: String,
+    pub source: Option<String>,
+    pub staging: Option<String>,
+}
+
+/// What `verify` found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct VerifyOutcome {
+    pub database: String,
+    pub release: Option<String>,
+    pub gates: Vec<Gate>,
+    pub ms: u64,
+}
+
+impl VerifyOutcome {
+    pub fn exit(&self) -> Exit {
+        if self.gates.iter().all(|gate| gate.ok) { Exit::Done } else { Exit::Verify }
+    }
+}
+
+/// The releases of a target, live one first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Releases {
+    pub target: String,
+    pub releases: Vec<Release>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Release {
+    pub name: String,
+    pub database: String,
+    pub state: ReleaseState,
+    /// RFC 3339 time of the source snapshot.
+    pub as_of: Option<String>,
+    pub run: Option<String>,
+    pub bytes: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReleaseState {
+    /// Applications use it.
+    Live,
+    /// Was live; can be rolled back to.
+    Previous,
+    /// Loaded, never published.
+    #[default]
+    Aside,
+}
+
+/// What `rollback` did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RollbackOutcome {
+    /// The database name applications use.
+    pub database: String,
+    /// The release that is live now.
+    pub live: String,
+    pub as_of: Option<String>,
+    /// The release that was live, and is kept.
+    pub replaced: String,
+    pub ms: u64,
+    /// The command that undoes this.
+    pub go_back: Option<String>,
+}
+
+/// What `init-target` did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct InitTargetOutcome {
+    /// `staging:5432`.
+    pub server: String,
+    pub database: String,
+    pub realm: String,
+    pub system_identifier: String,
+    /// It carried our mark before.
+    pub already: bool,
+}
+
+/// What `doctor` found, in the order of the checks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct DoctorReport {
+    pub checks: Vec<Check>,
+}
+
+impl DoctorReport {
+    /// The exit code of the first failed check.
+    pub fn exit(&self) -> Exit {
+        self.checks.iter().find(|check| check.status == Status::Fail).map_or(Exit::Done, |check| check.group.exit())
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    pub group: Group,
+    pub name: String,
+    pub status: Status,
+    /// What was found.
+    pub detail: String,
+    /// What to do, ready to paste.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Group {
+    Config,
+    Key,
+    Machine,
+    Source,
+    Target,
+}
+
+impl Group {
+    pub fn name(self) -> &'static str {
+        match self {
+            Group::Config => "config",
+            Group::Key => "key",
+            Group::Machine => "this machine",
+            Group::Source => "source",
+            Group::Target => "target",
+        }
+    }
+
+    fn exit(self) -> Exit {
+        match self {
+            Group::Config | Group::Key | Group::Machine => Exit::Usage,
+            Group::Source => Exit::Source,
+            Group::Target => Exit::Target,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// A key as it may be shown: everything but the key.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct KeyInfo {
+    pub id: String,
+    /// Where it was read from or written to: `file /run/secrets/restage.key`.
+    pub source: String,
+    pub realm: Option<String>,
+    pub warnings: Vec<String>,
+    /// `key check` and not just `key id`: tell everything.
+    #[serde(skip)]
+    pub checked: bool,
+    /// It was made just now.
+    #[serde(skip)]
+    pub made: bool,
+}
+
+/// What values become under a mask, in the order they were given. The values themselves are not repeated.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct MaskResult {
+    /// With version.
+    pub kind: String,
+    pub label: String,
+    pub realm: String,
+    pub key_id: String,
+    /// None is SQL NULL.
+    pub values: Vec<Option<String>>,
+}
+
+/// The catalogue of mask kinds, or one of them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Kinds {
+    pub kinds: Vec<KindView>,
+    /// One kind was asked for: describe it in full.
+    #[serde(skip)]
+    pub one: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct KindView {
+    /// With version.
+    pub name: String,
+    pub summary: String,
+    /// What columns it takes, in PostgreSQL's words.
+    pub accepts: Vec<String>,
+    pub guarantees: Vec<String>,
+    pub needs_subject: bool,
+    /// Inputs that show what it does.
+    pub samples: Vec<String>,
+    pub params: Vec<ParamView>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ParamView {
+    pub name: String,
+    pub summary: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+}
+
+/// Why a table or one of its columns is treated as it is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Explanation {
+    pub table: TableView,
+    /// Set when one column was asked for; `table.columns` then holds just that one.
+    pub column: Option<String>,
+    /// The kinds these columns use.
+    pub kinds: Vec<KindView>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_carry_schema_name_and_exit_code_beside_the_body() {
+        let outcome = VerifyOutcome {
+            database: "shop".into(),
+            gates: vec![Gate { name: "rows".into(), ok: false, evidence: "9 of 10".into(), ms: 3 }],
+            ..VerifyOutcome::default()
+        };
+        let json = serde_json::to_value(Document::new("verify", outcome.exit(), &outcome)).unwrap();
+        assert_eq!(json["schema"], 1);
+        assert_eq!(json["document"], "verify");
+        assert_eq!(json["exit"], 6);
+        assert_eq!(json["gates"][0]["evidence"], "9 of 10");
+    }
+
+    #[test]
+    fn a_refused_plan_lists_its_reasons_under_error() {
+        let mut view = PlanView::default();
+        assert_eq!(view.exit(), Exit::Done);
+        assert!(serde_json::to_value(&view).unwrap().get("error").is_none());
+        view.refusals.push(Report::new("plan::undecided-column", "column has no masking decision"));
+        assert_eq!(view.exit(), Exit::Refused);
+        assert_eq!(serde_json::to_value(&view).unwrap()["error"][0]["code"], "plan::undecided-column");
+    }
+
+    #[test]
+    fn doctor_exits_as_its_first_failed_check_says() {
+        let check = |group, status| Check { group, name: "x".into(), status, detail: String::new(), fix: None };
+        let mut report = DoctorReport { checks: vec![check(Group::Source, Status::Warn)] };
+        assert_eq!(report.exit(), Exit::Done);
+        report.checks.extend([check(Group::Target, Status::Fail), check(Group::Source, Status::Fail)]);
+        assert_eq!(report.exit(), Exit::Target);
+    }
+
+    #[test]
+    fn totals_leave_out_the_rows_of_tables_that_stay_empty() {
+        let column = |decision| ColumnView { decision, ..ColumnView::default() };
+        let tables = [
+            TableView {
+                rows: 10,
+                bytes: 100,
+                chunks: 1,
+                columns: vec![column(DecisionView::Mask), column(DecisionView::Const)],
+                ..TableView::default()
+            },
+            TableView { rows: 5, bytes: 50, load: LoadMode::Empty, ..TableView::default() },
+        ];
+        let totals = PlanTotals::of(&tables);
+        assert_eq!((totals.tables, totals.rows, totals.bytes), (2, 10, 100));
+        assert_eq!((totals.masked, totals.nulled, totals.kept), (1, 1, 0));
+    }
+}
