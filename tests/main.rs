@@ -1,1 +1,9 @@
+//! Every test that needs the program or a server; one binary, because linking is what takes time.
 
+mod support;
+
+mod catalog;
+mod cli;
+mod conn;
+mod refresh;
+mod roundtrip;

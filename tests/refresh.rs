@@ -1,0 +1,61 @@
+//! The main job against real servers.
+
+use crate::support::Lab;
+
+const PEOPLE: &str = "
+CREATE TABLE people (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, email text NOT NULL UNIQUE, name text, born date);
+INSERT INTO people (email, name, born) SELECT 'user' || i || '@example.com', 'Name ' || i, date '1980-01-01' + i FROM generate_series(1, 500) i;
+CREATE TABLE orders (id serial PRIMARY KEY, person bigint NOT NULL REFERENCES people, email text NOT NULL);
+INSERT INTO orders (person, email) SELECT 1 + i % 500, 'user' || 1 + i % 500 || '@example.com' FROM generate_series(1, 2000) i;
+";
+
+const POLICY: &str = r#"
+[tables."public.people".columns]
+id = "int"
+email = "email"
+name = { mask = "name.full", subject = "id" }
+born = { mask = "date.shift", subject = "id" }
+
+[tables."public.orders".columns]
+id = "keep"
+email = "email"
+"#;
+
+#[test]
+fn masked_copy_keeps_keys_and_joins_and_can_be_rolled_back() {
+    let lab = Lab::new("main_job");
+    lab.seed(PEOPLE);
+    lab.config(POLICY);
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT count(*), count(DISTINCT email), count(DISTINCT id) FROM people"), "500|500|500");
+    assert_eq!(
+        lab.staging("SELECT count(*) FROM orders o JOIN people p ON p.id = o.person AND p.email = o.email"),
+        "2000"
+    );
+    assert_eq!(lab.staging("SELECT count(*) FROM people WHERE email LIKE '%@example.com'"), "0");
+    assert_eq!(lab.databases(), [lab.name.clone()], "the empty database of init-target is no release to keep");
+
+    lab.source.sql_as("app", &lab.name, "INSERT INTO people (email) VALUES ('late@example.com')");
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT count(*) FROM people"), "501");
+    let back = lab.restage(&["rollback", "--yes"]);
+    assert_eq!(back.code, 0, "{back:?}");
+    assert_eq!(lab.staging("SELECT count(*) FROM people"), "500");
+    let comment = lab.target.sql(
+        "postgres",
+        &format!("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = '{}'", lab.name),
+    );
+    assert!(comment.starts_with(&format!("masked copy of {} as of ", lab.name)), "{comment}");
+}
+
+#[test]
+fn undecided_column_is_refused_before_a_row_is_read() {
+    let lab = Lab::new("undecided");
+    lab.seed(PEOPLE);
+    lab.config(POLICY);
+    lab.source.sql_as("app", &lab.name, "ALTER TABLE people ADD COLUMN phone text");
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.stderr.contains("plan::undecided-column") && ran.stderr.contains("phone"), "{}", ran.stderr);
+    assert_eq!(lab.databases(), [lab.name.clone()]);
+}
