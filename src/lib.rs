@@ -1,5 +1,6 @@
 //! Staging gets last night's production, without the people in it.
 
+pub mod buffers;
 pub mod catalog;
 pub mod cli;
 pub mod config;

@@ -10,6 +10,7 @@
 //! batches in flight stay within the budget: a permit is taken before a job is spawned and given back when its bytes have
 //! left for the target.
 
+use crate::buffers::Buffers;
 use crate::error::{Diagnose, Exit, Report};
 use crate::event::Events;
 use crate::extract::postgres::{Deliver, Reader, Wire};
@@ -117,6 +118,7 @@ impl Budget {
 pub struct Pipeline {
     pub pool: rayon::ThreadPool,
     pub budget: Budget,
+    pub buffers: Buffers,
     pub events: Events,
     pub stop: Stop,
     pub run: String,
@@ -220,11 +222,11 @@ impl Pipeline {
             let _ = sender.send(Ok(unit));
             return receiver;
         }
-        let (table, masker) = (Arc::clone(work.table), Arc::clone(work.masker));
+        let (table, masker, buffers) = (Arc::clone(work.table), Arc::clone(work.masker), self.buffers.clone());
         self.pool.spawn(move || {
             // A panic must not take the process down with a half-written message; its payload may hold a value and is
             // dropped. The closed channel tells the writer.
-            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| mask(&table, &masker, wire)));
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| mask(&table, &masker, &buffers, wire)));
             if let Ok(done) = done {
                 let _ = sender.send(done.map(|(rows, bytes)| Unit { rows, bytes, permit: Some(permit) }));
             }
@@ -253,15 +255,16 @@ impl Deliver for Feed<'_> {
 type Pending = oneshot::Receiver<Result<Unit, PipelineError>>;
 
 /// The hot path: wire bytes in, masked wire bytes out. No I/O, no lock, no await.
-fn mask(table: &TablePlan, masker: &Masker, wire: Wire) -> Result<(u64, Bytes), PipelineError> {
+fn mask(table: &TablePlan, masker: &Masker, buffers: &Buffers, wire: Wire) -> Result<(u64, Bytes), PipelineError> {
     let rows = wire.rows;
+    // Masks are about as long as values; a little more room than the wire saves the copy of growing.
+    let mut out = buffers.take(wire.bytes.len() + wire.bytes.len() / 8);
     let raw = decode::decode(table.format, &table.layout, wire.bytes)
         .map_err(|source| PipelineError::Decode { table: table.full_name(), source })?;
     let masked = masker.apply(raw).map_err(|source| PipelineError::Mask { table: table.full_name(), source })?;
-    let mut out = Vec::new();
     encode::encode(table.format, &table.layout, &masked, &mut out)
         .map_err(|source| PipelineError::Encode { table: table.full_name(), source })?;
-    Ok((rows, Bytes::from(out)))
+    Ok((rows, buffers.share(out)))
 }
 
 /// Counts of one attempt; taken back if it fails, so that the bar never shows rows that are not there.

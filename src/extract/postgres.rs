@@ -2,11 +2,12 @@
 
 use super::snapshot::{self, SnapshotIds};
 use super::{ExtractError, Stop};
+use crate::buffers::Buffers;
 use crate::config::Rows;
 use crate::pg::types::Format;
 use crate::pg::{Conninfo, SourceSession, decode};
 use crate::plan::{Chunk, TablePlan};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{StreamExt, pin_mut};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -36,13 +37,21 @@ pub struct Reader {
     application: String,
     snapshot: SnapshotIds,
     throttle: Throttle,
+    buffers: Buffers,
     stop: Stop,
     idle: Mutex<Vec<SourceSession>>,
 }
 
 impl Reader {
-    pub fn new(info: Conninfo, application: String, snapshot: SnapshotIds, rate_max: Option<u64>, stop: Stop) -> Self {
-        Self { info, application, snapshot, throttle: Throttle::new(rate_max), stop, idle: Mutex::default() }
+    pub fn new(
+        info: Conninfo,
+        application: String,
+        snapshot: SnapshotIds,
+        rate_max: Option<u64>,
+        buffers: Buffers,
+        stop: Stop,
+    ) -> Self {
+        Self { info, application, snapshot, throttle: Throttle::new(rate_max), buffers, stop, idle: Mutex::default() }
     }
 
     /// Closes all sessions that are not reading.
@@ -102,7 +111,7 @@ impl Reader {
             .map_err(|error| ExtractError::sql(reading(), &error))?;
         pin_mut!(stream);
         let binary = table.format == Format::Binary;
-        let mut gather = Gather::default();
+        let mut gather = Gather { buffers: &self.buffers, buffer: Vec::new(), rows: 0 };
         let mut total = 0;
         let mut started = false;
         let mut ended = !binary;
@@ -139,13 +148,13 @@ impl Reader {
 }
 
 /// Collects the rows of a wire; the protocol promises one row per message.
-#[derive(Default)]
-struct Gather {
-    buffer: BytesMut,
+struct Gather<'a> {
+    buffers: &'a Buffers,
+    buffer: Vec<u8>,
     rows: u64,
 }
 
-impl Gather {
+impl Gather<'_> {
     fn add(&mut self, message: Bytes) -> Option<Wire> {
         self.rows += 1;
         if self.buffer.is_empty() && message.len() >= WIRE_BYTES {
@@ -153,7 +162,8 @@ impl Gather {
             return Some(Wire { rows: std::mem::take(&mut self.rows), bytes: message });
         }
         if self.buffer.is_empty() {
-            self.buffer.reserve(WIRE_BYTES + 16 * 1024);
+            // The last row may be longer than what is left; doubling for it would be a copy.
+            self.buffer = self.buffers.take(WIRE_BYTES + 32 * 1024);
         }
         self.buffer.extend_from_slice(&message);
         if self.buffer.len() >= WIRE_BYTES { self.take() } else { None }
@@ -163,7 +173,7 @@ impl Gather {
         if self.rows == 0 {
             return None;
         }
-        Some(Wire { rows: std::mem::take(&mut self.rows), bytes: std::mem::take(&mut self.buffer).freeze() })
+        Some(Wire { rows: std::mem::take(&mut self.rows), bytes: self.buffers.share(std::mem::take(&mut self.buffer)) })
     }
 }
 
@@ -234,7 +244,8 @@ mod tests {
 
     #[test]
     fn gather_keeps_row_counts_and_order() {
-        let mut gather = Gather::default();
+        let buffers = Buffers::default();
+        let mut gather = Gather { buffers: &buffers, buffer: Vec::new(), rows: 0 };
         assert!(gather.add(Bytes::from_static(b"ab")).is_none());
         assert!(gather.add(Bytes::from_static(b"c")).is_none());
         let wire = gather.take().expect("two rows are there");
@@ -244,7 +255,8 @@ mod tests {
 
     #[test]
     fn huge_row_is_passed_on_alone() {
-        let mut gather = Gather::default();
+        let buffers = Buffers::default();
+        let mut gather = Gather { buffers: &buffers, buffer: Vec::new(), rows: 0 };
         let wire = gather.add(Bytes::from(vec![0; WIRE_BYTES])).expect("it is full at once");
         assert_eq!(wire.rows, 1);
     }

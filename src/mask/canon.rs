@@ -12,6 +12,14 @@ use unicode_normalization::UnicodeNormalization;
 /// version. Pure ASCII takes a path without tables and gives the same bytes.
 pub fn push_canonical(text: &str, fold: bool, out: &mut String) {
     if text.is_ascii() {
+        if !text.bytes().any(|byte| byte.is_ascii_whitespace() || byte == 0x0b) {
+            let start = out.len();
+            out.push_str(text);
+            if fold {
+                out[start..].make_ascii_lowercase();
+            }
+            return;
+        }
         return push_collapsed(text.chars(), fold, out);
     }
     if !text.chars().all(is_assigned) {
@@ -87,6 +95,22 @@ pub fn push_email(text: &str, fold: bool, out: &mut String) -> Option<usize> {
 
 fn is_local(local: &str) -> bool {
     let quoted = local.len() > 2 && local.starts_with('"') && local.ends_with('"');
+    /// ASCII that may stand in a local part without quotes.
+    const PLAIN: [bool; 128] = {
+        let mut plain = [false; 128];
+        let mut byte = 0x21;
+        while byte < 0x7f {
+            plain[byte] = !matches!(
+                byte as u8,
+                b'@' | b'<' | b'>' | b'(' | b')' | b'[' | b']' | b',' | b';' | b':' | b'\\' | b'"'
+            );
+            byte += 1;
+        }
+        plain
+    };
+    if local.bytes().all(|byte| PLAIN.get(usize::from(byte)).copied().unwrap_or(false)) {
+        return !local.is_empty();
+    }
     let plain = |c: char| !(is_white_space(c) || c.is_control() || "@<>()[],;:\\\"".contains(c));
     !local.is_empty() && (quoted && !local.chars().any(char::is_control) || local.chars().all(plain))
 }

@@ -51,56 +51,78 @@ const MANIFEST: &[(&str, &str)] = &[
     ("fake/EN/ADDRESS_STREET_SUFFIX", "712022a7568f84a82a191e73d5038ccd3119d07ce063a0392844f0dff346c101"),
 ];
 
-/// Bits of a random word that choose the first guess of a search.
-const GUIDE_BITS: u32 = 12;
-
 /// A list of texts drawn by weight.
+///
+/// A draw touches three cache lines: the guide, the entry, the text. With nearly ninety thousand names that is what it
+/// costs, so entries are packed into eight bytes and the guide is fine enough to name the entry most of the time.
 pub struct Dictionary {
-    values: Vec<&'static str>,
-    /// Sum of the weights up to and including each value.
-    cumulative: Vec<u32>,
+    /// The file itself; entries point into it.
+    text: &'static str,
+    entries: Vec<Entry>,
     /// For each value of the top bits of a random word: the first entry it can draw.
     guide: Vec<u32>,
+    guide_bits: u32,
+    total: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    /// Sum of the weights up to and including this one.
+    cumulative: u32,
+    /// Offset in the text in the upper 24 bits, length in the lower 8.
+    place: u32,
 }
 
 impl Dictionary {
     /// Reads `value TAB weight` lines.
     ///
     /// # Panics
-    /// If a line has another form or the weights exceed 2^32: the lists are part of the program and tested.
+    /// If a line has another form, the weights exceed 2^32, a value 255 bytes or the file 16 MiB: the lists are part of
+    /// the program and tested.
     fn parse(text: &'static str) -> Self {
         let mut total = 0u32;
-        let mut values = Vec::new();
-        let mut cumulative = Vec::new();
+        let mut entries = Vec::new();
+        let mut at = 0;
         for line in text.lines() {
             let (value, weight) = line.split_once('\t').expect("a line of a list is value TAB weight");
             let weight: u32 = weight.parse().expect("a weight is a number");
             total = total.checked_add(weight).expect("weights of a list stay below 2^32");
-            values.push(value);
-            cumulative.push(total);
+            assert!(value.len() < 1 << 8 && at < 1 << 24, "places fit their bits");
+            entries.push(Entry { cumulative: total, place: (at << 8) | value.len() as u32 });
+            at += line.len() as u32 + 1;
         }
-        let guide = (0..=1u64 << GUIDE_BITS).map(|top| {
-            let least = (u128::from(top) * u128::from(total)) >> GUIDE_BITS;
-            cumulative.partition_point(|sum| u128::from(*sum) <= least) as u32
+        let guide_bits = (entries.len() as u32).next_power_of_two().trailing_zeros().clamp(8, 16);
+        let guide = (0..=1u64 << guide_bits).map(|top| {
+            let least = (u128::from(top) * u128::from(total)) >> guide_bits;
+            entries.partition_point(|entry| u128::from(entry.cumulative) <= least) as u32
         });
-        let guide = guide.collect();
-        Self { values, cumulative, guide }
+        Self { text, guide: guide.collect(), entries, guide_bits, total }
     }
 
     /// Draws a value with a random word: `below(total)`, then the entry whose weight covers it.
     pub fn draw(&self, x: u64) -> &'static str {
-        let total = *self.cumulative.last().expect("a list has entries");
-        let drawn = super::token::below(x, total.into()) as u32;
-        let top = (x >> (64 - GUIDE_BITS)) as usize;
+        let drawn = super::token::below(x, self.total.into()) as u32;
+        let top = (x >> (64 - self.guide_bits)) as usize;
         let (first, last) = (self.guide[top] as usize, self.guide[top + 1] as usize);
-        let last = (last + 1).min(self.cumulative.len());
-        let index = first + self.cumulative[first..last].partition_point(|sum| *sum <= drawn);
-        self.values[index]
+        let last = (last + 1).min(self.entries.len());
+        let candidates = &self.entries[first..last];
+        // Most of the time there are one or two, so a walk beats a binary search.
+        let entry = if candidates.len() <= 8 {
+            candidates.iter().find(|entry| drawn < entry.cumulative)
+        } else {
+            candidates.get(candidates.partition_point(|entry| entry.cumulative <= drawn))
+        };
+        self.value(*entry.expect("the guide brackets every draw"))
+    }
+
+    fn value(&self, entry: Entry) -> &'static str {
+        let at = (entry.place >> 8) as usize;
+        &self.text[at..at + (entry.place & 0xff) as usize]
     }
 
     /// Every value, in file order.
-    pub fn values(&self) -> &[&'static str] {
-        &self.values
+    pub fn values(&self) -> impl Iterator<Item = &'static str> {
+        self.entries.iter().map(|entry| self.value(*entry))
     }
 }
 

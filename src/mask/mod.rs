@@ -19,6 +19,7 @@ mod pattern;
 mod person;
 mod phone;
 mod quantity;
+mod recent;
 mod temporal;
 pub mod text;
 mod token;

@@ -10,6 +10,7 @@ use super::key::{DomainKey, RealmKey};
 use super::kind::{Domain, Param};
 use super::leaf::{At, FOLD, ON_INVALID, TEXT, TextKind, TextMask};
 use super::quantity::canonical_integer;
+use super::recent::{self, Memory};
 use super::token::{Perm, Purpose, below, push_b32, word};
 use super::{Injective, KeyedOn, Kind, Params, Shape};
 use std::collections::HashMap;
@@ -104,7 +105,7 @@ pub(super) static USERNAME: Kind = Kind {
 };
 
 fn longest(list: &super::dict::Dictionary) -> u32 {
-    longest_of(list.values().iter().copied())
+    longest_of(list.values())
 }
 
 fn longest_of<'a>(values: impl Iterator<Item = &'a str>) -> u32 {
@@ -221,7 +222,7 @@ fn address_least(params: &Params) -> Vec<u32> {
         4 + 1 + longest_of(STREET_NAMES.iter().copied()) + 1 + longest_of(STREET_SUFFIXES.iter().copied())
     });
     static CITY: LazyLock<u32> =
-        LazyLock::new(|| longest_of(PLACE.values().iter().filter_map(|place| place.split('|').next())));
+        LazyLock::new(|| longest_of(PLACE.values().filter_map(|place| place.split('|').next())));
     let word = |name: &str| params.get(name).and_then(|value| value.as_str());
     match word("part") {
         Some("street") => vec![*STREET],
@@ -274,8 +275,13 @@ const SLUG_MAX: usize = 15;
 
 /// Appends the ASCII letters and digits of a name in lowercase, `max` at most.
 fn push_slug(name: &str, max: usize, out: &mut String) {
-    let letters = name.bytes().filter(u8::is_ascii_alphanumeric).take(max);
-    out.extend(letters.map(|byte| char::from(byte.to_ascii_lowercase())));
+    let mut slug = [0; SLUG_MAX];
+    let mut length = 0;
+    for byte in name.bytes().filter(u8::is_ascii_alphanumeric).take(max.min(SLUG_MAX)) {
+        slug[length] = byte.to_ascii_lowercase();
+        length += 1;
+    }
+    out.push_str(std::str::from_utf8(&slug[..length]).expect("ASCII is text"));
 }
 
 /// Integer anchors below this have a suffix of 8 characters that cannot collide.
@@ -366,6 +372,8 @@ const DOMAINS_MAX: usize = 4_096;
 struct Email {
     handle: Handle,
     domains: DomainKey,
+    /// An address often stands several times in a row: in its column, in a JSON document, in a note.
+    memory: Memory,
 }
 
 /// Buffers of one worker: the canonical address, and the pseudonyms of domains met.
@@ -378,7 +386,9 @@ struct EmailMemo {
 impl Email {
     fn new(compile: &Compile<'_>) -> Self {
         // One pseudonym per domain in the whole realm, whatever the label.
-        Self { handle: Handle::new(compile, "email/1"), domains: compile.realm.domain("emaildomain/1", "") }
+        let handle = Handle::new(compile, "email/1");
+        let memory = Memory::new(&handle.key, &[handle.tier, u8::from(handle.fold)]);
+        Self { handle, domains: compile.realm.domain("emaildomain/1", ""), memory }
     }
 
     fn push_domain(
@@ -414,10 +424,14 @@ impl TextKind for Email {
     type Scratch = EmailMemo;
 
     fn mask(&self, value: &str, at: At<'_>, memo: &mut EmailMemo, out: &mut String) -> bool {
+        let subject = at.subject(self.handle.slot);
+        if subject.is_none() && recent::recall(&self.memory, value, out) {
+            return true;
+        }
+        let start = out.len();
         let EmailMemo { canonical, domains } = memo;
         canonical.clear();
         let Some(domain) = push_email(value, self.handle.fold, canonical) else { return false };
-        let subject = at.subject(self.handle.slot);
         let keyed = subject.unwrap_or(canonical);
         if self.handle.tier <= 1 {
             push_slug(self.handle.persona.first(keyed), if self.handle.tier == 0 { SLUG_MAX } else { 1 }, out);
@@ -430,6 +444,9 @@ impl TextKind for Email {
         self.handle.push_token(keyed, subject.is_some(), out);
         out.push('@');
         self.push_domain(&canonical[domain..], domains, out);
+        if subject.is_none() {
+            recent::remember(&self.memory, value, &out[start..]);
+        }
         true
     }
 

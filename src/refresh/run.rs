@@ -2,6 +2,7 @@
 
 use super::graph::{self, Work};
 use super::{Job, Prepared, hooks, prepare};
+use crate::buffers::Buffers;
 use crate::catalog;
 use crate::config::{HookPoint, PublishMode};
 use crate::error::{Exit, Failure, Report};
@@ -300,9 +301,11 @@ impl Run {
             .thread_name(|index| format!("mask-{index}"))
             .build()
             .map_err(|error| Failure::new(Exit::Internal, Report::new("internal::threads", error.to_string())))?;
+        let buffers = Buffers::default();
         Ok(Shared {
             pipeline: Pipeline {
                 pool,
+                buffers: buffers.clone(),
                 budget: Budget::new(job.budget_bytes),
                 events: self.events.clone(),
                 stop: self.stop.clone(),
@@ -314,6 +317,7 @@ impl Run {
                 job.application(),
                 snapshot.ids(),
                 job.extract.rate_max,
+                buffers,
                 self.stop.clone(),
             ),
             tables: prepared.plan.tables.iter().cloned().map(Arc::new).collect(),
