@@ -12,6 +12,7 @@ mod fixed;
 pub mod json;
 pub mod key;
 pub mod kind;
+mod lanes;
 mod leaf;
 mod masker;
 mod network;

@@ -24,7 +24,11 @@ fn params(json: &str) -> Params {
 
 /// Parameters a kind cannot do without.
 fn needed(kind: &Kind) -> Params {
-    if kind.name == "const" { params(r#"{"value":"x"}"#) } else { Params::new() }
+    match kind.name {
+        "const" => params(r#"{"value":"x"}"#),
+        "json" => params(r#"{"rest":"pattern"}"#),
+        _ => Params::new(),
+    }
 }
 
 fn value(kind: &str, json: &str, subject: Option<&str>, value: &str) -> Option<String> {
