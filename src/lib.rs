@@ -1,22 +1,73 @@
 //! Staging gets last night's production, without the people in it.
+//!
+//! # A refresh is a straight line of values
+//!
+//! ```text
+//! config ──► catalog ──► plan ──► extract ══► mask ══► load ──► verify ──► publish
+//! Config     Catalog     Plan     Wire → RawBatch → MaskedBatch → Unit → Receipt   Gates     Published
+//!            once, small, pure where it can be │ per batch, hot │ once
+//! ```
+//!
+//! [`refresh`] is that line. It resolves a [`plan::Plan`] from the source's [`catalog::Catalog`] and the user's policy, or
+//! every reason not to; takes a snapshot that two keepers hold ([`extract::snapshot`]); makes a new database beside the
+//! live one and gives it the source's schema ([`load::objects`], [`load::database`]); copies, masks and loads each table
+//! ([`pipeline`]); builds keys, indexes and foreign keys as soon as their rows are in ([`load::post`]); judges the result
+//! ([`verify`]); and swaps the names of two databases in one transaction ([`publish`]).
+//!
+//! [`pipeline`] is the only bridge between tokio, which moves bytes, and rayon, which decodes, masks and encodes one batch
+//! per job. What is hot ([`pg::decode`], [`mask`], [`pg::encode`]) does no I/O and is tested without a server.
+//!
+//! # Layers
+//!
+//! Imports go down only; `tests/tidy.rs` holds it.
+//!
+//! | layer | modules |
+//! |---|---|
+//! | what people type and read | [`cli`], [`demo`] |
+//! | the line | [`refresh`], [`pipeline`] |
+//! | edges, each with its own server or file | [`extract`], [`load`], [`verify`], [`publish`], [`guard`], [`secret`] |
+//! | decisions and bytes, pure but for [`catalog::read`] and sessions | [`plan`], [`catalog`], [`pg`] |
+//! | masks: knows Arrow and BLAKE3, nothing of PostgreSQL | [`mask`] |
+//! | words everybody shares | [`config`], [`outcome`], [`event`], [`release`], [`buffers`], [`error`] |
+//!
+//! # Invariants, and the test that holds each
+//!
+//! 1. Only [`mask`] can make a [`mask::batch::MaskedBatch`], and nothing else is encoded for a sink: by type, and
+//!    `leak::planted_values_reach_nothing` for the whole program.
+//! 2. No source value in an error, log, event, report or panic: `leak::forced_errors_tell_no_value`.
+//! 3. Every column is decided; an undecided one is refused: `refresh::undecided_column_is_refused_before_a_row_is_read`.
+//! 4. Output depends on snapshot, plan, key and [`mask::VERSION`] only: `shop::content_is_the_same_for_any_split`,
+//!    `mask::tests::masks_depend_on_no_batch_and_no_thread`.
+//! 5. Equal inputs of a domain get equal pseudonyms, keys stay unique, foreign keys hold:
+//!    `shop::every_constraint_and_join_holds_after_masking`.
+//! 6. Every queue is bounded and batches stay within the budget: [`pipeline::Budget`].
+//! 7. Whatever can be refused is refused before a row is read: `plan::tests`, `broken`.
+//! 8. Nothing live changes before [`publish`]: `faults`.
+//! 9. A chunk may be redone any number of times: `faults::killed_source_backend_costs_a_chunk`.
+//! 10. [`pg::decode`] answers malformed bytes with an error: `pg::codec_tests`.
 
-pub mod buffers;
-pub mod catalog;
 pub mod cli;
-pub mod config;
 pub mod demo;
-pub mod error;
-pub mod event;
+
+pub mod pipeline;
+pub mod refresh;
+
 pub mod extract;
 pub mod guard;
 pub mod load;
-pub mod mask;
-pub mod outcome;
-pub mod pg;
-pub mod pipeline;
-pub mod plan;
 pub mod publish;
-pub mod refresh;
-pub mod release;
 pub mod secret;
 pub mod verify;
+
+pub mod catalog;
+pub mod pg;
+pub mod plan;
+
+pub mod mask;
+
+pub mod buffers;
+pub mod config;
+pub mod error;
+pub mod event;
+pub mod outcome;
+pub mod release;

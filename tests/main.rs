@@ -7,3 +7,4 @@ mod cli;
 mod conn;
 mod refresh;
 mod roundtrip;
+mod tidy;

@@ -1,0 +1,117 @@
+//! What a reviewer would look for, held by a test: layers, sizes, unfinished marks.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What each module may import; whatever is not listed here may not be imported.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("buffers", &[]),
+    ("error", &[]),
+    ("event", &[]),
+    ("release", &[]),
+    ("config", &["error"]),
+    ("outcome", &["config", "error", "event", "plan"]),
+    ("mask", &["error"]),
+    ("pg", &["catalog", "error", "mask"]),
+    ("catalog", &["error", "plan"]),
+    ("plan", &["catalog", "config", "error", "mask", "pg"]),
+    ("secret", &["config", "error"]),
+    ("extract", &["buffers", "config", "error", "event", "pg", "plan"]),
+    ("load", &["catalog", "config", "error", "event", "pg", "plan", "release"]),
+    ("publish", &["error", "load", "pg", "release"]),
+    ("guard", &["catalog", "error", "load", "pg", "publish", "release"]),
+    ("verify", &["config", "error", "load", "outcome", "pg", "plan"]),
+    ("pipeline", &["buffers", "error", "event", "extract", "load", "mask", "pg", "plan"]),
+    ("demo", &["error"]),
+];
+
+fn sources() -> Vec<(PathBuf, String)> {
+    fn walk(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+        for entry in std::fs::read_dir(folder).expect("a folder of the project").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).expect("a source file is text");
+                found.push((path, text));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    assert!(found.len() > 50, "the sources were found");
+    found
+}
+
+/// The top-level module a file belongs to.
+fn module(path: &Path) -> String {
+    let relative = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).expect("below src");
+    let first = relative.components().next().expect("a file").as_os_str().to_string_lossy();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// Code without its tests: they may look anywhere.
+fn production(path: &Path, text: &str) -> Option<String> {
+    let name = path.file_name()?.to_string_lossy();
+    if name == "tests.rs" || name.ends_with("_tests.rs") {
+        return None;
+    }
+    Some(text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or(text).to_owned())
+}
+
+#[test]
+fn imports_go_down_only() {
+    let layers: BTreeMap<&str, &[&str]> = LAYERS.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let from = module(&path);
+        let (Some(allowed), Some(text)) = (layers.get(from.as_str()), production(&path, &text)) else { continue };
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        for line in code {
+            for piece in line.split("crate::").skip(1) {
+                let to: String = piece.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+                let known = layers.contains_key(to.as_str()) || to == "cli" || to == "refresh";
+                if known && to != from && !allowed.contains(&to.as_str()) {
+                    wrong.push(format!("{}: {from} imports {to}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn files_have_a_size_one_can_read() {
+    let long: Vec<String> = sources()
+        .into_iter()
+        .filter_map(|(path, text)| {
+            let lines = production(&path, &text)?.lines().count();
+            (lines > 800).then(|| format!("{} has {lines} lines: look for a seam", path.display()))
+        })
+        .collect();
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+#[test]
+fn nothing_is_left_unfinished() {
+    let marks = [concat!("to", "do!("), concat!("unimple", "mented!("), concat!("FIX", "ME"), concat!("TO", "DO")];
+    let found: Vec<String> = sources()
+        .into_iter()
+        .filter(|(_, text)| marks.iter().any(|mark| text.contains(mark)))
+        .map(|(path, _)| path.display().to_string())
+        .collect();
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn only_the_command_line_prints() {
+    let found: Vec<String> = sources()
+        .into_iter()
+        .filter(|(path, _)| module(path) != "cli")
+        .filter(|(path, text)| {
+            production(path, text).is_some_and(|text| text.contains("println!(") || text.contains("print!("))
+        })
+        .map(|(path, _)| path.display().to_string())
+        .collect();
+    assert!(found.is_empty(), "{found:#?}");
+}
