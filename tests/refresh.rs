@@ -33,7 +33,11 @@ fn masked_copy_keeps_keys_and_joins_and_can_be_rolled_back() {
         "2000"
     );
     assert_eq!(lab.staging("SELECT count(*) FROM people WHERE email LIKE '%@example.com'"), "0");
-    assert_eq!(lab.databases(), [lab.name.clone()], "the empty database of init-target is no release to keep");
+    assert_eq!(
+        lab.databases(),
+        std::slice::from_ref(&lab.name),
+        "the empty database of init-target is no release to keep"
+    );
 
     lab.source.sql_as("app", &lab.name, "INSERT INTO people (email) VALUES ('late@example.com')");
     lab.refresh();
@@ -57,5 +61,5 @@ fn undecided_column_is_refused_before_a_row_is_read() {
     let ran = lab.restage(&["refresh"]);
     assert_eq!(ran.code, 3, "{ran:?}");
     assert!(ran.stderr.contains("plan::undecided-column") && ran.stderr.contains("phone"), "{}", ran.stderr);
-    assert_eq!(lab.databases(), [lab.name.clone()]);
+    assert_eq!(lab.databases(), std::slice::from_ref(&lab.name));
 }

@@ -39,7 +39,7 @@ pub(super) fn load(context: &Context) -> Result<Config, Failure> {
 }
 
 fn conninfo(url: &secrecy::SecretString) -> Result<Conninfo, Failure> {
-    Ok(Conninfo::parse(url.expose_secret(), &Environment::from_process()).map_err(Failure::from)?)
+    Conninfo::parse(url.expose_secret(), &Environment::from_process()).map_err(Failure::from)
 }
 
 pub(super) fn target_of(config: &Config) -> Result<&TargetConfig, Failure> {

@@ -68,7 +68,7 @@ impl<W> Queue<W> {
     }
 
     /// Takes the most urgent task that can run beside those already running.
-    pub fn next(&mut self) -> Option<usize> {
+    pub fn start_next(&mut self) -> Option<usize> {
         let at = self
             .ready
             .iter()
@@ -149,11 +149,11 @@ mod tests {
     #[test]
     fn longest_path_goes_first() {
         let mut queue = Queue::new(vec![task(5, &[], &[]), task(1, &[], &[]), task(9, &[1], &[])]);
-        assert_eq!(queue.next(), Some(1));
-        assert_eq!(queue.next(), Some(0));
-        assert_eq!(queue.next(), None);
+        assert_eq!(queue.start_next(), Some(1));
+        assert_eq!(queue.start_next(), Some(0));
+        assert_eq!(queue.start_next(), None);
         queue.done(1);
-        assert_eq!(queue.next(), Some(2));
+        assert_eq!(queue.start_next(), Some(2));
     }
 
     #[test]
@@ -163,12 +163,12 @@ mod tests {
             task(8, &[], &[(1, Hold::Exclusive)]),
             task(7, &[], &[(1, Hold::Shared)]),
         ]);
-        assert_eq!(queue.next(), Some(0));
-        assert_eq!(queue.next(), Some(2));
-        assert_eq!(queue.next(), None);
+        assert_eq!(queue.start_next(), Some(0));
+        assert_eq!(queue.start_next(), Some(2));
+        assert_eq!(queue.start_next(), None);
         queue.done(0);
         queue.done(2);
-        assert_eq!(queue.next(), Some(1));
+        assert_eq!(queue.start_next(), Some(1));
         queue.done(1);
         assert_eq!(queue.left(), 0);
     }

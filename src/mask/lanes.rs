@@ -92,15 +92,13 @@ fn word(bytes: &[u8], index: usize) -> u32 {
 pub(super) fn keyed(keys: [&[u8; 32]; LANES], blocks: &[Block; LANES]) -> [[u8; 32]; LANES] {
     let message: [Words; 16] =
         std::array::from_fn(|index| std::array::from_fn(|lane| word(&blocks[lane].bytes, index)));
-    let mut v: [Words; 16] = [[0; LANES]; 16];
-    for index in 0..8 {
-        v[index] = std::array::from_fn(|lane| word(keys[lane], index));
-    }
-    for index in 0..4 {
-        v[8 + index] = [IV[index]; LANES];
-    }
-    v[14] = std::array::from_fn(|lane| blocks[lane].len);
-    v[15] = [FLAGS; LANES];
+    let mut v: [Words; 16] = std::array::from_fn(|index| match index {
+        0..8 => std::array::from_fn(|lane| word(keys[lane], index)),
+        8..12 => [IV[index - 8]; LANES],
+        14 => std::array::from_fn(|lane| blocks[lane].len),
+        15 => [FLAGS; LANES],
+        _ => [0; LANES],
+    });
     for s in &SCHEDULE {
         mix(&mut v, [0, 4, 8, 12], message[s[0]], message[s[1]]);
         mix(&mut v, [1, 5, 9, 13], message[s[2]], message[s[3]]);

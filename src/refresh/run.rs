@@ -390,7 +390,7 @@ impl Run {
         }
         loop {
             while running.len() < self.job.jobs
-                && let Some(index) = queue.next()
+                && let Some(index) = queue.start_next()
             {
                 let work = queue.task(index).work.clone();
                 let (shared, unlogged) = (Arc::clone(shared), self.job.unlogged);
