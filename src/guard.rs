@@ -8,6 +8,9 @@ use crate::publish::{Admin, PublishError, Release};
 use crate::release::{self, Mark, State};
 use serde::Serialize;
 
+/// The line for people in the comment of a database that was marked and never refreshed.
+pub const MARKED: &str = "refresh target of restage";
+
 /// What the user allowed, from `[target]`, `[source]` and the command line.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -440,7 +443,7 @@ pub async fn init_target(admin: &Admin, realm: &str, now: jiff::Timestamp) -> Re
         empty: live.is_none() || before.is_some_and(|mark| mark.empty),
     };
     let people = live.map(|live| Mark::people(&live.comment)).filter(|text| !text.is_empty());
-    let comment = mark.comment(people.as_deref().unwrap_or("refresh target of restage"));
+    let comment = mark.comment(people.as_deref().unwrap_or(MARKED));
     admin
         .session
         .client()

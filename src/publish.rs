@@ -15,6 +15,12 @@ const SWAP_WAIT: &str = "5s";
 const SWAP_ATTEMPTS: u32 = 3;
 /// How often sessions are ended while the renames wait.
 const TERMINATE_EVERY: Duration = Duration::from_millis(20);
+/// How long the refresh lock is waited for: the server needs a moment to notice that a killed run is gone.
+const LOCK_WAIT: Duration = Duration::from_secs(3);
+const LOCK_EVERY: Duration = Duration::from_millis(100);
+/// How long a server that went away during the swap is asked what became of it.
+const SETTLE_WAIT: Duration = Duration::from_secs(30);
+const SETTLE_EVERY: Duration = Duration::from_millis(250);
 
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
@@ -24,6 +30,8 @@ pub enum PublishError {
     Sql { what: String, problem: SqlProblem },
     #[error("\"{database}\" could not be swapped: sessions did not leave")]
     InUse { database: String, sessions: Vec<String> },
+    #[error("the target went away while \"{database}\" was swapped")]
+    Unsettled { database: String, run: RunId },
     #[error("there is no earlier release of \"{database}\"")]
     NoRelease { database: String },
     #[error("\"{database}\" has no release {wanted}")]
@@ -54,6 +62,9 @@ impl Diagnose for PublishError {
                 .detail(sessions.join("\n"))
                 .state("The old database serves; the loaded one is kept aside.")
                 .hint("End those sessions or prepared transactions (`ROLLBACK PREPARED`), then run again. Ending other roles' sessions needs `GRANT pg_signal_backend TO <target role>`."),
+            PublishError::Unsettled { database, run } => Report::new("target::unsettled", message)
+                .state(format!("\"{database}\" is the complete old release or the complete new one, {run}: the server could not be asked."))
+                .hint("restage releases     # says which one is live"),
             PublishError::NoRelease { .. } => Report::new("publish::no-release", message)
                 .state("Nothing was changed.")
                 .hint("Releases are kept by `keep` under [target], from the second refresh on."),
@@ -121,13 +132,31 @@ impl Admin {
     pub async fn lock(&self) -> Result<(), LoadError> {
         let hash = blake3::hash(format!("restage refresh {}", self.live).as_bytes());
         let key = i64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("a hash has 32 bytes"));
-        let row = self
-            .session
-            .client()
-            .query_one("SELECT pg_catalog.pg_try_advisory_lock($1)", &[&key])
-            .await
-            .map_err(|error| LoadError::sql("taking the refresh lock", &error))?;
-        if row.get(0) { Ok(()) } else { Err(LoadError::Busy { database: self.live.clone() }) }
+        let started = Instant::now();
+        loop {
+            let row = self
+                .session
+                .client()
+                .query_one("SELECT pg_catalog.pg_try_advisory_lock($1)", &[&key])
+                .await
+                .map_err(|error| LoadError::sql("taking the refresh lock", &error))?;
+            if row.get(0) {
+                return Ok(());
+            }
+            if started.elapsed() >= LOCK_WAIT {
+                return Err(LoadError::Busy { database: self.live.clone() });
+            }
+            tokio::time::sleep(LOCK_EVERY).await;
+        }
+    }
+
+    /// Fails if the session that holds the lock is gone. The server may then have crashed and lost commits of ours, which
+    /// are asynchronous, or another run may have started.
+    ///
+    /// # Errors
+    /// [`LoadError::LockLost`].
+    pub fn still_locked(&self) -> Result<(), LoadError> {
+        if self.session.is_closed() { Err(LoadError::LockLost { database: self.live.clone() }) } else { Ok(()) }
     }
 
     /// Every database of `live`, the live one first, then by name. Databases of the name pattern without our mark are
@@ -190,7 +219,29 @@ impl Admin {
                 dropped.push(release.database);
             }
         }
+        for name in self.unmarked().await? {
+            self.drop_named(&name).await?;
+            dropped.push(name);
+        }
         Ok(dropped)
+    }
+
+    /// Databases whose run died after it made them and before it marked them: named like ours, never opened for a
+    /// connection, so empty.
+    async fn unmarked(&self) -> Result<Vec<String>, PublishError> {
+        let rows = self
+            .session
+            .client()
+            .query(
+                "SELECT datname::text FROM pg_catalog.pg_database WHERE pg_catalog.starts_with(datname::text, $1 || '__') \
+                 AND NOT datallowconn AND datconnlimit = 0 AND pg_catalog.pg_has_role(datdba, 'MEMBER') \
+                 AND pg_catalog.shobj_description(oid, 'pg_database') IS NULL",
+                &[&self.live],
+            )
+            .await
+            .map_err(|error| PublishError::sql("listing unfinished databases", &error))?;
+        let names = rows.iter().map(|row| row.get::<_, String>(0));
+        Ok(names.filter(|name| matches!(release::state_of(&self.live, name), Some(State::Aside(_)))).collect())
     }
 
     /// Drops the oldest earlier releases until `keep` are left.
@@ -216,12 +267,16 @@ impl Admin {
     /// The error of the server.
     pub async fn drop_database(&self, release: &Release) -> Result<(), PublishError> {
         assert!(release.kind != State::Live && release.mark.is_some(), "only marked databases beside the live one go");
-        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", pg::quote_ident(&release.database));
+        self.drop_named(&release.database).await
+    }
+
+    async fn drop_named(&self, name: &str) -> Result<(), PublishError> {
+        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", pg::quote_ident(name));
         self.session
             .client()
             .batch_execute(&sql)
             .await
-            .map_err(|error| PublishError::sql(format!("dropping database \"{}\"", release.database), &error))
+            .map_err(|error| PublishError::sql(format!("dropping database \"{name}\""), &error))
     }
 
     /// Gives the loaded database what does not follow a name: settings, connection limit, grants and owner of the live
@@ -310,9 +365,8 @@ impl Admin {
     pub async fn swap(&self, run: &RunId, mark: &Mark, people: &str) -> Result<Published, PublishError> {
         let live = self.releases().await?.into_iter().find(|release| release.kind == State::Live);
         let aside = release::staging_name(&self.live, run);
-        // The database that leaves keeps its own release id as name, so that names never depend on who replaced it.
-        let previous =
-            live.as_ref().map(|live| release::previous_name(&self.live, live.release.as_ref().unwrap_or(run)));
+        let previous = live.as_ref().map(|live| release::previous_name(&self.live, &own_id(live, run)));
+        let people = people_text(people, live.as_ref());
         let mut renames = Vec::new();
         if let Some(previous) = &previous {
             renames.push((self.live.clone(), previous.clone()));
@@ -321,10 +375,38 @@ impl Admin {
         let comment = format!(
             "COMMENT ON DATABASE {} IS {}",
             pg::quote_ident(&self.live),
-            pg::quote_literal(&mark.comment(people))
+            pg::quote_literal(&mark.comment(&people))
         );
-        let gap_ms = self.exchange(&renames, previous.as_deref(), None, Some(&comment)).await?;
+        let started = Instant::now();
+        let gap_ms = match self.exchange(&renames, previous.as_deref(), None, Some(&comment)).await {
+            Ok(gap_ms) => gap_ms,
+            Err(PublishError::Sql { what, problem }) if problem.is_connection_lost() => match self.settle(run).await {
+                Some(true) => started.elapsed().as_millis() as u64,
+                Some(false) => return Err(PublishError::Sql { what, problem }),
+                None => return Err(PublishError::Unsettled { database: self.live.clone(), run: run.clone() }),
+            },
+            Err(error) => return Err(error),
+        };
         Ok(Published { database: self.live.clone(), previous, gap_ms })
+    }
+
+    /// Finds out whether a swap whose answer was lost took place; none if the server does not come back in time.
+    async fn settle(&self, run: &RunId) -> Option<bool> {
+        let started = Instant::now();
+        while started.elapsed() < SETTLE_WAIT {
+            // The old session may still be at work in a server that only lost its connection to us: its renames hold the
+            // lock of the refresh, so whoever gets that lock sees their end.
+            if let Ok(admin) =
+                Self::connect(&self.info.with_database(&self.live), &self.info.database, &self.application).await
+                && admin.lock().await.is_ok()
+                && let Ok(releases) = admin.releases().await
+            {
+                let live = releases.iter().find(|release| release.kind == State::Live);
+                return Some(live.and_then(|live| live.release.as_ref()) == Some(run));
+            }
+            tokio::time::sleep(SETTLE_EVERY).await;
+        }
+        None
     }
 
     /// Makes an earlier release live again; the one that was live is kept beside it.
@@ -356,8 +438,7 @@ impl Admin {
         let mut left = None;
         if let Some(live) = live {
             let State::Previous(replaced_by) = &wanted.kind else { unreachable!("only previous releases are listed") };
-            // A live database that no run made takes a name from the release that replaces it.
-            let name = release::previous_name(&self.live, live.release.as_ref().unwrap_or(replaced_by));
+            let name = release::previous_name(&self.live, &own_id(live, replaced_by));
             // The two may have the same name to exchange, so the wanted one steps aside first.
             if name == wanted.database {
                 let between = format!("{}__swap", self.live);
@@ -400,6 +481,11 @@ impl Admin {
         }
         sql.push_str("; COMMIT");
         let names: Vec<String> = renames.iter().map(|(from, _)| from.clone()).collect();
+        let prepared = self.sessions(&names, false).await;
+        if !prepared.is_empty() {
+            // Nobody can end these but their owner: waiting for them would only keep applications out.
+            return Err(PublishError::InUse { database: self.live.clone(), sessions: prepared });
+        }
         let terminator = TargetSession::connect(&self.info, &self.application)
             .await
             .map_err(|error| LoadError::Connect(Box::new(error.error.report(Side::Target))))?;
@@ -422,20 +508,20 @@ impl Admin {
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
         }
-        Err(PublishError::InUse { database: self.live.clone(), sessions: self.sessions(&names).await })
+        Err(PublishError::InUse { database: self.live.clone(), sessions: self.sessions(&names, true).await })
     }
 
-    /// Who is still connected to the databases, and prepared transactions in them.
-    async fn sessions(&self, names: &[String]) -> Vec<String> {
+    /// Prepared transactions in the databases, and who is still connected to them.
+    async fn sessions(&self, names: &[String], backends: bool) -> Vec<String> {
         let rows = self
             .session
             .client()
             .query(
-                "SELECT 'backend ' || pid || ' (user ' || coalesce(usename, '?') || ', application ' || application_name || ')' \
-                 FROM pg_catalog.pg_stat_activity WHERE datname = ANY ($1) AND backend_type = 'client backend' \
+                "SELECT 'backend ' || pid || ' (user ' || usename || coalesce(', application ' || nullif(application_name, ''), '') || ')' \
+                 FROM pg_catalog.pg_stat_activity WHERE $2 AND datname = ANY ($1) AND usename IS NOT NULL \
                  UNION ALL SELECT 'prepared transaction ' || pg_catalog.quote_literal(gid) || ' of ' || owner \
                  FROM pg_catalog.pg_prepared_xacts WHERE database = ANY ($1) LIMIT 10",
-                &[&names],
+                &[&names, &backends],
             )
             .await
             .unwrap_or_default();
@@ -443,14 +529,38 @@ impl Admin {
     }
 }
 
+/// The id a live database is kept under when it leaves: that of its own content, so that a name never depends on who
+/// replaced it. One that no run made is named by the time of its mark.
+fn own_id(live: &Release, fallback: &RunId) -> RunId {
+    let marked = || live.mark.as_ref()?.at.parse::<jiff::Timestamp>().ok();
+    live.release.clone().or_else(|| marked().map(|at| RunId::new(at, 0))).unwrap_or_else(|| fallback.clone())
+}
+
+/// Our line of a comment, then what people wrote into the comment of the live database.
+fn people_text(ours: &str, live: Option<&Release>) -> String {
+    let before = live.map(|live| Mark::people(&live.comment)).unwrap_or_default();
+    let theirs = before.lines().filter(|line| !line.is_empty() && !is_our_line(line));
+    std::iter::once(ours).chain(theirs).collect::<Vec<_>>().join("\n")
+}
+
+fn is_our_line(line: &str) -> bool {
+    line == crate::guard::MARKED || (line.starts_with("masked copy of ") && line.contains(" as of "))
+}
+
 /// Ends client sessions of the databases every 20 ms, for ever.
+///
+/// What a session is may be hidden from us (`backend_type` of other roles is), but not whose it is: the server's own
+/// processes are nobody's. One session that we may not end must not keep the statement from ending the others.
 async fn terminate(session: &TargetSession, names: &[String]) {
     loop {
         let _ = session
             .client()
             .query(
-                "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
-                 WHERE datname = ANY ($1) AND backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid()",
+                "SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a \
+                 JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid \
+                 JOIN pg_catalog.pg_roles me ON me.rolname = current_user \
+                 WHERE a.datname = ANY ($1) AND a.pid <> pg_catalog.pg_backend_pid() AND (me.rolsuper OR NOT r.rolsuper \
+                 AND (pg_catalog.pg_has_role(r.oid, 'USAGE') OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE')))",
                 &[&names],
             )
             .await;

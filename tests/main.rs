@@ -5,6 +5,7 @@ mod support;
 mod catalog;
 mod cli;
 mod conn;
+mod faults;
 mod refresh;
 mod roundtrip;
 mod tidy;

@@ -1,6 +1,6 @@
 //! Reads chunks by COPY: one worker, one chunk, one transaction.
 
-use super::snapshot::{self, SnapshotIds};
+use super::snapshot::SnapshotIds;
 use super::{ExtractError, Stop};
 use crate::buffers::Buffers;
 use crate::config::Rows;
@@ -84,8 +84,7 @@ impl Reader {
     pub async fn read<D: Deliver>(&self, table: &TablePlan, chunk: &Chunk, deliver: &mut D) -> Result<u64, D::Error> {
         // An error anywhere drops the session, and with it the transaction and the stream.
         let session = self.session().await?;
-        let id = self.snapshot.get().ok_or(ExtractError::SnapshotLost)?;
-        snapshot::begin(&session, Some(&id)).await?;
+        self.snapshot.begin(&session).await?;
         let rows = self.stream(&session, table, chunk, deliver).await?;
         session
             .client()

@@ -3,7 +3,7 @@
 use super::{ExtractError, Settings, Stop, StopReason};
 use crate::pg::{self, Conninfo, SourceSession};
 use crate::plan::Plan;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
@@ -11,6 +11,8 @@ use tokio::task::JoinHandle;
 const KEEPER_PING: Duration = Duration::from_secs(15);
 /// How often a keeper looks whether its connection is gone.
 const KEEPER_LOOK: Duration = Duration::from_millis(250);
+/// How often a worker looks for a living keeper: 10 s, longer than replacing one takes.
+const IMPORT_TRIES: u32 = 40;
 /// Tables locked by one statement (POSTGRES section 3).
 const LOCK_BATCH: usize = 500;
 /// `lock_timeout` of one attempt, so that we never queue long in front of production.
@@ -24,6 +26,29 @@ impl SnapshotIds {
     /// An id that can be imported now; none when both keepers are gone.
     pub fn get(&self) -> Option<String> {
         self.0.ids.lock().expect("no holder panics").iter().flatten().next().cloned()
+    }
+
+    /// Starts a transaction of `session` that sees the snapshot.
+    ///
+    /// # Errors
+    /// [`ExtractError::SnapshotLost`] without a living keeper, else the error of the server.
+    pub async fn begin(&self, session: &SourceSession) -> Result<(), ExtractError> {
+        let mut tries = 0;
+        loop {
+            let id = self.get().ok_or(ExtractError::SnapshotLost)?;
+            match self.0.import(session, &id).await {
+                // The keeper of this id died a moment ago; its survivor or replacement has another one.
+                Err(error) if is_unknown_id(&error) && tries < IMPORT_TRIES => tries += 1,
+                Err(error) if is_unknown_id(&error) => return Err(ExtractError::SnapshotLost),
+                done => return done,
+            }
+            session
+                .client()
+                .batch_execute("ROLLBACK")
+                .await
+                .map_err(|error| ExtractError::sql("opening the snapshot", &error))?;
+            tokio::time::sleep(KEEPER_LOOK).await;
+        }
     }
 }
 
@@ -45,6 +70,8 @@ struct Shared {
     tables: Vec<String>,
     /// Exported ids of the live keepers.
     ids: Mutex<[Option<String>; 2]>,
+    /// What the snapshot sees, as the server writes it: `xmin:xmax:list of running`.
+    sight: OnceLock<String>,
     stop: Stop,
 }
 
@@ -70,6 +97,7 @@ impl Snapshot {
             settings: settings.clone(),
             tables,
             ids: Mutex::default(),
+            sight: OnceLock::new(),
             stop: stop.clone(),
         });
         let first = open(&shared).await?;
@@ -81,9 +109,10 @@ impl Snapshot {
         let taken = async {
             begin(&first, None).await?;
             let (lsn, taken_at) = facts(&first).await?;
+            let _ = shared.sight.set(sight(&first).await?);
             let first_id = export(&first).await?;
             let second = open(&shared).await?;
-            begin(&second, Some(&first_id)).await?;
+            shared.import(&second, &first_id).await?;
             let second_id = export(&second).await?;
             shared.lock_tables(&first).await?;
             shared.lock_tables(&second).await?;
@@ -118,8 +147,7 @@ impl Snapshot {
     /// The error of the server, or [`ExtractError::SnapshotLost`].
     pub async fn session(&self) -> Result<SourceSession, ExtractError> {
         let session = open(&self.shared).await?;
-        let id = self.ids().get().ok_or(ExtractError::SnapshotLost)?;
-        begin(&session, Some(&id)).await?;
+        self.ids().begin(&session).await?;
         Ok(session)
     }
 
@@ -147,6 +175,11 @@ impl Snapshot {
             .collect();
         let same: std::collections::BTreeSet<u32> = same.into_iter().collect();
         Ok(plan.tables.iter().filter(|table| !same.contains(&table.oid)).map(|table| table.full_name()).collect())
+    }
+
+    /// Ties a watcher to the snapshot: it ends with the keepers, because then there is nothing left to let go.
+    pub fn watch(&mut self, watcher: JoinHandle<()>) {
+        self.tasks.push(watcher);
     }
 
     /// Ends the keepers at once: the last row was read. [`Snapshot::release`] still has to be called.
@@ -186,6 +219,17 @@ pub async fn resume_replay(info: &Conninfo, application: &str) {
 }
 
 impl Shared {
+    /// Imports an exported snapshot and proves that it is ours: ids are small numbers that start again after a crash of
+    /// the server, so an id that died with our keepers may come back as that of another session.
+    async fn import(&self, session: &SourceSession, id: &str) -> Result<(), ExtractError> {
+        begin(session, Some(id)).await?;
+        let seen = sight(session).await?;
+        if self.sight.get().is_some_and(|ours| *ours != seen) {
+            return Err(ExtractError::SnapshotLost);
+        }
+        Ok(())
+    }
+
     /// Takes ACCESS SHARE on all tables; every attempt is short and under a savepoint, so that the snapshot survives it.
     async fn lock_tables(&self, session: &SourceSession) -> Result<(), ExtractError> {
         let started = Instant::now();
@@ -279,7 +323,7 @@ async fn replace(shared: &Arc<Shared>, slot: usize) -> Option<SourceSession> {
         let survivor = shared.ids.lock().expect("no holder panics")[1 - slot].clone()?;
         let opened = async {
             let session = open(shared).await?;
-            begin(&session, Some(&survivor)).await?;
+            shared.import(&session, &survivor).await?;
             let id = export(&session).await?;
             shared.lock_tables(&session).await?;
             Ok::<_, ExtractError>((session, id))
@@ -314,8 +358,17 @@ pub async fn begin(session: &SourceSession, snapshot: Option<&str>) -> Result<()
     session.client().batch_execute(&settings).await.map_err(|error| ExtractError::sql("opening the snapshot", &error))
 }
 
+/// The session that exported the id is gone (PostgreSQL 14 to 18 say it in three ways).
+fn is_unknown_id(error: &ExtractError) -> bool {
+    matches!(error, ExtractError::Sql { problem, .. } if matches!(problem.sqlstate.as_str(), "22023" | "42704" | "55000"))
+}
+
 async fn export(session: &SourceSession) -> Result<String, ExtractError> {
     query_text(session, "SELECT pg_catalog.pg_export_snapshot()", "exporting the snapshot").await
+}
+
+async fn sight(session: &SourceSession) -> Result<String, ExtractError> {
+    query_text(session, "SELECT pg_catalog.pg_current_snapshot()::text", "reading the snapshot").await
 }
 
 async fn facts(session: &SourceSession) -> Result<(String, String), ExtractError> {

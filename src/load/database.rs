@@ -40,7 +40,12 @@ pub async fn open(info: &Conninfo, application: &str) -> Result<TargetSession, L
 /// # Errors
 /// The error of the server: no CREATEDB right, a locale it does not have, no disk.
 pub async fn create(admin: &TargetSession, name: &str, source: &Server, mark: &Mark) -> Result<(), LoadError> {
-    let mut sql = format!("CREATE DATABASE {} TEMPLATE template0", pg::quote_ident(name));
+    // Closed until it is marked: a run that dies in between leaves a database that is provably empty, and
+    // `Admin::drop_aside` may drop it without a mark.
+    let mut sql = format!(
+        "CREATE DATABASE {} TEMPLATE template0 ALLOW_CONNECTIONS false CONNECTION LIMIT 0",
+        pg::quote_ident(name)
+    );
     sql.push_str(&format!(" ENCODING {}", pg::quote_literal(&source.encoding)));
     sql.push_str(&format!(
         " LC_COLLATE {} LC_CTYPE {}",
@@ -63,7 +68,12 @@ pub async fn create(admin: &TargetSession, name: &str, source: &Server, mark: &M
     let what = format!("creating database \"{name}\"");
     admin.client().batch_execute(&sql).await.map_err(|error| LoadError::sql(&what, &error))?;
     let comment = mark.comment("being loaded by restage; not published");
-    let sql = format!("COMMENT ON DATABASE {} IS {}", pg::quote_ident(name), pg::quote_literal(&comment));
+    // One message, so one transaction.
+    let sql = format!(
+        "COMMENT ON DATABASE {name} IS {}; ALTER DATABASE {name} ALLOW_CONNECTIONS true CONNECTION LIMIT -1",
+        pg::quote_literal(&comment),
+        name = pg::quote_ident(name)
+    );
     admin.client().batch_execute(&sql).await.map_err(|error| LoadError::sql(&what, &error))
 }
 

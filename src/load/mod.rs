@@ -21,6 +21,8 @@ pub enum LoadError {
     Counts { table: String, source_rows: u64, target_rows: u64 },
     #[error("another run refreshes \"{database}\" now")]
     Busy { database: String },
+    #[error("the session that held the lock of \"{database}\" ended")]
+    LockLost { database: String },
     #[error("hook {what} failed")]
     Hook { what: String, detail: String },
     #[error("the database names made from \"{database}\" would be too long")]
@@ -63,6 +65,9 @@ impl Diagnose for LoadError {
             LoadError::Busy { .. } => Report::new("target::busy", message)
                 .state("Nothing was read from the source or written to the target.")
                 .hint("Wait for it to end. The lock goes with its session: `SELECT pid FROM pg_locks WHERE locktype = 'advisory'` in the maintenance database names it."),
+            LoadError::LockLost { .. } => Report::new("target::connection-lost", message)
+                .detail("The target server restarted, or somebody ended our sessions.")
+                .hint("Run again when the target is back."),
             LoadError::Hook { detail, .. } => Report::new("target::hook", message).detail(detail.clone()),
             LoadError::NameTooLong { max, .. } => Report::new("plan::name-too-long", message)
                 .detail(format!("PostgreSQL cuts names at {} bytes; the longest name with room for a run id has {max}.", crate::release::NAME_MAX))

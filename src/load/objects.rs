@@ -22,6 +22,8 @@ pub enum ObjectsError {
     ToolMissing { tool: &'static str, major: u32 },
     #[error("{tool} failed")]
     Tool { tool: &'static str, stderr: String },
+    #[error("{tool} could not read the loaded database")]
+    Target { tool: &'static str, stderr: String },
     #[error("{tool} could not be run")]
     Spawn { tool: &'static str, source: std::io::Error },
     #[error("the schema archive has an entry of kind `{0}`, which is not known")]
@@ -30,12 +32,26 @@ pub enum ObjectsError {
     Cut,
 }
 
+impl ObjectsError {
+    /// The same error when it was the loaded database that was read.
+    #[must_use]
+    pub fn at_target(self) -> Self {
+        match self {
+            ObjectsError::Tool { tool, stderr } => ObjectsError::Target { tool, stderr },
+            other => other,
+        }
+    }
+}
+
 impl Diagnose for ObjectsError {
     fn exit(&self) -> Exit {
         match self {
             ObjectsError::ToolMissing { .. } | ObjectsError::UnknownKind(_) => Exit::Refused,
             ObjectsError::Tool { tool: "pg_dump", .. } => Exit::Source,
-            ObjectsError::Tool { .. } | ObjectsError::Spawn { .. } | ObjectsError::Cut => Exit::Target,
+            ObjectsError::Tool { .. }
+            | ObjectsError::Target { .. }
+            | ObjectsError::Spawn { .. }
+            | ObjectsError::Cut => Exit::Target,
         }
     }
 
@@ -50,6 +66,9 @@ impl Diagnose for ObjectsError {
                     "{tool} reads the definitions of all objects: the source role needs USAGE on every schema and SELECT \
                      on every table and sequence. `restage doctor` prints the missing GRANT."
                 ))
+            }
+            ObjectsError::Target { stderr, .. } => {
+                Report::new("target::schema-dump", self.to_string()).detail(first_lines(stderr))
             }
             ObjectsError::Spawn { source, .. } => {
                 Report::new("target::tool-spawn", self.to_string()).detail(source.to_string())

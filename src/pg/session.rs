@@ -270,6 +270,8 @@ impl TargetSession {
         let open = async {
             let session = Session::connect(info, application_name).await?;
             session.prepare(&session_settings(session.version_num())).await?;
+            // The lock and the statements of a run that was killed end with it, or the next run would find them.
+            let _ = session.client.batch_execute("SET client_connection_check_interval = '1s'").await;
             Ok(Self(session))
         };
         open.await.map_err(|error: ConnectError| error.at(Side::Target))

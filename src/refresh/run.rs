@@ -12,7 +12,7 @@ use crate::extract::snapshot::Snapshot;
 use crate::extract::{ExtractError, Stop, watch};
 use crate::load::LoadError;
 use crate::load::database::{self, SequenceValue};
-use crate::load::objects::Objects;
+use crate::load::objects::{Objects, ObjectsError};
 use crate::load::post::Queue;
 use crate::load::postgres::Sessions;
 use crate::outcome::{Gate, MaskCounts, PhaseTime, RefreshOutcome, RunTotals, TableLoaded};
@@ -114,22 +114,25 @@ impl Run {
     async fn through(&self, mut prepared: Prepared, clock: &mut Clock) -> Result<RefreshOutcome, Failure> {
         let job = &self.job;
         for name in prepared.admin.drop_aside(None).await? {
-            self.events.note(format!("dropped {name}, left behind by a run that died"));
+            self.events.note(format!("dropped {name}, which an earlier run did not publish"));
         }
         self.events.started(Phase::Snapshot, None, Unit::Items);
-        let snapshot = self.stop.race(self.snapshot(&mut prepared)).await?;
+        let live = prepared.admin.live.clone();
+        let snapshot = self.stop.race(self.snapshot(&mut prepared)).await;
+        let mut snapshot = snapshot.map_err(|failure| {
+            failure.with_state(&format!("Nothing was loaded and nothing was published: \"{live}\" serves as before."))
+        })?;
         clock.done(Phase::Snapshot, format!("as of {} ({})", snapshot.taken_at, snapshot.lsn));
-        let watcher = tokio::spawn(watch::watch(
+        snapshot.watch(tokio::spawn(watch::watch(
             job.source.clone(),
             job.application(),
             job.extract.clone(),
             self.stop.clone(),
             self.events.clone(),
-        ));
+        )));
         let name = release::staging_name(&prepared.admin.live, &job.run);
         let loading = self.load(&prepared, &snapshot, &name, clock);
         let loaded = self.stop.race(async { Ok::<_, Failure>(loading.await) }).await.and_then(|loaded| loaded);
-        watcher.abort();
         snapshot.release().await;
         let loaded = match loaded {
             Ok(loaded) => loaded,
@@ -141,7 +144,8 @@ impl Run {
             .stop
             .race(async { Ok::<_, Failure>(self.verify(&prepared, &shared, &at_source, &sessions_info).await) })
             .await
-            .and_then(|verified| verified);
+            .and_then(|verified| verified)
+            .and_then(|gates| Ok(prepared.admin.still_locked().map(|()| gates)?));
         let gates = match verified {
             Ok(gates) => gates,
             Err(failure) => return Err(self.give_up(&prepared, failure, false).await),
@@ -401,6 +405,7 @@ impl Run {
                 Failure::new(Exit::Internal, Report::new("internal::panic", "a task of the load panicked"))
             })?;
             result?;
+            prepared.admin.still_locked()?;
             if matches!(queue.task(index).work, Work::Load { .. }) {
                 loads_left -= 1;
                 if loads_left == 0 {
@@ -473,7 +478,7 @@ impl Run {
         let environment = info.child_environment_named(&self.job.application());
         let definitions = async {
             let started = Instant::now();
-            let target = prepared.tools.read(&environment, None).await?;
+            let target = prepared.tools.read(&environment, None).await.map_err(ObjectsError::at_target)?;
             let mut gate = verify::definitions(&shared.objects, &target, same_major);
             gate.ms = started.elapsed().as_millis() as u64;
             Ok::<_, Failure>(gate)
@@ -558,7 +563,10 @@ impl Run {
             "Nothing was published: \"{}\" serves as before. The loaded database is \"{name}\".",
             prepared.admin.live
         );
-        self.record(prepared, shared, outcome).await.map_err(|failure| failure.with_state(&not_published))?;
+        let recorded = self.stop.race(self.record(prepared, shared, outcome)).await;
+        if let Err(failure) = recorded {
+            return Err(self.give_up(prepared, failure, false).await);
+        }
         shared.pipeline.sessions.close().await;
         if job.dry_run {
             prepared.admin.drop_aside(None).await?;
@@ -571,9 +579,11 @@ impl Run {
             outcome.aside = Some(name);
             return Ok(());
         }
-        hooks::run(job, HookPoint::BeforePublish, info, &self.events)
-            .await
-            .map_err(|error| Failure::from(error).with_state(&not_published))?;
+        let hooked = async { Ok::<_, Failure>(hooks::run(job, HookPoint::BeforePublish, info, &self.events).await?) };
+        if let Err(failure) = self.stop.race(hooked).await {
+            // A hook that fails is looked into in the database it failed in; an interrupt asks for nothing to be left.
+            return Err(self.give_up(prepared, failure, !self.stop.is_stopped()).await);
+        }
         self.events.started(Phase::Publish, None, Unit::Items);
         let as_of = outcome.snapshot_time.clone();
         let mark = self.mark(prepared, as_of.as_deref());
@@ -602,7 +612,9 @@ impl Run {
         outcome: &mut RefreshOutcome,
     ) -> Result<Published, Failure> {
         for failed in prepared.admin.copy_properties(&self.job.run).await? {
-            outcome.warnings.push(format!("A setting of the live database could not be copied: {failed}"));
+            let text = format!("A setting of the live database could not be copied: {failed}");
+            self.events.warn(text.clone());
+            outcome.warnings.push(text);
         }
         // From here on the swap is all or nothing; an interrupt waits for its end, which is seconds away.
         Ok(prepared.admin.swap(&self.job.run, mark, people).await?)
@@ -625,8 +637,9 @@ impl Run {
                 outcome.previous = None;
             }
         }
-        hooks::run(&self.job, HookPoint::AfterPublish, live, &self.events).await?;
-        Ok(())
+        let hooked =
+            async { Ok::<_, Failure>(hooks::run(&self.job, HookPoint::AfterPublish, live, &self.events).await?) };
+        self.stop.race(hooked).await
     }
 
     async fn record(&self, prepared: &Prepared, shared: &Shared, outcome: &RefreshOutcome) -> Result<(), Failure> {

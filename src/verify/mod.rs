@@ -22,7 +22,10 @@ pub enum VerifyError {
 
 impl Diagnose for VerifyError {
     fn exit(&self) -> Exit {
-        Exit::Verify
+        match self {
+            // A check that could not be made is a failure of the server, not of the copy.
+            VerifyError::Load(error) => error.exit(),
+        }
     }
 
     fn reports(&self) -> Vec<Report> {
