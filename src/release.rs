@@ -38,6 +38,13 @@ impl RunId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The id of a second, short-lived database of the same run: its last digit is another one.
+    pub fn twin(&self) -> Self {
+        let (head, last) = self.0.split_at(self.0.len() - 1);
+        let last = last.chars().next().and_then(|c| c.to_digit(16)).unwrap_or(0);
+        Self(format!("{head}{:x}", last ^ 1))
+    }
 }
 
 impl fmt::Display for RunId {
@@ -146,6 +153,13 @@ mod tests {
         assert_eq!(state_of("shop", &previous_name("shop", &run)), Some(State::Previous(run)));
         assert_eq!(state_of("shop", "shop__archive"), None);
         assert_eq!(state_of("shop", "shop2"), None);
+    }
+
+    #[test]
+    fn twin_is_another_id() {
+        let twin = run().twin();
+        assert_eq!(twin.as_str(), "20261120t023015_3fa3");
+        assert_eq!((RunId::parse(twin.as_str()), twin.twin()), (Some(twin.clone()), run()));
     }
 
     #[test]

@@ -189,6 +189,9 @@ pub struct Objects {
     pub pre: Vec<Entry>,
     /// Keys, indexes, foreign keys, triggers, rules, policies: order is by `needs`.
     pub post: Vec<Entry>,
+    /// Row security is turned on last of all: where it is forced, the owner falls under it too, and could neither
+    /// validate its own foreign keys nor fill its own materialized views.
+    pub security: Vec<Entry>,
     /// GRANT and REVOKE statements of both sections.
     pub grants: Vec<Entry>,
     /// Labels of what was left out on purpose.
@@ -338,6 +341,7 @@ fn cut(list: &str, pre: &str, post: &str) -> Result<Objects, ObjectsError> {
                 Handling::Drop => objects.dropped.push(entry.label()),
                 Handling::Take if about_dropped => objects.dropped.push(entry.label()),
                 Handling::Take if is_pre => objects.pre.push(entry),
+                Handling::Take if entry.kind == "ROW SECURITY" => objects.security.push(entry),
                 Handling::Take => objects.post.push(entry),
                 Handling::Grant => objects.grants.push(entry),
             }

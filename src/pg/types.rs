@@ -62,6 +62,9 @@ mod oid {
     /// regproc, regprocedure, regoper, regoperator, regclass, regtype, regconfig, regdictionary, regnamespace, regrole,
     /// regcollation and regdatabase (18).
     pub const REG: [u32; 12] = [24, 2202, 2203, 2204, 2205, 2206, 3734, 3769, 4089, 4096, 4191, 8326];
+    /// int2vector and oidvector: an empty one is sent as an array without dimensions, which their own receive functions
+    /// refuse.
+    pub const VECTOR: [u32; 2] = [22, 30];
     /// pg_node_tree, pg_ndistinct, pg_dependencies, pg_mcv_list: their input functions refuse every value.
     pub const NO_INPUT: [u32; 4] = [194, 3361, 3402, 5017];
     /// OIDs from here on are given out by each server on its own.
@@ -139,7 +142,8 @@ fn transport_within(catalog: &Catalog, type_oid: Oid, depth: u32) -> Transport {
     if oid::NO_INPUT.contains(&type_oid) {
         return Transport::Never;
     }
-    if type_oid == oid::ACLITEM || oid::REG.contains(&type_oid) || depth == 0 {
+    let text = type_oid == oid::ACLITEM || oid::REG.contains(&type_oid) || oid::VECTOR.contains(&type_oid);
+    if text || depth == 0 {
         return Transport::Text;
     }
     let Some(r#type) = catalog.type_of(type_oid) else { return Transport::Text };

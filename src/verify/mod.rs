@@ -43,16 +43,19 @@ pub fn report(gate: &Gate) -> Report {
 /// Names and states of constraints and indexes, as the catalog tells them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Structure {
-    /// `schema.table constraint definition`; `NOT VALID` is part of the definition.
+    /// `schema.table constraint definition`; `NOT VALID` is part of the definition. Without expressions: PostgreSQL may
+    /// print them differently once they were parsed again, and [`definitions`] compares them. Without those of partitions
+    /// that a server derives from the parent's: it names them as it likes.
     pub constraints: BTreeSet<String>,
     /// `schema.index`, and whether it can be used.
     pub indexes: BTreeMap<String, bool>,
 }
 
-const CONSTRAINTS: &str = "SELECT n.nspname || '.' || c.relname || ' ' || k.conname || ' ' || pg_catalog.pg_get_constraintdef(k.oid) \
+const CONSTRAINTS: &str = "SELECT n.nspname || '.' || c.relname || ' ' || k.conname || ' ' || CASE WHEN k.contype IN ('c', 'x') \
+     THEN k.contype::text || CASE WHEN k.convalidated THEN '' ELSE ' NOT VALID' END ELSE pg_catalog.pg_get_constraintdef(k.oid) END \
      FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid \
      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'restage') AND n.nspname !~ '^pg_(temp|toast)' AND k.contype <> 'n' \
+     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'restage') AND n.nspname !~ '^pg_(temp|toast)' AND k.contype <> 'n' AND k.conparentid = 0 \
      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')";
 
 const INDEXES: &str = "SELECT n.nspname || '.' || c.relname, i.indisvalid AND i.indisready AND i.indislive \
@@ -153,6 +156,7 @@ pub fn definitions(source: &Objects, target: &Objects, same_major: bool) -> Gate
             .pre
             .iter()
             .chain(&objects.post)
+            .chain(&objects.security)
             .filter(|entry| !is_changed_on_purpose(entry))
             .map(|entry| (entry.label(), if same_major { without_settings(&entry.sql) } else { String::new() }))
             .collect()
