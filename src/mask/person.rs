@@ -8,7 +8,7 @@ use super::column::{ColumnMask, Compile, CompileError};
 use super::dict::{FIRST_FEMALE, FIRST_MALE, LAST, PLACE, STREET_NAMES, STREET_SUFFIXES};
 use super::key::{DomainKey, RealmKey};
 use super::kind::{Domain, Param};
-use super::lanes::{self, Block};
+use super::lanes::{self, Block, LANES};
 use super::leaf::{At, FOLD, ON_INVALID, TEXT, TextKind, TextMask};
 use super::quantity::canonical_integer;
 use super::recent::{self, Memory};
@@ -116,26 +116,25 @@ fn longest_of<'a>(values: impl Iterator<Item = &'a str>) -> u32 {
 /// The person a subject becomes.
 pub struct Persona {
     key: DomainKey,
+    /// First and last name of a subject are asked for by different columns of the same row.
+    memory: Memory,
 }
 
 impl Persona {
     /// Returns the personas of a label.
     pub fn new(realm: &RealmKey, label: &str) -> Self {
-        Self { key: realm.domain("persona/1", label) }
+        let key = realm.domain("persona/1", label);
+        let memory = Memory::new(&key, b"names");
+        Self { key, memory }
     }
 
     /// First and last name together with the tag of `keyed` under another key: four hashes for little more than one.
-    fn names_and_tag(&self, keyed: &str, tag_key: &DomainKey) -> Option<(&'static str, &'static str, [u8; 32])> {
-        let length = (keyed.len() as u64).to_le_bytes();
-        let attribute = |name: &str| {
-            let name_length = (name.len() as u64).to_le_bytes();
-            Block::join(&[&[Purpose::Stream as u8], &length, keyed.as_bytes(), &name_length, name.as_bytes()])
-        };
+    fn names_and_tag(&self, keyed: &str, tag_key: &DomainKey) -> Option<(Names, [u8; 32])> {
         let tag = Block::join(&[&[Purpose::Tag as u8], keyed.as_bytes()])?;
-        let blocks = [attribute("sex")?, attribute("first")?, attribute("last")?, tag];
-        let [sex, first, last, tag] = lanes::keyed([&self.key.0, &self.key.0, &self.key.0, &tag_key.0], &blocks);
-        let list = if below(word(&sex, 0), 2) == 0 { &FIRST_FEMALE } else { &FIRST_MALE };
-        Some((list.draw(word(&first, 0)), LAST.draw(word(&last, 0)), tag))
+        let [sex, first, last] = self.blocks(keyed)?;
+        let [sex, first, last, tag] =
+            lanes::keyed([&self.key.0, &self.key.0, &self.key.0, &tag_key.0], &[sex, first, last, tag]);
+        Some((chosen(&sex, &first, &last), tag))
     }
 
     fn draw(&self, subject: &str, attribute: &str) -> [u8; 32] {
@@ -144,13 +143,40 @@ impl Persona {
 
     /// First name, from the list of the persona's sex.
     pub fn first(&self, subject: &str) -> &'static str {
-        let female = below(word(&self.draw(subject, "sex"), 0), 2) == 0;
-        let list = if female { &FIRST_FEMALE } else { &FIRST_MALE };
-        list.draw(word(&self.draw(subject, "first"), 0))
+        self.names(subject).0
     }
 
     pub fn last(&self, subject: &str) -> &'static str {
-        LAST.draw(word(&self.draw(subject, "last"), 0))
+        self.names(subject).1
+    }
+
+    /// First and last name.
+    fn names(&self, subject: &str) -> Names {
+        if let Some(names) = recent::recall_names(&self.memory, subject) {
+            return names;
+        }
+        let names = match self.blocks(subject) {
+            Some([sex, first, last]) => {
+                let [sex, first, last, _] = lanes::keyed([&self.key.0; LANES], &[sex, first, last, last]);
+                chosen(&sex, &first, &last)
+            }
+            None => {
+                let draw = |attribute| self.draw(subject, attribute);
+                chosen(&draw("sex"), &draw("first"), &draw("last"))
+            }
+        };
+        recent::remember_names(&self.memory, subject, names);
+        names
+    }
+
+    /// The inputs of the attribute streams for sex, first and last name; none for a subject too long for one block.
+    fn blocks(&self, subject: &str) -> Option<[Block; 3]> {
+        let length = (subject.len() as u64).to_le_bytes();
+        let attribute = |name: &str| {
+            let name_length = (name.len() as u64).to_le_bytes();
+            Block::join(&[&[Purpose::Stream as u8], &length, subject.as_bytes(), &name_length, name.as_bytes()])
+        };
+        Some([attribute("sex")?, attribute("first")?, attribute("last")?])
     }
 
     /// Appends number, name and suffix of a street.
@@ -170,6 +196,15 @@ impl Persona {
         let zip: u64 = prefix.parse().expect("a ZIP prefix is a number");
         Place { city, region, zip: zip * 100 + below(word(&stream, 1), 100) }
     }
+}
+
+/// First and last name of a persona.
+pub type Names = (&'static str, &'static str);
+
+/// Draws the names that the streams of a persona choose.
+fn chosen(sex: &[u8; 32], first: &[u8; 32], last: &[u8; 32]) -> Names {
+    let list = if below(word(sex, 0), 2) == 0 { &FIRST_FEMALE } else { &FIRST_MALE };
+    (list.draw(word(first, 0)), LAST.draw(word(last, 0)))
 }
 
 const STREET_NUMBERS: u64 = 9_999;
@@ -339,7 +374,7 @@ impl Handle {
             0 if !from_subject => self.persona.names_and_tag(keyed, &self.key),
             _ => None,
         };
-        if let Some((first, last, tag)) = together {
+        if let Some(((first, last), tag)) = together {
             push_slug(first, SLUG_MAX, out);
             out.push('.');
             push_slug(last, SLUG_MAX, out);

@@ -4,6 +4,7 @@
 //! the last few thousand results in a table of fixed size; the output is the same with or without it.
 
 use super::key::DomainKey;
+use super::person::Names;
 use super::token::Purpose;
 use std::cell::RefCell;
 use std::hash::BuildHasher;
@@ -23,8 +24,16 @@ struct Slot {
     masked: String,
 }
 
+#[derive(Default)]
+struct NamesSlot {
+    owner: u64,
+    subject: String,
+    names: Names,
+}
+
 thread_local! {
     static RECENT: RefCell<Vec<Slot>> = const { RefCell::new(Vec::new()) };
+    static NAMES: RefCell<Vec<NamesSlot>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Memory {
@@ -68,5 +77,30 @@ pub(super) fn remember(memory: &Memory, value: &str, masked: &str) {
         slot.value.push_str(value);
         slot.masked.clear();
         slot.masked.push_str(masked);
+    });
+}
+
+/// The names of a subject's persona, if they are remembered.
+pub(super) fn recall_names(memory: &Memory, subject: &str) -> Option<Names> {
+    NAMES.with_borrow(|slots| {
+        let slot = slots.get(memory.slot(subject))?;
+        (slot.owner == memory.0 && slot.subject == subject).then_some(slot.names)
+    })
+}
+
+/// Remembers the names of a subject's persona.
+pub(super) fn remember_names(memory: &Memory, subject: &str, names: Names) {
+    if subject.len() > LENGTH_MAX {
+        return;
+    }
+    NAMES.with_borrow_mut(|slots| {
+        if slots.is_empty() {
+            slots.resize_with(SLOTS, NamesSlot::default);
+        }
+        let slot = &mut slots[memory.slot(subject)];
+        slot.owner = memory.0;
+        slot.subject.clear();
+        slot.subject.push_str(subject);
+        slot.names = names;
     });
 }
