@@ -94,6 +94,9 @@ pub struct Release {
     pub as_of: Option<String>,
     pub key_id: Option<String>,
     pub bytes: u64,
+    /// Rises with every database: tells releases of one second apart.
+    #[serde(skip)]
+    pub oid: u32,
     #[serde(skip)]
     pub mark: Option<Mark>,
     #[serde(skip)]
@@ -171,7 +174,7 @@ impl Admin {
             .query(
                 "SELECT datname::text, coalesce(pg_catalog.shobj_description(oid, 'pg_database'), ''), \
                  CASE WHEN pg_catalog.has_database_privilege(oid, 'CONNECT') OR pg_catalog.pg_has_role(datdba, 'MEMBER') \
-                 THEN pg_catalog.pg_database_size(oid) ELSE 0 END \
+                 THEN pg_catalog.pg_database_size(oid) ELSE 0 END, oid \
                  FROM pg_catalog.pg_database WHERE datname = $1 OR pg_catalog.starts_with(datname::text, $1 || '__') ORDER BY datname",
                 &[&self.live],
             )
@@ -195,6 +198,7 @@ impl Admin {
                 as_of: mark.as_ref().and_then(|mark| mark.as_of.clone()),
                 key_id: mark.as_ref().and_then(|mark| mark.key_id.clone()),
                 bytes: row.get::<_, i64>(2) as u64,
+                oid: row.get(3),
                 database,
                 mark,
                 comment,
@@ -252,7 +256,7 @@ impl Admin {
         let mut previous: Vec<Release> =
             self.releases().await?.into_iter().filter(|release| matches!(release.kind, State::Previous(_))).collect();
         // The newest content first; one that was there before us has no time and goes last.
-        previous.sort_by(|a, b| (&b.as_of, &b.database).cmp(&(&a.as_of, &a.database)));
+        previous.sort_by(|a, b| (&b.as_of, b.oid).cmp(&(&a.as_of, a.oid)));
         let mut dropped = Vec::new();
         for release in previous.iter().skip(keep as usize) {
             self.drop_database(release).await?;
@@ -417,7 +421,7 @@ impl Admin {
         let releases = self.releases().await?;
         let mut previous: Vec<&Release> =
             releases.iter().filter(|release| matches!(release.kind, State::Previous(_))).collect();
-        previous.sort_by(|a, b| (&b.as_of, &b.database).cmp(&(&a.as_of, &a.database)));
+        previous.sort_by(|a, b| (&b.as_of, b.oid).cmp(&(&a.as_of, a.oid)));
         let wanted = match to {
             None => previous.first().copied().ok_or_else(|| PublishError::NoRelease { database: self.live.clone() })?,
             Some(wanted) => previous

@@ -39,7 +39,7 @@ pub struct Inspected {
     pub refusals: Vec<Report>,
 }
 
-const NOTHING: &str = "Nothing was read from the source or written to the target.";
+pub(super) const NOTHING: &str = "Nothing was read from the source or written to the target.";
 
 /// Reads the catalog, resolves the plan and judges the guards; collects every refusal.
 ///

@@ -1,7 +1,8 @@
 //! The run itself: every stage takes what the stage before it made.
 
 use super::graph::{self, Work};
-use super::{Job, Prepared, hooks, prepare};
+use super::prepare::{NOTHING, prepare};
+use super::{Job, Prepared, hooks};
 use crate::buffers::Buffers;
 use crate::catalog;
 use crate::config::{HookPoint, PublishMode};
@@ -38,8 +39,8 @@ pub async fn refresh(job: Job, events: &Events, stop: &Stop) -> Result<RefreshOu
     let started = Instant::now();
     let job = Arc::new(job);
     events.started(Phase::Plan, None, Unit::Items);
-    let prepared = stop.race(async { Ok::<_, Failure>(prepare(&job).await) }).await??;
-    prepared.admin.lock().await?;
+    let prepared = stop.race(prepare(&job)).await.map_err(|failure| failure.with_state(NOTHING))?;
+    prepared.admin.lock().await.map_err(|error| Failure::from(error).with_state(NOTHING))?;
     let mut clock = Clock::new(events.clone(), started);
     let plan = &prepared.plan;
     clock.done(Phase::Plan, format!("{} tables, {} columns masked", plan.tables.len(), masked_columns(&prepared)));
@@ -113,7 +114,8 @@ struct Shared {
 impl Run {
     async fn through(&self, mut prepared: Prepared, clock: &mut Clock) -> Result<RefreshOutcome, Failure> {
         let job = &self.job;
-        for name in prepared.admin.drop_aside(None).await? {
+        let left = prepared.admin.drop_aside(None).await;
+        for name in left.map_err(|error| Failure::from(error).with_state(NOTHING))? {
             self.events.note(format!("dropped {name}, which an earlier run did not publish"));
         }
         self.events.started(Phase::Snapshot, None, Unit::Items);
@@ -195,7 +197,7 @@ impl Run {
             }
             snapshot.release().await;
             self.events.note("the source changed while the snapshot was taken; starting again");
-            let fresh = prepare::prepare(job).await?;
+            let fresh = prepare(job).await?;
             prepared.catalog = fresh.catalog;
             prepared.plan = fresh.plan;
             prepared.maskers = fresh.maskers;
@@ -603,7 +605,8 @@ impl Run {
         }
         shared.pipeline.sessions.close().await;
         if job.dry_run {
-            prepared.admin.drop_aside(None).await?;
+            let dropped = prepared.admin.drop_aside(None).await;
+            dropped.map_err(|error| Failure::from(error).with_state(&not_published))?;
             outcome
                 .warnings
                 .push("Dry run: the loaded database was verified and dropped; nothing was published.".to_owned());

@@ -9,9 +9,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-const ROWS: u32 = 20_000;
+const ROWS: u32 = 8_000;
 /// Keeps the load of a shop busy for about a second.
-const SLOW: &str = "rate_max = \"4MiB/s\"";
+const SLOW: &str = "rate_max = \"1500KiB/s\"";
 
 fn sleep_until(started: Instant, at: Duration) {
     std::thread::sleep(at.saturating_sub(started.elapsed()));
@@ -79,7 +79,7 @@ fn killed_target_backend_leaves_a_whole_release() {
     let pair = Pair::start();
     let mut shop = Shop::open(Lab::on(&pair.source, &pair.target, "backend"), ROWS);
     let run = shop.duration();
-    for moment in moments("a backend of the target", 8, run) {
+    for moment in moments("a backend of the target", 6, run) {
         shop.next();
         let started = Instant::now();
         let mut child = shop.spawn();
@@ -96,7 +96,7 @@ fn killed_target_server_leaves_a_whole_release() {
     let pair = Pair::start();
     let mut shop = Shop::open(Lab::on(&pair.source, &pair.target, "server"), ROWS);
     let run = shop.duration();
-    for moment in moments("the server of the target", 8, run) {
+    for moment in moments("the server of the target", 6, run) {
         shop.next();
         let started = Instant::now();
         let child = shop.spawn();
@@ -121,7 +121,7 @@ fn killed_source_backend_leaves_a_whole_release() {
     let pair = Pair::start();
     let mut shop = Shop::open(Lab::on(&pair.source, &pair.target, "worker"), ROWS);
     let run = shop.duration();
-    for moment in moments("a backend of the source", 8, run) {
+    for moment in moments("a backend of the source", 6, run) {
         shop.next();
         let started = Instant::now();
         let mut child = shop.spawn();
@@ -154,7 +154,7 @@ fn loading(shop: &Shop<'_>, moment: &Moment) -> Child {
 fn killed_keeper_leaves_a_whole_release() {
     let pair = Pair::start();
     let mut shop = Shop::open(Lab::on(&pair.source, &pair.target, "keeper"), ROWS);
-    for moment in moments("a keeper", 8, Duration::from_millis(600)) {
+    for moment in moments("a keeper", 6, Duration::from_millis(600)) {
         shop.lab.config_with(SLOW, "", super::POLICY);
         shop.next();
         let mut child = loading(&shop, &moment);
@@ -175,7 +175,7 @@ fn terminate(cluster: &Cluster, condition: &str, limit: u32) -> String {
         "postgres",
         &format!(
             "SELECT count(*) FROM (SELECT pg_terminate_backend(pid) FROM \
-             (SELECT pid FROM pg_stat_activity WHERE {condition} ORDER BY random() LIMIT {limit}) some) ended"
+             (SELECT pid FROM pg_stat_activity WHERE {condition} ORDER BY random() LIMIT {limit}) chosen) ended"
         ),
     )
 }
