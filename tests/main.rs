@@ -6,6 +6,8 @@ mod catalog;
 mod cli;
 mod conn;
 mod faults;
+mod leak;
 mod refresh;
 mod roundtrip;
+mod shop;
 mod tidy;

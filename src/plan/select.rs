@@ -75,15 +75,21 @@ impl<'g> Tables<'g> {
         }
         let written = columns.len();
         let mut spec_labels = Vec::new();
+        let mut has_leaves = false;
         for column in leaf.columns.iter().filter(|column| !column.generated) {
             let Some(node) = graph.node(group, &column.name) else { continue };
             if let Some(Resolved { choice: Choice::Mask(mask), .. }) = &self.domains.resolved[node] {
                 spec_labels.push((mask.kind.full_name(), mask.label.clone()));
+                has_leaves |= matches!(mask.kind.name, "json" | "text.spans");
                 query.subject(node, mask, &self.fitted.anchors, &self.rows[group]);
             }
         }
-        let tiers: BTreeMap<_, _> =
-            spec_labels.into_iter().filter_map(|set| Some((set.clone(), *self.fitted.tiers.get(&set)?))).collect();
+        // A leaf of a document or a span of a text has the form of the columns it joins with, whatever table they are in.
+        let tiers: BTreeMap<_, _> = if has_leaves {
+            self.fitted.tiers.clone()
+        } else {
+            spec_labels.into_iter().filter_map(|set| Some((set.clone(), *self.fitted.tiers.get(&set)?))).collect()
+        };
         let (layout, mask) = query.layout(leaf, written, tiers);
         let chunks = chunker.cut(leaf, &self.rows[group]);
         TablePlan {

@@ -608,6 +608,15 @@ fn the_narrowest_column_decides_the_form_of_a_label() {
 }
 
 #[test]
+fn leaves_of_texts_have_the_form_of_columns_in_other_tables() {
+    let world = World::new().table("a", &["note text"]).table("b", &["y 38"]);
+    let world = world.rule("public.a", json!({"note": "text.spans"})).rule("public.b", json!({"y": "email"}));
+    for table in &world.plan().tables {
+        assert_eq!(table.mask.tiers.get(&("email/1".to_owned(), String::new())), Some(&2), "{}", table.full_name());
+    }
+}
+
+#[test]
 fn width_is_measured_among_columns_with_equal_parameters() {
     let part = |part: &str| json!({"mask": "address", "part": part, "subject": "id"});
     let world = World::new().table("a", &["id int!", "street text", "zip 10"]);
