@@ -179,7 +179,14 @@ pub async fn check_all(
             } else {
                 "the target can be written".to_owned()
             },
-            (facts.recovery || facts.read_only).then(|| "Point `url` under [target] at a writable primary.".to_owned()),
+            match (facts.recovery, facts.read_only) {
+                (true, _) => Some("Point `url` under [target] at a writable primary.".to_owned()),
+                (false, true) => Some(format!(
+                    "ALTER ROLE {} SET default_transaction_read_only = off;     -- or name a server that can be written",
+                    crate::pg::quote_ident(&facts.role)
+                )),
+                (false, false) => None,
+            },
         ),
         check(
             "name length",
@@ -199,7 +206,12 @@ pub async fn check_all(
 
 /// Keeps the checks that refuse the run.
 pub fn refused(checks: &[Check]) -> Vec<Check> {
-    checks.iter().filter(|check| !check.ok).cloned().collect()
+    let refused: Vec<Check> = checks.iter().filter(|check| !check.ok).cloned().collect();
+    // A target that is the source fails nearly every guard; there is one thing to do about it.
+    match refused.iter().find(|check| check.name == "other database") {
+        Some(same) => vec![same.clone()],
+        None => refused,
+    }
 }
 
 fn same_database(source: &Server, source_info: &Conninfo, admin: &Admin, facts: &TargetFacts) -> Check {
@@ -270,7 +282,10 @@ fn marker(settings: &Settings, admin: &Admin, live: Option<&Release>, facts: &Ta
                         "the mark of \"{}\" is for realm \"{}\", the configuration says \"{}\"",
                         admin.live, mark.realm, settings.realm
                     ),
-                    fix,
+                    Some(format!(
+                        "realm = \"{}\"     # under [key]; or mark the server anew: restage init-target",
+                        mark.realm
+                    )),
                 )
             } else {
                 check("marker", true, format!("marked by {} at {}", mark.marked_by, mark.at), None)
@@ -338,10 +353,14 @@ fn source_role(settings: &Settings, source: &Server) -> Check {
         format!("source role \"{}\" can only read", source.role)
     };
     let fix = writes.then(|| {
-        "CREATE ROLE restage_ro LOGIN BYPASSRLS; GRANT CONNECT ON DATABASE … TO restage_ro; GRANT USAGE ON SCHEMA … TO restage_ro; \
-         GRANT SELECT ON ALL TABLES IN SCHEMA … TO restage_ro; GRANT SELECT ON ALL SEQUENCES IN SCHEMA … TO restage_ro;\n\
-         Or accept the risk: `allow_write_role = true` under [source]. Sessions are read-only either way."
-            .to_owned()
+        format!(
+            "Make a role that can only read, and name it in `url` under [source]:\n\
+             CREATE ROLE restage_ro LOGIN BYPASSRLS PASSWORD '…';\n\
+             GRANT CONNECT ON DATABASE {} TO restage_ro;\n\
+             GRANT pg_read_all_data TO restage_ro;\n\
+             Or accept the risk: `allow_write_role = true` under [source]. Sessions are read-only either way.",
+            crate::pg::quote_ident(&source.database)
+        )
     });
     check("source role", !writes || settings.allow_write_role, detail, fix)
 }

@@ -69,8 +69,12 @@ impl Diagnose for PublishError {
                 .state("Nothing was changed.")
                 .hint("Releases are kept by `keep` under [target], from the second refresh on."),
             PublishError::UnknownRelease { known, .. } => Report::new("publish::unknown-release", message)
-                .detail(format!("Known: {}", known.join(", ")))
-                .state("Nothing was changed."),
+                .detail(match known.as_slice() {
+                    [] => "No earlier release is kept.".to_owned(),
+                    known => format!("Kept are {}.", known.join(", ")),
+                })
+                .state("Nothing was changed.")
+                .hint("restage releases     # lists them"),
         };
         vec![report]
     }
@@ -434,7 +438,13 @@ impl Admin {
                 .ok_or_else(|| PublishError::UnknownRelease {
                     database: self.live.clone(),
                     wanted: wanted.to_owned(),
-                    known: previous.iter().map(|release| release.database.clone()).collect(),
+                    known: previous
+                        .iter()
+                        .filter_map(|release| match &release.kind {
+                            State::Previous(run) => Some(run.to_string()),
+                            _ => None,
+                        })
+                        .collect(),
                 })?,
         };
         let live = releases.iter().find(|release| release.kind == State::Live);

@@ -12,6 +12,7 @@ pub use prepare::{Inspected, Prepared, inspect, prepare};
 pub use run::refresh;
 
 use crate::config::{HookConfig, MissingRoles, PublishMode, ReferenceRule, SqlGate, TableRule, Undecided};
+use crate::error::Report;
 use crate::extract;
 use crate::guard;
 use crate::mask::key::RealmKey;
@@ -37,6 +38,10 @@ pub struct Job {
     pub key_id: String,
     pub realm: String,
     pub guard: guard::Settings,
+    /// What the configuration asks for and this build does not do.
+    pub refused: Vec<Report>,
+    /// Folder of the configuration, where programs of hooks run.
+    pub folder: PathBuf,
     pub publish: PublishMode,
     /// Earlier releases kept for rollback.
     pub keep: u32,

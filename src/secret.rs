@@ -105,7 +105,7 @@ impl KeyError {
         let quoted = |path: &Path| path.display().to_string();
         Some(match self {
             Self::Open { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
-                format!("Make one: restage key new {}", quoted(path))
+                format!("Make one: restage key new --out {}", quoted(path))
             }
             Self::Open { path, .. } => format!("ls -l {}", quoted(path)),
             Self::Symlink { path } => format!("Name the file itself: readlink -f {}", quoted(path)),
@@ -117,7 +117,9 @@ impl KeyError {
             }
             Self::Write { path, .. } => format!("ls -ld {}", quoted(path.parent().unwrap_or(Path::new(".")))),
             Self::Descriptor { fd, .. } => format!("Open it in the shell: restage refresh {fd}< restage.key"),
-            Self::Variable { name } => format!("export {name}=…, or use `file = …` in [key]."),
+            Self::Variable { name } => {
+                format!("export {name}=\"$(cat restage.key)\"     # or name the `file` itself in [key]")
+            }
             Self::NoCommand => "Write it like `command = [\"vault\", \"read\", \"-field=key\", \"…\"]`.".to_owned(),
             Self::Start { .. } => "It runs without a shell, with PATH and HOME only; name it in full.".to_owned(),
             Self::Command { .. } | Self::CommandTimeout { .. } => {
@@ -293,7 +295,7 @@ fn wait_for_key(child: &mut Child, program: &str, timeout: Duration) -> Result<Z
         }
     };
     if !status.success() {
-        return Err(KeyError::Command { program: program.to_owned(), status: status.to_string() });
+        return Err(KeyError::Command { program: program.to_owned(), status: status.to_string().replace(": ", " ") });
     }
     trimmed(bytes, &origin)
 }

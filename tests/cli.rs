@@ -334,3 +334,22 @@ fn every_kind_is_listed_and_described() {
         assert!(out.starts_with(name) && out.contains("  holds"), "{out}");
     }
 }
+
+#[test]
+fn every_kind_is_shown_by_an_example_that_works() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let key = dir.path().join("restage.key");
+    let key = key.to_str().expect("a UTF-8 path");
+    assert_eq!(run(&["key", "new", "--out", key]).0, 0);
+    let (_, list, _) = run(&["kinds", "--json"]);
+    for kind in document(&list)["kinds"].as_array().expect("a list") {
+        let name = kind["name"].as_str().expect("a name");
+        let (_, text, _) = run(&["kinds", name]);
+        let example = text.lines().find_map(|line| line.trim_start().strip_prefix("try")).expect("an example");
+        let script = example.trim_start().replacen("restage", env!("CARGO_BIN_EXE_restage"), 1);
+        let script = format!("{script} --key-file '{key}'");
+        let (code, out, err) = told(&Command::new("sh").args(["-c", &script]).output().expect("sh starts"));
+        assert_eq!((code, err.as_str()), (0, ""), "{script}");
+        assert!(!out.trim().is_empty(), "{script}");
+    }
+}

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod broken;
 mod catalog;
 mod cli;
 mod conn;

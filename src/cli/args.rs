@@ -148,13 +148,9 @@ pub struct DemoArgs {
 /// once, each with the line to paste, and the exit code is 3.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Examples:\n  restage plan\n  restage plan -v                  Every column, and why\n  restage plan --write-lock        Pin it in restage.lock, for git\n  restage plan --json | jq '.totals'"
+    after_help = "Examples:\n  restage plan\n  restage plan -v                  Every column, and why\n  restage plan --json | jq '.totals'"
 )]
-pub struct PlanArgs {
-    /// Pin the plan in restage.lock beside the configuration; refresh then refuses any other plan
-    #[arg(long)]
-    pub write_lock: bool,
-}
+pub struct PlanArgs {}
 
 /// Refresh staging: read, mask, load aside, verify, publish
 ///
@@ -162,7 +158,7 @@ pub struct PlanArgs {
 /// publishes it by renaming. If anything fails before that, the staging that is live keeps serving.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Examples:\n  restage refresh                  Asks for the name of the live database\n  restage refresh --yes            Does not ask\n  restage refresh --dry-run        Everything but publishing\n  30 2 * * *  restage refresh --cron -c /etc/restage.toml"
+    after_help = "Examples:\n  restage refresh                  Asks for the name of the live database, unless `confirm` is set\n  restage refresh --yes            Does not ask\n  restage refresh --dry-run        Everything but publishing\n  30 2 * * *  restage refresh --cron -c /etc/restage.toml"
 )]
 pub struct RefreshArgs {
     /// Read, mask, load and verify, but do not publish
@@ -218,7 +214,7 @@ pub struct InitTargetArgs {
     pub yes: bool,
 }
 
-/// Check connections, rights, versions, disk and key, and say how to fix what is wrong
+/// Check connections, rights, versions and key, and say how to fix what is wrong
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  restage doctor\n  restage doctor --json | jq '.checks[] | select(.status == \"fail\")'"

@@ -113,7 +113,7 @@ fn ask(prompt: &str) -> String {
 fn mismatch(configured: &str, expected: &str) -> Failure {
     let report = Report::new(
         "usage::confirm-mismatch",
-        format!("`target.confirm` is \"{configured}\", but the live database is \"{expected}\""),
+        format!("`confirm` under [target] is \"{configured}\", but the live database is \"{expected}\""),
     );
     let hint = format!("If \"{expected}\" is the database you mean, set `confirm = \"{expected}\"` under [target].");
     Failure::new(Exit::Usage, report.state(UNCHANGED).hint(hint))

@@ -1,5 +1,6 @@
 //! `doctor`: connections, rights, versions, tools, key, clock. Looks, changes nothing, and says what to paste.
 
+use super::engine::conninfo;
 use super::key;
 use crate::catalog::{self, Catalog};
 use crate::config::Config;
@@ -8,10 +9,9 @@ use crate::extract::snapshot;
 use crate::guard;
 use crate::load::objects::Tools;
 use crate::outcome::{Check, DoctorReport, Group, Status};
-use crate::pg::{Conninfo, Environment, SourceSession};
+use crate::pg::SourceSession;
 use crate::publish::Admin;
 use crate::release::State;
-use secrecy::ExposeSecret;
 
 /// Clocks further apart than this make times in reports misleading.
 const CLOCK_SKEW_MAX_S: i64 = 30;
@@ -37,6 +37,13 @@ impl Findings {
 pub(super) async fn run(config: &Config) -> DoctorReport {
     let mut found = Findings(Vec::new());
     found.add(Group::Config, "file", Status::Ok, format!("{} reads well", config.file.display()), None);
+    for pending in &config.pending {
+        if pending.refuses() {
+            found.failed(Group::Config, "option", &[pending.report()]);
+        } else {
+            found.add(Group::Config, "option", Status::Warn, pending.warning(), None);
+        }
+    }
     check_key(config, &mut found).await;
     let catalog = check_source(config, &mut found).await;
     check_target(config, catalog.as_ref(), &mut found).await;
@@ -61,12 +68,8 @@ async fn check_key(config: &Config, found: &mut Findings) {
     }
 }
 
-fn conninfo(url: &secrecy::SecretString) -> Result<Conninfo, Failure> {
-    Ok(Conninfo::parse(url.expose_secret(), &Environment::from_process())?)
-}
-
 async fn check_source(config: &Config, found: &mut Findings) -> Option<Catalog> {
-    let info = match conninfo(&config.source.url) {
+    let info = match conninfo(config, "source", &config.source.url) {
         Ok(info) => info,
         Err(failure) => {
             found.failed(Group::Source, "url", &failure.reports);
@@ -200,7 +203,7 @@ async fn check_target(config: &Config, catalog: Option<&Catalog>, found: &mut Fi
         found.add(Group::Target, "url", Status::Warn, "there is no [target]", None);
         return;
     };
-    let info = match conninfo(&target.url) {
+    let info = match conninfo(config, "target", &target.url) {
         Ok(info) => info,
         Err(failure) => return found.failed(Group::Target, "url", &failure.reports),
     };
@@ -211,15 +214,8 @@ async fn check_target(config: &Config, catalog: Option<&Catalog>, found: &mut Fi
     let encrypted = if admin.session.encrypted() { "TLS" } else { "no TLS" };
     found.add(Group::Target, "connection", Status::Ok, format!("{}, {encrypted}", info.describe()), None);
     clock(&admin.session, Group::Target, found).await;
-    let major = admin.session.version_num() / 10_000;
-    match Tools::find(target.bin_dir.as_deref(), major).await {
-        Ok(tools) => {
-            found.add(Group::Machine, "pg_dump", Status::Ok, format!("{} ({major})", tools.dump.display()), None);
-        }
-        Err(error) => found.failed(Group::Machine, "pg_dump", &Failure::from(error).reports),
-    }
     if let Some(catalog) = catalog
-        && let Ok(source) = conninfo(&config.source.url)
+        && let Ok(source) = conninfo(config, "source", &config.source.url)
     {
         let settings = guard::Settings {
             confirm: target.confirm.clone(),
@@ -254,5 +250,12 @@ async fn check_target(config: &Config, catalog: Option<&Catalog>, found: &mut Fi
             let detail = format!("loaded but never published: {}; the next refresh drops them", aside.join(", "));
             found.add(Group::Target, "left over", Status::Warn, detail, None);
         }
+    }
+    let major = admin.session.version_num() / 10_000;
+    match Tools::find(target.bin_dir.as_deref(), major).await {
+        Ok(tools) => {
+            found.add(Group::Machine, "pg_dump", Status::Ok, format!("{} ({major})", tools.dump.display()), None);
+        }
+        Err(error) => found.failed(Group::Machine, "pg_dump", &Failure::from(error).reports),
     }
 }

@@ -38,8 +38,15 @@ pub(super) fn load(context: &Context) -> Result<Config, Failure> {
     Ok(Config::load(&context.config, &variable)?)
 }
 
-fn conninfo(url: &secrecy::SecretString) -> Result<Conninfo, Failure> {
-    Conninfo::parse(url.expose_secret(), &Environment::from_process()).map_err(Failure::from)
+/// The connection of a section; an error says which one, because its own text shows none of the URL.
+pub(super) fn conninfo(config: &Config, section: &str, url: &secrecy::SecretString) -> Result<Conninfo, Failure> {
+    Conninfo::parse(url.expose_secret(), &Environment::from_process()).map_err(|error| {
+        let mut failure = Failure::from(error);
+        for report in &mut failure.reports {
+            report.place.get_or_insert_with(|| format!("{}: `url` in [{section}]", config.file.display()));
+        }
+        failure
+    })
 }
 
 pub(super) fn target_of(config: &Config) -> Result<&TargetConfig, Failure> {
@@ -75,10 +82,14 @@ struct Wish {
 
 async fn job(context: &Context, config: Config, wish: Wish) -> Result<(Job, Vec<String>), Failure> {
     let target = target_of(&config)?.clone();
+    let (refused, silent): (Vec<_>, Vec<_>) = config.pending.iter().partition(|pending| pending.refuses());
+    let refused = refused.iter().map(|pending| pending.report()).collect();
     let (key, key_id, realm, mut warnings) = realm_key(&config).await?;
-    let source = conninfo(&config.source.url)?;
-    let target_info = conninfo(&target.url)?;
+    let source = conninfo(&config, "source", &config.source.url)?;
+    let target_info = conninfo(&config, "target", &target.url)?;
     warnings.extend(source.warnings().iter().chain(target_info.warnings()).cloned());
+    warnings.extend(silent.iter().map(|pending| pending.warning()));
+    let folder = config.file.parent().filter(|folder| !folder.as_os_str().is_empty());
     let run = RunId::new(jiff::Timestamp::now(), random());
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let report_dir = context.report_dir.clone().unwrap_or_else(|| PathBuf::from("restage-report")).join(run.as_str());
@@ -120,6 +131,8 @@ async fn job(context: &Context, config: Config, wish: Wish) -> Result<(Job, Vec<
         key,
         key_id,
         realm,
+        refused,
+        folder: folder.unwrap_or(Path::new(".")).to_owned(),
         publish: config.publish.mode,
         keep: target.keep,
         hooks: config.hooks,
@@ -160,14 +173,10 @@ fn stop_on_cancel(context: &Context) -> Stop {
     stop
 }
 
-pub(super) async fn plan(context: &Context, args: PlanArgs) -> Result<PlanView, Failure> {
+pub(super) async fn plan(context: &Context, _: PlanArgs) -> Result<PlanView, Failure> {
     let config = load(context)?;
-    if args.write_lock {
-        let report = Report::new("usage::no-lock", "this build writes no restage.lock yet").state("Nothing was done.");
-        return Err(Failure::new(Exit::Usage, report));
-    }
     let wish = Wish { yes: true, ..Wish::default() };
-    let (job, warnings) = job(context, config, wish).await?;
+    let (job, warnings) = job(context, config, wish).await.map_err(|failure| failure.with_state(NOTHING))?;
     let stop = stop_on_cancel(context);
     let found = stop.race(async { refresh::inspect(&job).await }).await?;
     Ok(view(&job, found, warnings))
@@ -211,14 +220,21 @@ fn view(job: &Job, found: Inspected, warnings: Vec<String>) -> PlanView {
 }
 
 pub(super) async fn refresh(context: &Context, args: RefreshArgs) -> Result<RefreshOutcome, Failure> {
+    refresh_with(context, args).await.map_err(|failure| failure.with_state(NOTHING))
+}
+
+async fn refresh_with(context: &Context, args: RefreshArgs) -> Result<RefreshOutcome, Failure> {
     let config = load(context)?;
     let consent = Consent { yes: args.yes || args.dry_run, configured: target_of(&config)?.confirm.as_deref() };
-    let target = conninfo(&target_of(&config)?.url)?;
+    let target = conninfo(&config, "target", &target_of(&config)?.url)?;
     let question = format!("This replaces database \"{}\" on {}.", target.database, target.describe());
     context.confirm(&question, &target.database, consent).await.map_err(|failure| failure.with_state(NOTHING))?;
     let has_name = target_of(&config)?.confirm.is_some();
     let wish = Wish { dry_run: args.dry_run, yes: args.yes || !has_name };
     let (job, warnings) = job(context, config, wish).await?;
+    for warning in &warnings {
+        context.events.warn(warning.clone());
+    }
     let stop = stop_on_cancel(context);
     if args.if_newer
         && let Some(reason) = unchanged(&job).await?
@@ -280,7 +296,7 @@ async fn unchanged(job: &Job) -> Result<Option<String>, Failure> {
 async fn admin(context: &Context) -> Result<(Config, Admin, Conninfo), Failure> {
     let config = load(context)?;
     let target = target_of(&config)?;
-    let info = conninfo(&target.url)?;
+    let info = conninfo(&config, "target", &target.url)?;
     let admin = Admin::connect(&info, &target.maintenance_db, "restage").await?;
     Ok((config, admin, info))
 }
@@ -417,7 +433,8 @@ pub(super) async fn demo(context: &Context, args: DemoArgs) -> Result<DemoOutcom
     std::fs::write(&file, policy).map_err(crate::demo::DemoError::from)?;
     let config = || Ok::<_, Failure>(Config::load(&file, &variable)?);
 
-    let admin = Admin::connect(&conninfo(&target_of(&config()?)?.url)?, "postgres", "restage").await?;
+    let parsed = config()?;
+    let admin = Admin::connect(&conninfo(&parsed, "target", &target_of(&parsed)?.url)?, "postgres", "restage").await?;
     guard::init_target(&admin, "staging", jiff::Timestamp::now()).await?;
     drop(admin);
     let stop = stop_on_cancel(context);

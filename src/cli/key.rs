@@ -92,10 +92,13 @@ fn refused(error: KeyError, source: &KeySource) -> Failure {
         KeyError::TestKey => "key::test-key",
     };
     let report = Report::new(code, error.to_string()).detail(format!("Read from {}.", describe(source)));
-    Failure::new(
-        Exit::Usage,
-        report.hint("restage key new --out FILE makes a new key; a new key makes all pseudonyms new."),
-    )
+    let hint = match error {
+        KeyError::Form | KeyError::Check => {
+            "Restore it from where it is kept. Another key (`restage key new --out FILE`) makes all pseudonyms new."
+        }
+        KeyError::Weak | KeyError::TestKey => "Make one that nobody knows: restage key new --out restage.key",
+    };
+    Failure::new(Exit::Usage, report.hint(hint))
 }
 
 fn new(context: &Context, out: Option<&Path>) -> Result<Outcome, Failure> {

@@ -74,6 +74,6 @@ mod tests {
         }
         assert!(!names.contains(&"restage-help.1"));
         let plan = &pages.iter().find(|(name, _)| name == "restage-plan.1").expect("listed above").1;
-        assert!(plan.contains("write\\-lock") && plan.contains("\\-\\-config"), "{plan}");
+        assert!(plan.contains("restage plan \\-v") && plan.contains("\\-\\-config"), "{plan}");
     }
 }

@@ -22,6 +22,17 @@ const INCLUDE_DEPTH_MAX: usize = 16;
 const KEY_PARTS_MAX: usize = 8;
 const BRACKETS_MAX: usize = 32;
 
+/// The smallest useful configuration; `plan` then tells which decisions are missing.
+const STARTER: &str = "\
+version = 1
+[source]
+url = \"postgres://restage_ro@prod-replica/shop\"
+[target]
+url = \"postgres://restage@staging/shop\"
+confirm = \"shop\"
+[key]
+file = \"restage.key\"     # made by `restage key new --out restage.key`";
+
 /// Most problems that are shown, so that the first ones are still on the screen.
 const REPORTS_MAX: usize = 100;
 
@@ -280,11 +291,12 @@ fn first_upper(text: &str) -> String {
 
 /// Reads a file as text; pipes are fine.
 fn read_file(path: &Path) -> Result<String, Box<Report>> {
-    let shown = path.strip_prefix("./").unwrap_or(path).display().to_string();
+    let shown = path.strip_prefix("./").ok().filter(|rest| !rest.as_os_str().is_empty()).unwrap_or(path);
+    let shown = shown.display().to_string();
     let fail = |error: std::io::Error| {
         Box::new(match error.kind() {
             std::io::ErrorKind::NotFound => Report::new("config::not-found", format!("there is no file {shown}"))
-                .hint("Write one with `restage init --source URL`, or name another with `-c FILE`."),
+                .hint(format!("Name another with `-c FILE`, or write {shown}:\n{STARTER}")),
             _ => Report::new("config::unreadable", format!("cannot read {shown}"))
                 .detail(format!("{error}."))
                 .hint(format!("Check its rights: `ls -l {shown}`.")),
@@ -334,8 +346,7 @@ pub(super) fn decode(bytes: Vec<u8>, shown: &str) -> Result<String, Box<Report>>
     })?;
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Err(Box::new(
-            Report::new("config::empty", format!("{shown} is empty"))
-                .hint("Write one with `restage init --source URL`, or start with `version = 1`."),
+            Report::new("config::empty", format!("{shown} is empty")).hint(format!("Start with:\n{STARTER}")),
         ));
     }
     Ok(text)

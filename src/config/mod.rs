@@ -8,6 +8,7 @@ mod glob;
 mod hash;
 mod load;
 pub mod options;
+mod pending;
 mod read;
 mod sections;
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod variables;
 use crate::error::{Diagnose, Exit, Report};
 pub use glob::{Specificity, matches, specificity};
 pub use options::{ConfigOption, OPTIONS, options_markdown};
+pub use pending::Pending;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -98,6 +100,8 @@ pub struct Config {
     /// None: `restage schedule` has nothing to do.
     pub schedule: Option<ScheduleConfig>,
     pub notify: Vec<NotifyConfig>,
+    /// What is written and not done by this build.
+    pub pending: Vec<Pending>,
     /// BLAKE3 of the resolved configuration without secrets (URLs' passwords left out), hex.
     ///
     /// Values equal to their defaults count as not written, so neither comments, order, white space and spelling

@@ -138,8 +138,8 @@ pub const OPTIONS: &[ConfigOption] = &[
     option("source.allow_schema_drift", Boolean, Default("false"), "true",
         "Accept that functions, types or enums change while extracting."),
     option("source.allow_write_role", Boolean, Default("false"), "true", "Accept a source role that could write."),
-    option("source.assume_encoding", Text, Absent("a SQL_ASCII source is refused unless the target is SQL_ASCII too"), "\"LATIN1\"",
-        "Encoding of the text in a SQL_ASCII source."),
+    option("source.assume_encoding", Text, Absent("a SQL_ASCII source is refused"), "\"UTF8\"",
+        "Encoding of the text in a SQL_ASCII source; this build reads UTF8 only."),
 
     option("target", Table, Absent("commands that need a target refuse"), "", "The staging database."),
     option("target.url", Connection, Required, "\"postgres://restage@staging/shop\"",

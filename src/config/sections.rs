@@ -8,7 +8,7 @@ use super::{
     Action, Children, Config, Cover, Decision, EdgeRule, FidelityConfig, FixtureConfig, FixtureFormat, HookAction,
     HookConfig, HookPoint, KeyConfig, KeySource, MaskRule, MissingRoles, NotifyConfig, NotifyEvent, OnBlockedDdl,
     PolicyConfig, PublishConfig, PublishMode, ReferenceRule, Rows, ScheduleConfig, SeedRule, SourceConfig, SqlGate,
-    SubsetConfig, TableRule, TargetConfig, Undecided, VerifyConfig, hash,
+    SubsetConfig, TableRule, TargetConfig, Undecided, VerifyConfig, hash, pending,
 };
 use crate::error::Report;
 use secrecy::{ExposeSecret, SecretString};
@@ -37,6 +37,7 @@ pub(super) fn read(path: &Path, loaded: Loaded) -> Result<Config, Vec<Report>> {
 
 /// None only where a problem was reported.
 pub(super) fn read_root(path: &Path, context: &Context<'_>, entries: Entries) -> Option<Config> {
+    let pending = pending::find(context.files, &entries);
     let mut root = Section::root(context, entries);
     let _ = root.integer::<i64>("version");
     // Already followed; asked for its type.
@@ -75,6 +76,7 @@ pub(super) fn read_root(path: &Path, context: &Context<'_>, entries: Entries) ->
         hooks: hooks.into_iter().collect::<Option<_>>()?,
         schedule: schedule.map(|schedule| schedule.ok_or(())).transpose().ok()?,
         notify: notify.into_iter().collect::<Option<_>>()?,
+        pending,
         hash: String::new(),
     })
 }
@@ -82,7 +84,7 @@ pub(super) fn read_root(path: &Path, context: &Context<'_>, entries: Entries) ->
 /// The plan proves that the servers differ; equal texts need no server to be wrong.
 fn check_distinct(context: &Context<'_>, at: Position, source: &SecretString, target: &SecretString) {
     if hash::without_secrets(source.expose_secret()) == hash::without_secrets(target.expose_secret()) {
-        let report = Report::new("config::conflict", "`url` of [source] and [target] are the same database");
+        let report = Report::new("config::conflict", "[source] and [target] name the same database");
         let report = report.detail("The target is replaced by a masked copy; that must never be production.");
         context.report(at, report.hint("Write the URL of the staging database into [target]."));
     }

@@ -535,7 +535,7 @@ fn bad_files_are_explained() {
     let load = |path: &Path| Config::load(path, &env).unwrap_err().0.remove(0);
     let missing = load(&folder.path().join("none.toml"));
     assert_eq!(missing.code, "config::not-found");
-    assert!(missing.hint.unwrap().contains("restage init"));
+    assert!(missing.hint.unwrap().contains("version = 1"));
     let folder_report = load(folder.path());
     assert_eq!(folder_report.code, "config::unreadable");
     assert!(folder_report.message.contains("folder"));

@@ -50,10 +50,33 @@ pub enum ExtractError {
     Yielded { waited_s: u64 },
     #[error("the definitions of the source changed during the run")]
     SchemaDrift,
+    #[error("a value of {} is not text in the encoding of the source", .0.place())]
+    BadBytes(Box<BadBytes>),
     #[error("COPY of {table} ended without its trailer")]
     Truncated { table: String },
-    #[error("interrupted")]
+    #[error("stopped by a signal")]
     Interrupted { signal: i32 },
+}
+
+/// Where the bytes stand that stopped a COPY; never what they are.
+#[derive(Debug)]
+pub struct BadBytes {
+    /// `schema.table`.
+    pub table: String,
+    pub column: Option<String>,
+    pub ctid: String,
+    /// The query that shows them to whoever may see them.
+    pub look: String,
+    pub problem: SqlProblem,
+}
+
+impl BadBytes {
+    fn place(&self) -> String {
+        match &self.column {
+            Some(column) => format!("column \"{}.{column}\"", self.table),
+            None => format!("table \"{}\"", self.table),
+        }
+    }
 }
 
 impl ExtractError {
@@ -85,6 +108,9 @@ impl Diagnose for ExtractError {
         let report = match self {
             ExtractError::Connect(report) => (**report).clone(),
             ExtractError::Sql { problem, .. } => problem.report(Side::Source, message),
+            ExtractError::BadBytes(bad) => Report::new("source::bytes", message)
+                .detail(format!("{}, in the row with ctid {}", bad.problem, bad.ctid))
+                .hint(format!("Look at it and correct it at the source, or decide \"null\" for the column:\n{}", bad.look)),
             ExtractError::LockWait { blockers, .. } => Report::new("source::lock-wait", message)
                 .detail(if blockers.is_empty() { "The blocker is gone by now.".to_owned() } else { blockers.join("\n") })
                 .hint("Wait for the statement to finish, or raise `lock_wait_max` under [source]."),
@@ -102,7 +128,7 @@ impl Diagnose for ExtractError {
                 .detail("A table, type, function or constraint was changed between the first and the last read of the catalog.")
                 .hint("Run again, or accept it with `allow_schema_drift = true` under [source]."),
             ExtractError::Truncated { .. } => Report::new("source::truncated", message),
-            ExtractError::Interrupted { .. } => Report::new("interrupted", message),
+            ExtractError::Interrupted { .. } => Report::new("run::interrupted", message),
         };
         vec![report]
     }

@@ -1,7 +1,7 @@
 //! Reads chunks by COPY: one worker, one chunk, one transaction.
 
 use super::snapshot::SnapshotIds;
-use super::{ExtractError, Stop};
+use super::{BadBytes, ExtractError, Stop};
 use crate::buffers::Buffers;
 use crate::config::Rows;
 use crate::pg::types::Format;
@@ -115,7 +115,13 @@ impl Reader {
         let mut started = false;
         let mut ended = !binary;
         while let Some(message) = stream.next().await {
-            let mut message = message.map_err(|error| ExtractError::sql(reading(), &error))?;
+            let mut message = match message {
+                Ok(message) => message,
+                Err(error) => {
+                    let error = ExtractError::sql(reading(), &error);
+                    return Err(self.locate(table, chunk, total, error).await.into());
+                }
+            };
             if binary && !started {
                 started = true;
                 let header =
@@ -143,6 +149,50 @@ impl Reader {
             deliver.deliver(wire).await?;
         }
         Ok(total)
+    }
+}
+
+/// SQLSTATEs of bytes that are no text in their encoding, or have no counterpart in ours.
+const BAD_BYTES: [&str; 2] = ["22021", "22P05"];
+
+impl Reader {
+    /// Finds the row and the column that stopped a COPY; `rows` came before it. Any other error stays as it is.
+    ///
+    /// Scans are neither parallel nor synchronized with others in our sessions, so the row after those that came is the
+    /// one that failed.
+    async fn locate(&self, table: &TablePlan, chunk: &Chunk, rows: u64, error: ExtractError) -> ExtractError {
+        let ExtractError::Sql { problem, .. } = &error else { return error };
+        if !BAD_BYTES.contains(&problem.sqlstate.as_str()) {
+            return error;
+        }
+        match self.find_row(table, chunk, rows).await {
+            Some((ctid, column)) => {
+                let name = crate::pg::quote_qualified(&table.schema, &table.name);
+                let shown = match &column {
+                    Some(column) => format!("pg_catalog.textsend({}::text)", crate::pg::quote_ident(column)),
+                    None => "*".to_owned(),
+                };
+                let look = format!("SELECT {shown} FROM {name} WHERE ctid = '{ctid}';");
+                let (table, problem) = (table.full_name(), problem.clone());
+                ExtractError::BadBytes(Box::new(BadBytes { table, column, ctid, look, problem }))
+            }
+            None => error,
+        }
+    }
+
+    async fn find_row(&self, table: &TablePlan, chunk: &Chunk, rows: u64) -> Option<(String, Option<String>)> {
+        let session = self.session().await.ok()?;
+        self.snapshot.begin(&session).await.ok()?;
+        let sql = format!("{} OFFSET {rows} LIMIT 1", rows_sql("t.ctid::text", table, chunk, ""));
+        let ctid: String = session.client().query_opt(&sql, &[]).await.ok()??.get(0);
+        for (column, select) in table.columns.iter().zip(&table.select) {
+            let one = format!("SELECT {select} FROM {} WHERE t.ctid = '{ctid}'::pg_catalog.tid", table.from);
+            session.client().batch_execute("SAVEPOINT column_check").await.ok()?;
+            if session.client().simple_query(&one).await.is_err() {
+                return Some((ctid, Some(column.name.clone())));
+            }
+        }
+        Some((ctid, None))
     }
 }
 
@@ -178,7 +228,20 @@ impl Gather<'_> {
 
 /// The statement that reads one chunk. Every name in it was quoted by the plan.
 pub fn copy_sql(table: &TablePlan, chunk: &Chunk) -> String {
-    let mut sql = format!("COPY (SELECT {} FROM {}", table.select.join(", "), table.from);
+    let mut limit = String::new();
+    if let Rows::Where { limit: Some(max), .. } = &table.rows {
+        limit = format!(" LIMIT {max}");
+    }
+    let rows = rows_sql(&table.select.join(", "), table, chunk, &limit);
+    match table.format {
+        Format::Binary => format!("COPY ({rows}) TO STDOUT (FORMAT binary)"),
+        Format::Text => format!("COPY ({rows}) TO STDOUT (FORMAT text)"),
+    }
+}
+
+/// The query of one chunk.
+fn rows_sql(select: &str, table: &TablePlan, chunk: &Chunk, limit: &str) -> String {
+    let mut sql = format!("SELECT {select} FROM {}", table.from);
     let mut conditions = Vec::new();
     if let Some(start) = chunk.start {
         conditions.push(format!("t.ctid >= '({start},0)'::pg_catalog.tid"));
@@ -186,24 +249,18 @@ pub fn copy_sql(table: &TablePlan, chunk: &Chunk) -> String {
     if let Some(end) = chunk.end {
         conditions.push(format!("t.ctid < '({end},0)'::pg_catalog.tid"));
     }
-    let mut limit = String::new();
     match &table.rows {
         Rows::All => {}
         Rows::None => conditions.push("false".to_owned()),
-        Rows::Where { condition, limit: max } => {
+        Rows::Where { condition, .. } => {
             conditions.extend(condition.as_ref().map(|condition| format!("({condition})")));
-            limit = max.map(|max| format!(" LIMIT {max}")).unwrap_or_default();
         }
     }
     if !conditions.is_empty() {
         sql.push_str(" WHERE ");
         sql.push_str(&conditions.join(" AND "));
     }
-    sql.push_str(&limit);
-    sql.push_str(match table.format {
-        Format::Binary => ") TO STDOUT (FORMAT binary)",
-        Format::Text => ") TO STDOUT (FORMAT text)",
-    });
+    sql.push_str(limit);
     sql
 }
 

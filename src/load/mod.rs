@@ -68,7 +68,9 @@ impl Diagnose for LoadError {
             LoadError::LockLost { .. } => Report::new("target::connection-lost", message)
                 .detail("The target server restarted, or somebody ended our sessions.")
                 .hint("Run again when the target is back."),
-            LoadError::Hook { detail, .. } => Report::new("target::hook", message).detail(detail.clone()),
+            LoadError::Hook { detail, .. } => Report::new("target::hook", message)
+                .detail(detail.clone())
+                .hint("Correct it under [[hook]] and run again; what a program printed stands above."),
             LoadError::NameTooLong { max, .. } => Report::new("plan::name-too-long", message)
                 .detail(format!("PostgreSQL cuts names at {} bytes; the longest name with room for a run id has {max}.", crate::release::NAME_MAX))
                 .hint("Give the live database a shorter name."),

@@ -19,7 +19,7 @@ use tokio::process::Command;
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectsError {
     #[error("{tool} {major} was not found")]
-    ToolMissing { tool: &'static str, major: u32 },
+    ToolMissing { tool: &'static str, major: u32, looked: Vec<PathBuf> },
     #[error("{tool} failed")]
     Tool { tool: &'static str, stderr: String },
     #[error("{tool} could not read the loaded database")]
@@ -57,7 +57,7 @@ impl Diagnose for ObjectsError {
 
     fn reports(&self) -> Vec<Report> {
         let report = match self {
-            ObjectsError::ToolMissing { tool, major } => Report::new("plan::tool-missing", self.to_string()).hint(format!(
+            ObjectsError::ToolMissing { tool, major, looked } => Report::new("plan::tool-missing", self.to_string()).detail(looked_in(looked)).hint(format!(
                 "Install the client tools of the target's version (`apt-get install postgresql-client-{major}`), or set \
                  `bin_dir` under [target] to the folder that holds {tool}."
             )),
@@ -80,6 +80,11 @@ impl Diagnose for ObjectsError {
         };
         vec![report]
     }
+}
+
+fn looked_in(folders: &[PathBuf]) -> String {
+    let folders: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+    format!("Looked in {}.", folders.join(", "))
 }
 
 fn first_lines(text: &str) -> String {
@@ -227,7 +232,7 @@ impl Tools {
                 return Ok(tools);
             }
         }
-        Err(ObjectsError::ToolMissing { tool: "pg_dump", major })
+        Err(ObjectsError::ToolMissing { tool: "pg_dump", major, looked: folders })
     }
 
     /// Reads the schema of `database` as the snapshot shows it and cuts it into entries.

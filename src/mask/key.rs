@@ -24,7 +24,7 @@ pub struct MasterKey([u8; 32]);
 /// Why a key text was refused. Says nothing about the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    #[error("a key is written mk1-<64 lowercase hex digits>-<8 hex digits>, 77 characters in all")]
+    #[error("this is not a key: keys are written mk1-<64 lowercase hex digits>-<8 hex digits>, 77 characters in all")]
     Form,
     #[error("the check digits at the end of the key do not match: it was cut or mistyped")]
     Check,

@@ -47,7 +47,12 @@ impl SqlProblem {
             Side::Source => "source::sql",
             Side::Target => "target::sql",
         };
-        Report::new(code, message).detail(self.to_string())
+        let report = Report::new(code, message).detail(self.to_string());
+        if self.message.is_some() {
+            return report;
+        }
+        // The server's own words may quote a value, so they are not repeated here.
+        report.hint(format!("The log of the {} server has the whole message.", side.name()))
     }
 }
 

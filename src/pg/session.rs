@@ -355,6 +355,12 @@ pub fn local_settings(version_num: u32, lock_timeout_ms: u64) -> String {
     statements.join("; ")
 }
 
+/// What the resolver said, without the name of the call.
+fn resolver_words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.strip_prefix("failed to lookup address information: ").unwrap_or(&text).to_owned()
+}
+
 /// The hosts in the order they are tried.
 fn order(info: &Conninfo) -> Vec<usize> {
     let mut order: Vec<usize> = (0..info.hosts.len()).collect();
@@ -412,7 +418,7 @@ impl Attempt<'_> {
         let found = self.limited(tokio::net::lookup_host((name.as_str(), spec.port))).await?;
         let found = found.map_err(|error| ConnectError::Unreachable {
             at: self.endpoint(),
-            reason: format!("the host name cannot be looked up: {error}"),
+            reason: format!("{}: {}", error::LOOKUP_FAILED, resolver_words(&error)),
         })?;
         Ok(found.map(|address| Some(address.ip())).collect())
     }

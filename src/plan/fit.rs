@@ -170,7 +170,11 @@ fn check_subject(
         let report = Report::new("plan::missing-subject", format!("mask {kind} of column \"{name}\" needs a subject"))
             .detail("Its masks belong to the person of the row, so the row has to name one.");
         return Err(Box::new(match propose::subject(graph, group, node) {
-            Some(subject) => report.hint(format!("{{ mask = \"{}\", subject = \"{subject}\" }}", mask.kind.name)),
+            Some(subject) => {
+                let column = propose::key(&graph.nodes[node].column.name);
+                let kind = mask.kind.name;
+                report.hint(format!("{column} = {{ mask = \"{kind}\", subject = \"{}\" }}", propose::escape(&subject)))
+            }
             None => report.hint("Add `subject = \"column\"` or `subject = \"column -> schema.table.column\"`."),
         }));
     };

@@ -68,16 +68,20 @@ fn rights(catalog: &Catalog, reports: &mut Vec<Report>) {
         entry.1.push(format!("GRANT SELECT ON SEQUENCE {} TO {role};", quoted(&sequence.schema, &sequence.name)));
     }
     for (schema, (count, mut lines)) in grants {
+        let what = if lines[0].starts_with("GRANT SELECT ON TABLE") { "a table" } else { "a sequence" };
         if usage.contains(schema) {
             lines.insert(0, format!("GRANT USAGE ON SCHEMA {} TO {role};", super::anchor::quote(schema)));
         }
         reports.push(
             Report::new(
                 "plan::unreadable",
-                format!(
-                    "role \"{}\" cannot read {count} tables or sequences of schema \"{schema}\"",
-                    catalog.server.role
-                ),
+                match count {
+                    1 => format!("role \"{}\" cannot read {} of schema \"{schema}\"", catalog.server.role, what),
+                    _ => format!(
+                        "role \"{}\" cannot read {count} tables or sequences of schema \"{schema}\"",
+                        catalog.server.role
+                    ),
+                },
             )
             .detail("Copying, locking and pg_dump need SELECT on the whole table; column grants are not enough.")
             .hint(lines.join("\n")),
@@ -147,11 +151,24 @@ fn versions(catalog: &Catalog, settings: &Settings, reports: &mut Vec<Report>) {
         );
     }
     let target_encoding = target.and_then(|target| target.encoding.as_deref());
-    if server.encoding == "SQL_ASCII" && settings.assume_encoding.is_none() && target_encoding != Some("SQL_ASCII") {
-        reports.push(
-            Report::new("plan::sql-ascii", "the source database has encoding SQL_ASCII, so its bytes have no meaning")
-                .hint("Say what they are: `assume_encoding = \"LATIN1\"` under [source], or use a SQL_ASCII target."),
-        );
+    if server.encoding == "SQL_ASCII" && target_encoding != Some("SQL_ASCII") {
+        let report = |message: String| Report::new("plan::sql-ascii", message);
+        match settings.assume_encoding.as_deref().map(str::to_ascii_uppercase).as_deref() {
+            Some("UTF8" | "UTF-8") => {}
+            None => reports.push(
+                report("the source database has encoding SQL_ASCII, so its bytes have no meaning".to_owned())
+                    .detail("This build reads them if they are UTF-8, and stops at the first value that is not.")
+                    .hint("assume_encoding = \"UTF8\"     # under [source]"),
+            ),
+            // The server converts nothing from SQL_ASCII, so every byte above 127 would stop the run.
+            Some(other) => reports.push(
+                report(format!("the source database has encoding SQL_ASCII, and this build cannot read it as {other}"))
+                    .detail("It reads SQL_ASCII as UTF-8 only.")
+                    .hint(
+                        "Convert the database at the source, or set `assume_encoding = \"UTF8\"` if its text is UTF-8.",
+                    ),
+            ),
+        }
     }
     // The types hold what domains, arrays and composites are made of too.
     let money = catalog.types.iter().any(|r#type| r#type.oid == MONEY);

@@ -453,7 +453,7 @@ fn a_subject_is_required_and_must_exist() {
         |mask| World::new().table("a", &["id int!", "x text"]).rule("public.a", json!({"id": "keep", "x": mask}));
     let missing = build(json!("name.first")).refusal();
     assert_eq!(missing.code, "plan::missing-subject");
-    assert_eq!(missing.hint.as_deref(), Some("{ mask = \"name.first\", subject = \"id\" }"));
+    assert_eq!(missing.hint.as_deref(), Some("x = { mask = \"name.first\", subject = \"id\" }"));
     assert_eq!(build(json!({"mask": "name.first", "subject": "idd"})).refusal().code, "plan::bad-subject");
 }
 
@@ -785,6 +785,8 @@ fn sql_ascii_needs_an_encoding() {
     world.catalog.server.encoding = "SQL_ASCII".into();
     assert_eq!(world.refusal().code, "plan::sql-ascii");
     world.settings.assume_encoding = Some("LATIN1".into());
+    assert_eq!(world.refusal().code, "plan::sql-ascii");
+    world.settings.assume_encoding = Some("UTF8".into());
     assert!(world.build().is_ok());
 }
 

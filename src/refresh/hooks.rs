@@ -50,7 +50,7 @@ async fn one(job: &Job, hook: &HookConfig, database: &Conninfo) -> Result<(), St
         HookAction::Command(command) => {
             let Some((program, args)) = command.split_first() else { return Err("The command is empty.".to_owned()) };
             let mut child = tokio::process::Command::new(program);
-            child.args(args).env_clear().stdin(Stdio::null()).kill_on_drop(true);
+            child.args(args).current_dir(&job.folder).env_clear().stdin(Stdio::null()).kill_on_drop(true);
             for name in ["PATH", "HOME"] {
                 if let Some(value) = std::env::var_os(name) {
                     child.env(name, value);
@@ -61,7 +61,11 @@ async fn one(job: &Job, hook: &HookConfig, database: &Conninfo) -> Result<(), St
             // The output of a user's program may hold anything, so it goes to the user's terminal only, never to a report.
             child.stdout(Stdio::null()).stderr(Stdio::inherit());
             let status = child.status().await.map_err(|error| error.to_string())?;
-            if status.success() { Ok(()) } else { Err(format!("It ended with {status}.")) }
+            if status.success() {
+                Ok(())
+            } else {
+                Err(format!("It ended with {}.", status.to_string().replace(": ", " ")))
+            }
         }
     }
 }

@@ -2,15 +2,16 @@
 
 use super::Job;
 use crate::catalog::{self, Catalog, ProbeError, Sample};
+use crate::config::{HookAction, HookConfig};
 use crate::error::{Diagnose, Exit, Failure, Report};
 use crate::extract::ExtractError;
 use crate::extract::snapshot;
 use crate::guard::{self, Check, TargetFacts};
 use crate::load::LoadError;
 use crate::load::objects::{Objects, Tools};
-use crate::mask::{Injective, KeyedOn, Masker};
+use crate::mask::{CompileError, Injective, KeyedOn, Masker};
 use crate::pg::{Side, SourceSession};
-use crate::plan::{self, CheckProbe, Plan, Policy, ProbeValue};
+use crate::plan::{self, CheckProbe, Decided, Plan, Policy, ProbeValue, TablePlan};
 use crate::publish::Admin;
 use std::sync::Arc;
 
@@ -49,7 +50,8 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
     let session = connect_source(job).await?;
     snapshot::begin(&session, None).await.map_err(|error| Failure::from(error).with_state(NOTHING))?;
     let catalog = catalog::read(session.client()).await.map_err(|error| Failure::from(error).with_state(NOTHING))?;
-    let mut refusals = Vec::new();
+    let mut refusals = job.refused.clone();
+    refusals.extend(missing_hooks(job));
     let policy = Policy { rules: &job.rules, references: &job.references, undecided: job.undecided };
     let plan = match plan::build(&catalog, &policy, &job.plan) {
         Ok(plan) => Some(plan),
@@ -75,8 +77,11 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
         .await
         .map_err(|error| Failure::from(error).with_state(NOTHING))?;
     refusals.extend(guard::refused(&checks).iter().map(guard::report));
+    let old = checks.iter().any(|check| check.name == "version" && !check.ok);
     let tools = match Tools::find(job.bin_dir.as_deref(), admin.session.version_num() / 10_000).await {
         Ok(tools) => Some(tools),
+        // The tools of a server that cannot be used are nothing to look for.
+        Err(_) if old => None,
         Err(error) => {
             refusals.extend(error.reports());
             None
@@ -124,6 +129,19 @@ async fn connect_source(job: &Job) -> Result<SourceSession, Failure> {
     })
 }
 
+/// Hooks whose file cannot be read: better known now than after the rows were copied.
+fn missing_hooks(job: &Job) -> Vec<Report> {
+    let unreadable = |hook: &HookConfig| {
+        let HookAction::Sql(file) = &hook.action else { return None };
+        let error = std::fs::File::open(file).err()?;
+        let report =
+            Report::new("plan::hook-file", format!("the SQL file {} of a hook cannot be read", file.display()));
+        let report = report.place(hook.place.to_string()).detail(format!("{error}."));
+        Some(report.hint(format!("ls -l {}     # paths are relative to the configuration", file.display())))
+    };
+    job.hooks.iter().filter_map(unreadable).collect()
+}
+
 /// Masks of the kind's own example values, for a CHECK to judge.
 fn samples(job: &Job, probe: &CheckProbe) -> Vec<Sample> {
     let ProbeValue::Mask { spec, .. } = &probe.value else { return Vec::new() };
@@ -144,11 +162,23 @@ fn compile(job: &Job, plan: &Plan, refusals: &mut Vec<Report>) -> Vec<Arc<Masker
         match Masker::compile(&job.key, &table.mask) {
             Ok(masker) => maskers.push(Arc::new(masker)),
             Err(errors) => {
-                refusals.extend(errors.iter().map(|error| Report::new("plan::mask", error.to_string())));
+                refusals.extend(errors.iter().map(|error| cannot_mask(table, error)));
             }
         }
     }
     maskers
+}
+
+fn cannot_mask(table: &TablePlan, error: &CompileError) -> Report {
+    let mut report = Report::new("plan::mask", error.to_string());
+    let column = table.columns.iter().find(|column| error.column == format!("{}.{}", table.full_name(), column.name));
+    if let Some(column) = column {
+        report.place = column.place.as_ref().map(ToString::to_string);
+        if let Decided::Mask { kind, .. } = &column.decision {
+            report = report.hint(format!("restage kinds {kind}     # tells what it takes"));
+        }
+    }
+    report
 }
 
 /// Extensions of the source that the target server cannot create.
@@ -172,9 +202,12 @@ async fn missing_extensions(catalog: &Catalog, admin: &Admin) -> Result<Option<R
     Ok(Some(
         Report::new(
             "plan::missing-extension",
-            format!("the target server lacks the extensions {}", missing.join(", ")),
+            match missing.as_slice() {
+                [one] => format!("the target server lacks the extension {one}"),
+                more => format!("the target server lacks the extensions {}", more.join(", ")),
+            },
         )
-        .hint("Install their packages on the target server (for contrib: `apt-get install postgresql-contrib`)."),
+        .hint("Install the packages on the target server (for contrib: `apt-get install postgresql-contrib`)."),
     ))
 }
 

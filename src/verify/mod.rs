@@ -35,9 +35,17 @@ impl Diagnose for VerifyError {
     }
 }
 
+/// How the evidence starts when a gate could not be asked.
+const QUERY_FAILED: &str = "the query failed";
+
 /// The report of a gate that does not hold.
 pub fn report(gate: &Gate) -> Report {
-    Report::new("verify::gate", format!("gate \"{}\" does not hold", gate.name)).detail(gate.evidence.clone())
+    let report = Report::new("verify::gate", format!("gate \"{}\" does not hold", gate.name));
+    let report = report.detail(gate.evidence.clone());
+    if gate.evidence.starts_with(QUERY_FAILED) {
+        return report.hint("Correct its `query` under [[verify.sql]]; it must return one integer.");
+    }
+    report
 }
 
 /// Names and states of constraints and indexes, as the catalog tells them.
@@ -330,7 +338,7 @@ pub async fn assertions(session: &TargetSession, gates: &[SqlGate]) -> Vec<Gate>
             Ok(Some(value)) if value == assertion.equals => Ok(format!("{value}")),
             Ok(Some(value)) => Err(format!("{value}, expected {}", assertion.equals)),
             Ok(None) => Err(format!("NULL, expected {}", assertion.equals)),
-            Err(error) => Err(format!("the query failed: {}", pg::sql_error(&error))),
+            Err(error) => Err(format!("{QUERY_FAILED}: {}", pg::sql_error(&error))),
         };
         found.push(gate(&assertion.name, started, result));
     }

@@ -49,7 +49,13 @@ fn example(kind: &KindView) -> String {
     let Some(sample) = kind.samples.first() else { return String::new() };
     let name = kind.name.split('/').next().unwrap_or(&kind.name);
     let subject = if kind.needs_subject { " --subject 42" } else { "" };
-    format!("restage mask {name} '{}'{subject}", sample.replace('\'', r"'\''"))
+    // Kinds that cannot guess what is wanted.
+    let params = match name {
+        "json" => r#" --param rest=keep --param 'paths={"$.contact.email": "email"}'"#,
+        "const" => " --param value=none",
+        _ => "",
+    };
+    format!("restage mask {name} '{}'{subject}{params}", sample.replace('\'', r"'\''"))
 }
 
 /// One masked value per line; SQL NULL as `psql` prints it with `\pset null NULL`.

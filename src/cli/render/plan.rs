@@ -120,7 +120,8 @@ fn load_cell(view: &TableView) -> Cell {
     match (view.load, view.selection.as_str()) {
         (LoadMode::Empty, _) => table::dim("empty"),
         (_, "all" | "") => Cell::new(load_name(view.load)),
-        (mode, selection) => Cell::new(format!("{} {selection}", load_name(mode))),
+        // The condition stands in the long form; here it would push the names off the screen.
+        (mode, _) => Cell::new(format!("{}, part", load_name(mode))),
     }
 }
 
@@ -158,17 +159,19 @@ fn one_table(view: &TableView, look: &Look) -> String {
     if view.columns.is_empty() {
         return head;
     }
-    format!("{head}\n{}", column_table(&view.columns, look))
+    format!("{head}\n{}", column_table(view, look))
 }
 
-fn column_table(columns: &[ColumnView], look: &Look) -> String {
+fn column_table(view: &TableView, look: &Look) -> String {
+    // The table's own entry needs no name.
+    let own = format!(" [tables.\"{}\"]", view.name);
     let mut out: Table = table::new(&["column", "type", "decision", "because"], look);
-    for column in columns {
+    for column in &view.columns {
         out.add_row(vec![
             table::name(&column.name),
             table::dim(&column.type_name),
             decision_cell(column),
-            table::dim(because(column)),
+            table::dim(because(column).replace(&own, "")),
         ]);
     }
     table::text(&out)
@@ -370,9 +373,9 @@ mod tests {
 
         public.customers  1.2 M rows, 310 MB, 2 chunks, freeze
           column  type    decision                 because
-          id      bigint  keep                     “no person” restage.toml:40:1 [tables."public.customers"]
-          email   text    email/1 label crm by id  restage.toml:40:1 [tables."public.customers"]
-          notes   text    null                     restage.toml:40:1 [tables."public.customers"]
+          id      bigint  keep                     “no person” restage.toml:40:1
+          email   text    email/1 label crm by id  restage.toml:40:1
+          notes   text    null                     restage.toml:40:1
 
         public.events_2026_10  1,000 rows, 100 kB, 1 chunk, copy, partition of public.events
           column  type    decision  because

@@ -8,6 +8,9 @@ use crate::outcome::{
 use comfy_table::Cell;
 use std::fmt::Write as _;
 
+/// Warnings shown under the summary; the report has all.
+const WARNINGS_MAX: usize = 5;
+
 /// Renders the summary of a refresh: at most eight lines when all went well; failed gates and `-v` add to it.
 pub(super) fn refresh(done: &RefreshOutcome, look: &Look) -> String {
     if let Some(why) = &done.unchanged {
@@ -30,6 +33,16 @@ pub(super) fn refresh(done: &RefreshOutcome, look: &Look) -> String {
         ("go back", done.go_back.clone().unwrap_or_default()),
     ];
     text.push_str(&facts(&list, look));
+    // With a report they stand there, and were told while the run went on.
+    if done.report_dir.is_some() && look.verbose == 0 {
+        return text;
+    }
+    for warning in done.warnings.iter().take(WARNINGS_MAX) {
+        let _ = write!(text, "\n{} {}", look.warn("!"), super::hang(warning, 2));
+    }
+    if let Some(more @ 1..) = done.warnings.len().checked_sub(WARNINGS_MAX) {
+        let _ = write!(text, "\n{}", look.dim(&format!("  and {more} more in the report")));
+    }
     text
 }
 
@@ -126,7 +139,10 @@ pub(super) fn demo(done: &DemoOutcome, look: &Look) -> String {
         }
         blocks.push(table::text(&out));
     }
-    blocks.push(refresh(&done.refresh, look));
+    let mut summary = done.refresh.clone();
+    // Notes on made-up data help nobody.
+    summary.warnings.clear();
+    blocks.push(refresh(&summary, look));
     if !done.look.is_empty() {
         let list: Vec<(&str, String)> = done.look.iter().map(|(label, line)| (label.as_str(), line.clone())).collect();
         blocks.push(facts(&list, look));

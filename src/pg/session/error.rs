@@ -75,6 +75,9 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// How the reason starts when a name has no address.
+pub(super) const LOOKUP_FAILED: &str = "the host name cannot be looked up";
+
 /// Why no session was opened. The messages are those a server sends before any statement, so they hold no row.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ConnectError {
@@ -222,13 +225,16 @@ impl ConnectError {
 
     fn hint(&self, side: Side) -> String {
         match self {
-            Self::Unreachable { at, .. } => match &at.host.host {
+            Self::Unreachable { at, reason } => match &at.host.host {
                 Host::Socket(directory) => {
                     format!(
                         "Is the server running here? Its socket is {}/.s.PGSQL.{}.",
                         directory.display(),
                         at.host.port
                     )
+                }
+                Host::Name(name) if reason.starts_with(LOOKUP_FAILED) => {
+                    format!("Check the spelling, and ask the resolver: getent hosts {name}")
                 }
                 Host::Name(name) => {
                     format!("Check that it listens there: pg_isready -h {name} -p {}", at.host.port)
@@ -286,12 +292,16 @@ fn login_hint(at: &Endpoint, sqlstate: Option<&str>, message: &str) -> String {
         let (database, user) = (hba_name(&at.database), hba_name(&at.user));
         return format!("Add to pg_hba.conf and reload: {kind} {database} {user}{address} scram-sha-256");
     }
+    if message.contains("not permitted to log in") {
+        return format!("ALTER ROLE {} LOGIN;", quote_identifier(&at.user));
+    }
     if message.contains("certificate") {
         return "Add `sslcert=client.crt sslkey=client.key`; the certificate's common name must be the role."
             .to_owned();
     }
     if message.contains("does not exist") {
-        return format!("CREATE ROLE {} LOGIN PASSWORD '…';", quote_identifier(&at.user));
+        let create = format!("CREATE ROLE {} LOGIN PASSWORD '…';", quote_identifier(&at.user));
+        return format!("Check the spelling of the user in `url`, or make the role:\n{create}");
     }
     if !at.has_password {
         return passfile;
