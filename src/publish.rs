@@ -157,13 +157,10 @@ impl Admin {
         }
     }
 
-    /// Fails if the session that holds the lock is gone. The server may then have crashed and lost commits of ours, which
-    /// are asynchronous, or another run may have started.
-    ///
-    /// # Errors
-    /// [`LoadError::LockLost`].
-    pub fn still_locked(&self) -> Result<(), LoadError> {
-        if self.session.is_closed() { Err(LoadError::LockLost { database: self.live.clone() }) } else { Ok(()) }
+    /// [`LoadError::LockLost`] if the session that holds the lock is gone. The server may then have crashed and lost commits
+    /// of ours, which are asynchronous, or another run may have started.
+    pub fn lock_lost(&self) -> Option<LoadError> {
+        self.session.is_closed().then(|| LoadError::LockLost { database: self.live.clone() })
     }
 
     /// Every database of `live`, the live one first, then by name. Databases of the name pattern without our mark are

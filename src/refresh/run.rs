@@ -147,7 +147,7 @@ impl Run {
             .race(async { Ok::<_, Failure>(self.verify(&prepared, &shared, &at_source, &sessions_info).await) })
             .await
             .and_then(|verified| verified)
-            .and_then(|gates| Ok(prepared.admin.still_locked().map(|()| gates)?));
+            .and_then(|gates| prepared.admin.lock_lost().map_or(Ok(gates), |error| Err(error.into())));
         let gates = match verified {
             Ok(gates) => gates,
             Err(failure) => return Err(self.give_up(&prepared, failure, false).await),
@@ -415,7 +415,9 @@ impl Run {
                 Failure::new(Exit::Internal, Report::new("internal::panic", "a task of the load panicked"))
             })?;
             result?;
-            prepared.admin.still_locked()?;
+            if let Some(error) = prepared.admin.lock_lost() {
+                return Err(error.into());
+            }
             if matches!(queue.task(index).work, Work::Load { .. }) {
                 loads_left -= 1;
                 if loads_left == 0 {
@@ -673,6 +675,10 @@ impl Run {
             if outcome.previous.as_ref() == Some(&name) {
                 outcome.previous = None;
             }
+        }
+        // A signal ends a hook; without one everything is done already.
+        if !self.job.hooks.iter().any(|hook| hook.at == HookPoint::AfterPublish) {
+            return Ok(());
         }
         let hooked =
             async { Ok::<_, Failure>(hooks::run(&self.job, HookPoint::AfterPublish, live, &self.events).await?) };
