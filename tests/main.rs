@@ -7,6 +7,7 @@ mod catalog;
 mod cli;
 mod conn;
 mod faults;
+mod identity;
 mod leak;
 mod refresh;
 mod roundtrip;

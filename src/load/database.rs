@@ -1,20 +1,21 @@
 //! The database that is loaded aside: made from template0, marked, given its schema, sequences and grants.
 
-use super::LoadError;
 use super::objects::{Entry, Objects, statements};
+use super::{LoadError, roles};
 use crate::catalog::Server;
 use crate::config::MissingRoles;
 use crate::event::Events;
 use crate::pg::{self, Conninfo, TargetSession};
 use crate::plan::Plan;
 use crate::release::Mark;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Opens a session on the target with the settings every load session uses.
+/// Opens a session on the target with the settings every load session uses; it acts as `owner` if there is one, so that
+/// all it creates belongs to that role.
 ///
 /// # Errors
-/// [`LoadError::Connect`], or the server's refusal of a setting.
-pub async fn open(info: &Conninfo, application: &str) -> Result<TargetSession, LoadError> {
+/// [`LoadError::Connect`], or the server's refusal of a setting or of the role.
+pub async fn open(info: &Conninfo, application: &str, owner: Option<&str>) -> Result<TargetSession, LoadError> {
     let session = TargetSession::connect(info, application)
         .await
         .map_err(|error| LoadError::Connect(Box::new(error.error.report(pg::Side::Target))))?;
@@ -32,6 +33,10 @@ pub async fn open(info: &Conninfo, application: &str) -> Result<TargetSession, L
              least(pg_catalog.pg_size_bytes(pg_catalog.current_setting('shared_buffers')) / 4, 1073741824)) / 1024 || 'kB', \
            false)";
     session.client().batch_execute(settings).await.map_err(|error| LoadError::sql("preparing a session", &error))?;
+    if let Some(owner) = owner {
+        let sql = format!("SET ROLE {}", pg::quote_ident(owner));
+        session.client().batch_execute(&sql).await.map_err(|error| LoadError::sql("acting as the owner", &error))?;
+    }
     Ok(session)
 }
 
@@ -176,75 +181,76 @@ async fn neutralize(session: &TargetSession, server: &str) -> Result<(), LoadErr
     Ok(())
 }
 
-/// Replays grants. A role that the target does not have is left out with one warning per role.
+/// Fits grants and policies to the roles of the target, and creates roles that are to be created.
 ///
 /// # Errors
-/// The error of the server other than an unknown role.
-pub async fn apply_grants(
-    session: &TargetSession,
-    objects: &Objects,
-    roles: &BTreeMap<String, String>,
-    missing_roles: MissingRoles,
+/// [`LoadError::MissingRoles`] if missing roles are refused, else the error of the server.
+pub async fn settle_roles(
+    admin: &TargetSession,
+    objects: &mut Objects,
+    mapping: &BTreeMap<String, String>,
+    rule: MissingRoles,
     events: &Events,
 ) -> Result<(), LoadError> {
-    let mut missing = BTreeMap::new();
-    for entry in &objects.grants {
-        for statement in statements(&entry.sql) {
-            let statement = map_roles(&statement, roles);
-            let Err(error) = session.client().batch_execute(&statement).await else { continue };
-            let problem = pg::sql_error(&error);
-            if problem.sqlstate == "42704" && missing_roles == MissingRoles::Create {
-                create_role(session, &statement).await?;
-                if session.client().batch_execute(&statement).await.is_ok() {
-                    continue;
+    let known = admin
+        .client()
+        .query("SELECT rolname::text FROM pg_catalog.pg_roles", &[])
+        .await
+        .map_err(|error| LoadError::sql("listing the target's roles", &error))?;
+    let known = known.iter().map(|row| row.get(0)).collect();
+    let settled = roles::settle(objects, mapping, &known, rule);
+    if settled.missing.is_empty() {
+        return Ok(());
+    }
+    let missing: Vec<String> = settled.missing.into_iter().collect();
+    match rule {
+        MissingRoles::Refuse => return Err(LoadError::MissingRoles { roles: missing }),
+        MissingRoles::Create => {
+            for role in &missing {
+                // Without a login: it only carries rights.
+                let sql = format!("CREATE ROLE {} NOLOGIN", pg::quote_ident(role));
+                let Err(error) = admin.client().batch_execute(&sql).await else { continue };
+                // duplicate_object: somebody created it since.
+                if pg::sql_error(&error).sqlstate != "42710" {
+                    return Err(LoadError::sql(format!("creating role \"{role}\""), &error));
                 }
-            }
-            if problem.sqlstate == "42704" && missing_roles == MissingRoles::Refuse {
-                return Err(LoadError::sql(format!("granting {}", entry.label()), &error));
-            }
-            match problem.sqlstate.as_str() {
-                // undefined_object: the role; invalid_grant_operation and insufficient_privilege: a grantor we are not.
-                "42704" | "0LP01" | "42501" => {
-                    *missing.entry(entry.label()).or_insert(0u32) += 1;
-                }
-                _ => return Err(LoadError::sql(format!("granting {}", entry.label()), &error)),
             }
         }
-    }
-    if !missing.is_empty() {
-        let count: u32 = missing.values().sum();
-        events.warn(format!(
-            "{count} grants on {} objects were left out because the target does not have the role; map it under [target.roles] or create it.",
-            missing.len()
-        ));
+        MissingRoles::Skip => events.warn(format!(
+            "{} grants and {} policies were left out because the target does not have the roles {}; map them under [target.roles] or create them.",
+            settled.grants,
+            settled.policies.len(),
+            missing.join(", ")
+        )),
     }
     Ok(())
 }
 
-/// Creates the role a grant names, without a login: it only carries rights.
-async fn create_role(session: &TargetSession, statement: &str) -> Result<(), LoadError> {
-    let Some((_, tail)) = statement.rsplit_once(" TO ") else { return Ok(()) };
-    let role = tail.split_once(" WITH ").map_or(tail, |(role, _)| role);
-    session
-        .client()
-        .batch_execute(&format!("CREATE ROLE {role} NOLOGIN"))
-        .await
-        .map_err(|error| LoadError::sql(format!("creating role {role}"), &error))
-}
-
-/// Replaces the role at the end of a GRANT or REVOKE (`… TO role`, `… FROM role`) by its mapping.
-fn map_roles(statement: &str, roles: &BTreeMap<String, String>) -> String {
-    for word in [" TO ", " FROM "] {
-        if let Some((head, tail)) = statement.rsplit_once(word) {
-            let (role, rest) = tail.split_once(" WITH ").map_or((tail, None), |(role, rest)| (role, Some(rest)));
-            let name = role.trim_matches('"').replace("\"\"", "\"");
-            if let Some(mapped) = roles.get(&name) {
-                let rest = rest.map(|rest| format!(" WITH {rest}")).unwrap_or_default();
-                return format!("{head}{word}{}{rest}", pg::quote_ident(mapped));
-            }
+/// Replays grants. One that the target role may not give is left out with a warning.
+///
+/// # Errors
+/// The error of the server for any other reason.
+pub async fn apply_grants(session: &TargetSession, objects: &Objects, events: &Events) -> Result<(), LoadError> {
+    let mut refused = BTreeSet::new();
+    for entry in &objects.grants {
+        for statement in statements(&entry.sql) {
+            let Err(error) = session.client().batch_execute(&statement).await else { continue };
+            match pg::sql_error(&error).sqlstate.as_str() {
+                // Only a superuser can grant in another role's name; the grant that follows is then ours.
+                "42501" if statement.starts_with("SET SESSION ") => false,
+                // invalid_grant_operation, insufficient_privilege: a grantor we are not.
+                "0LP01" | "42501" => refused.insert(entry.label()),
+                _ => return Err(LoadError::sql(format!("granting {}", entry.label()), &error)),
+            };
         }
     }
-    statement.to_owned()
+    if let Some(first) = refused.first() {
+        events.warn(format!(
+            "grants on {} objects were left out because the target role may not give them, the first on {first}",
+            refused.len()
+        ));
+    }
+    Ok(())
 }
 
 /// Value of a sequence as the snapshot shows it.
@@ -296,19 +302,4 @@ fn is_masked(plan: &Plan, schema: &str, table: &str, column: &str) -> bool {
         })
         .flat_map(|planned| &planned.columns)
         .any(|planned| planned.name == column && matches!(planned.decision, crate::plan::Decided::Mask { .. }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn roles_are_mapped_at_the_end_of_a_grant() {
-        let roles = BTreeMap::from([("prod owner".to_owned(), "staging".to_owned())]);
-        assert_eq!(
-            map_roles("GRANT SELECT ON TABLE a.\"x TO y\" TO \"prod owner\" WITH GRANT OPTION", &roles),
-            "GRANT SELECT ON TABLE a.\"x TO y\" TO \"staging\" WITH GRANT OPTION"
-        );
-        assert_eq!(map_roles("REVOKE ALL ON TABLE a FROM other", &roles), "REVOKE ALL ON TABLE a FROM other");
-    }
 }

@@ -7,6 +7,7 @@ pub mod database;
 pub mod objects;
 pub mod post;
 pub mod postgres;
+pub mod roles;
 
 use crate::error::{Diagnose, Exit, Report};
 use crate::pg::{Side, SqlProblem};
@@ -27,6 +28,8 @@ pub enum LoadError {
     Hook { what: String, detail: String },
     #[error("the database names made from \"{database}\" would be too long")]
     NameTooLong { database: String, max: usize },
+    #[error("the target does not have {} roles that grants and policies of the source name", roles.len())]
+    MissingRoles { roles: Vec<String> },
 }
 
 impl LoadError {
@@ -44,7 +47,7 @@ impl Diagnose for LoadError {
     fn exit(&self) -> Exit {
         match self {
             LoadError::Busy { .. } => Exit::Busy,
-            LoadError::NameTooLong { .. } => Exit::Refused,
+            LoadError::NameTooLong { .. } | LoadError::MissingRoles { .. } => Exit::Refused,
             _ => Exit::Target,
         }
     }
@@ -74,6 +77,14 @@ impl Diagnose for LoadError {
             LoadError::NameTooLong { max, .. } => Report::new("plan::name-too-long", message)
                 .detail(format!("PostgreSQL cuts names at {} bytes; the longest name with room for a run id has {max}.", crate::release::NAME_MAX))
                 .hint("Give the live database a shorter name."),
+            LoadError::MissingRoles { roles } => {
+                let create: Vec<String> =
+                    roles.iter().map(|role| format!("CREATE ROLE {} NOLOGIN;", crate::pg::quote_ident(role))).collect();
+                Report::new("plan::missing-roles", message).hint(format!(
+                    "{}\nOr map them under [target.roles], or set `missing_roles = \"skip\"` under [target].",
+                    create.join("\n")
+                ))
+            }
         };
         vec![report]
     }

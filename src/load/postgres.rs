@@ -160,12 +160,14 @@ impl Writer<'_> {
 pub struct Sessions {
     info: Conninfo,
     application: String,
+    owner: Option<String>,
     idle: std::sync::Mutex<Vec<TargetSession>>,
 }
 
 impl Sessions {
-    pub fn new(info: Conninfo, application: String) -> Self {
-        Self { info, application, idle: std::sync::Mutex::default() }
+    /// `owner`: the role the sessions act as, if it is not their own.
+    pub fn new(info: Conninfo, application: String, owner: Option<String>) -> Self {
+        Self { info, application, owner, idle: std::sync::Mutex::default() }
     }
 
     /// A session without an open transaction.
@@ -178,7 +180,7 @@ impl Sessions {
             match idle {
                 Some(session) if !session.is_closed() => return Ok(session),
                 Some(_) => {}
-                None => return database::open(&self.info, &self.application).await,
+                None => return database::open(&self.info, &self.application, self.owner.as_deref()).await,
             }
         }
     }

@@ -42,7 +42,8 @@ async fn one(job: &Job, hook: &HookConfig, database: &Conninfo) -> Result<(), St
     match &hook.action {
         HookAction::Sql(file) => {
             let sql = tokio::fs::read_to_string(file).await.map_err(|error| error.to_string())?;
-            let session = database::open(database, &job.application()).await.map_err(|error| error.to_string())?;
+            let session =
+                database::open(database, &job.application(), None).await.map_err(|error| error.to_string())?;
             let done = session.client().batch_execute(&sql).await.map_err(|error| pg::sql_error(&error).to_string());
             session.close().await;
             done

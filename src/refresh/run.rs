@@ -282,7 +282,9 @@ impl Run {
             async { prepared.tools.read(&environment, Some(&id)).await.map_err(Failure::from) },
             self.at_source(prepared, snapshot),
         );
-        let (objects, at_source) = (objects?, at_source?);
+        let (mut objects, at_source) = (objects?, at_source?);
+        let admin = &prepared.admin.session;
+        database::settle_roles(admin, &mut objects, &job.roles, job.missing_roles, &self.events).await?;
         let info = self.create(prepared, &objects, name).await?;
         hooks::run(job, HookPoint::BeforeLoad, &info, &self.events).await?;
         clock.done(Phase::Schema, format!("{} objects", objects.pre.len()));
@@ -316,7 +318,7 @@ impl Run {
                 events: self.events.clone(),
                 stop: self.stop.clone(),
                 run: job.run.to_string(),
-                sessions: Sessions::new(info, job.application()),
+                sessions: Sessions::new(info, job.application(), job.owner.clone()),
             },
             reader: Reader::new(
                 job.source.clone(),
@@ -337,7 +339,7 @@ impl Run {
     async fn create(&self, prepared: &Prepared, objects: &Objects, name: &str) -> Result<Conninfo, Failure> {
         let job = &self.job;
         let info = self.database(prepared, name).await?;
-        let session = self.owner_session(&info, name).await?;
+        let session = self.session(&info).await?;
         database::create_receipts(&session, job.unlogged).await?;
         database::apply_pre(&session, objects).await?;
         if job.unlogged {
@@ -347,26 +349,21 @@ impl Run {
         Ok(info)
     }
 
-    /// Makes an empty, marked database.
+    /// Makes an empty, marked database that belongs to the owner.
     async fn database(&self, prepared: &Prepared, name: &str) -> Result<Conninfo, Failure> {
-        let mark = self.mark(prepared, None);
-        database::create(&prepared.admin.session, name, &prepared.catalog.server, &mark).await?;
+        let admin = &prepared.admin.session;
+        database::create(admin, name, &prepared.catalog.server, &self.mark(prepared, None)).await?;
+        if let Some(owner) = &self.job.owner {
+            let sql = format!("ALTER DATABASE {} OWNER TO {}", pg::quote_ident(name), pg::quote_ident(owner));
+            let done = admin.client().batch_execute(&sql).await;
+            done.map_err(|error| LoadError::sql("handing over to the owner", &error))?;
+        }
         Ok(self.job.target.with_database(name))
     }
 
     /// A session that creates objects as the role that is to own them.
-    async fn owner_session(&self, info: &Conninfo, name: &str) -> Result<pg::TargetSession, Failure> {
-        let session = database::open(info, &self.job.application()).await?;
-        if let Some(owner) = &self.job.owner {
-            let sql = format!(
-                "ALTER DATABASE {} OWNER TO {owner}; SET ROLE {owner}",
-                pg::quote_ident(name),
-                owner = pg::quote_ident(owner)
-            );
-            let done = session.client().batch_execute(&sql).await;
-            done.map_err(|error| LoadError::sql("handing over to the owner", &error))?;
-        }
-        Ok(session)
+    async fn session(&self, info: &Conninfo) -> Result<pg::TargetSession, LoadError> {
+        database::open(info, &self.job.application(), self.job.owner.as_deref()).await
     }
 
     fn mark(&self, prepared: &Prepared, as_of: Option<&str>) -> Mark {
@@ -460,8 +457,7 @@ impl Run {
     ) -> Result<(), Failure> {
         let session = shared.pipeline.sessions.take().await?;
         database::set_sequences(&session, &prepared.plan, &at_source.sequences).await?;
-        database::apply_grants(&session, &shared.objects, &self.job.roles, self.job.missing_roles, &self.events)
-            .await?;
+        database::apply_grants(&session, &shared.objects, &self.events).await?;
         for (schema, name) in &at_source.populated {
             let view = pg::quote_qualified(schema, name);
             if let Err(error) = session.client().batch_execute(&format!("REFRESH MATERIALIZED VIEW {view}")).await {
@@ -536,7 +532,7 @@ impl Run {
     async fn replayed(&self, prepared: &Prepared, objects: &Objects) -> Result<Objects, Failure> {
         let name = release::staging_name(&prepared.admin.live, &self.job.run.twin());
         let info = self.database(prepared, &name).await?;
-        let session = self.owner_session(&info, &name).await?;
+        let session = self.session(&info).await?;
         database::apply_pre(&session, objects).await?;
         for entry in objects.post.iter().chain(&objects.security) {
             database::run_entry(&session, entry).await?;

@@ -159,4 +159,3 @@ CREATE TABLE t."Quoted ""name"" % $1 'x' \ü" ("Column ""a""" int, "select" text
 INSERT INTO t."Quoted ""name"" % $1 'x' \ü" VALUES (1, 'a', 2, 3, 4, 5, 6);
 CREATE TABLE t."ab; Type: TABLE; Schema: x; Owner: -" ("; --" int);
 INSERT INTO t."ab; Type: TABLE; Schema: x; Owner: -" VALUES (1);
-CREATE TABLE t.long_text (id int, t text, b bytea);

@@ -167,6 +167,18 @@ impl Cluster {
         }
     }
 
+    /// Runs a file of SQL with psql variables.
+    #[track_caller]
+    pub fn run_file(&self, user: &str, database: &str, file: &Path, variables: &[(&str, &str)]) {
+        let mut psql = self.client("psql", user, database);
+        psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null"]);
+        for (name, value) in variables {
+            psql.arg("-v").arg(format!("{name}={value}"));
+        }
+        let output = psql.arg("-f").arg(file).output().expect("psql");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// Everything pg_dump says of a database, without our schema, comments on the database, and `\restrict` lines;
     /// the lines of each COPY block sorted, because rows have no order.
     #[track_caller]
