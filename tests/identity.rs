@@ -3,8 +3,9 @@
 
 use crate::support::{Cluster, Lab, prepare_roles};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 const KEEP_ALL: &str = "[policy]\nddl_literals = \"accept\"\n\n[tables.\"*\"]\ndefault = \"keep\"\n";
 
@@ -209,6 +210,41 @@ fn null_for_a_column_that_takes_none_is_refused_before_a_row_is_read() {
     assert_eq!(ran.code, 3, "{ran:?}");
     assert!(ran.stderr.contains("public.strict.t"), "{}", ran.stderr);
     assert_eq!(lab.databases(), [lab.name.clone()]);
+}
+
+/// The source's text of `CHECK (kind IN (…))` differs from the target's although both mean the same; a definition that
+/// somebody changed meanwhile is still found.
+#[test]
+fn changed_definition_is_found_among_those_that_are_only_printed_differently() {
+    let lab = lab("identity_drift");
+    lab.seed(
+        "CREATE TABLE printed (kind varchar(9) CHECK (kind IN ('a', 'b')));
+         CREATE TABLE changed (id int DEFAULT 1);
+         CREATE TABLE slow AS SELECT i, repeat('x', 1000) AS t FROM generate_series(1, 3000) i;",
+    );
+    lab.config(KEEP_ALL);
+    lab.refresh();
+
+    // The load takes long enough to reach into the database that is loaded aside.
+    lab.config_with("rate_max = \"1MiB/s\"", "", KEEP_ALL);
+    let mut running = lab.command(&["refresh"]);
+    let running = running.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("restage runs");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let change = "ALTER TABLE changed ALTER id SET DEFAULT 2";
+    loop {
+        let aside = lab.databases().into_iter().find(|name| *name != lab.name && !name.contains("__prev_"));
+        if aside.is_some_and(|aside| lab.target.try_sql("postgres", &aside, change).is_ok()) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the database aside never had the table");
+    }
+    let output = running.wait_with_output().expect("restage ends");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(6), "{stderr}");
+    assert!(stderr.contains("\"definitions\"") && stderr.contains("public.changed"), "{stderr}");
+    assert!(!stderr.contains("printed"), "{stderr}");
+    let aside = lab.databases().into_iter().filter(|name| *name != lab.name && !name.contains("__prev_")).count();
+    assert_eq!(aside, 1, "the loaded database is kept for a look, the one made for the comparison is not");
 }
 
 /// Grants and a policy for roles that only the source has; the names differ per test, because roles belong to servers.
