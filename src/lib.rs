@@ -33,17 +33,19 @@
 //! # Invariants, and the test that holds each
 //!
 //! 1. Only [`mask`] can make a [`mask::batch::MaskedBatch`], and nothing else is encoded for a sink: by type, and
-//!    `leak::planted_values_reach_nothing` for the whole program.
-//! 2. No source value in an error, log, event, report or panic: `leak::forced_errors_tell_no_value`.
+//!    `leak::no_canary_of_any_column_reaches_staging_its_files_logs_or_reports` for the whole program.
+//! 2. No source value in an error, log, event, report or panic: `leak::constraints_that_masks_break_are_told_without_the_row`,
+//!    `leak::bytes_that_are_no_text_are_told_by_place`.
 //! 3. Every column is decided; an undecided one is refused: `refresh::undecided_column_is_refused_before_a_row_is_read`.
-//! 4. Output depends on snapshot, plan, key and [`mask::VERSION`] only: `shop::content_is_the_same_for_any_split`,
+//! 4. Output depends on snapshot, plan, key and [`mask::VERSION`] only: `shop::same_key_gives_the_same_staging_whatever_workers_chunks_and_memory`,
 //!    `mask::tests::masks_depend_on_no_batch_and_no_thread`.
 //! 5. Equal inputs of a domain get equal pseudonyms, keys stay unique, foreign keys hold:
-//!    `shop::every_constraint_and_join_holds_after_masking`.
+//!    `shop::every_foreign_key_has_the_orphans_it_had_and_no_others`,
+//!    `shop::joins_on_masked_natural_keys_return_as_many_rows_as_before`.
 //! 6. Every queue is bounded and batches stay within the budget: [`pipeline::Budget`].
 //! 7. Whatever can be refused is refused before a row is read: `plan::tests`, `broken`.
-//! 8. Nothing live changes before [`publish`]: `faults`.
-//! 9. A chunk may be redone any number of times: `faults::killed_source_backend_costs_a_chunk`.
+//! 8. Nothing live changes before [`publish`]: `faults::kills::killed_restage_leaves_a_whole_release_and_nothing_else`.
+//! 9. A chunk may be redone any number of times: `faults::kills::ended_worker_or_keeper_is_replaced_and_two_keepers_are_the_snapshot`.
 //! 10. [`pg::decode`] answers malformed bytes with an error: `pg::codec_tests`.
 
 pub mod cli;
