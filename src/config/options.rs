@@ -155,7 +155,7 @@ pub const OPTIONS: &[ConfigOption] = &[
     option("target.owner", Name, Absent("the role of `url`"), "\"shop_owner\"", "Role that owns everything."),
     option("target.roles", Map, Default("{}"), "{ app_prod = \"app_staging\" }", "Source role to target role, for grants."),
     option("target.missing_roles", OneOf(&["skip", "refuse", "create"]), Default("\"skip\""), "\"create\"",
-        "Grants to roles the target lacks: leave out with a warning, refuse, or create the role without login."),
+        "Grants to and policies for roles the target lacks: leave out with a warning, refuse, or create the role without login."),
     option("target.durability", OneOf(&["logged", "unlogged"]), Default("\"logged\""), "\"unlogged\"",
         "`unlogged` loads faster; a crash of the server empties the database."),
     option("target.jobs", Integer { min: 1, max: 64 }, Absent("the number of cores, at most 8"), "4",

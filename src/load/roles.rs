@@ -2,7 +2,7 @@
 //!
 //! Roles belong to a server, not to a database, so a copy cannot bring its own.
 
-use super::objects::{Objects, statements};
+use super::objects::{Entry, Objects, statements};
 use crate::config::MissingRoles;
 use crate::pg;
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,11 +80,9 @@ pub fn settle(
             entry.sql.replace_range(list, &names.join(", "));
         }
     }
-    objects.post.retain(|entry| {
-        // The comment on a policy goes with it.
-        !left_out.contains(&entry.id)
-            && !(entry.kind == "COMMENT" && entry.needs.iter().any(|need| left_out.contains(need)))
-    });
+    // The comment on a policy goes with it.
+    let about_left_out = |entry: &Entry| entry.kind == "COMMENT" && entry.needs.iter().any(|id| left_out.contains(id));
+    objects.post.retain(|entry| !left_out.contains(&entry.id) && !about_left_out(entry));
     settled
 }
 
@@ -155,7 +153,6 @@ fn unquoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::objects::Entry;
     use super::*;
 
     fn entry(id: u32, kind: &str, sql: &str) -> Entry {
