@@ -19,7 +19,9 @@ pub struct Settings {
     pub allow_same_cluster: bool,
     pub allow_prod_name: bool,
     pub allow_write_role: bool,
-    /// `--yes`, or the name typed on a terminal.
+    /// `--yes`, or the name typed on a terminal: this database may be replaced.
+    pub confirmed: bool,
+    /// `--yes`: also where the target looks unusual. Typing a name does not say that, the surprises come later.
     pub yes: bool,
 }
 
@@ -121,9 +123,9 @@ pub async fn target_facts(admin: &Admin) -> Result<TargetFacts, LoadError> {
              (SELECT count(*) FROM pg_catalog.pg_stat_replication), \
              pg_catalog.current_setting('archive_mode') <> 'off', r.rolcreatedb OR r.rolsuper, r.rolsuper, \
              current_user::text, \
-             coalesce((SELECT pg_catalog.pg_has_role(datdba, 'MEMBER') FROM pg_catalog.pg_database WHERE datname = $1), true), \
+             coalesce((SELECT pg_catalog.pg_has_role(datdba, 'MEMBER') FROM pg_catalog.pg_database WHERE datname::text = $1), true), \
              pg_catalog.current_setting('server_version'), \
-             (SELECT pg_catalog.pg_database_size(oid) FROM pg_catalog.pg_database WHERE datname = $1 \
+             (SELECT pg_catalog.pg_database_size(oid) FROM pg_catalog.pg_database WHERE datname::text = $1 \
                AND (pg_catalog.has_database_privilege(oid, 'CONNECT') OR pg_catalog.pg_has_role(datdba, 'MEMBER'))) \
              FROM pg_catalog.pg_roles r WHERE r.rolname = current_user",
             &[&admin.live],
@@ -161,7 +163,7 @@ pub async fn check_all(
     let releases = admin.releases().await?;
     let live = releases.iter().find(|release| release.kind == State::Live);
     let mut checks = vec![
-        same_database(source, source_info, admin, &facts),
+        same_database(source, source_info, admin, live, &facts),
         same_cluster(settings, source, &facts),
         marker(settings, admin, live, &facts),
         names(settings, admin),
@@ -214,11 +216,20 @@ pub fn refused(checks: &[Check]) -> Vec<Check> {
     }
 }
 
-fn same_database(source: &Server, source_info: &Conninfo, admin: &Admin, facts: &TargetFacts) -> Check {
+fn same_database(
+    source: &Server,
+    source_info: &Conninfo,
+    admin: &Admin,
+    live: Option<&Release>,
+    facts: &TargetFacts,
+) -> Check {
     // Any database of the source's own name on the source's own server would be renamed away: that is production itself.
+    // A standby shares the identifier with clones of its primary, where the name may be right. The mark tells them apart:
+    // what was marked on the primary itself is marked on its standby too.
+    let replica_of_target = live.is_some_and(|live| live.mark.is_some() && live.comment == source.comment);
     let same = source.system_identifier == facts.system_identifier
-        && !source.standby
-        && (source.database == admin.live || source_info.database == admin.live);
+        && (source.database == admin.live || source_info.database == admin.live)
+        && (!source.standby || replica_of_target);
     check(
         "other database",
         !same,
@@ -331,6 +342,7 @@ fn confirm(settings: &Settings, admin: &Admin) -> Check {
         ),
         Some(_) => check("confirm", true, "`confirm` names the live database", None),
         None if settings.yes => check("confirm", true, "confirmed by --yes", None),
+        None if settings.confirmed => check("confirm", true, "confirmed by its name", None),
         None => Check {
             waivable: true,
             ..check(

@@ -129,7 +129,9 @@ impl Admin {
         let session = TargetSession::connect(&info.with_database(maintenance_db), application)
             .await
             .map_err(|error| LoadError::Connect(Box::new(error.error.report(Side::Target))))?;
-        Ok(Self { session, info: info.with_database(maintenance_db), live, application: application.to_owned() })
+        // Every later session has to reach the server that was judged, not another host of the list.
+        let info = info.with_database(maintenance_db).pin(session.host_index());
+        Ok(Self { session, info, live, application: application.to_owned() })
     }
 
     /// Takes the lock of a refresh for as long as the session lives.
@@ -163,8 +165,10 @@ impl Admin {
         self.session.is_closed().then(|| LoadError::LockLost { database: self.live.clone() })
     }
 
-    /// Every database of `live`, the live one first, then by name. Databases of the name pattern without our mark are
-    /// left out: they are not ours.
+    /// Every database of `live`, the live one first, then by name.
+    ///
+    /// Databases of the name pattern are left out if they are not ours: without a mark, with the mark of another server
+    /// (a dump brings it along), or with that of another realm than the live database's.
     ///
     /// # Errors
     /// The error of the server.
@@ -175,18 +179,28 @@ impl Admin {
             .query(
                 "SELECT datname::text, coalesce(pg_catalog.shobj_description(oid, 'pg_database'), ''), \
                  CASE WHEN pg_catalog.has_database_privilege(oid, 'CONNECT') OR pg_catalog.pg_has_role(datdba, 'MEMBER') \
-                 THEN pg_catalog.pg_database_size(oid) ELSE 0 END, oid \
-                 FROM pg_catalog.pg_database WHERE datname = $1 OR pg_catalog.starts_with(datname::text, $1 || '__') ORDER BY datname",
+                 THEN pg_catalog.pg_database_size(oid) ELSE 0 END, oid, \
+                 (SELECT system_identifier FROM pg_catalog.pg_control_system())::text \
+                 FROM pg_catalog.pg_database WHERE datname::text = $1 OR pg_catalog.starts_with(datname::text, $1 || '__') ORDER BY datname",
                 &[&self.live],
             )
             .await
             .map_err(|error| PublishError::sql("listing releases", &error))?;
+        let realm = rows
+            .iter()
+            .find(|row| row.get::<_, String>(0) == self.live)
+            .and_then(|row| Mark::read(&row.get::<_, String>(1)))
+            .map(|mark| mark.realm);
         let mut releases = Vec::new();
         for row in rows {
             let (database, comment): (String, String) = (row.get(0), row.get(1));
             let Some(kind) = release::state_of(&self.live, &database) else { continue };
             let mark = Mark::read(&comment);
-            if mark.is_none() && kind != State::Live {
+            let server: String = row.get(4);
+            let ours = mark.as_ref().is_some_and(|mark| {
+                mark.system_identifier == server && realm.as_ref().is_none_or(|realm| *realm == mark.realm)
+            });
+            if !ours && kind != State::Live {
                 continue;
             }
             releases.push(Release {
@@ -296,7 +310,7 @@ impl Admin {
         let Some(live) = client
             .query_opt(
                 "SELECT d.oid, d.datconnlimit, pg_catalog.pg_get_userbyid(d.datdba)::text, \
-                 d.datacl IS NOT NULL, current_user::text FROM pg_catalog.pg_database d WHERE d.datname = $1",
+                 d.datacl IS NOT NULL, current_user::text FROM pg_catalog.pg_database d WHERE d.datname::text = $1",
                 &[&self.live],
             )
             .await

@@ -3,6 +3,7 @@
 //! Up to the swap nothing live changes. Whatever fails before it leaves the old database serving; what was loaded aside is
 //! dropped, or kept for a look when it is complete and a check refused it.
 
+mod at_source;
 mod graph;
 mod hooks;
 mod prepare;

@@ -4,7 +4,7 @@ mod probe;
 mod read;
 
 pub use probe::{ProbeError, Sample, probe_checks};
-pub use read::{CatalogError, money_digits, read};
+pub use read::{CatalogError, money_digits, read, read_digest};
 
 /// Object identifier of PostgreSQL.
 pub type Oid = u32;
@@ -50,6 +50,8 @@ pub struct Server {
     /// Fraction digits of `lc_monetary`; 2 for most.
     pub money_digits: u32,
     pub standby: bool,
+    /// Comment of the database: a mark of ours in it tells a replica of the target from a copy of it.
+    pub comment: String,
     pub role: String,
     pub role_superuser: bool,
     pub role_bypassrls: bool,

@@ -26,6 +26,13 @@ pub enum CatalogError {
     Version { version: String },
 }
 
+impl CatalogError {
+    /// A table is locked by DDL: the same query may succeed a little later.
+    pub fn is_locked(&self) -> bool {
+        matches!(self, CatalogError::Query { source, .. } if source.code().is_some_and(|code| code.code() == "55P03"))
+    }
+}
+
 impl Diagnose for CatalogError {
     fn exit(&self) -> Exit {
         Exit::Source
@@ -87,6 +94,18 @@ pub async fn read(client: &Client) -> Result<Catalog, CatalogError> {
     Ok(catalog)
 }
 
+/// Reads the digest of the definitions alone. Waits for no table lock, whatever DDL holds or awaits.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_digest(client: &Client) -> Result<String, CatalogError> {
+    client
+        .batch_execute("SET LOCAL restage.sizes = off")
+        .await
+        .map_err(|source| CatalogError::Query { what: "settings", source })?;
+    Ok(read(client).await?.digest)
+}
+
 /// Reads the fraction digits of `money` under the session's default `lc_monetary` (2 for most, 0 for yen).
 ///
 /// Sets `lc_monetary` for the two statements it needs and puts it back; must run inside a transaction.
@@ -133,6 +152,7 @@ async fn read_server(client: &Client) -> Result<(Server, u64), CatalogError> {
         icu_locale: row.get("icu_locale"),
         money_digits: 2,
         standby: row.get("standby"),
+        comment: row.get("comment"),
         role: row.get("role"),
         role_superuser: row.get("role_superuser"),
         role_bypassrls: row.get("role_bypassrls"),

@@ -10,6 +10,7 @@ SELECT
     coalesce(j.row ->> 'datlocprovider', 'c') AS locale_provider,
     coalesce(j.row ->> 'datlocale', j.row ->> 'daticulocale') AS icu_locale,
     pg_catalog.pg_is_in_recovery() AS standby,
+    coalesce(pg_catalog.shobj_description(d.oid, 'pg_database'), '') AS comment,
     r.rolname::pg_catalog.text AS role,
     r.rolsuper AS role_superuser,
     r.rolbypassrls AS role_bypassrls,

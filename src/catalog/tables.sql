@@ -25,8 +25,11 @@ SELECT
     c.relpersistence = 'u' AS unlogged,
     am.amname IS NOT NULL AND am.amname = 'heap' AS heap,
     greatest(c.reltuples, 0)::pg_catalog.float8 AS rows,
-    CASE WHEN c.relkind = 'r' THEN coalesce(pg_catalog.pg_table_size(c.oid), 0) ELSE 0 END AS bytes,
-    CASE WHEN c.relkind = 'r' THEN coalesce(pg_catalog.pg_relation_size(c.oid), 0)
+    -- Asking for a size takes a lock on the table, so it can be left out: a digest must not wait behind waiting DDL.
+    CASE WHEN c.relkind = 'r' AND pg_catalog.current_setting('restage.sizes', true) IS DISTINCT FROM 'off'
+        THEN coalesce(pg_catalog.pg_table_size(c.oid), 0) ELSE 0 END AS bytes,
+    CASE WHEN c.relkind = 'r' AND pg_catalog.current_setting('restage.sizes', true) IS DISTINCT FROM 'off'
+        THEN coalesce(pg_catalog.pg_relation_size(c.oid), 0)
         / pg_catalog.current_setting('block_size')::pg_catalog.int8 ELSE 0 END AS blocks,
     c.relfilenode AS filenode,
     e.extname::pg_catalog.text AS extension,

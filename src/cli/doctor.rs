@@ -5,7 +5,7 @@ use super::key;
 use crate::catalog::{self, Catalog};
 use crate::config::Config;
 use crate::error::{Failure, Report};
-use crate::extract::snapshot;
+use crate::extract::{replay, snapshot};
 use crate::guard;
 use crate::load::objects::Tools;
 use crate::outcome::{Check, DoctorReport, Group, Status};
@@ -101,7 +101,7 @@ async fn check_source(config: &Config, found: &mut Findings) -> Option<Catalog> 
     found.add(Group::Source, "version", Status::Ok, format!("PostgreSQL {}", server.version), None);
     rights(&catalog, found);
     if server.standby {
-        standby(&session, found).await;
+        standby(&session, config.source.pause_replay, found).await;
     } else {
         long_transactions(&session, found).await;
     }
@@ -155,7 +155,7 @@ async fn clock(session: &crate::pg::Session, group: Group, found: &mut Findings)
     }
 }
 
-async fn standby(session: &SourceSession, found: &mut Findings) {
+async fn standby(session: &SourceSession, pauses: bool, found: &mut Findings) {
     let Ok(row) = session
         .client()
         .query_one(
@@ -173,7 +173,10 @@ async fn standby(session: &SourceSession, found: &mut Findings) {
     let fix = (feedback != "on").then(|| "ALTER SYSTEM SET hot_standby_feedback = on;".to_owned());
     let detail = format!("standby, feedback {feedback}, max_standby_streaming_delay {delay}, {lag} s behind");
     found.add(Group::Source, "standby", status, detail, fix);
-    if paused {
+    // Who configured the pause owns it: a run that was killed left it behind.
+    if paused && pauses && matches!(replay::resume_left_behind(session, "restage/doctor").await, Ok(true)) {
+        found.add(Group::Source, "replay", Status::Ok, "WAL replay stood paused and no refresh runs; resumed", None);
+    } else if paused {
         let fix = Some("SELECT pg_wal_replay_resume();     -- on the standby, if no refresh is running".to_owned());
         found.add(Group::Source, "replay", Status::Warn, "WAL replay is paused", fix);
     }
@@ -223,6 +226,7 @@ async fn check_target(config: &Config, catalog: Option<&Catalog>, found: &mut Fi
             allow_same_cluster: target.allow_same_cluster,
             allow_prod_name: target.allow_prod_name,
             allow_write_role: config.source.allow_write_role,
+            confirmed: false,
             yes: false,
         };
         let bytes = catalog.tables.iter().map(|table| table.bytes).sum();

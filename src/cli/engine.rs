@@ -5,11 +5,12 @@ use super::args::{
 };
 use super::context::Consent;
 use super::{Context, doctor as checkup, key};
-use crate::config::{Config, KeySource, OnBlockedDdl, TargetConfig};
+use crate::config::{Config, KeySource, TargetConfig};
 use crate::demo::Playground;
 use crate::error::{Exit, Failure, Report};
 use crate::extract::{self, Stop, StopReason};
 use crate::guard;
+use crate::load::LoadError;
 use crate::mask::RealmKey;
 use crate::outcome::{
     DemoOutcome, DemoSample, DoctorReport, Estimate, Guard, InitTargetOutcome, PlanTotals, PlanView, RefreshOutcome,
@@ -18,7 +19,7 @@ use crate::outcome::{
 use crate::pg::{self, Conninfo, Environment, TargetSession};
 use crate::publish::Admin;
 use crate::refresh::{self, Inspected, Job};
-use crate::release::{RunId, State};
+use crate::release::{LIVE_NAME_MAX, RunId, State};
 use secrecy::ExposeSecret;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -78,6 +79,8 @@ async fn realm_key(config: &Config) -> Result<(RealmKey, String, String, Vec<Str
 struct Wish {
     dry_run: bool,
     yes: bool,
+    /// The name was typed, or nothing had to be.
+    confirmed: bool,
 }
 
 async fn job(context: &Context, config: Config, wish: Wish) -> Result<(Job, Vec<String>), Failure> {
@@ -100,7 +103,7 @@ async fn job(context: &Context, config: Config, wish: Wish) -> Result<(Job, Vec<
             lock_wait_max: config_source.lock_wait_max,
             snapshot_max: config_source.snapshot_max.or((!config_source.pause_replay).then_some(SNAPSHOT_MAX)),
             rate_max: config_source.rate_max,
-            on_blocked_ddl: config_source.on_blocked_ddl.unwrap_or(OnBlockedDdl::Yield),
+            on_blocked_ddl: config_source.on_blocked_ddl,
             ddl_grace: config_source.ddl_grace,
             pause_replay: config_source.pause_replay,
         },
@@ -121,6 +124,7 @@ async fn job(context: &Context, config: Config, wish: Wish) -> Result<(Job, Vec<
             allow_same_cluster: target.allow_same_cluster,
             allow_prod_name: target.allow_prod_name,
             allow_write_role: config_source.allow_write_role,
+            confirmed: wish.confirmed,
             yes: wish.yes,
         },
         source,
@@ -229,8 +233,7 @@ async fn refresh_with(context: &Context, args: RefreshArgs) -> Result<RefreshOut
     let target = conninfo(&config, "target", &target_of(&config)?.url)?;
     let question = format!("This replaces database \"{}\" on {}.", target.database, target.describe());
     context.confirm(&question, &target.database, consent).await.map_err(|failure| failure.with_state(NOTHING))?;
-    let has_name = target_of(&config)?.confirm.is_some();
-    let wish = Wish { dry_run: args.dry_run, yes: args.yes || !has_name };
+    let wish = Wish { dry_run: args.dry_run, yes: args.yes, confirmed: true };
     let (job, warnings) = job(context, config, wish).await?;
     for warning in &warnings {
         context.events.warn(warning.clone());
@@ -377,6 +380,12 @@ pub(super) async fn init_target(context: &Context, args: InitTargetArgs) -> Resu
     let live = admin.releases().await?.into_iter().find(|release| release.kind == State::Live);
     let already = live.as_ref().is_some_and(|live| live.mark.is_some());
     let facts = guard::target_facts(&admin).await?;
+    if info.database.len() > LIVE_NAME_MAX {
+        // The server would cut the name without an error, and mark another database than the one that was named.
+        let error = LoadError::NameTooLong { database: info.database, max: LIVE_NAME_MAX };
+        return Err(Failure::from(error).with_state("Nothing was marked."));
+    }
+    not_the_source(&config, &info, facts.system_identifier).await?;
     let what =
         if live.is_some() { "may be replaced by masked copies" } else { "does not exist and will be created empty" };
     let question = format!("Database \"{}\" on {} {what}.", info.database, info.describe());
@@ -391,6 +400,33 @@ pub(super) async fn init_target(context: &Context, args: InitTargetArgs) -> Resu
         system_identifier: facts.system_identifier.to_string(),
         already,
     })
+}
+
+/// Refuses to mark production: the mark is what every later refresh trusts.
+///
+/// A source that cannot be reached is not asked; the guards of the refresh ask again.
+async fn not_the_source(config: &Config, target: &Conninfo, system_identifier: u64) -> Result<(), Failure> {
+    let Ok(source) = conninfo(config, "source", &config.source.url) else { return Ok(()) };
+    let Ok(session) = pg::SourceSession::connect(&source, "restage").await else { return Ok(()) };
+    let row = session
+        .client()
+        .query_one(
+            "SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system()), pg_catalog.current_database()::text, \
+             pg_catalog.pg_is_in_recovery()",
+            &[],
+        )
+        .await
+        .map_err(|error| extract::ExtractError::sql("asking the source about itself", &error))?;
+    let (identifier, database, standby): (i64, String, bool) = (row.get(0), row.get(1), row.get(2));
+    // A standby shares its identifier with clones of its primary; who has one says so with `allow_same_cluster`.
+    let clone = standby && target_of(config)?.allow_same_cluster;
+    if identifier as u64 != system_identifier || database != target.database || clone {
+        return Ok(());
+    }
+    let message = format!("database \"{database}\" of this server is the source itself");
+    let report = Report::new("guard::same-database", message).detail("A target is replaced by masked copies.");
+    let report = report.hint("Set `url` under [target] to the staging server.");
+    Err(Failure::new(Exit::Refused, report.state("Nothing was marked.")))
 }
 
 pub(super) async fn doctor(context: &Context, _: DoctorArgs) -> Result<DoctorReport, Failure> {

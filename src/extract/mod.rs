@@ -5,6 +5,7 @@
 //! TRUNCATE or a rewriting ALTER: such a table would read as empty without an error.
 
 pub mod postgres;
+pub mod replay;
 pub mod snapshot;
 pub mod watch;
 
@@ -26,7 +27,8 @@ pub struct Settings {
     pub snapshot_max: Option<Duration>,
     /// Bytes per second over all workers.
     pub rate_max: Option<u64>,
-    pub on_blocked_ddl: OnBlockedDdl,
+    /// None: yield on a primary, hold on a standby.
+    pub on_blocked_ddl: Option<OnBlockedDdl>,
     pub ddl_grace: Duration,
     /// Pause WAL replay of a dedicated replica while the snapshot is held.
     pub pause_replay: bool,
@@ -87,7 +89,8 @@ impl ExtractError {
     /// A chunk that failed with this may be read again: the connection died, or a standby cancelled us.
     pub fn is_transient(&self) -> bool {
         match self {
-            ExtractError::Sql { problem, .. } => problem.is_transient(),
+            // 55P03: a statement that waits for our locks stands in front of ours; it may give up.
+            ExtractError::Sql { problem, .. } => problem.is_transient() || problem.sqlstate == "55P03",
             ExtractError::Truncated { .. } | ExtractError::Connect(_) => true,
             _ => false,
         }
@@ -158,8 +161,13 @@ pub struct Stop {
 impl Stop {
     /// Stops the run; the first reason wins.
     pub fn stop(&self, reason: StopReason) {
-        let _ = self.reason.set(reason);
+        self.announce(reason);
         self.token.cancel();
+    }
+
+    /// Sets the reason before what it makes fail: from here on every error of [`Stop::race`] is told as that reason.
+    pub fn announce(&self, reason: StopReason) {
+        let _ = self.reason.set(reason);
     }
 
     /// Resolves when the run has to stop.
@@ -169,7 +177,7 @@ impl Stop {
     }
 
     pub fn is_stopped(&self) -> bool {
-        self.token.is_cancelled()
+        self.reason.get().is_some()
     }
 
     /// The error that goes with the reason.
@@ -191,7 +199,10 @@ impl Stop {
         tokio::select! {
             biased;
             error = self.stopped() => Err(error.into()),
-            done = work => done,
+            done = work => match done {
+                Err(_) if self.is_stopped() => Err(self.error().into()),
+                done => done,
+            },
         }
     }
 }

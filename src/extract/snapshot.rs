@@ -1,5 +1,6 @@
 //! The snapshot: two keepers hold it and the table locks, so that the death of one loses nothing.
 
+use super::watch::Watcher;
 use super::{ExtractError, Settings, Stop, StopReason};
 use crate::pg::{self, Conninfo, SourceSession};
 use crate::plan::Plan;
@@ -56,11 +57,11 @@ impl SnapshotIds {
 pub struct Snapshot {
     shared: Arc<Shared>,
     tasks: Vec<JoinHandle<()>>,
+    watcher: Option<Watcher>,
     /// WAL position when it was taken: current on a primary, replayed on a standby.
     pub lsn: String,
     /// Server clock when it was taken, ISO 8601 in UTC.
     pub taken_at: String,
-    replay_paused: bool,
 }
 
 struct Shared {
@@ -101,39 +102,23 @@ impl Snapshot {
             stop: stop.clone(),
         });
         let first = open(&shared).await?;
-        let mut replay_paused = false;
-        if settings.pause_replay {
-            query_text(&first, "SELECT pg_catalog.pg_wal_replay_pause()::text", "pausing WAL replay").await?;
-            replay_paused = true;
+        begin(&first, None).await?;
+        let (lsn, taken_at) = facts(&first).await?;
+        let _ = shared.sight.set(sight(&first).await?);
+        let born = Instant::now();
+        let first_id = export(&first).await?;
+        let second = open(&shared).await?;
+        shared.import(&second, &first_id).await?;
+        let second_id = export(&second).await?;
+        shared.lock_tables(&first).await?;
+        shared.lock_tables(&second).await?;
+        *shared.ids.lock().expect("no holder panics") = [Some(first_id), Some(second_id)];
+        let mut tasks =
+            vec![tokio::spawn(keep(Arc::clone(&shared), 0, first)), tokio::spawn(keep(Arc::clone(&shared), 1, second))];
+        if let Some(limit) = settings.snapshot_max {
+            tasks.push(tokio::spawn(end_of_age(born, limit, stop.clone())));
         }
-        let taken = async {
-            begin(&first, None).await?;
-            let (lsn, taken_at) = facts(&first).await?;
-            let _ = shared.sight.set(sight(&first).await?);
-            let first_id = export(&first).await?;
-            let second = open(&shared).await?;
-            shared.import(&second, &first_id).await?;
-            let second_id = export(&second).await?;
-            shared.lock_tables(&first).await?;
-            shared.lock_tables(&second).await?;
-            Ok::<_, ExtractError>((lsn, taken_at, first_id, second, second_id))
-        };
-        match taken.await {
-            Ok((lsn, taken_at, first_id, second, second_id)) => {
-                *shared.ids.lock().expect("no holder panics") = [Some(first_id), Some(second_id)];
-                let tasks = vec![
-                    tokio::spawn(keep(Arc::clone(&shared), 0, first)),
-                    tokio::spawn(keep(Arc::clone(&shared), 1, second)),
-                ];
-                Ok(Self { shared, tasks, lsn, taken_at, replay_paused })
-            }
-            Err(error) => {
-                if replay_paused {
-                    resume_replay(info, application).await;
-                }
-                Err(error)
-            }
-        }
+        Ok(Self { shared, tasks, watcher: None, lsn, taken_at })
     }
 
     /// The handle that workers import from.
@@ -178,26 +163,25 @@ impl Snapshot {
     }
 
     /// Ties a watcher to the snapshot: it ends with the keepers, because then there is nothing left to let go.
-    pub fn watch(&mut self, watcher: JoinHandle<()>) {
-        self.tasks.push(watcher);
+    pub fn watch(&mut self, watcher: Watcher) {
+        self.watcher = Some(watcher);
     }
 
     /// Ends the keepers at once: the last row was read. [`Snapshot::release`] still has to be called.
     pub fn let_go(&self) {
+        if let Some(watcher) = &self.watcher {
+            watcher.end();
+        }
         for task in &self.tasks {
             task.abort();
         }
     }
 
-    /// Lets the snapshot and all locks go, and resumes replay if we paused it.
+    /// Lets the snapshot and all locks go.
     pub async fn release(mut self) {
         for task in self.tasks.drain(..) {
             task.abort();
             let _ = task.await;
-        }
-        if self.replay_paused {
-            self.replay_paused = false;
-            resume_replay(&self.shared.info, &self.shared.application).await;
         }
     }
 }
@@ -211,11 +195,10 @@ impl Drop for Snapshot {
     }
 }
 
-/// Resumes WAL replay; failures are left to the next start and to `doctor`, which look for a paused replica.
-pub async fn resume_replay(info: &Conninfo, application: &str) {
-    if let Ok(session) = SourceSession::connect(info, application).await {
-        let _ = session.client().batch_execute("SELECT pg_catalog.pg_wal_replay_resume()").await;
-    }
+/// Ends the run when the snapshot reaches its age limit: a snapshot keeps vacuum from cleaning up.
+async fn end_of_age(born: Instant, limit: Duration, stop: Stop) {
+    tokio::time::sleep_until((born + limit).into()).await;
+    stop.stop(StopReason::SnapshotTooOld { limit_s: limit.as_secs() });
 }
 
 impl Shared {
@@ -239,7 +222,7 @@ impl Shared {
             let lock = format!(
                 "SAVEPOINT restage_lock; SET LOCAL lock_timeout = {}; LOCK TABLE {} IN ACCESS SHARE MODE; \
                  RELEASE SAVEPOINT restage_lock",
-                LOCK_ATTEMPT.as_millis(),
+                LOCK_ATTEMPT.min(self.settings.lock_timeout).as_millis().max(1),
                 list.join(", ")
             );
             loop {
@@ -251,7 +234,7 @@ impl Shared {
                 if problem.sqlstate != "55P03" {
                     return Err(ExtractError::sql("locking the tables", &error));
                 }
-                let blockers = self.blockers().await;
+                let blockers = blockers(&self.info, &self.application).await;
                 session
                     .client()
                     .batch_execute("ROLLBACK TO SAVEPOINT restage_lock")
@@ -266,30 +249,33 @@ impl Shared {
         }
         Ok(())
     }
+}
 
-    /// Who holds a lock that excludes ours, as far as the role may see it. Never the text of a statement.
-    async fn blockers(&self) -> Vec<String> {
-        let Ok(session) = SourceSession::connect(&self.info, &self.application).await else { return Vec::new() };
-        let rows = session
+/// Who holds a lock that excludes ours, or waits for one in front of us, as far as the role may see it. Never the text of
+/// a statement.
+pub async fn blockers(info: &Conninfo, application: &str) -> Vec<String> {
+    let Ok(session) = SourceSession::connect(info, application).await else { return Vec::new() };
+    let rows = session
             .client()
             .query(
-                "SELECT l.pid, coalesce(a.usename::text, '?'), coalesce(a.application_name, '?'), c.relname::text \
+                "SELECT l.pid, coalesce(a.usename::text, '?'), coalesce(a.application_name, '?'), c.relname::text, l.granted \
                  FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation \
                  LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-                 WHERE l.mode = 'AccessExclusiveLock' AND l.granted AND l.database = \
-                 (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) LIMIT 5",
+                 WHERE l.mode = 'AccessExclusiveLock' AND c.relkind IN ('r', 'p') AND l.database = \
+                 (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+                 ORDER BY NOT l.granted, l.pid LIMIT 5",
                 &[],
             )
             .await
             .unwrap_or_default();
-        rows.iter()
-            .map(|row| {
-                let (pid, user, application, table): (i32, String, String, String) =
-                    (row.get(0), row.get(1), row.get(2), row.get(3));
-                format!("backend {pid} (user {user}, application {application}) holds ACCESS EXCLUSIVE on {table}")
-            })
-            .collect()
-    }
+    rows.iter()
+        .map(|row| {
+            let (pid, user, application, table): (i32, String, String, String) =
+                (row.get(0), row.get(1), row.get(2), row.get(3));
+            let verb = if row.get(4) { "holds" } else { "waits for" };
+            format!("backend {pid} (user {user}, application {application}) {verb} ACCESS EXCLUSIVE on {table}")
+        })
+        .collect()
 }
 
 /// Keeps one session of the snapshot alive and replaces it from the survivor when it dies.
@@ -298,6 +284,10 @@ async fn keep(shared: Arc<Shared>, slot: usize, first: SourceSession) {
     let mut pinged = Instant::now();
     loop {
         tokio::time::sleep(KEEPER_LOOK).await;
+        if shared.stop.is_stopped() {
+            // Whoever stopped the run wants the source to be free.
+            return;
+        }
         let mut dead = session.is_closed();
         if !dead && pinged.elapsed() >= KEEPER_PING {
             dead = session.client().batch_execute("SELECT 1").await.is_err();
@@ -338,7 +328,15 @@ async fn replace(shared: &Arc<Shared>, slot: usize) -> Option<SourceSession> {
 }
 
 async fn open(shared: &Shared) -> Result<SourceSession, ExtractError> {
-    SourceSession::connect(&shared.info, &shared.application)
+    connect(&shared.info, &shared.application).await
+}
+
+/// Opens a session with the source.
+///
+/// # Errors
+/// [`ExtractError::Connect`].
+pub async fn connect(info: &Conninfo, application: &str) -> Result<SourceSession, ExtractError> {
+    SourceSession::connect(info, application)
         .await
         .map_err(|error| ExtractError::Connect(Box::new(error.error.report(pg::Side::Source))))
 }

@@ -1,4 +1,4 @@
-//! Watches what our locks and our snapshot do to the source, and lets go in time.
+//! Watches what our locks do to the source, and lets go in time.
 
 use super::{Settings, Stop, StopReason};
 use crate::config::OnBlockedDdl;
@@ -6,27 +6,40 @@ use crate::event::Events;
 use crate::pg::{Conninfo, SourceSession};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 
 /// How often waiting statements are looked for.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Runs until it is dropped: ends the run when a statement has waited for our locks for the grace, or when the snapshot
-/// is too old.
+/// The watcher, running; dropping it ends it.
+pub struct Watcher(JoinHandle<()>);
+
+impl Watcher {
+    pub fn start(info: &Conninfo, application: String, settings: &Settings, stop: &Stop, events: &Events) -> Self {
+        Self(tokio::spawn(watch(info.clone(), application, settings.clone(), stop.clone(), events.clone())))
+    }
+
+    /// Ends it although it is still owned.
+    pub fn end(&self) {
+        self.0.abort();
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Runs until it is dropped: ends the run when a statement has waited for our locks for the grace.
 ///
 /// Only backends that wait for a lock are asked for their blockers: `pg_blocking_pids` takes every lock partition.
-pub async fn watch(info: Conninfo, application: String, settings: Settings, stop: Stop, events: Events) {
-    let started = Instant::now();
+async fn watch(info: Conninfo, application: String, settings: Settings, stop: Stop, events: Events) {
     let mut session: Option<SourceSession> = None;
     let mut waiting: BTreeMap<i32, Instant> = BTreeMap::new();
     let mut warned = false;
     loop {
         tokio::time::sleep(LOOK).await;
-        if let Some(limit) = settings.snapshot_max
-            && started.elapsed() >= limit
-        {
-            stop.stop(StopReason::SnapshotTooOld { limit_s: limit.as_secs() });
-            return;
-        }
         if session.as_ref().is_none_or(|session| session.is_closed()) {
             session = SourceSession::connect(&info, &application).await.ok();
         }
@@ -45,9 +58,15 @@ pub async fn watch(info: Conninfo, application: String, settings: Settings, stop
         if waited + LOOK / 2 < settings.ddl_grace {
             continue;
         }
-        match settings.on_blocked_ddl {
+        // On a standby the one that waits is replay itself, which ends our sessions in its own time.
+        let default = if open.in_recovery() { OnBlockedDdl::Hold } else { OnBlockedDdl::Yield };
+        match settings.on_blocked_ddl.unwrap_or(default) {
             OnBlockedDdl::Yield => {
-                stop.stop(StopReason::Yielded { waited_s: waited.as_secs() });
+                // The run ends when it is stopped, and this task with it, so the sessions go first.
+                let reason = StopReason::Yielded { waited_s: waited.as_secs() };
+                stop.announce(reason);
+                end_ours(open, &application).await;
+                stop.stop(reason);
                 return;
             }
             OnBlockedDdl::Hold => {}
@@ -59,6 +78,20 @@ pub async fn watch(info: Conninfo, application: String, settings: Settings, stop
             }
         }
     }
+}
+
+/// Ends all other sessions of the run on the source at once, pg_dump's too: a backend that sends nothing would notice only
+/// after `client_connection_check_interval` that nobody listens any more.
+async fn end_ours(session: &SourceSession, application: &str) {
+    let _ = session
+        .client()
+        .query(
+            "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
+             WHERE application_name = $1 AND usename = current_user AND datname = pg_catalog.current_database() \
+             AND pid <> pg_catalog.pg_backend_pid()",
+            &[&application],
+        )
+        .await;
 }
 
 async fn blocked_by_us(session: &SourceSession, application: &str) -> Result<Vec<i32>, tokio_postgres::Error> {

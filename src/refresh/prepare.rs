@@ -4,8 +4,9 @@ use super::Job;
 use crate::catalog::{self, Catalog, ProbeError, Sample};
 use crate::config::{HookAction, HookConfig};
 use crate::error::{Diagnose, Exit, Failure, Report};
+use crate::event::Events;
 use crate::extract::ExtractError;
-use crate::extract::snapshot;
+use crate::extract::{replay, snapshot};
 use crate::guard::{self, Check, TargetFacts};
 use crate::load::LoadError;
 use crate::load::objects::{Objects, Tools};
@@ -14,6 +15,7 @@ use crate::pg::{Side, SourceSession};
 use crate::plan::{self, CheckProbe, Decided, Plan, Policy, ProbeValue, TablePlan};
 use crate::publish::Admin;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// A plan that nothing refuses, and the open door to the target.
 pub struct Prepared {
@@ -47,11 +49,12 @@ pub(super) const NOTHING: &str = "Nothing was read from the source or written to
 /// # Errors
 /// Only what makes looking impossible: the source or the target cannot be reached.
 pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
-    let session = connect_source(job).await?;
-    snapshot::begin(&session, None).await.map_err(|error| Failure::from(error).with_state(NOTHING))?;
-    let catalog = catalog::read(session.client()).await.map_err(|error| Failure::from(error).with_state(NOTHING))?;
+    let (session, catalog) = read_catalog(job).await.map_err(|failure| failure.with_state(NOTHING))?;
     let mut refusals = job.refused.clone();
     refusals.extend(missing_hooks(job));
+    if job.extract.pause_replay {
+        refusals.extend(cannot_pause(&session, &catalog).await?);
+    }
     let policy = Policy { rules: &job.rules, references: &job.references, undecided: job.undecided };
     let plan = match plan::build(&catalog, &policy, &job.plan) {
         Ok(plan) => Some(plan),
@@ -123,7 +126,66 @@ pub async fn prepare(job: &Job) -> Result<Prepared, Failure> {
     }
 }
 
-async fn connect_source(job: &Job) -> Result<SourceSession, Failure> {
+/// Chooses the source server once: a second session may not land on another host of the list. Also resumes replay that a
+/// killed run left paused.
+pub(super) async fn pin_source(job: Job, events: &Events) -> Result<Job, Failure> {
+    let session = connect_source(&job).await?;
+    if job.extract.pause_replay && replay::resume_left_behind(&session, &job.application()).await? {
+        events.warn("WAL replay of the source stood paused and no run was connected; it was resumed.");
+    }
+    let source = job.source.pin(session.host_index());
+    session.close().await;
+    Ok(Job { source, ..job })
+}
+
+/// Reads the catalog; while DDL holds a table it waits as the snapshot would, in short attempts that nobody queues behind.
+async fn read_catalog(job: &Job) -> Result<(SourceSession, Catalog), Failure> {
+    let started = Instant::now();
+    let mut pause = Duration::from_millis(100);
+    loop {
+        let session = connect_source(job).await?;
+        snapshot::begin(&session, None).await?;
+        match catalog::read(session.client()).await {
+            Ok(catalog) => return Ok((session, catalog)),
+            Err(error) if !error.is_locked() => return Err(error.into()),
+            Err(_) => {}
+        }
+        drop(session);
+        if started.elapsed() + pause > job.extract.lock_wait_max {
+            let blockers = snapshot::blockers(&job.source, &job.application()).await;
+            return Err(ExtractError::LockWait { waited_s: started.elapsed().as_secs(), blockers }.into());
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(5));
+    }
+}
+
+/// Why `pause_replay` cannot work here; found out before anything is read.
+async fn cannot_pause(session: &SourceSession, catalog: &Catalog) -> Result<Option<Report>, Failure> {
+    if !catalog.server.standby {
+        let report = Report::new("plan::pause-replay", "`pause_replay` is set, but the source is not a standby");
+        return Ok(Some(report.hint("pause_replay = false     # under [source]")));
+    }
+    let row = session
+        .client()
+        .query_one(
+            "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_wal_replay_pause()', 'EXECUTE') \
+             AND pg_catalog.has_function_privilege('pg_catalog.pg_wal_replay_resume()', 'EXECUTE')",
+            &[],
+        )
+        .await
+        .map_err(|error| ExtractError::sql("asking for the right to pause WAL replay", &error))?;
+    if row.get(0) {
+        return Ok(None);
+    }
+    let role = crate::pg::quote_ident(&catalog.server.role);
+    let report = Report::new("plan::pause-replay", format!("role {role} may not pause WAL replay"));
+    Ok(Some(report.hint(format!(
+        "GRANT EXECUTE ON FUNCTION pg_wal_replay_pause(), pg_wal_replay_resume() TO {role};     -- on the primary, in this database"
+    ))))
+}
+
+pub(super) async fn connect_source(job: &Job) -> Result<SourceSession, Failure> {
     SourceSession::connect(&job.source, &job.application()).await.map_err(|error| {
         Failure::from(ExtractError::Connect(Box::new(error.error.report(Side::Source)))).with_state(NOTHING)
     })

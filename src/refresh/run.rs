@@ -1,18 +1,19 @@
 //! The run itself: every stage takes what the stage before it made.
 
+use super::at_source::{AtSource, digest_now, orphan_queries};
 use super::graph::{self, Work};
-use super::prepare::{NOTHING, prepare};
+use super::prepare::{NOTHING, pin_source, prepare};
 use super::{Job, Prepared, hooks};
 use crate::buffers::Buffers;
-use crate::catalog;
 use crate::config::{HookPoint, PublishMode};
 use crate::error::{Exit, Failure, Report};
 use crate::event::{Event, Events, Phase, Unit};
 use crate::extract::postgres::Reader;
 use crate::extract::snapshot::Snapshot;
-use crate::extract::{ExtractError, Stop, watch};
+use crate::extract::watch::Watcher;
+use crate::extract::{ExtractError, Stop, replay};
 use crate::load::LoadError;
-use crate::load::database::{self, SequenceValue};
+use crate::load::database;
 use crate::load::objects::{Objects, ObjectsError};
 use crate::load::post::Queue;
 use crate::load::postgres::Sessions;
@@ -22,7 +23,7 @@ use crate::pipeline::{Budget, Pipeline, PipelineError};
 use crate::plan::{Decided, TablePlan};
 use crate::publish::Published;
 use crate::release::{self, Mark};
-use crate::verify::{self, OrphanQuery, Structure};
+use crate::verify::{self, Structure};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -37,16 +38,19 @@ const SNAPSHOT_TRIES: usize = 3;
 /// Every failure says what is true now; up to the swap that is: the old database serves.
 pub async fn refresh(job: Job, events: &Events, stop: &Stop) -> Result<RefreshOutcome, Failure> {
     let started = Instant::now();
-    let job = Arc::new(job);
     events.started(Phase::Plan, None, Unit::Items);
+    let job = stop.race(pin_source(job, events)).await.map_err(|failure| failure.with_state(NOTHING))?;
+    // From here to the last row: our catalog queries, pg_dump and the keepers all hold locks that DDL may wait for.
+    let watcher = Watcher::start(&job.source, job.application(), &job.extract, stop, events);
     let prepared = stop.race(prepare(&job)).await.map_err(|failure| failure.with_state(NOTHING))?;
     prepared.admin.lock().await.map_err(|error| Failure::from(error).with_state(NOTHING))?;
+    let job = Arc::new(Job { target: job.target.pin(prepared.admin.session.host_index()), ..job });
     let mut clock = Clock::new(events.clone(), started);
     let plan = &prepared.plan;
     clock.done(Phase::Plan, format!("{} tables, {} columns masked", plan.tables.len(), masked_columns(&prepared)));
 
     let run = Run { job: Arc::clone(&job), events: events.clone(), stop: stop.clone() };
-    let done = run.through(prepared, &mut clock).await;
+    let done = run.through(prepared, watcher, &mut clock).await;
     // Commits are asynchronous and files are the server's: there is nothing of ours to clean up on this machine.
     done
 }
@@ -78,15 +82,6 @@ impl Clock {
     }
 }
 
-/// What the snapshot session reads once, before rows are copied.
-struct AtSource {
-    sequences: BTreeMap<u32, SequenceValue>,
-    structure: Structure,
-    /// Materialized views that hold rows, in an order in which they can be refreshed.
-    populated: Vec<(String, String)>,
-    orphans: Vec<i64>,
-}
-
 /// Rows and bytes by table, filled while loading.
 #[derive(Default)]
 struct Loaded {
@@ -94,6 +89,9 @@ struct Loaded {
     stored: BTreeMap<String, u64>,
     tables: BTreeMap<String, TableLoaded>,
 }
+
+/// What loading leaves: the shared state, what the snapshot said, the loaded database, position and time of the snapshot.
+type LoadedDatabase = (Arc<Shared>, AtSource, Conninfo, (String, String));
 
 struct Run {
     job: Arc<Job>,
@@ -112,30 +110,31 @@ struct Shared {
 }
 
 impl Run {
-    async fn through(&self, mut prepared: Prepared, clock: &mut Clock) -> Result<RefreshOutcome, Failure> {
+    async fn through(
+        &self,
+        mut prepared: Prepared,
+        watcher: Watcher,
+        clock: &mut Clock,
+    ) -> Result<RefreshOutcome, Failure> {
         let job = &self.job;
         let left = prepared.admin.drop_aside(None).await;
         for name in left.map_err(|error| Failure::from(error).with_state(NOTHING))? {
             self.events.note(format!("dropped {name}, which an earlier run did not publish"));
         }
         self.events.started(Phase::Snapshot, None, Unit::Items);
-        let live = prepared.admin.live.clone();
-        let snapshot = self.stop.race(self.snapshot(&mut prepared)).await;
-        let mut snapshot = snapshot.map_err(|failure| {
-            failure.with_state(&format!("Nothing was loaded and nothing was published: \"{live}\" serves as before."))
-        })?;
-        clock.done(Phase::Snapshot, format!("as of {} ({})", snapshot.taken_at, snapshot.lsn));
-        snapshot.watch(tokio::spawn(watch::watch(
-            job.source.clone(),
-            job.application(),
-            job.extract.clone(),
-            self.stop.clone(),
-            self.events.clone(),
-        )));
         let name = release::staging_name(&prepared.admin.live, &job.run);
-        let loading = self.load(&prepared, &snapshot, &name, clock);
-        let loaded = self.stop.race(async { Ok::<_, Failure>(loading.await) }).await.and_then(|loaded| loaded);
-        snapshot.release().await;
+        // The pause is not part of what a stop interrupts: every path below has to come past its end.
+        let paused = match job.extract.pause_replay {
+            true => Some(replay::pause(&job.source, &job.application()).await),
+            false => None,
+        };
+        let paused = paused.transpose().map_err(|error| Failure::from(error).with_state(NOTHING))?;
+        let loaded = self.read_source(&mut prepared, watcher, &name, clock).await;
+        if let Some(paused) = paused
+            && !paused.resume().await
+        {
+            self.events.warn("WAL replay of the source could not be resumed; the next start tries again.");
+        }
         let loaded = match loaded {
             Ok(loaded) => loaded,
             Err(failure) => return Err(self.give_up(&prepared, failure, false).await),
@@ -144,9 +143,8 @@ impl Run {
         self.events.started(Phase::Verify, None, Unit::Items);
         let verified = self
             .stop
-            .race(async { Ok::<_, Failure>(self.verify(&prepared, &shared, &at_source, &sessions_info).await) })
+            .race(self.verify(&prepared, &shared, &at_source, &sessions_info))
             .await
-            .and_then(|verified| verified)
             .and_then(|gates| prepared.admin.lock_lost().map_or(Ok(gates), |error| Err(error.into())));
         let gates = match verified {
             Ok(gates) => gates,
@@ -170,6 +168,26 @@ impl Run {
         Ok(outcome)
     }
 
+    /// Everything that needs the snapshot; it is let go before this returns.
+    async fn read_source(
+        &self,
+        prepared: &mut Prepared,
+        watcher: Watcher,
+        name: &str,
+        clock: &mut Clock,
+    ) -> Result<LoadedDatabase, Failure> {
+        let live = prepared.admin.live.clone();
+        let snapshot = self.stop.race(self.snapshot(prepared)).await;
+        let mut snapshot = snapshot.map_err(|failure| {
+            failure.with_state(&format!("Nothing was loaded and nothing was published: \"{live}\" serves as before."))
+        })?;
+        snapshot.watch(watcher);
+        clock.done(Phase::Snapshot, format!("as of {} ({})", snapshot.taken_at, snapshot.lsn));
+        let loaded = self.stop.race(self.load(prepared, &snapshot, name, clock)).await;
+        snapshot.release().await;
+        loaded
+    }
+
     /// Drops what was loaded and says what is true now.
     async fn give_up(&self, prepared: &Prepared, failure: Failure, keep: bool) -> Failure {
         let live = &prepared.admin.live;
@@ -191,7 +209,7 @@ impl Run {
             let snapshot =
                 Snapshot::take(&job.source, &job.application(), &job.extract, &prepared.plan, &self.stop).await?;
             changed = snapshot.changed_tables(&prepared.plan).await?;
-            let digest = self.digest_now().await?;
+            let digest = digest_now(job).await?;
             if changed.is_empty() && digest == prepared.catalog.digest {
                 return Ok(snapshot);
             }
@@ -205,82 +223,20 @@ impl Run {
         Err(ExtractError::Changed { tables: changed }.into())
     }
 
-    /// Digest of the definitions as they are now, outside of the snapshot.
-    async fn digest_now(&self) -> Result<String, Failure> {
-        let session = pg::SourceSession::connect(&self.job.source, &self.job.application())
-            .await
-            .map_err(|error| ExtractError::Connect(Box::new(error.error.report(pg::Side::Source))))?;
-        crate::extract::snapshot::begin(&session, None).await?;
-        Ok(catalog::read(session.client()).await?.digest)
-    }
-
-    async fn at_source(&self, prepared: &Prepared, snapshot: &Snapshot) -> Result<AtSource, Failure> {
-        let session = snapshot.session().await?;
-        let reading = |error| ExtractError::sql("reading sequences and constraints", &error);
-        let mut sequences = BTreeMap::new();
-        for sequence in &prepared.plan.sequences {
-            let name = pg::quote_qualified(&sequence.schema, &sequence.name);
-            let row = session
-                .client()
-                .query_one(&format!("SELECT last_value, is_called FROM {name}"), &[])
-                .await
-                .map_err(|error| ExtractError::sql(format!("reading sequence {name}"), &error))?;
-            sequences.insert(sequence.oid, SequenceValue { last: row.get(0), called: row.get(1) });
-        }
-        let structure = Structure::read(session.client()).await.map_err(reading)?;
-        // Views are created in an order in which each finds what it reads, so ids tell the order of refreshing.
-        let populated = session
-            .client()
-            .query(
-                "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c \
-                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                 WHERE c.relkind = 'm' AND c.relispopulated AND n.nspname <> 'restage' ORDER BY c.oid",
-                &[],
-            )
-            .await
-            .map_err(reading)?
-            .iter()
-            .map(|row| (row.get(0), row.get(1)))
-            .collect();
-        let mut orphans = Vec::new();
-        for query in self.orphan_queries() {
-            orphans.push(query.count(session.client()).await.map_err(reading)?);
-        }
-        Ok(AtSource { sequences, structure, populated, orphans })
-    }
-
-    fn orphan_queries(&self) -> Vec<OrphanQuery> {
-        let split = |path: &str| {
-            let mut parts = path.splitn(3, '.');
-            let (schema, table, column) = (parts.next()?, parts.next()?, parts.next()?);
-            Some((pg::quote_qualified(schema, table), pg::quote_ident(column)))
-        };
-        self.job
-            .references
-            .iter()
-            .filter_map(|reference| {
-                let (from, to) = (split(&reference.from)?, split(&reference.to)?);
-                let name = format!("{} -> {}", reference.from, reference.to);
-                Some(OrphanQuery::new(name, (&from.0, &from.1), (&to.0, &to.1)))
-            })
-            .collect()
-    }
-
-    #[allow(clippy::type_complexity)]
     async fn load(
         &self,
         prepared: &Prepared,
         snapshot: &Snapshot,
         name: &str,
         clock: &mut Clock,
-    ) -> Result<(Arc<Shared>, AtSource, Conninfo, (String, String)), Failure> {
+    ) -> Result<LoadedDatabase, Failure> {
         let job = &self.job;
         self.events.started(Phase::Schema, None, Unit::Items);
         let id = snapshot.ids().get().ok_or(ExtractError::SnapshotLost)?;
         let environment = job.source.child_environment_named(&job.application());
         let (objects, at_source) = tokio::join!(
             async { prepared.tools.read(&environment, Some(&id)).await.map_err(Failure::from) },
-            self.at_source(prepared, snapshot),
+            AtSource::read(job, &prepared.plan, snapshot),
         );
         let (mut objects, at_source) = (objects?, at_source?);
         let admin = &prepared.admin.session;
@@ -434,7 +390,7 @@ impl Run {
     /// The last row is in: checks that no definition changed meanwhile, and starts the next progress line.
     async fn loaded(&self, prepared: &Prepared, shared: &Shared, clock: &mut Clock) -> Result<(), Failure> {
         shared.reader.close();
-        if !self.job.allow_schema_drift && self.digest_now().await? != prepared.catalog.digest {
+        if !self.job.allow_schema_drift && digest_now(&self.job).await? != prepared.catalog.digest {
             return Err(ExtractError::SchemaDrift.into());
         }
         let (rows, bytes) = {
@@ -507,7 +463,7 @@ impl Run {
             gates.push(verify::constraints(&at_source.structure, &structure));
             gates.push(verify::indexes(&at_source.structure, &structure));
             gates.push(verify::sequences(&session, &prepared.plan, &at_source.sequences).await?);
-            gates.extend(verify::orphans(&session, &self.orphan_queries(), &at_source.orphans).await?);
+            gates.extend(verify::orphans(&session, &orphan_queries(&self.job), &at_source.orphans).await?);
             gates.extend(verify::assertions(&session, &self.job.assertions).await);
             Ok::<_, Failure>(gates)
         };

@@ -3,6 +3,8 @@
 //! Two clusters are shared by all tests of the process, because starting one takes a second; a test that stops or kills a
 //! server starts its own. Without server programs the tests fail and say which script installs them.
 
+pub mod live;
+
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -39,7 +41,7 @@ impl Cluster {
         if is_root() {
             run(Command::new("chown").arg("postgres").arg(&folder));
         }
-        let mut cluster = Self { folder, watchdog: None };
+        let cluster = Self { folder, watchdog: None };
         run(cluster
             .server("initdb")
             .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N", "-D"])
@@ -60,10 +62,15 @@ impl Cluster {
             .and_then(|mut file| file.write_all(text.as_bytes()))
             .expect("settings");
         cluster.boot();
+        cluster.watched()
+    }
+
+    /// Ties the server's life to this process.
+    fn watched(mut self) -> Self {
         let stop = format!(
             "cat >/dev/null; {} -m immediate stop >/dev/null 2>&1; rm -rf '{}'",
-            quoted(&cluster.server("pg_ctl"), &cluster.data()),
-            cluster.folder.display()
+            quoted(&self.server("pg_ctl"), &self.data()),
+            self.folder.display()
         );
         let mut child = Command::new("sh")
             .arg("-c")
@@ -74,8 +81,8 @@ impl Cluster {
             .spawn()
             .expect("sh");
         let stdin = child.stdin.take().expect("piped");
-        cluster.watchdog = Some((child, stdin));
-        cluster
+        self.watchdog = Some((child, stdin));
+        self
     }
 
     /// Starts the server of an existing cluster, also after it was killed.
@@ -413,7 +420,7 @@ impl<'a> Lab<'a> {
     }
 }
 
-fn ran(output: Output) -> Ran {
+pub fn ran(output: Output) -> Ran {
     Ran {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -1,0 +1,82 @@
+//! What the run reads of the source beside its rows: sequences, structure, and the digest of its definitions.
+
+use super::Job;
+use crate::catalog;
+use crate::error::Failure;
+use crate::extract::ExtractError;
+use crate::extract::snapshot::{self, Snapshot};
+use crate::load::database::SequenceValue;
+use crate::pg;
+use crate::plan::Plan;
+use crate::verify::{OrphanQuery, Structure};
+use std::collections::BTreeMap;
+
+/// What the snapshot session reads once, before rows are copied.
+pub(super) struct AtSource {
+    pub sequences: BTreeMap<u32, SequenceValue>,
+    pub structure: Structure,
+    /// Materialized views that hold rows, in an order in which they can be refreshed.
+    pub populated: Vec<(String, String)>,
+    pub orphans: Vec<i64>,
+}
+
+impl AtSource {
+    /// Reads it under the snapshot.
+    pub(super) async fn read(job: &Job, plan: &Plan, snapshot: &Snapshot) -> Result<Self, Failure> {
+        let session = snapshot.session().await?;
+        let reading = |error| ExtractError::sql("reading sequences and constraints", &error);
+        let mut sequences = BTreeMap::new();
+        for sequence in &plan.sequences {
+            let name = pg::quote_qualified(&sequence.schema, &sequence.name);
+            let row = session
+                .client()
+                .query_one(&format!("SELECT last_value, is_called FROM {name}"), &[])
+                .await
+                .map_err(|error| ExtractError::sql(format!("reading sequence {name}"), &error))?;
+            sequences.insert(sequence.oid, SequenceValue { last: row.get(0), called: row.get(1) });
+        }
+        let structure = Structure::read(session.client()).await.map_err(reading)?;
+        // Views are created in an order in which each finds what it reads, so ids tell the order of refreshing.
+        let populated = session
+            .client()
+            .query(
+                "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c \
+                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                 WHERE c.relkind = 'm' AND c.relispopulated AND n.nspname <> 'restage' ORDER BY c.oid",
+                &[],
+            )
+            .await
+            .map_err(reading)?
+            .iter()
+            .map(|row| (row.get(0), row.get(1)))
+            .collect();
+        let mut orphans = Vec::new();
+        for query in orphan_queries(job) {
+            orphans.push(query.count(session.client()).await.map_err(reading)?);
+        }
+        Ok(Self { sequences, structure, populated, orphans })
+    }
+}
+
+pub(super) fn orphan_queries(job: &Job) -> Vec<OrphanQuery> {
+    let split = |path: &str| {
+        let mut parts = path.splitn(3, '.');
+        let (schema, table, column) = (parts.next()?, parts.next()?, parts.next()?);
+        Some((pg::quote_qualified(schema, table), pg::quote_ident(column)))
+    };
+    job.references
+        .iter()
+        .filter_map(|reference| {
+            let (from, to) = (split(&reference.from)?, split(&reference.to)?);
+            let name = format!("{} -> {}", reference.from, reference.to);
+            Some(OrphanQuery::new(name, (&from.0, &from.1), (&to.0, &to.1)))
+        })
+        .collect()
+}
+
+/// Digest of the definitions as they are now, outside of the snapshot.
+pub(super) async fn digest_now(job: &Job) -> Result<String, Failure> {
+    let session = snapshot::connect(&job.source, &job.application()).await?;
+    snapshot::begin(&session, None).await?;
+    Ok(catalog::read_digest(session.client()).await?)
+}

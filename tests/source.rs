@@ -1,0 +1,605 @@
+//! What a refresh does to its source, and what the source may do to a refresh: locks, DDL, snapshots, chunks, standbys.
+
+use crate::support::live::{Held, Running, until};
+use crate::support::{Cluster, Lab, prepare_roles};
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+/// About 7 MB in one table: with a rate of 1 MiB/s there is time to interfere.
+const BIG: &str = "CREATE TABLE big (id int PRIMARY KEY, n int NOT NULL, filler text NOT NULL); \
+     INSERT INTO big SELECT i, i, repeat(md5(i::text), 20) FROM generate_series(1, 10000) i;";
+
+const KEEP: &str = "[tables.\"*\"]\ndefault = \"keep\"\n";
+
+fn big(name: &str, source: &str) -> Lab<'static> {
+    let lab = Lab::new(name);
+    lab.seed(BIG);
+    lab.config_with(source, "", KEEP);
+    lab
+}
+
+/// The number of rows, their sum, and how many ids there are, on both sides.
+fn big_rows(lab: &Lab<'_>) -> String {
+    lab.staging("SELECT count(*), sum(n), count(DISTINCT id) FROM big")
+}
+
+/// Sessions of the run in the source database, in a state.
+fn sessions(lab: &Lab<'_>, cluster: &Cluster, condition: &str) -> Vec<String> {
+    let sql = format!(
+        "SELECT pid FROM pg_stat_activity WHERE datname = '{}' AND application_name ~ '^restage/2' AND {condition} \
+         ORDER BY backend_start",
+        lab.name
+    );
+    cluster.sql("postgres", &sql).lines().map(str::to_owned).collect()
+}
+
+fn wait_for_copy(lab: &Lab<'_>, cluster: &Cluster) {
+    until("rows of big are read", || !sessions(lab, cluster, "query LIKE 'COPY (SELECT%big%'").is_empty());
+}
+
+const KEEPERS: &str = "state = 'idle in transaction'";
+
+fn end(cluster: &Cluster, pids: &[String]) {
+    for pid in pids {
+        cluster.sql("postgres", &format!("SELECT pg_terminate_backend({pid})"));
+    }
+}
+
+/// Starts a refresh and stops it between the export of its snapshot and its table locks: the given session holds ACCESS
+/// EXCLUSIVE on `big` and the refresh waits for it.
+///
+/// The refresh is held up at the last thing it does before the snapshot: dropping what a dead run left aside.
+fn in_the_window(lab: &Lab<'static>) -> (Running, Held) {
+    let target = lab.target;
+    let aside = format!("{}__20200101t000000_0000", lab.name);
+    let comment = comment_of(target, &lab.name);
+    target.sql("postgres", &format!("CREATE DATABASE \"{aside}\" OWNER restage"));
+    target.sql("postgres", &format!("COMMENT ON DATABASE \"{aside}\" IS '{}'", comment.replace('\'', "''")));
+    let mut gate = Held::open(target, "postgres", "postgres");
+    gate.run(&format!("BEGIN; COMMENT ON DATABASE \"{aside}\" IS '{}'", comment.replace('\'', "''")));
+    let running = Running::start(lab, &["refresh", "-v"]);
+    until("the run drops what was left aside", || {
+        target.sql(
+            "postgres",
+            &format!(
+                "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DROP DATABASE%{aside}%' \
+                 AND wait_event_type = 'Lock'"
+            ),
+        ) == "1"
+    });
+    let mut ddl = Held::open(lab.source, "app", &lab.name);
+    ddl.run("BEGIN; LOCK TABLE big IN ACCESS EXCLUSIVE MODE");
+    gate.run("COMMIT");
+    until("the snapshot exists and its locks wait", || waits_for_lock(lab));
+    (running, ddl)
+}
+
+fn comment_of(cluster: &Cluster, database: &str) -> String {
+    let sql = format!("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = '{database}'");
+    cluster.sql("postgres", &sql)
+}
+
+fn waits_for_lock(lab: &Lab<'_>) -> bool {
+    lab.production(
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessShareLock' AND relation = 'big'::regclass",
+    ) == "1"
+}
+
+#[test]
+fn truncate_after_snapshot() {
+    let lab = big("truncate_after", "");
+    let (running, mut ddl) = in_the_window(&lab);
+    ddl.run("TRUNCATE big; INSERT INTO big SELECT i, 2 * i, 'new' FROM generate_series(1, 7) i; COMMIT");
+    let ran = running.wait();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(big_rows(&lab), "7|56|7");
+    assert!(ran.stderr.contains("starting again"), "{}", ran.stderr);
+}
+
+#[test]
+fn rewrite_after_snapshot() {
+    let lab = big("rewrite_after", "");
+    let (running, mut ddl) = in_the_window(&lab);
+    ddl.run("ALTER TABLE big ALTER COLUMN n TYPE bigint USING n + 1000000000000; COMMIT");
+    let ran = running.wait();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(big_rows(&lab), "10000|10000000050005000|10000");
+}
+
+#[test]
+fn vacuum_full_after_snapshot() {
+    let lab = big("vacuum_after", "lock_timeout = \"200ms\"");
+    lab.source.sql_as("app", &lab.name, "DELETE FROM big WHERE id > 5000");
+    let before = lab.production("SELECT pg_relation_filenode('big')");
+    let (running, mut ddl) = in_the_window(&lab);
+    // After the fifth attempt the refresh sleeps for 1.6 s, and VACUUM FULL, which cannot run beside the lock, has its turn.
+    for _ in 0..4 {
+        until("an attempt gives up", || !waits_for_lock(&lab));
+        until("the next attempt waits", || waits_for_lock(&lab));
+    }
+    until("the fifth attempt gives up", || !waits_for_lock(&lab));
+    ddl.run("COMMIT; VACUUM FULL big");
+    let ran = running.wait();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(big_rows(&lab), "5000|12502500|5000");
+    assert_ne!(lab.production("SELECT pg_relation_filenode('big')"), before);
+}
+
+#[test]
+fn lock_timeout_keeps_snapshot() {
+    let lab = big("lock_timeout", "lock_timeout = \"200ms\"");
+    let (running, mut ddl) = in_the_window(&lab);
+    for _ in 0..2 {
+        until("an attempt gives up", || !waits_for_lock(&lab));
+        until("the next attempt waits", || waits_for_lock(&lab));
+    }
+    ddl.run("INSERT INTO big VALUES (-1, 0, 'after the snapshot'); COMMIT");
+    let ran = running.wait();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(!ran.stderr.contains("starting again"), "{}", ran.stderr);
+    assert_eq!(big_rows(&lab), "10000|50005000|10000", "the snapshot is the one exported before the locks");
+}
+
+#[test]
+fn endless_lock_ends_the_run_and_names_the_blocker() {
+    let lab = big("lock_wait", "lock_wait_max = \"2s\"\nlock_timeout = \"300ms\"");
+    lab.refresh();
+    // Once between export and locks, once before the catalog is read.
+    let (running, mut ddl) = in_the_window(&lab);
+    let pid = ddl.run("SELECT pg_backend_pid()").remove(0);
+    let window = running.wait();
+    let plan = lab.restage(&["refresh"]);
+    for ran in [window, plan] {
+        assert_eq!(ran.code, 4, "{}", ran.stderr);
+        assert!(ran.stderr.contains("source::lock-wait"), "{}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("backend {pid} (user app")), "{}", ran.stderr);
+        assert!(ran.stderr.contains("lock_wait_max"), "{}", ran.stderr);
+    }
+    ddl.run("ROLLBACK");
+    assert_eq!(big_rows(&lab), "10000|50005000|10000");
+    assert_eq!(lab.databases(), std::slice::from_ref(&lab.name));
+}
+
+/// Starts a slow refresh and, while rows are read, an ALTER; returns how long that waited, and the run.
+fn alter_meanwhile(lab: &Lab<'static>) -> (Duration, Running) {
+    let running = Running::start(lab, &["refresh", "-v"]);
+    wait_for_copy(lab, lab.source);
+    let started = Instant::now();
+    lab.source.sql_as("app", &lab.name, "ALTER TABLE big ADD COLUMN more text");
+    (started.elapsed(), running)
+}
+
+#[test]
+fn ddl_never_waits_longer_than_grace() {
+    let lab = big("ddl_grace", "rate_max = \"500KiB/s\"\nddl_grace = \"3s\"");
+    let (waited, running) = alter_meanwhile(&lab);
+    let ran = running.wait();
+    assert!(waited < Duration::from_secs(3), "{waited:?}");
+    assert!(waited > Duration::from_secs(1), "it did wait for us: {waited:?}");
+    assert_eq!(ran.code, 4, "{}", ran.stderr);
+    assert!(ran.stderr.contains("source::yielded"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("Nothing was published"), "{}", ran.stderr);
+    assert_eq!(lab.databases(), std::slice::from_ref(&lab.name), "what was loaded is gone");
+    lab.config(KEEP);
+    lab.refresh();
+    assert_eq!(big_rows(&lab), "10000|50005000|10000");
+    assert_eq!(lab.staging("SELECT count(*) FROM big WHERE more IS NULL"), "10000");
+}
+
+#[test]
+fn ddl_behind_a_silent_query_waits_no_longer_either() {
+    // The backend sends nothing for a minute, so it would not notice for 10 s that nobody listens.
+    let lab = Lab::new("ddl_silent");
+    lab.seed(BIG);
+    lab.seed(
+        "CREATE FUNCTION slow(int) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.01); RETURN false; END'",
+    );
+    lab.config_with(
+        "ddl_grace = \"2s\"",
+        "",
+        &format!("{KEEP}\n[tables.\"public.big\"]\nrows = {{ where = \"public.slow(id)\" }}\ndefault = \"keep\"\n"),
+    );
+    let (waited, running) = alter_meanwhile(&lab);
+    let ran = running.wait();
+    assert!(waited < Duration::from_secs(2), "{waited:?}");
+    assert_eq!(ran.code, 4, "{}", ran.stderr);
+    assert!(ran.stderr.contains("source::yielded"), "{}", ran.stderr);
+}
+
+#[test]
+fn blocked_ddl_is_held_or_told_when_that_is_configured() {
+    let run = |action: &'static str| {
+        let source = format!("rate_max = \"2MiB/s\"\nddl_grace = \"1s\"\non_blocked_ddl = \"{action}\"");
+        let lab = big(&format!("ddl_{action}"), &source);
+        let (waited, running) = alter_meanwhile(&lab);
+        let ran = running.wait();
+        assert_eq!(ran.code, 0, "{action}: {}", ran.stderr);
+        assert!(waited > Duration::from_secs(1), "{action}: {waited:?}");
+        assert_eq!(big_rows(&lab), "10000|50005000|10000");
+        assert_eq!(ran.stderr.contains("has waited"), action == "warn", "{action}: {}", ran.stderr);
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| run("hold"));
+        scope.spawn(|| run("warn"));
+    });
+}
+
+#[test]
+fn snapshot_is_let_go_at_its_age_limit() {
+    let lab = big("snapshot_age", "rate_max = \"200KiB/s\"\nsnapshot_max = \"2s\"");
+    let started = Instant::now();
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 4, "{}", ran.stderr);
+    assert!(ran.stderr.contains("source::snapshot-age") && ran.stderr.contains("snapshot_max"), "{}", ran.stderr);
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    until("no session is left", || sessions(&lab, lab.source, "true").is_empty());
+    assert_eq!(lab.databases(), std::slice::from_ref(&lab.name));
+}
+
+#[test]
+fn rate_max_limits_bytes_per_second() {
+    let lab = big("rate", "");
+    let timed = || {
+        let started = Instant::now();
+        let ran = lab.refresh();
+        (started.elapsed(), ran)
+    };
+    let (free, _) = timed();
+    lab.config_with("rate_max = \"2MiB/s\"\nworkers = 4", "", KEEP);
+    let bytes: u32 = lab.production("SELECT sum(length(filler) + 24) FROM big").parse().expect("a number");
+    let least = Duration::from_secs_f64(f64::from(bytes) / f64::from(2 << 20));
+    let (slow, _) = timed();
+    assert!(slow > least, "{slow:?} for {bytes} bytes");
+    assert!(slow < least * 2 + free * 3, "{slow:?} for {bytes} bytes, {free:?} without a limit");
+}
+
+/// Moves money between accounts for ever: sum and number of accounts are the same in every snapshot.
+const BANK: &str = "
+CREATE TABLE accounts (id bigserial PRIMARY KEY, balance bigint NOT NULL, filler text NOT NULL);
+INSERT INTO accounts (balance, filler) SELECT 1000, repeat(md5(i::text), 20) FROM generate_series(1, 12000) i;
+CREATE PROCEDURE churn() LANGUAGE plpgsql AS $$
+DECLARE a bigint; b bigint; x bigint; gone record;
+BEGIN
+  LOOP
+    FOR i IN 1..20 LOOP
+      a := (SELECT id FROM accounts WHERE id >= (random() * 12000)::int ORDER BY id LIMIT 1);
+      b := (SELECT id FROM accounts WHERE id >= (random() * 12000)::int ORDER BY id LIMIT 1);
+      x := (random() * 100)::int;
+      UPDATE accounts SET balance = balance - x WHERE id = a;
+      UPDATE accounts SET balance = balance + x WHERE id = b;
+      IF NOT FOUND THEN ROLLBACK; CONTINUE; END IF;
+      DELETE FROM accounts WHERE id = a RETURNING * INTO gone;
+      IF NOT FOUND THEN ROLLBACK; CONTINUE; END IF;
+      INSERT INTO accounts (balance, filler) VALUES (gone.balance, gone.filler);
+      COMMIT;
+    END LOOP;
+  END LOOP;
+END $$;
+";
+
+#[test]
+fn chunks_under_churn() {
+    let lab = Lab::new("churn");
+    lab.seed(BANK);
+    lab.config_with("chunk_bytes = \"1MiB\"\nworkers = 4\nrate_max = \"3MiB/s\"", "jobs = 4", KEEP);
+    let mut writer = Held::open(lab.source, "app", &lab.name);
+    writer.send("CALL churn()");
+    let mut vacuum = Held::open(lab.source, "app", &lab.name);
+    let moved = || lab.production("SELECT count(*) FROM accounts WHERE id > 12000").parse::<u32>().expect("a number");
+    until("money moves", || moved() > 100);
+    let running = Running::start(&lab, &["refresh", "-v"]);
+    until("rows are read", || !sessions(&lab, lab.source, "query LIKE 'COPY (SELECT%accounts%ctid%'").is_empty());
+    let (at_start, mut running) = (moved(), Some(running));
+    while !running.as_mut().expect("it runs").ended() {
+        vacuum.run("VACUUM accounts");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let ran = running.take().expect("it ran").wait();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(moved() > at_start + 100, "nothing moved during the run");
+    let oracle = "SELECT count(*), sum(balance), count(DISTINCT id) FROM accounts";
+    assert_eq!(lab.staging(oracle), "12000|12000000|12000");
+    assert_ne!(lab.staging("SELECT count(*) FROM accounts WHERE id > 12000"), "0");
+    assert_eq!(lab.production(oracle), "12000|12000000|12000", "the invariant of the source holds");
+}
+
+#[test]
+fn chunks_give_exactly_the_rows_of_the_table() {
+    let lab = Lab::new("chunked_dump");
+    lab.seed(BANK);
+    // Holes, moved rows and an empty tail.
+    lab.seed("DELETE FROM accounts WHERE id % 7 = 0 OR id > 11000; UPDATE accounts SET balance = id WHERE id % 5 = 0");
+    lab.config_with("chunk_bytes = \"1MiB\"\nworkers = 4", "", KEEP);
+    lab.refresh();
+    let all = "SELECT md5(string_agg(md5(a::text), '' ORDER BY id)) FROM accounts a";
+    assert_eq!(lab.staging(all), lab.production(all));
+}
+
+#[test]
+fn keeper_dies() {
+    let lab = big("keeper_dies", "rate_max = \"1MiB/s\"\nchunk_bytes = \"1MiB\"");
+    let running = Running::start(&lab, &["refresh", "-v"]);
+    wait_for_copy(&lab, lab.source);
+    lab.source.sql_as("app", &lab.name, "INSERT INTO big VALUES (-1, 0, 'after the snapshot')");
+    let keepers = sessions(&lab, lab.source, KEEPERS);
+    assert!(keepers.len() >= 2, "{keepers:?}");
+    // The first, and when it is replaced the other: a replacement holds the same snapshot.
+    for keeper in &keepers[..2] {
+        end(lab.source, std::slice::from_ref(keeper));
+        until("the keeper is replaced", || {
+            let now = sessions(&lab, lab.source, KEEPERS);
+            now.len() >= 2 && !now.contains(keeper)
+        });
+    }
+    let ran = running.wait();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(big_rows(&lab), "10000|50005000|10000", "all rows are of one snapshot");
+}
+
+#[test]
+fn worker_dies_and_its_chunk_is_read_again() {
+    let lab = big("worker_dies", "rate_max = \"2MiB/s\"");
+    let running = Running::start(&lab, &["refresh", "-v"]);
+    wait_for_copy(&lab, lab.source);
+    end(lab.source, &sessions(&lab, lab.source, "query LIKE 'COPY (SELECT%'"));
+    let ran = running.wait();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("trying again"), "{}", ran.stderr);
+    assert_eq!(big_rows(&lab), "10000|50005000|10000");
+}
+
+#[test]
+fn both_keepers_dead_is_a_lost_snapshot() {
+    let lab = big("keepers_die", "rate_max = \"500KiB/s\"\nchunk_bytes = \"1MiB\"");
+    lab.refresh_free();
+    let running = Running::start(&lab, &["refresh", "-v"]);
+    wait_for_copy(&lab, lab.source);
+    lab.source.sql(
+        "postgres",
+        &format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}' AND application_name ~ '^restage/2' \
+             AND {KEEPERS}",
+            lab.name
+        ),
+    );
+    let ran = running.wait();
+    assert_eq!(ran.code, 4, "{}", ran.stderr);
+    assert!(ran.stderr.contains("source::snapshot-lost"), "{}", ran.stderr);
+    assert_eq!(big_rows(&lab), "10000|50005000|10000", "the earlier release serves");
+}
+
+impl Lab<'static> {
+    /// A refresh without a brake, then the configuration of the test again.
+    fn refresh_free(&self) {
+        let text = std::fs::read_to_string(self.path("restage.toml")).expect("read");
+        self.config(KEEP);
+        self.refresh();
+        std::fs::write(self.path("restage.toml"), text).expect("write");
+    }
+}
+
+#[test]
+fn schema_drift_is_refused_unless_allowed() {
+    let drift = |name: &str, ddl: &str, setting: &str| {
+        let lab = big(name, &format!("rate_max = \"2MiB/s\"\n{setting}"));
+        let running = Running::start(&lab, &["refresh", "-v"]);
+        wait_for_copy(&lab, lab.source);
+        lab.source.sql_as("app", &lab.name, ddl);
+        (running.wait(), lab.databases().len())
+    };
+    let function = "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'";
+    std::thread::scope(|scope| {
+        let cases = [("drift_type", "CREATE TYPE mood AS ENUM ('sad', 'ok')"), ("drift_function", function)];
+        for (name, ddl) in cases {
+            scope.spawn(move || {
+                let (ran, databases) = drift(name, ddl, "");
+                assert_eq!(ran.code, 4, "{ddl}: {}", ran.stderr);
+                assert!(ran.stderr.contains("source::schema-drift"), "{ddl}: {}", ran.stderr);
+                assert!(ran.stderr.contains("allow_schema_drift = true"), "{ddl}: {}", ran.stderr);
+                assert_eq!(databases, 1, "what was loaded is gone");
+            });
+        }
+        scope.spawn(|| {
+            let (ran, _) = drift("drift_allowed", function, "allow_schema_drift = true");
+            assert_eq!(ran.code, 0, "{}", ran.stderr);
+        });
+    });
+}
+
+/// A primary with a standby, and a target. The tests of standbys take turns: replay and its pause are one for all.
+pub struct Replicated {
+    pub primary: Cluster,
+    pub standby: Cluster,
+    target: Cluster,
+    turn: Mutex<()>,
+}
+
+pub fn replicated() -> &'static Replicated {
+    static REPLICATED: OnceLock<Replicated> = OnceLock::new();
+    REPLICATED.get_or_init(|| {
+        let primary = Cluster::start(&["wal_level = replica"]);
+        let standby = Cluster::standby_of(
+            &primary,
+            &["hot_standby_feedback = off", "max_standby_streaming_delay = 100ms", "wal_receiver_status_interval = 1s"],
+        );
+        let target = Cluster::start(&[]);
+        prepare_roles(&primary, &target);
+        Replicated { primary, standby, target, turn: Mutex::new(()) }
+    })
+}
+
+impl Replicated {
+    fn lab(&'static self, name: &str, source: &str) -> Lab<'static> {
+        let lab = Lab::on(&self.primary, &self.target, name);
+        lab.seed(BIG);
+        lab.production("GRANT EXECUTE ON FUNCTION pg_wal_replay_pause(), pg_wal_replay_resume() TO reader");
+        self.configure(&lab, source);
+        self.catch_up();
+        lab
+    }
+
+    /// Points the source of the lab at the standby.
+    fn configure(&self, lab: &Lab<'_>, source: &str) {
+        lab.config_with(source, "", KEEP);
+        let text = std::fs::read_to_string(lab.path("restage.toml")).expect("read");
+        let folder = |cluster: &Cluster| cluster.folder().display().to_string();
+        let text = text.replace(&folder(&self.primary), &folder(&self.standby));
+        std::fs::write(lab.path("restage.toml"), text).expect("write");
+    }
+
+    pub fn catch_up(&self) {
+        // A commit flushes what open transactions have logged, their locks too.
+        let now = self.primary.sql("postgres", "SELECT pg_logical_emit_message(true, 'test', 'flush')");
+        until("the standby has replayed everything", || {
+            self.standby.sql("postgres", &format!("SELECT pg_last_wal_replay_lsn() >= '{now}'")) == "t"
+        });
+    }
+
+    fn paused(&self) -> bool {
+        self.standby.sql("postgres", "SELECT pg_is_wal_replay_paused()") == "t"
+    }
+
+    pub fn turn(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[test]
+fn a_standby_is_a_source() {
+    let servers = replicated();
+    let _turn = servers.turn();
+    let lab = servers.lab("standby", "chunk_bytes = \"1MiB\"\nworkers = 3");
+    lab.seed("CREATE SEQUENCE tickets; SELECT nextval('tickets') FROM generate_series(1, 42)");
+    servers.catch_up();
+    let ran = lab.refresh();
+    assert_eq!(big_rows(&lab), "10000|50005000|10000");
+    let at: i64 = lab.staging("SELECT last_value FROM tickets").parse().expect("a number");
+    assert!((42..=74).contains(&at), "a standby's sequence reads up to 32 ahead: {at}");
+    assert!(!servers.paused(), "{}", ran.stderr);
+}
+
+#[test]
+fn replay_stands_still_while_a_dedicated_standby_is_read() {
+    let servers = replicated();
+    let _turn = servers.turn();
+    let lab = servers.lab("pause", "rate_max = \"2MiB/s\"\npause_replay = true");
+
+    // Success.
+    let running = Running::start(&lab, &["refresh", "-v"]);
+    wait_for_copy(&lab, &servers.standby);
+    assert!(servers.paused());
+    let ran = running.wait();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(!servers.paused());
+
+    // Failure: the snapshot is lost, and the definitions drift.
+    let running = Running::start(&lab, &["refresh", "-v"]);
+    wait_for_copy(&lab, &servers.standby);
+    end(&servers.standby, &sessions(&lab, &servers.standby, KEEPERS));
+    let ran = running.wait();
+    assert_eq!(ran.code, 4, "{}", ran.stderr);
+    assert!(!servers.paused());
+
+    // A failure before the first lock.
+    servers.configure(&lab, "pause_replay = true\nlock_wait_max = \"1s\"");
+    let mut ddl = Held::open(&servers.primary, "app", &lab.name);
+    ddl.run("BEGIN; LOCK TABLE big IN ACCESS EXCLUSIVE MODE");
+    servers.catch_up();
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 4, "{}", ran.stderr);
+    assert!(!servers.paused());
+    ddl.run("ROLLBACK");
+
+    // An interrupt.
+    servers.configure(&lab, "rate_max = \"500KiB/s\"\npause_replay = true");
+    servers.catch_up();
+    let running = Running::start(&lab, &["refresh", "-v"]);
+    wait_for_copy(&lab, &servers.standby);
+    running.signal("INT");
+    let ran = running.wait();
+    assert_eq!(ran.code, 130, "{}", ran.stderr);
+    assert!(!servers.paused());
+}
+
+#[test]
+fn replay_resumed_after_kill() {
+    let servers = replicated();
+    let _turn = servers.turn();
+    let lab = servers.lab("pause_kill", "rate_max = \"500KiB/s\"\npause_replay = true");
+    for next in ["refresh", "doctor"] {
+        let running = Running::start(&lab, &["refresh", "-v"]);
+        wait_for_copy(&lab, &servers.standby);
+        running.signal("KILL");
+        running.wait();
+        assert!(servers.paused(), "nobody was left to resume it");
+        until("the server has noticed", || sessions(&lab, &servers.standby, "true").is_empty());
+        // The next start resumes although it then refuses to run.
+        let text = std::fs::read_to_string(lab.path("restage.toml")).expect("read");
+        std::fs::write(lab.path("restage.toml"), text.replace(KEEP, "")).expect("write");
+        let ran = lab.restage(&[next]);
+        assert!(!servers.paused(), "{next}: {ran:?}");
+        std::fs::write(lab.path("restage.toml"), text).expect("write");
+    }
+    servers.configure(&lab, "pause_replay = true");
+    servers.catch_up();
+    lab.refresh();
+    assert!(!servers.paused());
+    assert_eq!(big_rows(&lab), "10000|50005000|10000");
+}
+
+#[test]
+fn pause_that_cannot_work_is_refused_in_the_plan() {
+    let lab = big("pause_primary", "pause_replay = true");
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert!(ran.stderr.contains("plan::pause-replay") && ran.stderr.contains("not a standby"), "{}", ran.stderr);
+
+    let servers = replicated();
+    let _turn = servers.turn();
+    let lab = servers.lab("pause_rights", "pause_replay = true");
+    lab.production("REVOKE EXECUTE ON FUNCTION pg_wal_replay_pause(), pg_wal_replay_resume() FROM reader");
+    servers.catch_up();
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert!(ran.stderr.contains("GRANT EXECUTE ON FUNCTION pg_wal_replay_pause()"), "{}", ran.stderr);
+    assert!(!servers.paused());
+}
+
+#[test]
+fn standby_conflict() {
+    let servers = replicated();
+    let _turn = servers.turn();
+    let lab = servers.lab("conflict", "rate_max = \"2MiB/s\"\nchunk_bytes = \"1MiB\"\nworkers = 2");
+    let vacuum = |lab: &Lab<'_>| {
+        lab.source.sql_as("app", &lab.name, "UPDATE big SET n = n");
+        lab.source.sql_as("app", &lab.name, "VACUUM big");
+    };
+    // A worker alone: its chunk is read again.
+    let running = Running::start(&lab, &["refresh", "-v"]);
+    wait_for_copy(&lab, &servers.standby);
+    end(&servers.standby, &sessions(&lab, &servers.standby, "query LIKE 'COPY (SELECT%'"));
+    let ran = running.wait();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(big_rows(&lab), "10000|50005000|10000");
+
+    // Replayed vacuum removes rows the snapshot sees: workers and keepers are cancelled, and nothing half is published.
+    let running = Running::start(&lab, &["refresh", "-v"]);
+    wait_for_copy(&lab, &servers.standby);
+    vacuum(&lab);
+    let ran = running.wait();
+    assert_eq!(ran.code, 4, "{}", ran.stderr);
+    assert!(ran.stderr.contains("source::snapshot-lost"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("hot_standby_feedback"), "{}", ran.stderr);
+    assert_eq!(big_rows(&lab), "10000|50005000|10000");
+
+    // The same with replay paused: nothing is cancelled.
+    servers.configure(&lab, "rate_max = \"2MiB/s\"\npause_replay = true");
+    servers.catch_up();
+    let running = Running::start(&lab, &["refresh", "-v"]);
+    wait_for_copy(&lab, &servers.standby);
+    vacuum(&lab);
+    let ran = running.wait();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(!ran.stderr.contains("trying again"), "{}", ran.stderr);
+    servers.catch_up();
+}
