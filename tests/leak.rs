@@ -518,7 +518,7 @@ fn bytes_that_are_no_text_are_told_by_place() {
         "",
         "[tables.\"public.t\".columns]\nid = \"keep\"\nemail = \"email\"\nnote = \"keep\"\n",
     );
-    let ran = assert_fails_silently(&lab, 4, "source::sql");
+    let ran = assert_fails_silently(&lab, 4, "source::bytes");
     assert!(ran.stdout.contains("public.t") && ran.stdout.contains("22021"), "{}", ran.stdout);
 }
 
