@@ -8,9 +8,6 @@ use crate::publish::{Admin, PublishError, Release};
 use crate::release::{self, Mark, State};
 use serde::Serialize;
 
-/// The line for people in the comment of a database that was marked and never refreshed.
-pub const MARKED: &str = "refresh target of restage";
-
 /// What the user allowed, from `[target]`, `[source]` and the command line.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -364,12 +361,15 @@ fn source_role(settings: &Settings, source: &Server) -> Check {
     } else {
         format!("source role \"{}\" can only read", source.role)
     };
+    // Not pg_read_all_data: that role reads the passwords in user mappings and subscriptions too.
     let fix = writes.then(|| {
         format!(
             "Make a role that can only read, and name it in `url` under [source]:\n\
              CREATE ROLE restage_ro LOGIN BYPASSRLS PASSWORD '…';\n\
              GRANT CONNECT ON DATABASE {} TO restage_ro;\n\
-             GRANT pg_read_all_data TO restage_ro;\n\
+             SELECT format('GRANT USAGE ON SCHEMA %1$I TO restage_ro; GRANT SELECT ON ALL TABLES IN SCHEMA %1$I TO restage_ro; \
+             GRANT SELECT ON ALL SEQUENCES IN SCHEMA %1$I TO restage_ro', nspname) \
+             FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$)' \\gexec\n\
              Or accept the risk: `allow_write_role = true` under [source]. Sessions are read-only either way.",
             crate::pg::quote_ident(&source.database)
         )
@@ -474,7 +474,7 @@ pub async fn init_target(admin: &Admin, realm: &str, now: jiff::Timestamp) -> Re
         empty: live.is_none() || before.is_some_and(|mark| mark.empty),
     };
     let people = live.map(|live| Mark::people(&live.comment)).filter(|text| !text.is_empty());
-    let comment = mark.comment(people.as_deref().unwrap_or(MARKED));
+    let comment = mark.comment(people.as_deref().unwrap_or(release::MARKED));
     admin
         .session
         .client()

@@ -569,7 +569,7 @@ fn people_text(ours: &str, live: Option<&Release>) -> String {
 }
 
 fn is_our_line(line: &str) -> bool {
-    line == crate::guard::MARKED || (line.starts_with("masked copy of ") && line.contains(" as of "))
+    line == release::MARKED || (line.starts_with("masked copy of ") && line.contains(" as of "))
 }
 
 /// Ends client sessions of the databases every 20 ms, for ever.

@@ -15,6 +15,9 @@ use std::fmt;
 /// Longest database name PostgreSQL keeps; it cuts longer ones without an error.
 pub const NAME_MAX: usize = 63;
 
+/// The line for people in the comment of a database that was marked and never refreshed.
+pub const MARKED: &str = "refresh target of restage";
+
 /// Identifies a run and the release it makes: UTC start time and four random hex digits, `20261120t023015_3fa2`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RunId(String);

@@ -232,7 +232,7 @@ fn source_role_that_could_write_is_refused_and_cannot_write_when_accepted() {
          CREATE FUNCTION spoil(i int) RETURNS boolean LANGUAGE plpgsql AS $$BEGIN INSERT INTO public.t VALUES (i + 1000, 'x'); RETURN true; END$$",
     );
     let ran = refused(&lab, &["refresh", "--yes"], 3, "guard::source-role", "allow_write_role = true");
-    assert!(ran.stderr.contains("GRANT SELECT ON ALL TABLES"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("GRANT SELECT ON ALL TABLES IN SCHEMA"), "{}", ran.stderr);
     // Accepted, and asked to run a function that writes: the session is read-only all the same.
     let policy = "[tables.\"public.t\"]\nrows = { where = \"public.spoil(id)\" }\ndefault = \"keep\"\n";
     lab.config_with("allow_write_role = true", "", policy);
@@ -414,7 +414,7 @@ fn target_that_cannot_be_written_is_refused() {
     let lab = lab("read_only");
     let role = with_role(&lab, "CREATEDB", true);
     lab.target.sql("postgres", &format!("ALTER ROLE \"{role}\" SET default_transaction_read_only = on"));
-    refused(&lab, &["refresh", "--yes"], 3, "guard::read-only-target", "writable primary");
+    refused(&lab, &["refresh", "--yes"], 3, "guard::read-only-target", "SET default_transaction_read_only = off;");
 
     let servers = replicated();
     let _turn = servers.turn();
