@@ -79,7 +79,7 @@ fn killed_target_backend_leaves_a_whole_release() {
     let pair = Pair::start();
     let mut shop = Shop::open(Lab::on(&pair.source, &pair.target, "backend"), ROWS);
     let run = shop.duration();
-    for moment in moments("a backend of the target", 6, run) {
+    for moment in moments("a backend of the target", 4, run) {
         shop.next();
         let started = Instant::now();
         let mut child = shop.spawn();
@@ -96,7 +96,7 @@ fn killed_target_server_leaves_a_whole_release() {
     let pair = Pair::start();
     let mut shop = Shop::open(Lab::on(&pair.source, &pair.target, "server"), ROWS);
     let run = shop.duration();
-    for moment in moments("the server of the target", 6, run) {
+    for moment in moments("the server of the target", 4, run) {
         shop.next();
         let started = Instant::now();
         let child = shop.spawn();
@@ -121,7 +121,7 @@ fn killed_source_backend_leaves_a_whole_release() {
     let pair = Pair::start();
     let mut shop = Shop::open(Lab::on(&pair.source, &pair.target, "worker"), ROWS);
     let run = shop.duration();
-    for moment in moments("a backend of the source", 6, run) {
+    for moment in moments("a backend of the source", 4, run) {
         shop.next();
         let started = Instant::now();
         let mut child = shop.spawn();
@@ -154,7 +154,7 @@ fn loading(shop: &Shop<'_>, moment: &Moment) -> Child {
 fn killed_keeper_leaves_a_whole_release() {
     let pair = Pair::start();
     let mut shop = Shop::open(Lab::on(&pair.source, &pair.target, "keeper"), ROWS);
-    for moment in moments("a keeper", 6, Duration::from_millis(600)) {
+    for moment in moments("a keeper", 4, Duration::from_millis(600)) {
         shop.lab.config_with(SLOW, "", super::POLICY);
         shop.next();
         let mut child = loading(&shop, &moment);
@@ -185,7 +185,7 @@ fn ended_worker_or_keeper_is_replaced_and_two_keepers_are_the_snapshot() {
     let pair = Pair::start();
     let mut shop = Shop::open(Lab::on(&pair.source, &pair.target, "ended"), ROWS);
     shop.lab.config_with(SLOW, "", super::POLICY);
-    for moment in moments("one session of the source", 6, Duration::from_millis(600)) {
+    for moment in moments("one session of the source", 4, Duration::from_millis(600)) {
         let new = shop.next();
         let mut child = loading(&shop, &moment);
         let condition = if moment.number % 2 == 0 { WORKERS } else { KEEPERS };
@@ -283,4 +283,54 @@ fn target_that_cannot_extend_a_file_keeps_the_old_release() {
     ready(&pair.target);
     shop.next();
     shop.recovers("after a full disk");
+}
+
+#[test]
+fn crash_in_publish_leaves_the_old_release_and_the_run_says_so() {
+    let pair = Pair::start();
+    let mut shop = Shop::open(Lab::on(&pair.source, &pair.target, "swap"), 200);
+    for what in ["restage", "the server", "the session that swaps"] {
+        shop.next();
+        // Makes the swap wait: the target role may not end a superuser's session.
+        let mut blocker = shop
+            .lab
+            .target
+            .client("psql", "postgres", &shop.lab.name)
+            .args(["-XqAt", "-c", "SELECT pg_sleep(60)"])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("psql");
+        let mut child = shop.spawn();
+        let swapping = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'BEGIN;%RENAME TO%' \
+                        AND application_name LIKE 'restage/%'";
+        let seen = while_running(&mut child, || (!shop.lab.target.sql("postgres", swapping).is_empty()).then_some(()));
+        assert!(seen.is_some(), "{what}: the swap was never seen: {:?}", ended(child));
+        match what {
+            "restage" => child.kill().expect("kill"),
+            "the server" => {
+                shop.lab.target.stop("immediate");
+                shop.lab.target.boot();
+            }
+            _ => assert!(kill_one_of(&mut child, shop.lab.target, swapping, 0.0).is_some()),
+        }
+        let ran = ended(child);
+        if what != "restage" {
+            assert_eq!(ran.code, 5, "{what}: {ran:?}");
+            assert!(ran.stderr.contains("serves as before"), "{what}: {}", ran.stderr);
+        }
+        ready(&pair.target);
+        // The orphaned swap ends by itself while the blocker still stands.
+        shop.servers_are_clean(what);
+        shop.holds(shop.before, what);
+        let _ = pair.target.try_sql(
+            "postgres",
+            "postgres",
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)' AND pid <> pg_backend_pid()",
+        );
+        let _ = blocker.kill();
+        let _ = blocker.wait();
+        shop.recovers(what);
+        shop.servers_are_clean(what);
+    }
 }
