@@ -3,7 +3,7 @@
 //! Whatever dies, staging serves the whole old release or the whole new one, the exit code says which, the next run
 //! succeeds, and nothing is left over. `RESTAGE_FAULTS=20` kills each at twenty moments.
 
-use super::{Moment, Pair, Shop, ended, moments, ready, while_running};
+use super::{Moment, Pair, Shop, ended, eventually, moments, ready, while_running};
 use crate::support::{Cluster, Lab, Ran};
 use rustix::process::{Pid, Signal, kill_process};
 use std::process::Child;
@@ -17,21 +17,23 @@ fn sleep_until(started: Instant, at: Duration) {
     std::thread::sleep(at.saturating_sub(started.elapsed()));
 }
 
-fn kill(pid: &str) {
-    let pid = pid.trim().parse().ok().and_then(Pid::from_raw).expect("a process id");
-    // It may have ended by itself a moment ago.
-    let _ = kill_process(pid, Signal::KILL);
-}
-
 /// Kills one of the backends that `sql` lists, as soon as there is one; none if the run ended before.
 fn kill_one_of(child: &mut Child, cluster: &Cluster, sql: &str, choice: f64) -> Option<String> {
-    while_running(child, || {
+    let killed = while_running(child, || {
         let pids = cluster.try_sql("postgres", "postgres", sql).ok()?;
         let pids: Vec<&str> = pids.lines().collect();
         let pid = pids.get((choice * pids.len() as f64) as usize)?;
-        kill(pid);
+        let number = pid.trim().parse().ok().and_then(Pid::from_raw).expect("a process id");
+        // It may have ended by itself a moment ago; then another one is taken.
+        kill_process(number, Signal::KILL).ok()?;
         Some((*pid).to_owned())
-    })
+    })?;
+    // The server goes on for a moment before it notices, and only then is it down.
+    let noticed = format!("(PID {killed}) was terminated by signal 9");
+    eventually("after a kill", "the server notices", || {
+        if cluster.log().contains(&noticed) { Ok(()) } else { Err(noticed.clone()) }
+    });
+    Some(killed)
 }
 
 /// The exit code tells which release serves: the new one after 0 and 8, the old one after every other.
