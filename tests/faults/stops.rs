@@ -188,7 +188,7 @@ fn signal_at_any_moment_ends_in_a_whole_release() {
 }
 
 #[test]
-fn second_signal_ends_the_run_at_once_and_the_next_one_cleans_up() {
+fn signal_during_a_hook_after_publishing_is_told_and_the_release_serves() {
     let mut shop = Shop::open(Lab::new("int_twice"), ROWS);
     let entered = shop.lab.path("entered");
     let slow = script(&shop, "slow", &format!("touch '{}'; exec sleep 60", entered.display()));
