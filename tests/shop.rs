@@ -290,7 +290,7 @@ fn masked_columns_share_no_more_values_with_production_than_chance_allows() {
         for (column, decision, kind) in columns {
             let values = |lines: Vec<String>| lines.into_iter().map(|line| line.trim_end().to_owned()).collect();
             let sql = format!(
-                "SELECT DISTINCT \"{column}\"::text FROM ONLY {} WHERE \"{column}\"::text <> ''",
+                "SELECT DISTINCT translate(\"{column}\"::text, E'\\n', ' ') FROM ONLY {} WHERE \"{column}\"::text <> ''",
                 quoted(&table)
             );
             let staged: BTreeSet<String> = values(base().lines(&sql));
