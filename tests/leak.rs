@@ -402,7 +402,7 @@ fn definitions_that_name_people_are_refused_whatever_object_holds_them() {
     for text in [&ran.stdout, &ran.stderr, &lab.target.log()] {
         assert!(!text.contains("qzddl"), "a refusal names the object and not its content: {text}");
     }
-    assert_eq!(lab.databases(), [lab.name.clone()], "nothing was made on the target");
+    assert_eq!(lab.databases(), std::slice::from_ref(&lab.name), "nothing was made on the target");
 }
 
 #[test]
@@ -426,7 +426,7 @@ fn assert_fails_silently(lab: &Lab<'_>, exit: i32, code: &str) -> Ran {
     let text = lab.restage(&["refresh", "--cron"]);
     assert_eq!(text.code, exit, "{text:?}");
     assert_silent(lab, &text);
-    assert_eq!(lab.databases(), [lab.name.clone()], "nothing is left on the target");
+    assert_eq!(lab.databases(), std::slice::from_ref(&lab.name), "nothing is left on the target");
     ran
 }
 
@@ -616,7 +616,7 @@ fn process_killed_with_rows_loaded_leaves_no_canary_and_no_file() {
     assert_silent(&lab, &ran);
     let ran = refresh_aloud(&lab);
     assert_eq!(ran.code, 0, "{ran:?}");
-    assert_eq!(lab.databases(), [lab.name.clone()]);
+    assert_eq!(lab.databases(), std::slice::from_ref(&lab.name));
     assert_silent(&lab, &ran);
 }
 
