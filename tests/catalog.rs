@@ -318,32 +318,3 @@ async fn queries_of_the_plan_run(cluster: &Cluster) {
     assert_eq!((events.target_name.as_str(), events.layout.written), ("events", 3));
     assert!(events.from.contains("LEFT JOIN ONLY \"public\".\"orders\""));
 }
-
-/// Run with `RESTAGE_TEST_SOURCE='host=… dbname=…' cargo test by_hand -- --ignored --nocapture`.
-#[test]
-#[ignore = "reads a database named by RESTAGE_TEST_SOURCE"]
-#[expect(clippy::print_stdout, reason = "run by hand to be read")]
-fn by_hand() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let url = std::env::var("RESTAGE_TEST_SOURCE").expect("RESTAGE_TEST_SOURCE is set");
-        let (client, connection) = tokio_postgres::connect(&url, NoTls).await.expect("the server answers");
-        tokio::spawn(connection);
-        client.batch_execute("BEGIN READ ONLY; SET LOCAL search_path = ''").await.expect("a transaction begins");
-        let started = std::time::Instant::now();
-        let catalog = catalog::read(&client).await.expect("the catalog is read");
-        let read = started.elapsed();
-        let rules = [rule("*", Action::Keep { reason: None }, &[])];
-        let policy = Policy { rules: &rules, references: &[], undecided: Undecided::Refuse };
-        let settings = Settings { allow_write_role: true, ..Settings::default() };
-        let started = std::time::Instant::now();
-        let plan = plan::build(&catalog, &policy, &settings);
-        let built = started.elapsed();
-        let columns: usize = catalog.tables.iter().map(|table| table.columns.len()).sum();
-        println!("{} tables, {columns} columns: read {read:?}, plan {built:?}", catalog.tables.len());
-        match plan {
-            Ok(plan) => println!("{}", plan.warnings.join("\n")),
-            Err(refusals) => refusals.0.iter().for_each(|report| println!("{report}")),
-        }
-    });
-}

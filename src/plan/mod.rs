@@ -5,7 +5,6 @@ mod checks;
 mod chunk;
 mod domain;
 mod fit;
-mod glob;
 mod graph;
 mod policy;
 mod propose;

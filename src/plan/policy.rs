@@ -1,9 +1,8 @@
 //! What the policy itself says about each column, before foreign keys are followed.
 
-use super::glob::{Specificity, matches, specificity};
 use super::graph::{Graph, Node, nearest};
 use super::{Policy, place};
-use crate::config::{Action, Decision, Place, Rows, TableRule};
+use crate::config::{Action, Decision, Place, Rows, Specificity, TableRule, matches, specificity};
 use crate::error::Report;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
