@@ -4,7 +4,8 @@ use super::canon::is_telling;
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
 use super::key::{DomainKey, RealmKey};
 use super::kind::{Domain, Param};
-use super::leaf::{At, ON_INVALID, TEXT, TextKind, TextMask};
+use super::lanes::Queue;
+use super::leaf::{Asked, Asks, At, CHUNK, ON_INVALID, TEXT, TextKind, TextMask};
 use super::token::{Perm, PermCache, PermMemo};
 use super::{Kind, Shape, Takes};
 use arrow_array::cast::AsArray;
@@ -170,14 +171,25 @@ impl Card {
     }
 }
 
-impl TextKind for Card {
-    type Scratch = PermMemo;
+/// A card number that waits for its middle digits.
+struct CardNote {
+    found: Digits,
+    prefix: usize,
+    /// Where the permuted digits end.
+    end: usize,
+    /// How far the check digit of the mask is to be from the right one.
+    offset: u8,
+}
 
-    fn mask(&self, value: &str, _at: At<'_>, memo: &mut PermMemo, out: &mut String) -> bool {
-        let Some(mut found) = self.read(value) else { return false };
-        let len = found.len;
-        let offset = (luhn_offset(found.as_slice()) + if self.void { 5 } else { 0 }) % 10;
-        let digits = &mut found.digits[..len];
+impl Asks for Card {
+    type Scratch = PermMemo;
+    type Note = CardNote;
+
+    fn ask(&self, value: &str, _at: At<'_>, memo: &mut PermMemo, queue: &mut Queue) -> Option<CardNote> {
+        let found = self.read(value)?;
+        let digits = found.as_slice();
+        let len = digits.len();
+        let offset = (luhn_offset(digits) + if self.void { 5 } else { 0 }) % 10;
         let prefix = self.keep.unwrap_or_else(|| brand_prefix(digits));
         // Of the last four and the digit before them, that digit is free to make the check right.
         let end = if self.keep_last4 { (len - 5).max(prefix) } else { len - 1 };
@@ -186,8 +198,23 @@ impl TextKind for Card {
         memo.tweak.extend(digits[..prefix].iter().map(|digit| b'0' + digit));
         memo.tweak.push(len as u8);
         let n = 10u128.pow((end - prefix) as u32);
-        let middle = memo.perm(&self.cache, &self.key, n).apply(number(&digits[prefix..end]).into());
-        spread(middle as u64, &mut digits[prefix..end]);
+        queue.permute(memo.perm(&self.cache, &self.key, n), number(&digits[prefix..end]).into());
+        Some(CardNote { prefix, end, offset, found })
+    }
+
+    fn answer(
+        &self,
+        value: &str,
+        note: CardNote,
+        _at: At<'_>,
+        _memo: &mut PermMemo,
+        queue: &mut Queue,
+        out: &mut String,
+    ) {
+        let CardNote { mut found, prefix, end, offset } = note;
+        let len = found.len;
+        let digits = &mut found.digits[..len];
+        spread(queue.next_permuted() as u64, &mut digits[prefix..end]);
         if !self.keep_last4 {
             digits[end] = (luhn(&digits[..end]) + offset) % 10;
         } else if end < len - 4 {
@@ -198,7 +225,6 @@ impl TextKind for Card {
             digits[end] = solved.expect("the Luhn sum is a bijection of each digit");
         }
         push_digits(value, digits, out);
-        true
     }
 
     fn reads(&self, value: &str, _memo: &mut PermMemo) -> bool {
@@ -279,11 +305,26 @@ impl UuidPerms {
         Self { plain: plain.collect(), day: Perm::new(&key, DAY_MS << RANDOM_BITS, b"uuid7") }
     }
 
-    fn mask(&self, value: u128) -> u128 {
-        if value == 0 || value == u128::MAX {
+    /// Asks for the permutation of one UUID; nil and max stay and ask for nothing.
+    fn ask(&self, value: u128, queue: &mut Queue) {
+        if kept(value) {
+            return;
+        }
+        let (version, top, payload) = parts(value);
+        if version == 7 && top == 2 {
+            let (ts, random) = (payload >> RANDOM_BITS, payload & ((1 << RANDOM_BITS) - 1));
+            queue.permute(&self.day, (ts % DAY_MS) << RANDOM_BITS | random);
+        } else {
+            queue.permute(&self.plain[version << 2 | top], payload);
+        }
+    }
+
+    /// The mask of a UUID that has asked. A result that may not be is permuted again.
+    fn answer(&self, value: u128, queue: &mut Queue) -> u128 {
+        if kept(value) {
             return value;
         }
-        let (version, top) = ((value >> 76) as usize & 15, (value >> 62) as usize & 3);
+        let (version, top, payload) = parts(value);
         let whole = |payload: u128| {
             (payload >> RANDOM_BITS) << 80
                 | (version as u128) << 76
@@ -291,17 +332,30 @@ impl UuidPerms {
                 | (top as u128) << 62
                 | payload & ((1 << 62) - 1)
         };
-        let payload = value >> 80 << RANDOM_BITS | (value >> 64 & 0xfff) << 62 | value & ((1 << 62) - 1);
+        let mut masked = queue.next_permuted();
         if version == 7 && top == 2 {
-            let (ts, random) = (payload >> RANDOM_BITS, payload & ((1 << RANDOM_BITS) - 1));
-            let day = ts / DAY_MS * DAY_MS;
-            let res = (ts % DAY_MS) << RANDOM_BITS | random;
-            let masked = self.day.walk(res, |y| day + (y >> RANDOM_BITS) < 1 << 48);
+            let day = (payload >> RANDOM_BITS) / DAY_MS * DAY_MS;
+            while day + (masked >> RANDOM_BITS) >= 1 << 48 {
+                masked = self.day.apply(masked);
+            }
             return whole((day << RANDOM_BITS) + masked);
         }
-        let perm = &self.plain[version << 2 | top];
-        whole(perm.walk(payload, |y| whole(y) != 0 && whole(y) != u128::MAX))
+        while kept(whole(masked)) {
+            masked = self.plain[version << 2 | top].apply(masked);
+        }
+        whole(masked)
     }
+}
+
+/// Nil and max.
+fn kept(uuid: u128) -> bool {
+    uuid == 0 || uuid == u128::MAX
+}
+
+/// Version, top two bits of byte 8, and all other bits.
+fn parts(uuid: u128) -> (usize, usize, u128) {
+    let payload = uuid >> 80 << RANDOM_BITS | (uuid >> 64 & 0xfff) << 62 | uuid & ((1 << 62) - 1);
+    ((uuid >> 76) as usize & 15, (uuid >> 62) as usize & 3, payload)
 }
 
 fn compile_uuid(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
@@ -334,13 +388,18 @@ impl UuidText {
     }
 }
 
-impl TextKind for UuidText {
+impl Asks for UuidText {
     type Scratch = ();
+    type Note = u128;
 
-    fn mask(&self, value: &str, _at: At<'_>, _scratch: &mut (), out: &mut String) -> bool {
-        let Some(number) = Self::read(value) else { return false };
-        push_uuid(self.0.mask(number), value.len() == 36, out);
-        true
+    fn ask(&self, value: &str, _at: At<'_>, _scratch: &mut (), queue: &mut Queue) -> Option<u128> {
+        let number = Self::read(value)?;
+        self.0.ask(number, queue);
+        Some(number)
+    }
+
+    fn answer(&self, value: &str, number: u128, _at: At<'_>, _scratch: &mut (), queue: &mut Queue, out: &mut String) {
+        push_uuid(self.0.answer(number, queue), value.len() == 36, out);
     }
 
     fn reads(&self, value: &str, _scratch: &mut ()) -> bool {
@@ -372,22 +431,25 @@ impl ColumnMask for UuidMask {
         let wrong = || MaskError::at(0, "the column was decoded in another shape than its mask was compiled for");
         let values = column.as_fixed_size_binary_opt().filter(|values| values.value_length() == 16);
         let values = values.ok_or_else(wrong)?;
+        let uuid = |row: usize| match values.value(row).try_into() {
+            Ok(bytes) if values.is_valid(row) => u128::from_be_bytes(bytes),
+            _ => 0,
+        };
         let mut masked = Vec::with_capacity(values.len() * 16);
-        for row in 0..values.len() {
-            let mask = if values.is_valid(row) {
-                let bytes = values.value(row).try_into().map_err(|_| wrong())?;
-                self.0.0.mask(u128::from_be_bytes(bytes))
-            } else {
-                0
-            };
-            masked.extend_from_slice(&mask.to_be_bytes());
+        let mut queue = Queue::default();
+        for from in (0..values.len()).step_by(CHUNK) {
+            let rows = from..(from + CHUNK).min(values.len());
+            queue.clear();
+            rows.clone().for_each(|row| self.0.0.ask(uuid(row), &mut queue));
+            queue.run();
+            rows.for_each(|row| masked.extend_from_slice(&self.0.0.answer(uuid(row), &mut queue).to_be_bytes()));
         }
         let array = FixedSizeBinaryArray::try_new(16, Buffer::from_vec(masked), values.nulls().cloned());
         Ok(Arc::new(array.map_err(|_| wrong())?))
     }
 
     fn text(&self, value: &str, row: usize, rows: &Rows<'_>, out: &mut String) -> Result<(), MaskError> {
-        let read = self.0.mask(value, At { row, rows }, &mut (), out);
+        let read = TextKind::mask(&self.0, value, At { row, rows }, &mut Asked::default(), out);
         if read { Ok(()) } else { Err(MaskError::at(row, "the value is not a UUID")) }
     }
 }

@@ -19,13 +19,15 @@ mod path;
 mod splice;
 
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
+use super::draft::{self, Draft, Holes};
 use super::kind::{Domain, Injective, KeyedOn, Kind, Param, Takes};
-use super::text::map_texts;
+use super::leaf::{TextBuilder, view_values};
+use super::text::{map_texts, texts};
 use super::{Params, Shape};
-use arrow_array::ArrayRef;
+use arrow_array::{Array, ArrayRef};
 use path::{Action, Automaton, Path, PathError};
 use serde_json::Value;
-use splice::{Leaves, Scratch, rewrite};
+use splice::{Masks, Scratch, push_escaped, rewrite};
 
 /// The record of `json/1`.
 pub static JSON: Kind = Kind {
@@ -160,22 +162,49 @@ pub(super) fn nested_mask(
     }
 }
 
-/// The leaf masks at one row.
+/// The leaf masks at one row, applied at once.
 struct AtRow<'a> {
     masks: &'a [Box<dyn ColumnMask>],
     row: usize,
     rows: &'a Rows<'a>,
 }
 
-impl Leaves for AtRow<'_> {
+impl Masks for AtRow<'_> {
     type Error = MaskError;
 
-    fn text(&self, mask: u16, value: &str, out: &mut String) -> Result<(), MaskError> {
+    fn string(&mut self, mask: u16, value: &str, out: &mut String) -> Result<(), MaskError> {
+        self.text(mask, value, out)
+    }
+
+    fn text(&mut self, mask: u16, value: &str, out: &mut String) -> Result<(), MaskError> {
         self.masks[usize::from(mask)].text(value, self.row, self.rows, out)
     }
 
-    fn integer(&self, mask: u16, value: i64) -> Result<Option<i64>, MaskError> {
+    fn integer(&mut self, mask: u16, value: i64) -> Result<Option<i64>, MaskError> {
         self.masks[usize::from(mask)].integer(value, self.row, self.rows)
+    }
+}
+
+/// The leaf masks at one row; strings leave holes to be filled with those of other rows.
+struct Later<'a> {
+    now: AtRow<'a>,
+    holes: &'a mut Holes,
+}
+
+impl Masks for Later<'_> {
+    type Error = MaskError;
+
+    fn string(&mut self, mask: u16, value: &str, out: &mut String) -> Result<(), MaskError> {
+        self.holes.push(out.len(), mask.into(), value, self.now.row);
+        Ok(())
+    }
+
+    fn text(&mut self, mask: u16, value: &str, out: &mut String) -> Result<(), MaskError> {
+        self.now.text(mask, value, out)
+    }
+
+    fn integer(&mut self, mask: u16, value: i64) -> Result<Option<i64>, MaskError> {
+        self.now.integer(mask, value)
     }
 }
 
@@ -193,12 +222,16 @@ impl Json {
             return Ok(());
         }
         let before = out.len();
-        let leaves = AtRow { masks: &self.masks, row, rows };
-        let done = rewrite(&self.automaton, value, &leaves, scratch, out)?;
+        let mut masks = AtRow { masks: &self.masks, row, rows };
+        let done = rewrite(&self.automaton, value, &mut masks, scratch, out)?;
         if done && self.chars_max.is_none_or(|max| out[before..].chars().count() <= max as usize) {
             return Ok(());
         }
         out.truncate(before);
+        self.not_json(value, row, rows, out)
+    }
+
+    fn not_json(&self, value: &str, row: usize, rows: &Rows<'_>, out: &mut String) -> Result<(), MaskError> {
         match &self.fallback {
             Some(mask) => mask.text(value, row, rows, out),
             None => {
@@ -207,10 +240,56 @@ impl Json {
             }
         }
     }
+
+    /// Masks values a chunk at a time; for columns without a limit, in which a document always fits.
+    fn many<'v>(
+        &self,
+        mut values: impl Iterator<Item = (Option<&'v str>, usize)>,
+        rows: &Rows<'_>,
+        out: &mut TextBuilder,
+    ) -> Result<(), MaskError> {
+        let (mut draft, mut scratch) = (Draft::new(self.masks.len()), Scratch::default());
+        loop {
+            let mut met = 0;
+            for (value, row) in values.by_ref().take(draft::CHUNK) {
+                met += 1;
+                let Some(value) = value else {
+                    draft.end(false);
+                    continue;
+                };
+                if value.trim().is_empty() {
+                    draft.text.push_str(value);
+                } else {
+                    let mark = draft.holes.mark();
+                    let now = AtRow { masks: &self.masks, row, rows };
+                    let mut masks = Later { now, holes: &mut draft.holes };
+                    if !rewrite(&self.automaton, value, &mut masks, &mut scratch, &mut draft.text)? {
+                        draft.holes.undo(mark);
+                        self.not_json(value, row, rows, &mut draft.text)?;
+                    }
+                }
+                draft.end(true);
+            }
+            if met == 0 {
+                return Ok(());
+            }
+            let join = |_: &str, masked: &str, out: &mut String| {
+                push_escaped(masked, out);
+                Ok(())
+            };
+            draft.fill(|mask| self.masks.get(mask).map(|mask| &**mask), rows, out, join, |_, _| {})?;
+        }
+    }
 }
 
 impl ColumnMask for Json {
     fn apply(&self, column: &ArrayRef, rows: &Rows<'_>) -> Result<ArrayRef, MaskError> {
+        if self.chars_max.is_none() {
+            let texts = texts(column)?;
+            let mut masked = TextBuilder::new(texts.len(), texts.total_bytes_len());
+            self.many(view_values(texts), rows, &mut masked)?;
+            return masked.finish();
+        }
         let mut scratch = Scratch::default();
         map_texts(column, |value, row, out| self.one(value, row, rows, &mut scratch, out))
     }

@@ -4,12 +4,13 @@
 //! and blank values, sends unreadable values to `on_invalid`, and writes all masks into one buffer.
 
 use super::canon::is_blank;
-use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
+use super::column::{ColumnMask, Compile, CompileError, Leaves, MaskError, Rows};
 use super::kind::{Domain, Param};
+use super::lanes::Queue;
 use super::pattern::Pattern;
 use super::{Kind, Shape};
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, StringArray};
+use arrow_array::{Array, ArrayRef, StringArray, StringViewArray};
 use arrow_buffer::{Buffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,6 +26,9 @@ pub(super) const ON_INVALID: Param = Param {
 pub(super) const FOLD: Param =
     Param { name: "fold", summary: "case variants of a value share a mask", domain: Domain::Bool, default: "true" };
 
+/// Values whose hashes are computed side by side: enough to fill the lanes, few enough to stay in the first cache.
+pub(super) const CHUNK: usize = 64;
+
 /// Walks after which a value that keeps turning into something readable becomes NULL. Never reached by the kinds here.
 const WALKS_MAX: u32 = 10_000;
 
@@ -39,9 +43,81 @@ pub(super) trait TextKind: Send + Sync + 'static {
     /// Tells whether the kind can read `value`.
     fn reads(&self, value: &str, scratch: &mut Self::Scratch) -> bool;
 
+    /// Told before [`TextKind::mask`] is called once for each of these values, in order, so that hashes can be computed
+    /// side by side. Changes the speed and nothing else.
+    fn prepare(&self, _values: &[(&str, usize)], _rows: &Rows<'_>, _scratch: &mut Self::Scratch) {}
+
     /// Masks a number leaf; none if the kind does not take numbers.
     fn integer(&self, _value: i64) -> Option<i64> {
         None
+    }
+}
+
+/// A [`TextKind`] that says which hashes and permutations a value needs before it writes the mask.
+pub(super) trait Asks: Send + Sync + 'static {
+    /// Buffers and memos of one worker.
+    type Scratch: Default + Send;
+    /// What was read of a value when it asked.
+    type Note: Send;
+
+    /// Reads a value and asks for what its mask needs; none, having asked for nothing, if the kind cannot read it.
+    fn ask(&self, value: &str, at: At<'_>, scratch: &mut Self::Scratch, queue: &mut Queue) -> Option<Self::Note>;
+
+    /// Appends the mask, taking exactly the answers asked for.
+    fn answer(
+        &self,
+        value: &str,
+        note: Self::Note,
+        at: At<'_>,
+        scratch: &mut Self::Scratch,
+        queue: &mut Queue,
+        out: &mut String,
+    );
+
+    /// Forgets what notes refer to: all values asked for have been answered.
+    fn forget(_scratch: &mut Self::Scratch) {}
+
+    /// As [`TextKind::reads`].
+    fn reads(&self, value: &str, scratch: &mut Self::Scratch) -> bool;
+}
+
+/// The scratch of an [`Asks`]: the queue, and the notes of values that have asked and wait for their answer.
+pub(super) struct Asked<K: Asks> {
+    queue: Queue,
+    notes: std::vec::IntoIter<Option<K::Note>>,
+    own: K::Scratch,
+}
+
+impl<K: Asks> Default for Asked<K> {
+    fn default() -> Self {
+        Self { queue: Queue::default(), notes: Vec::new().into_iter(), own: K::Scratch::default() }
+    }
+}
+
+impl<K: Asks> TextKind for K {
+    type Scratch = Asked<K>;
+
+    fn prepare(&self, values: &[(&str, usize)], rows: &Rows<'_>, scratch: &mut Asked<K>) {
+        let Asked { queue, own, .. } = scratch;
+        queue.clear();
+        K::forget(own);
+        let ask = |(value, row): &(&str, usize)| self.ask(value, At { row: *row, rows }, own, queue);
+        let notes: Vec<Option<K::Note>> = values.iter().map(ask).collect();
+        queue.run();
+        scratch.notes = notes.into_iter();
+    }
+
+    fn mask(&self, value: &str, at: At<'_>, scratch: &mut Asked<K>, out: &mut String) -> bool {
+        if scratch.notes.len() == 0 {
+            self.prepare(&[(value, at.row)], at.rows, scratch);
+        }
+        let Some(note) = scratch.notes.next().flatten() else { return false };
+        self.answer(value, note, at, &mut scratch.own, &mut scratch.queue, out);
+        true
+    }
+
+    fn reads(&self, value: &str, scratch: &mut Asked<K>) -> bool {
+        Asks::reads(self, value, &mut scratch.own)
     }
 }
 
@@ -86,17 +162,54 @@ impl<K: TextKind> TextMask<K> {
         Ok(Box::new(Self { kind, padded, on_invalid, scratch: Mutex::default() }))
     }
 
-    fn with_scratch<R>(&self, work: impl FnOnce(&mut K::Scratch) -> R) -> R {
+    /// Lends a scratch; one that saw an error may hold notes of values that were not answered and is dropped.
+    fn with_scratch<R>(&self, work: impl FnOnce(&mut K::Scratch) -> Result<R, MaskError>) -> Result<R, MaskError> {
         let pool = || self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
         let mut scratch = pool().pop().unwrap_or_default();
-        let result = work(&mut scratch);
+        let result = work(&mut scratch)?;
         pool().push(scratch);
-        result
+        Ok(result)
+    }
+
+    /// The value without the padding of `char(n)`.
+    fn unpadded<'v>(&self, value: &'v str) -> &'v str {
+        if self.padded { value.trim_end_matches(' ') } else { value }
+    }
+
+    /// Masks values one after the other, a chunk at a time so that hashes can be computed side by side.
+    fn many<'v>(
+        &self,
+        values: impl Iterator<Item = (Option<&'v str>, usize)>,
+        rows: &Rows<'_>,
+        out: &mut TextBuilder,
+    ) -> Result<(), MaskError> {
+        self.with_scratch(|scratch| {
+            let mut values = values;
+            let mut chunk = Vec::with_capacity(CHUNK);
+            let mut waiting = Vec::with_capacity(CHUNK);
+            loop {
+                chunk.clear();
+                chunk.extend(values.by_ref().take(CHUNK).map(|(value, row)| (value.map(|v| self.unpadded(v)), row)));
+                if chunk.is_empty() {
+                    return Ok(());
+                }
+                waiting.clear();
+                waiting.extend(chunk.iter().filter_map(|(value, row)| Some(((*value)?, *row))));
+                waiting.retain(|(value, _)| !is_blank(value));
+                self.kind.prepare(&waiting, rows, scratch);
+                for (value, row) in &chunk {
+                    let present = match value {
+                        Some(value) => self.one(value, At { row: *row, rows }, scratch, &mut out.values)?,
+                        None => false,
+                    };
+                    out.close(present)?;
+                }
+            }
+        })
     }
 
     /// Appends the mask of one value; false for NULL.
     fn one(&self, value: &str, at: At<'_>, scratch: &mut K::Scratch, out: &mut String) -> Result<bool, MaskError> {
-        let value = if self.padded { value.trim_end_matches(' ') } else { value };
         if is_blank(value) {
             out.push_str(value);
             return Ok(true);
@@ -140,19 +253,18 @@ impl<K: TextKind> ColumnMask for TextMask<K> {
         let Some(texts) = column.as_string_view_opt() else {
             return Err(MaskError::at(0, "the column was decoded in another shape than its mask was compiled for"));
         };
-        self.with_scratch(|scratch| {
-            let mut texts_out = TextBuilder::new(texts.len(), texts.total_bytes_len());
-            for row in 0..texts.len() {
-                let present = texts.is_valid(row)
-                    && self.one(texts.value(row), At { row, rows }, scratch, &mut texts_out.values)?;
-                texts_out.close(present)?;
-            }
-            texts_out.finish()
-        })
+        let mut masked = TextBuilder::new(texts.len(), texts.total_bytes_len());
+        self.many(view_values(texts), rows, &mut masked)?;
+        masked.finish()
     }
 
     fn text(&self, value: &str, row: usize, rows: &Rows<'_>, out: &mut String) -> Result<(), MaskError> {
+        let value = self.unpadded(value);
         self.with_scratch(|scratch| self.one(value, At { row, rows }, scratch, out)).map(|_| ())
+    }
+
+    fn leaves(&self, leaves: &Leaves, rows: &Rows<'_>, out: &mut TextBuilder) -> Result<(), MaskError> {
+        self.many(leaves.iter().map(|(value, row)| (Some(value), row)), rows, out)
     }
 
     fn integer(&self, value: i64, _row: usize, _rows: &Rows<'_>) -> Result<Option<i64>, MaskError> {
@@ -160,10 +272,15 @@ impl<K: TextKind> ColumnMask for TextMask<K> {
     }
 }
 
+/// The values of a column with their rows.
+pub(super) fn view_values(texts: &StringViewArray) -> impl Iterator<Item = (Option<&str>, usize)> {
+    texts.iter().enumerate().map(|(row, value)| (value, row))
+}
+
 /// Builds a `StringArray` whose values are appended piece by piece to one buffer.
-pub(super) struct TextBuilder {
+pub struct TextBuilder {
     /// The bytes of all values so far; append the current value here, then [`TextBuilder::close`] it.
-    pub values: String,
+    pub(super) values: String,
     offsets: Vec<i32>,
     nulls: NullBufferBuilder,
 }
@@ -185,6 +302,18 @@ impl TextBuilder {
         self.offsets.push(end);
         self.nulls.append(present);
         Ok(())
+    }
+
+    /// Value number `index`; empty if it is not present.
+    pub(super) fn value(&self, index: usize) -> &str {
+        &self.values[self.offsets[index] as usize..self.offsets[index + 1] as usize]
+    }
+
+    /// Forgets all values and keeps the buffers.
+    pub(super) fn clear(&mut self) {
+        self.values.clear();
+        self.offsets.truncate(1);
+        self.nulls = NullBufferBuilder::new(0);
     }
 
     pub fn finish(mut self) -> Result<ArrayRef, MaskError> {

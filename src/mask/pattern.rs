@@ -5,7 +5,8 @@
 use super::canon::is_telling;
 use super::column::{ColumnMask, Compile, CompileError};
 use super::key::{DomainKey, RealmKey};
-use super::leaf::{At, TEXT, TextKind, TextMask};
+use super::lanes::Queue;
+use super::leaf::{Asks, At, TEXT, TextMask};
 use super::token::{Perm, PermCache, PermMemo, Purpose, push_b32, wide};
 use super::{KeyedOn, Kind};
 use std::sync::Arc;
@@ -122,8 +123,18 @@ fn char_of(class: u8, mut index: u32) -> char {
 #[derive(Default)]
 pub(super) struct PatternMemo {
     perm: PermMemo,
+    /// Symbols of the values that were read, and how many each could be.
     digits: Vec<u32>,
     radixes: Vec<u32>,
+}
+
+/// A value that was read: where its symbols stand in the memo, and as one number below `n` if they fit.
+#[derive(Clone, Copy)]
+pub(super) struct PatternNote {
+    start: usize,
+    end: usize,
+    n: Option<u128>,
+    index: u128,
 }
 
 /// The pattern mask of one label.
@@ -147,36 +158,55 @@ impl Pattern {
 
     /// Appends the permuted value; false, with `out` unchanged, if it has a letter or digit of no class.
     pub fn push_permuted(&self, value: &str, memo: &mut PatternMemo, out: &mut String) -> bool {
+        let Some(note) = self.read(value, memo) else { return false };
+        let index = note.n.map(|n| self.perm(n, &mut memo.perm, |perm| perm.apply(note.index)));
+        self.write(value, &note, index, memo, out);
+        true
+    }
+
+    /// Reads a value: its symbols to the end of `memo`, its tweak into `memo.perm`. None if it has a letter or digit of
+    /// no class.
+    fn read(&self, value: &str, memo: &mut PatternMemo) -> Option<PatternNote> {
         let PatternMemo { perm, digits, radixes } = memo;
         perm.tweak.clear();
         perm.tweak.extend_from_slice(b"pat");
-        digits.clear();
-        radixes.clear();
-        let mut product = Some(1u128);
+        let start = digits.len();
+        let (mut product, mut index) = (Some(1u128), 0u128);
         for c in value.chars() {
             if let Some(found) = member(c) {
                 perm.tweak.push(found.class);
                 digits.push(found.index);
                 radixes.push(found.radix);
                 product = product.and_then(|product| product.checked_mul(u128::from(found.radix)));
+                index = index.wrapping_mul(u128::from(found.radix)).wrapping_add(u128::from(found.index));
             } else if is_telling(c) {
-                return false;
+                digits.truncate(start);
+                radixes.truncate(start);
+                return None;
             } else {
                 perm.tweak.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
             }
         }
-        match product.filter(|product| *product <= 1 << 127) {
-            Some(n) => {
-                let index = digits
-                    .iter()
-                    .zip(&*radixes)
-                    .fold(0, |index, (digit, radix)| index * u128::from(*radix) + u128::from(*digit));
-                let mut index = if perm.tweak.len() <= TWEAK_CACHED_MAX {
-                    perm.perm(&self.cache, &self.key, n).apply(index)
-                } else {
-                    Perm::new(&self.key, n, &perm.tweak).apply(index)
-                };
-                for (digit, radix) in digits.iter_mut().zip(&*radixes).rev() {
+        Some(PatternNote { start, end: digits.len(), n: product.filter(|product| *product <= 1 << 127), index })
+    }
+
+    /// Calls `then` with the permutation of the value that was read last.
+    fn perm<R>(&self, n: u128, memo: &mut PermMemo, then: impl FnOnce(&Perm) -> R) -> R {
+        if memo.tweak.len() <= TWEAK_CACHED_MAX {
+            then(memo.perm(&self.cache, &self.key, n))
+        } else {
+            then(&Perm::new(&self.key, n, &memo.tweak))
+        }
+    }
+
+    /// Appends the mask of a value: its permuted index written in its symbols. Without an index the symbols, which are
+    /// too many for one number, are permuted here; their tweak must be the last one read.
+    fn write(&self, value: &str, note: &PatternNote, index: Option<u128>, memo: &mut PatternMemo, out: &mut String) {
+        let PatternMemo { perm, digits, radixes } = memo;
+        let (digits, radixes) = (&mut digits[note.start..note.end], &radixes[note.start..note.end]);
+        match index {
+            Some(mut index) => {
+                for (digit, radix) in digits.iter_mut().zip(radixes).rev() {
                     (index, *digit) = split(index, *radix);
                 }
             }
@@ -187,7 +217,6 @@ impl Pattern {
             let digit = member(c).and_then(|found| masked.next().map(|digit| (found.class, *digit)));
             out.push(digit.map_or(c, |(class, digit)| char_of(class, digit)));
         }
-        true
     }
 
     /// Texts with letters of no class become a tag of the same number of characters.
@@ -210,12 +239,40 @@ fn split(index: u128, radix: u32) -> (u128, u32) {
     }
 }
 
-impl TextKind for Pattern {
+impl Asks for Pattern {
     type Scratch = PatternMemo;
+    /// None: the value becomes a tag, or is too long for one number.
+    type Note = Option<PatternNote>;
 
-    fn mask(&self, value: &str, _at: At<'_>, scratch: &mut PatternMemo, out: &mut String) -> bool {
-        self.push(value, scratch, out);
-        true
+    fn ask(&self, value: &str, _at: At<'_>, memo: &mut PatternMemo, queue: &mut Queue) -> Option<Self::Note> {
+        let note = self.read(value, memo).filter(|note| note.n.is_some());
+        if let Some(PatternNote { n: Some(n), index, .. }) = note {
+            self.perm(n, &mut memo.perm, |perm| queue.permute(perm, index));
+        }
+        Some(note)
+    }
+
+    fn answer(
+        &self,
+        value: &str,
+        note: Self::Note,
+        _at: At<'_>,
+        memo: &mut PatternMemo,
+        queue: &mut Queue,
+        out: &mut String,
+    ) {
+        match note {
+            Some(note) => {
+                let index = queue.next_permuted();
+                self.write(value, &note, Some(index), memo, out);
+            }
+            None => self.push(value, memo, out),
+        }
+    }
+
+    fn forget(memo: &mut PatternMemo) {
+        memo.digits.clear();
+        memo.radixes.clear();
     }
 
     fn reads(&self, _value: &str, _scratch: &mut PatternMemo) -> bool {

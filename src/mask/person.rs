@@ -8,10 +8,9 @@ use super::column::{ColumnMask, Compile, CompileError};
 use super::dict::{FIRST_FEMALE, FIRST_MALE, LAST, PLACE, STREET_NAMES, STREET_SUFFIXES};
 use super::key::{DomainKey, RealmKey};
 use super::kind::{Domain, Param};
-use super::lanes::{self, Block, LANES};
-use super::leaf::{At, FOLD, ON_INVALID, TEXT, TextKind, TextMask};
+use super::lanes::Queue;
+use super::leaf::{Asks, At, FOLD, ON_INVALID, TEXT, TextMask};
 use super::quantity::canonical_integer;
-use super::recent::{self, Memory};
 use super::token::{Perm, Purpose, below, push_b32, word};
 use super::{Injective, KeyedOn, Kind, Params, Shape};
 use std::collections::HashMap;
@@ -114,97 +113,53 @@ fn longest_of<'a>(values: impl Iterator<Item = &'a str>) -> u32 {
 }
 
 /// The person a subject becomes.
+///
+/// Attributes are asked for and drawn in two steps, so that the hashes of many people are computed side by side.
 pub struct Persona {
     key: DomainKey,
-    /// First and last name of a subject are asked for by different columns of the same row.
-    memory: Memory,
 }
 
 impl Persona {
     /// Returns the personas of a label.
     pub fn new(realm: &RealmKey, label: &str) -> Self {
-        let key = realm.domain("persona/1", label);
-        let memory = Memory::new(&key, b"names");
-        Self { key, memory }
+        Self { key: realm.domain("persona/1", label) }
     }
 
-    /// First and last name together with the tag of `keyed` under another key: four hashes for little more than one.
-    fn names_and_tag(&self, keyed: &str, tag_key: &DomainKey) -> Option<(Names, [u8; 32])> {
-        let tag = Block::join(&[&[Purpose::Tag as u8], keyed.as_bytes()])?;
-        let [sex, first, last] = self.blocks(keyed)?;
-        let [sex, first, last, tag] =
-            lanes::keyed([&self.key.0, &self.key.0, &self.key.0, &tag_key.0], &[sex, first, last, tag]);
-        Some((chosen(&sex, &first, &last), tag))
-    }
-
-    fn draw(&self, subject: &str, attribute: &str) -> [u8; 32] {
-        self.key.attribute(subject.as_bytes(), attribute)
-    }
-
-    /// First name, from the list of the persona's sex.
-    pub fn first(&self, subject: &str) -> &'static str {
-        self.names(subject).0
-    }
-
-    pub fn last(&self, subject: &str) -> &'static str {
-        self.names(subject).1
-    }
-
-    /// First and last name.
-    fn names(&self, subject: &str) -> Names {
-        if let Some(names) = recent::recall_names(&self.memory, subject) {
-            return names;
-        }
-        let names = match self.blocks(subject) {
-            Some([sex, first, last]) => {
-                let [sex, first, last, _] = lanes::keyed([&self.key.0; LANES], &[sex, first, last, last]);
-                chosen(&sex, &first, &last)
-            }
-            None => {
-                let draw = |attribute| self.draw(subject, attribute);
-                chosen(&draw("sex"), &draw("first"), &draw("last"))
-            }
-        };
-        recent::remember_names(&self.memory, subject, names);
-        names
-    }
-
-    /// The inputs of the attribute streams for sex, first and last name; none for a subject too long for one block.
-    fn blocks(&self, subject: &str) -> Option<[Block; 3]> {
-        let length = (subject.len() as u64).to_le_bytes();
-        let attribute = |name: &str| {
-            let name_length = (name.len() as u64).to_le_bytes();
-            Block::join(&[&[Purpose::Stream as u8], &length, subject.as_bytes(), &name_length, name.as_bytes()])
-        };
-        Some([attribute("sex")?, attribute("first")?, attribute("last")?])
-    }
-
-    /// Appends number, name and suffix of a street.
-    pub fn push_street(&self, subject: &str, out: &mut String) {
-        let stream = self.draw(subject, "street");
-        let pick = |index: usize, list: &[&'static str]| list[below(word(&stream, index), list.len() as u64) as usize];
-        let number = below(word(&stream, 0), STREET_NUMBERS) + 1;
-        let _ = write!(out, "{number} {} {}", pick(1, STREET_NAMES), pick(2, STREET_SUFFIXES));
-    }
-
-    /// City, region and ZIP code that belong together.
-    pub fn place(&self, subject: &str) -> Place {
-        let stream = self.draw(subject, "place");
-        let mut parts = PLACE.draw(word(&stream, 0)).split('|');
-        let mut next = || parts.next().expect("a place is city, region and ZIP prefix");
-        let (city, region, prefix) = (next(), next(), next());
-        let zip: u64 = prefix.parse().expect("a ZIP prefix is a number");
-        Place { city, region, zip: zip * 100 + below(word(&stream, 1), 100) }
+    /// Asks for the stream of an attribute: `sex`, `first`, `last`, `street` or `place`.
+    pub(super) fn ask(&self, subject: &str, attribute: &str, queue: &mut Queue) {
+        let (length, name_length) = ((subject.len() as u64).to_le_bytes(), (attribute.len() as u64).to_le_bytes());
+        let purpose = [Purpose::Stream as u8];
+        queue.hash(&self.key, &[&purpose, &length, subject.as_bytes(), &name_length, attribute.as_bytes()]);
     }
 }
 
-/// First and last name of a persona.
-pub type Names = (&'static str, &'static str);
+/// The first name, from the list of the persona's sex; takes the streams of `sex` and `first`.
+pub(super) fn first_name(queue: &mut Queue) -> &'static str {
+    let list = if below(word(queue.next_hash(), 0), 2) == 0 { &FIRST_FEMALE } else { &FIRST_MALE };
+    list.draw(word(queue.next_hash(), 0))
+}
 
-/// Draws the names that the streams of a persona choose.
-fn chosen(sex: &[u8; 32], first: &[u8; 32], last: &[u8; 32]) -> Names {
-    let list = if below(word(sex, 0), 2) == 0 { &FIRST_FEMALE } else { &FIRST_MALE };
-    (list.draw(word(first, 0)), LAST.draw(word(last, 0)))
+/// The last name; takes the stream of `last`.
+pub(super) fn last_name(queue: &mut Queue) -> &'static str {
+    LAST.draw(word(queue.next_hash(), 0))
+}
+
+/// Appends number, name and suffix of a street; takes the stream of `street`.
+pub(super) fn push_street(queue: &mut Queue, out: &mut String) {
+    let stream = queue.next_hash();
+    let pick = |index: usize, list: &[&'static str]| list[below(word(stream, index), list.len() as u64) as usize];
+    let number = below(word(stream, 0), STREET_NUMBERS) + 1;
+    let _ = write!(out, "{number} {} {}", pick(1, STREET_NAMES), pick(2, STREET_SUFFIXES));
+}
+
+/// City, region and ZIP code that belong together; takes the stream of `place`.
+pub(super) fn place(queue: &mut Queue) -> Place {
+    let stream = queue.next_hash();
+    let mut parts = PLACE.draw(word(stream, 0)).split('|');
+    let mut next = || parts.next().expect("a place is city, region and ZIP prefix");
+    let (city, region, prefix) = (next(), next(), next());
+    let zip: u64 = prefix.parse().expect("a ZIP prefix is a number");
+    Place { city, region, zip: zip * 100 + below(word(stream, 1), 100) }
 }
 
 const STREET_NUMBERS: u64 = 9_999;
@@ -285,34 +240,51 @@ fn address_least(params: &Params) -> Vec<u32> {
     }
 }
 
-impl TextKind for Side {
+impl Asks for Side {
     type Scratch = ();
+    type Note = ();
 
-    fn mask(&self, value: &str, at: At<'_>, _scratch: &mut (), out: &mut String) -> bool {
-        let persona = &self.persona;
-        with_subject(value, at, self.slot, |subject| match self.part {
-            Part::First => out.push_str(persona.first(subject)),
-            Part::Last => out.push_str(persona.last(subject)),
+    fn ask(&self, value: &str, at: At<'_>, _scratch: &mut (), queue: &mut Queue) -> Option<()> {
+        let attributes: &[&str] = match self.part {
+            Part::First => &["sex", "first"],
+            Part::Last => &["last"],
+            Part::Full => &["sex", "first", "last"],
+            Part::Street => &["street"],
+            Part::City | Part::Region | Part::Zip => &["place"],
+            Part::Line => &["street", "place"],
+            Part::KeepCountry | Part::Country(_) => &[],
+        };
+        if !attributes.is_empty() {
+            with_subject(value, at, self.slot, |subject| {
+                attributes.iter().for_each(|attribute| self.persona.ask(subject, attribute, queue));
+            });
+        }
+        Some(())
+    }
+
+    fn answer(&self, value: &str, _note: (), _at: At<'_>, _scratch: &mut (), queue: &mut Queue, out: &mut String) {
+        match self.part {
+            Part::First => out.push_str(first_name(queue)),
+            Part::Last => out.push_str(last_name(queue)),
             Part::Full => {
-                out.push_str(persona.first(subject));
+                out.push_str(first_name(queue));
                 out.push(' ');
-                out.push_str(persona.last(subject));
+                out.push_str(last_name(queue));
             }
-            Part::Street => persona.push_street(subject, out),
-            Part::City => out.push_str(persona.place(subject).city),
-            Part::Region => out.push_str(persona.place(subject).region),
+            Part::Street => push_street(queue, out),
+            Part::City => out.push_str(place(queue).city),
+            Part::Region => out.push_str(place(queue).region),
             Part::Zip => {
-                let _ = write!(out, "{:05}", persona.place(subject).zip);
+                let _ = write!(out, "{:05}", place(queue).zip);
             }
             Part::Line => {
-                persona.push_street(subject, out);
-                let place = persona.place(subject);
+                push_street(queue, out);
+                let place = place(queue);
                 let _ = write!(out, ", {}, {} {:05}", place.city, place.region, place.zip);
             }
             Part::KeepCountry => out.push_str(value),
             Part::Country(country) => out.push_str(country),
-        });
-        true
+        }
     }
 
     fn reads(&self, _value: &str, _scratch: &mut ()) -> bool {
@@ -368,36 +340,48 @@ impl Handle {
         }
     }
 
-    /// Appends what stands before the `@`: names as the tier allows, and the token.
-    fn push_local(&self, keyed: &str, from_subject: bool, out: &mut String) {
-        let together = match self.tier {
-            0 if !from_subject => self.persona.names_and_tag(keyed, &self.key),
-            _ => None,
-        };
-        if let Some(((first, last), tag)) = together {
-            push_slug(first, SLUG_MAX, out);
-            out.push('.');
-            push_slug(last, SLUG_MAX, out);
-            out.push('.');
-            return push_b32(&tag[..10], out);
-        }
+    /// Asks for the names that the tier shows, the last one if `with_last`, and for the token.
+    fn ask(&self, keyed: &str, from_subject: bool, with_last: bool, queue: &mut Queue) -> Token {
         if self.tier <= 1 {
-            push_slug(self.persona.first(keyed), if self.tier == 0 { SLUG_MAX } else { 1 }, out);
-            out.push('.');
+            self.persona.ask(keyed, "sex", queue);
+            self.persona.ask(keyed, "first", queue);
         }
-        if self.tier == 0 {
-            push_slug(self.persona.last(keyed), SLUG_MAX, out);
-            out.push('.');
+        if self.tier == 0 && with_last {
+            self.persona.ask(keyed, "last", queue);
         }
-        self.push_token(keyed, from_subject, out);
-    }
-
-    /// Appends the token of an integer anchor (8 characters) or of any other text (16 characters, 80 bits).
-    fn push_token(&self, keyed: &str, from_subject: bool, out: &mut String) {
         let id = if from_subject && self.integer_anchor { canonical_integer(keyed) } else { None };
         match id.filter(|id| (0..UID_MAX).contains(id)) {
-            Some(id) => push_b32(&(self.uid.apply(id as u128) as u64).to_be_bytes()[3..], out),
-            None => push_b32(&self.key.hash(Purpose::Tag, keyed.as_bytes())[..10], out),
+            Some(id) => {
+                queue.permute(&self.uid, id as u128);
+                Token::Uid
+            }
+            None => {
+                queue.hash(&self.key, &[&[Purpose::Tag as u8], keyed.as_bytes()]);
+                Token::Tag
+            }
+        }
+    }
+
+    /// Appends the first name, or its first letter, as the tier allows.
+    fn push_first(&self, queue: &mut Queue, out: &mut String) {
+        push_slug(first_name(queue), if self.tier == 0 { SLUG_MAX } else { 1 }, out);
+    }
+}
+
+/// What makes an address or a user name unique.
+#[derive(Clone, Copy)]
+enum Token {
+    /// Of an integer anchor: 8 characters that cannot collide.
+    Uid,
+    /// Of any other text: 16 characters, 80 bits.
+    Tag,
+}
+
+impl Token {
+    fn push(self, queue: &mut Queue, out: &mut String) {
+        match self {
+            Token::Uid => push_b32(&(queue.next_permuted() as u64).to_be_bytes()[3..], out),
+            Token::Tag => push_b32(&queue.next_hash()[..10], out),
         }
     }
 }
@@ -446,23 +430,25 @@ const DOMAINS_MAX: usize = 4_096;
 struct Email {
     handle: Handle,
     domains: DomainKey,
-    /// An address often stands several times in a row: in its column, in a JSON document, in a note.
-    memory: Memory,
 }
 
-/// Buffers of one worker: the canonical address, and the pseudonyms of domains met.
+/// Buffers of one worker: the canonical addresses that wait for their answer, and the pseudonyms of domains met.
 #[derive(Default)]
 struct EmailMemo {
     canonical: String,
     domains: HashMap<Box<str>, Box<str>, foldhash::fast::RandomState>,
 }
 
+/// Where the domain of an address stands in [`EmailMemo::canonical`].
+struct EmailNote {
+    domain: (usize, usize),
+    token: Token,
+}
+
 impl Email {
     fn new(compile: &Compile<'_>) -> Self {
         // One pseudonym per domain in the whole realm, whatever the label.
-        let handle = Handle::new(compile, "email/1");
-        let memory = Memory::new(&handle.key, &[handle.tier, u8::from(handle.fold)]);
-        Self { handle, domains: compile.realm.domain("emaildomain/1", ""), memory }
+        Self { handle: Handle::new(compile, "email/1"), domains: compile.realm.domain("emaildomain/1", "") }
     }
 
     fn push_domain(
@@ -494,40 +480,61 @@ impl Email {
     }
 }
 
-impl TextKind for Email {
+impl Asks for Email {
     type Scratch = EmailMemo;
+    type Note = EmailNote;
 
-    fn mask(&self, value: &str, at: At<'_>, memo: &mut EmailMemo, out: &mut String) -> bool {
+    fn ask(&self, value: &str, at: At<'_>, memo: &mut EmailMemo, queue: &mut Queue) -> Option<EmailNote> {
+        let start = memo.canonical.len();
+        let domain = push_email(value, self.handle.fold, &mut memo.canonical)?;
         let subject = at.subject(self.handle.slot);
-        if subject.is_none() && recent::recall(&self.memory, value, out) {
-            return true;
+        let keyed = subject.unwrap_or(&memo.canonical[start..]);
+        let token = self.handle.ask(keyed, subject.is_some(), true, queue);
+        Some(EmailNote { domain: (start + domain, memo.canonical.len()), token })
+    }
+
+    fn answer(
+        &self,
+        _value: &str,
+        note: EmailNote,
+        _at: At<'_>,
+        memo: &mut EmailMemo,
+        queue: &mut Queue,
+        out: &mut String,
+    ) {
+        if self.handle.tier <= 1 {
+            self.handle.push_first(queue, out);
+            out.push('.');
         }
-        let start = out.len();
-        let EmailMemo { canonical, domains } = memo;
-        canonical.clear();
-        let Some(domain) = push_email(value, self.handle.fold, canonical) else { return false };
-        let keyed = subject.unwrap_or(canonical);
-        self.handle.push_local(keyed, subject.is_some(), out);
+        if self.handle.tier == 0 {
+            push_slug(last_name(queue), SLUG_MAX, out);
+            out.push('.');
+        }
+        note.token.push(queue, out);
         out.push('@');
-        self.push_domain(&canonical[domain..], domains, out);
-        if subject.is_none() {
-            recent::remember(&self.memory, value, &out[start..]);
-        }
-        true
+        let EmailMemo { canonical, domains } = memo;
+        self.push_domain(&canonical[note.domain.0..note.domain.1], domains, out);
+    }
+
+    fn forget(memo: &mut EmailMemo) {
+        memo.canonical.clear();
     }
 
     fn reads(&self, value: &str, memo: &mut EmailMemo) -> bool {
-        memo.canonical.clear();
-        push_email(value, self.handle.fold, &mut memo.canonical).is_some()
+        let before = memo.canonical.len();
+        let read = push_email(value, self.handle.fold, &mut memo.canonical).is_some();
+        memo.canonical.truncate(before);
+        read
     }
 }
 
 struct Username(Handle);
 
-impl TextKind for Username {
+impl Asks for Username {
     type Scratch = String;
+    type Note = Token;
 
-    fn mask(&self, value: &str, at: At<'_>, canonical: &mut String, out: &mut String) -> bool {
+    fn ask(&self, value: &str, at: At<'_>, canonical: &mut String, queue: &mut Queue) -> Option<Token> {
         let subject = at.subject(self.0.slot);
         let keyed = match subject {
             Some(subject) => subject,
@@ -537,12 +544,23 @@ impl TextKind for Username {
                 canonical
             }
         };
+        Some(self.0.ask(keyed, subject.is_some(), false, queue))
+    }
+
+    fn answer(
+        &self,
+        _value: &str,
+        token: Token,
+        _at: At<'_>,
+        _canonical: &mut String,
+        queue: &mut Queue,
+        out: &mut String,
+    ) {
         if self.0.tier <= 1 {
-            push_slug(self.0.persona.first(keyed), if self.0.tier == 0 { SLUG_MAX } else { 1 }, out);
+            self.0.push_first(queue, out);
             out.push('_');
         }
-        self.0.push_token(keyed, subject.is_some(), out);
-        true
+        token.push(queue, out);
     }
 
     fn reads(&self, _value: &str, _scratch: &mut String) -> bool {
@@ -573,13 +591,20 @@ mod tests {
     #[test]
     fn a_persona_is_one_person() {
         let persona = Persona::new(&MasterKey::test().realm("default"), "");
-        let (first, last, place) = (persona.first("42"), persona.last("42"), persona.place("42"));
-        assert_eq!((first, last, place.zip), (persona.first("42"), persona.last("42"), persona.place("42").zip));
+        let person = |subject: &str| {
+            let mut queue = Queue::default();
+            ["sex", "first", "last", "place"].iter().for_each(|attribute| persona.ask(subject, attribute, &mut queue));
+            queue.run();
+            (first_name(&mut queue), last_name(&mut queue), place(&mut queue))
+        };
+        let (first, last, place) = person("42");
+        let again = person("42");
+        assert_eq!((first, last, place.zip), (again.0, again.1, again.2.zip));
         let entry = format!("{}|{}|{:03}", place.city, place.region, place.zip / 100);
         assert!(PLACE.values().any(|value| value == entry));
         let women = (0..1_000)
             .filter(|i| {
-                let name = persona.first(&i.to_string());
+                let name = person(&i.to_string()).0;
                 FIRST_FEMALE.values().any(|value| value == name)
             })
             .count();

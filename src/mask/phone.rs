@@ -6,7 +6,8 @@ use super::canon::is_telling;
 use super::column::{ColumnMask, Compile, CompileError};
 use super::key::DomainKey;
 use super::kind::{Domain, Param};
-use super::leaf::{At, ON_INVALID, TEXT, TextKind, TextMask};
+use super::lanes::Queue;
+use super::leaf::{Asks, At, ON_INVALID, TEXT, TextMask};
 use super::token::{PermCache, PermMemo};
 use std::sync::Arc;
 
@@ -157,6 +158,13 @@ impl Parsed {
     fn north_american(&self) -> bool {
         self.country() == b"1"
     }
+
+    /// How many tails there are, and the first one that may be. An exchange of North America starts with 2 to 9, so the
+    /// first two tenths of the domain are left out.
+    fn domain(&self) -> (u64, u64) {
+        let all = 10u64.pow((self.len - self.national - self.keep) as u32);
+        (all, if self.north_american() && self.keep == 3 { all / 5 } else { 0 })
+    }
 }
 
 fn country_len(digits: &[u8]) -> usize {
@@ -240,28 +248,37 @@ impl Phone {
     }
 }
 
-impl TextKind for Phone {
+impl Asks for Phone {
     type Scratch = PermMemo;
+    type Note = Parsed;
 
-    fn mask(&self, value: &str, _at: At<'_>, memo: &mut PermMemo, out: &mut String) -> bool {
-        let Some(mut parsed) = self.parse(value) else { return false };
+    fn ask(&self, value: &str, _at: At<'_>, memo: &mut PermMemo, queue: &mut Queue) -> Option<Parsed> {
+        let parsed = self.parse(value)?;
         let (len, start, keep) = (parsed.len, parsed.national, parsed.keep);
         memo.tweak.clear();
         memo.tweak.extend_from_slice(b"tel");
         memo.tweak.extend_from_slice(parsed.country());
         memo.tweak.extend(parsed.digits[start..start + keep].iter().map(|digit| b'0' + digit));
         memo.tweak.push((len - start) as u8);
-        let permuted = len - start - keep;
-        // An exchange of North America starts with 2 to 9: the first two tenths of the domain are left out.
-        let exchange = parsed.north_american() && keep == 3;
-        let all = 10u64.pow(permuted as u32);
-        let base = if exchange { all / 5 } else { 0 };
-        let tail = &mut parsed.digits[start + keep..len];
-        let perm = memo.perm(&self.cache, &self.key, (all - base).into());
-        let masked = perm.apply((number(tail) - base).into()) as u64 + base;
-        spread(masked, tail);
+        let (all, base) = parsed.domain();
+        let tail = &parsed.digits[start + keep..len];
+        queue.permute(memo.perm(&self.cache, &self.key, (all - base).into()), (number(tail) - base).into());
+        Some(parsed)
+    }
+
+    fn answer(
+        &self,
+        value: &str,
+        mut parsed: Parsed,
+        _at: At<'_>,
+        _memo: &mut PermMemo,
+        queue: &mut Queue,
+        out: &mut String,
+    ) {
+        let masked = queue.next_permuted() as u64 + parsed.domain().1;
+        let (len, tail) = (parsed.len, parsed.national + parsed.keep);
+        spread(masked, &mut parsed.digits[tail..len]);
         push_digits(value, &parsed.digits[..len], out);
-        true
     }
 
     fn reads(&self, value: &str, _memo: &mut PermMemo) -> bool {

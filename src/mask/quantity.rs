@@ -2,7 +2,8 @@
 
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
 use super::key::{DomainKey, RealmKey};
-use super::leaf::{At, TEXT, TextKind, TextMask};
+use super::lanes::Queue;
+use super::leaf::{At, CHUNK, TEXT, TextKind, TextMask};
 use super::token::Perm;
 use super::{Kind, Shape, Takes};
 use arrow_array::cast::AsArray;
@@ -56,6 +57,13 @@ impl IntBlocks {
         if value == 0 {
             return 0;
         }
+        let (perm, base, offset) = self.block(value);
+        masked(value, base, perm.apply(offset))
+    }
+
+    /// The permutation of the block of a number other than 0, the first magnitude of the block, and how far from there
+    /// the number is.
+    fn block(&self, value: i64) -> (&Perm, u64, u128) {
         let (sign, u, low) = if value > 0 { (b'p', value as u64, 1) } else { (b'n', !value as u64, 0) };
         let (k, base, n) = if u < 1 << FIRST_BITS {
             (0, low, (1 << FIRST_BITS) - low)
@@ -66,9 +74,14 @@ impl IntBlocks {
         let blocks = if value > 0 { &self.positive } else { &self.negative };
         let perm =
             blocks[k as usize].get_or_init(|| Perm::new(&self.key, u128::from(n), &[b'b', b'l', b'k', sign, k as u8]));
-        let y = base + perm.apply(u128::from(u - base)) as u64;
-        if value > 0 { y as i64 } else { !(y as i64) }
+        (perm, base, u128::from(u - base))
     }
+}
+
+/// The number at a permuted offset of the block of `value`.
+fn masked(value: i64, base: u64, offset: u128) -> i64 {
+    let y = (base + offset as u64) as i64;
+    if value > 0 { y } else { !y }
 }
 
 /// `int/1` on an integer column.
@@ -85,13 +98,35 @@ impl IntMask {
         let wrong = MaskError::at(0, "the column was decoded in another shape than its mask was compiled for");
         let values = column.as_primitive_opt::<T>().ok_or(wrong)?;
         let nulls = values.nulls();
-        let mut masked: Vec<T::Native> = Vec::with_capacity(values.len());
+        let native =
+            |mask: i64, row| mask.try_into().map_err(|_| MaskError::at(row, "the mask left the type of the column"));
+        let mut out: Vec<T::Native> = Vec::with_capacity(values.len());
+        // Numbers of blocks too large for a table wait until a chunk of them is permuted side by side.
+        let (mut queue, mut waiting) = (Queue::default(), Vec::new());
         for (row, value) in values.values().iter().enumerate() {
-            let present = nulls.is_none_or(|nulls| nulls.is_valid(row));
-            let mask = if present { self.blocks.mask((*value).into()) } else { 0 };
-            masked.push(mask.try_into().map_err(|_| MaskError::at(row, "the mask left the type of the column"))?);
+            let value: i64 = (*value).into();
+            let present = value != 0 && nulls.is_none_or(|nulls| nulls.is_valid(row));
+            let mut mask = 0;
+            if present {
+                let (perm, base, offset) = self.blocks.block(value);
+                match perm.apply_known(offset) {
+                    Some(offset) => mask = masked(value, base, offset),
+                    None => {
+                        queue.permute(perm, offset);
+                        waiting.push((row, value, base));
+                    }
+                }
+            }
+            out.push(native(mask, row)?);
+            if waiting.len() == CHUNK || (row + 1 == values.len() && !waiting.is_empty()) {
+                queue.run();
+                for (row, value, base) in waiting.drain(..) {
+                    out[row] = native(masked(value, base, queue.next_permuted()), row)?;
+                }
+                queue.clear();
+            }
         }
-        Ok(Arc::new(PrimitiveArray::<T>::new(masked.into(), nulls.cloned())))
+        Ok(Arc::new(PrimitiveArray::<T>::new(out.into(), nulls.cloned())))
     }
 }
 

@@ -4,7 +4,8 @@ use super::canon::canonical;
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
 use super::key::DomainKey;
 use super::kind::{Domain, Param};
-use super::leaf::{At, ON_INVALID, TEXT, TextKind, TextMask};
+use super::lanes::Queue;
+use super::leaf::{At, CHUNK, ON_INVALID, TEXT, TextKind, TextMask};
 use super::token::{Purpose, below, word};
 use super::{Injective, KeyedOn, Kind, Shape, Takes};
 use arrow_array::cast::AsArray;
@@ -88,8 +89,12 @@ fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
 impl Shift {
     /// The shift of a subject in days; never 0.
     fn days(&self, subject: &str) -> i64 {
-        let stream = self.key.hash(Purpose::Stream, subject.as_bytes());
-        let (u, half) = (below(word(&stream, 0), self.steps * 2) as i64, self.steps as i64);
+        self.drawn(&self.key.hash(Purpose::Stream, subject.as_bytes()))
+    }
+
+    /// The shift that the stream of a subject draws.
+    fn drawn(&self, stream: &[u8; 32]) -> i64 {
+        let (u, half) = (below(word(stream, 0), self.steps * 2) as i64, self.steps as i64);
         (if u < half { u - half } else { u - half + 1 }) * self.step_days
     }
 
@@ -142,49 +147,53 @@ struct ShiftColumn {
 }
 
 impl ShiftColumn {
-    /// Calls `each` with the shift of every row. Rows without a subject are shifted by their own value.
-    fn shifts(&self, rows: &Rows<'_>, row: usize, own: impl FnOnce() -> i64, memo: &mut (String, i64)) -> i64 {
-        match self.shift.slot.and_then(|slot| rows.subject(slot, row)) {
-            Some(subject) if memo.1 != 0 && memo.0 == subject => memo.1,
-            Some(subject) => {
-                memo.0.clear();
-                memo.0.push_str(subject);
-                memo.1 = self.shift.days(subject);
-                memo.1
+    /// The shift of every row for which `day` says which day it holds, 0 for all others. Rows without a subject are
+    /// shifted by their own day.
+    fn shifts(&self, rows: &Rows<'_>, day: impl Fn(usize) -> Option<i64>) -> Vec<i64> {
+        let mut shifts = vec![0; rows.len];
+        let mut queue = Queue::default();
+        let mut own = String::new();
+        for from in (0..rows.len).step_by(CHUNK) {
+            let chunk = from..(from + CHUNK).min(rows.len);
+            queue.clear();
+            for (row, day) in chunk.clone().filter_map(|row| Some((row, day(row)?))) {
+                let subject = self.shift.slot.and_then(|slot| rows.subject(slot, row)).unwrap_or_else(|| {
+                    own.clear();
+                    push_date(day, &mut own);
+                    &own
+                });
+                queue.hash(&self.shift.key, &[&[Purpose::Stream as u8], subject.as_bytes()]);
             }
-            None => {
-                let mut text = String::with_capacity(10);
-                push_date(own(), &mut text);
-                self.shift.days(&text)
+            queue.run();
+            for row in chunk.filter(|row| day(*row).is_some()) {
+                shifts[row] = self.shift.drawn(queue.next_hash());
             }
         }
+        shifts
     }
 }
 
 impl ColumnMask for ShiftColumn {
     fn apply(&self, column: &ArrayRef, rows: &Rows<'_>) -> Result<ArrayRef, MaskError> {
         let wrong = || MaskError::at(0, "the column was decoded in another shape than its mask was compiled for");
-        let mut memo = (String::new(), 0);
         if self.shape == Shape::Date {
             let values = column.as_primitive_opt::<Date32Type>().ok_or_else(wrong)?;
-            let masked = values.values().iter().enumerate().map(|(row, days)| {
-                if values.is_null(row) || *days == i32::MAX || *days == i32::MIN {
-                    return *days;
-                }
-                let days = i64::from(*days);
-                let shift = self.shifts(rows, row, || days, &mut memo);
-                self.shift.date(days, shift) as i32
+            let finite = |row| values.is_valid(row) && !matches!(values.value(row), i32::MAX | i32::MIN);
+            let shifts = self.shifts(rows, |row| finite(row).then(|| values.value(row).into()));
+            let masked = values.values().iter().zip(shifts).map(|(days, shift)| match shift {
+                0 => *days,
+                _ => self.shift.date((*days).into(), shift) as i32,
             });
             let masked: Vec<i32> = masked.collect();
             return Ok(Arc::new(PrimitiveArray::<Date32Type>::new(masked.into(), values.nulls().cloned())));
         }
         let values = column.as_primitive_opt::<Int64Type>().ok_or_else(wrong)?;
-        let masked = values.values().iter().enumerate().map(|(row, micros)| {
-            if values.is_null(row) || *micros == i64::MAX || *micros == i64::MIN {
-                return *micros;
-            }
-            let shift = self.shifts(rows, row, || micros.div_euclid(DAY_US) + PG_EPOCH_DAYS, &mut memo);
-            self.shift.timestamp(*micros, shift)
+        let finite = |row| values.is_valid(row) && !matches!(values.value(row), i64::MAX | i64::MIN);
+        let day = |row| values.value(row).div_euclid(DAY_US) + PG_EPOCH_DAYS;
+        let shifts = self.shifts(rows, |row| finite(row).then(|| day(row)));
+        let masked = values.values().iter().zip(shifts).map(|(micros, shift)| match shift {
+            0 => *micros,
+            _ => self.shift.timestamp(*micros, shift),
         });
         let masked: Vec<i64> = masked.collect();
         Ok(Arc::new(PrimitiveArray::<Int64Type>::new(masked.into(), values.nulls().cloned())))

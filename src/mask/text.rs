@@ -24,14 +24,16 @@ mod numbers;
 mod spans;
 
 use super::Shape;
-use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
+use super::column::{ColumnMask, Compile, CompileError, Leaves, MaskError, Rows};
+use super::draft::{self, Draft};
 use super::json::{LEAF, nested_mask};
 use super::kind::{Domain, Injective, KeyedOn, Kind, Param, Takes};
+use super::leaf::{TextBuilder, view_values};
 use arrow_array::builder::StringBuilder;
 use arrow_array::{Array, ArrayRef, StringArray, StringViewArray};
 use names::{Names, Role};
 use serde_json::Value;
-use spans::{Detector, Found, Span};
+use spans::{Detector, Found};
 use std::sync::Arc;
 
 /// The record of `text.spans/1`.
@@ -212,6 +214,33 @@ fn slot(detector: Detector) -> Option<usize> {
 }
 
 impl Spans {
+    /// Masks values a chunk at a time.
+    fn many<'v>(
+        &self,
+        mut values: impl Iterator<Item = (Option<&'v str>, usize)>,
+        rows: &Rows<'_>,
+        out: &mut TextBuilder,
+    ) -> Result<(), MaskError> {
+        let sources = Sources::of(&self.sources, rows)?;
+        let (mut draft, mut scratch) = (Draft::new(self.masks.len()), Scratch::default());
+        loop {
+            let mut met = 0;
+            for (value, row) in values.by_ref().take(draft::CHUNK) {
+                met += 1;
+                if let Some(value) = value {
+                    self.one(value, row, rows, &sources, &mut scratch, &mut draft)?;
+                }
+                draft.end(value.is_some());
+            }
+            if met == 0 {
+                return Ok(());
+            }
+            let mask = |mask: usize| self.masks[mask].as_deref();
+            draft.fill(mask, rows, out, join, |out, start| self.cut(out, start))?;
+        }
+    }
+
+    /// Drafts one value.
     fn one(
         &self,
         value: &str,
@@ -219,73 +248,87 @@ impl Spans {
         rows: &Rows<'_>,
         sources: &Sources<'_>,
         scratch: &mut Scratch,
-        out: &mut String,
+        draft: &mut Draft,
     ) -> Result<(), MaskError> {
         sources.fill(row, &mut scratch.names);
         scratch.found.find(value, &scratch.names);
-        let before = out.len();
         let mut copied = 0;
         for span in &scratch.found.spans {
-            out.push_str(&value[copied..span.start]);
+            draft.text.push_str(&value[copied..span.start]);
             copied = span.end;
-            self.span(value, *span, row, rows, &scratch.names, out)?;
+            self.span(&value[span.start..span.end], span.detector, row, rows, &scratch.names, draft)?;
         }
-        out.push_str(&value[copied..]);
-        if let Some(max) = self.chars_max
-            && out.len() - before > max as usize
-            && let Some((end, _)) = out[before..].char_indices().nth(max as usize)
-        {
-            out.truncate(before + end);
-        }
+        draft.text.push_str(&value[copied..]);
         Ok(())
     }
 
-    /// Appends the mask of one span.
+    /// Drafts one span.
     fn span(
         &self,
-        value: &str,
-        span: Span,
+        original: &str,
+        detector: Detector,
         row: usize,
         rows: &Rows<'_>,
         names: &Names,
-        out: &mut String,
+        draft: &mut Draft,
     ) -> Result<(), MaskError> {
-        let original = &value[span.start..span.end];
-        if let Detector::Name(needle) = span.detector {
-            names.push_mask(needle, original, out);
+        if let Detector::Name(needle) = detector {
+            names.push_mask(needle, original, &mut draft.text);
             return Ok(());
         }
-        let Some(mask) = slot(span.detector).and_then(|slot| self.masks[slot].as_ref()) else {
-            out.push_str(original);
+        let slot = slot(detector);
+        let Some((slot, mask)) = slot.and_then(|slot| Some((slot, self.masks[slot].as_ref()?))) else {
+            draft.text.push_str(original);
             return Ok(());
         };
-        let from = out.len();
-        if span.detector == Detector::EncodedEmail {
-            mask.text(&original.replacen("%40", "@", 1), row, rows, out)?;
-            let masked = out.split_off(from).replace('@', "%40");
-            out.push_str(&masked);
+        if detector == Detector::EncodedEmail {
+            let mut masked = String::new();
+            mask.text(&original.replacen("%40", "@", 1), row, rows, &mut masked)?;
+            join(original, &masked.replace('@', "%40"), &mut draft.text).map_err(|reason| MaskError::at(row, reason))
         } else {
-            mask.text(original, row, rows, out)?;
+            draft.holes.push(draft.text.len(), slot, original, row);
+            Ok(())
         }
-        // A mask may equal its input (a fixed point of a permutation), but never carry it inside something else.
-        let masked = &out[from..];
-        if original.len() >= SURVIVOR_MIN && masked.len() > original.len() && masked.contains(original) {
-            return Err(MaskError::at(row, "a masked span still holds its original"));
-        }
-        Ok(())
     }
+
+    /// Cuts the value that starts at `start` to the length of its column.
+    fn cut(&self, out: &mut String, start: usize) {
+        if let Some(max) = self.chars_max
+            && out.len() - start > max as usize
+            && let Some((end, _)) = out[start..].char_indices().nth(max as usize)
+        {
+            out.truncate(start + end);
+        }
+    }
+}
+
+/// Appends the mask of a span. It may equal its input (a fixed point of a permutation), but never carry it inside
+/// something else.
+fn join(original: &str, masked: &str, out: &mut String) -> Result<(), &'static str> {
+    if original.len() >= SURVIVOR_MIN && masked.len() > original.len() && masked.contains(original) {
+        return Err("a masked span still holds its original");
+    }
+    out.push_str(masked);
+    Ok(())
 }
 
 impl ColumnMask for Spans {
     fn apply(&self, column: &ArrayRef, rows: &Rows<'_>) -> Result<ArrayRef, MaskError> {
-        let sources = Sources::of(&self.sources, rows)?;
-        let mut scratch = Scratch::default();
-        map_texts(column, |value, row, out| self.one(value, row, rows, &sources, &mut scratch, out))
+        let texts = texts(column)?;
+        let mut masked = TextBuilder::new(texts.len(), texts.total_bytes_len());
+        self.many(view_values(texts), rows, &mut masked)?;
+        masked.finish()
     }
 
     fn text(&self, value: &str, row: usize, rows: &Rows<'_>, out: &mut String) -> Result<(), MaskError> {
-        let sources = Sources::of(&self.sources, rows)?;
-        self.one(value, row, rows, &sources, &mut Scratch::default(), out)
+        let mut masked = TextBuilder::new(1, value.len());
+        self.many(std::iter::once((Some(value), row)), rows, &mut masked)?;
+        out.push_str(masked.value(0));
+        Ok(())
+    }
+
+    fn leaves(&self, leaves: &Leaves, rows: &Rows<'_>, out: &mut TextBuilder) -> Result<(), MaskError> {
+        self.many(leaves.iter().map(|(value, row)| (Some(value), row)), rows, out)
     }
 
     fn after(&self) -> Vec<usize> {
@@ -297,6 +340,12 @@ impl ColumnMask for Spans {
     }
 }
 
+/// The values of a text column.
+pub(super) fn texts(column: &ArrayRef) -> Result<&StringViewArray, MaskError> {
+    let texts = column.as_any().downcast_ref::<StringViewArray>();
+    texts.ok_or_else(|| MaskError::at(0, "its column does not hold text"))
+}
+
 /// Masks a text column value by value. Nulls stay null.
 ///
 /// # Errors
@@ -305,9 +354,7 @@ pub(super) fn map_texts(
     column: &ArrayRef,
     mut mask: impl FnMut(&str, usize, &mut String) -> Result<(), MaskError>,
 ) -> Result<ArrayRef, MaskError> {
-    let Some(texts) = column.as_any().downcast_ref::<StringViewArray>() else {
-        return Err(MaskError::at(0, "its column does not hold text"));
-    };
+    let texts = texts(column)?;
     let bytes = texts.iter().flatten().map(str::len).sum::<usize>();
     let mut masked = StringBuilder::with_capacity(texts.len(), bytes + bytes / 8);
     let mut out = String::new();

@@ -4,6 +4,7 @@
 //! the stack and hashed in one call.
 
 use super::key::DomainKey;
+use super::lanes::Queue;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -22,7 +23,7 @@ pub enum Purpose {
 const TABLE_MAX: u128 = 65_536;
 /// Entries of precomputed rounds at most; beyond, a permutation runs its ten hashes per value.
 const ROUNDS_MAX: u64 = 1 << 20;
-const ROUNDS: u8 = 10;
+pub(super) const ROUNDS: u8 = 10;
 /// Inputs up to this length are gathered on the stack.
 const SHORT: usize = 192;
 
@@ -157,17 +158,40 @@ impl Perm {
 
     /// Maps `x`, which is below `n`.
     pub fn apply(&self, x: u128) -> u128 {
+        self.apply_known(x).unwrap_or_else(|| self.apply_plain(x))
+    }
+
+    /// Maps `x` if a table knows the answer; counts the use that may be worth a table.
+    pub(super) fn apply_known(&self, x: u128) -> Option<u128> {
         debug_assert!(x < self.n);
         if !self.small.is_empty() {
-            return u128::from(self.small[x as usize]);
+            return Some(u128::from(self.small[x as usize]));
         }
         if let Some(rounds) = self.rounds.get() {
-            return self.apply_precomputed(rounds, x as u64);
+            return Some(self.apply_precomputed(rounds, x as u64));
         }
         if self.uses_worth != 0 && self.uses.fetch_add(1, Ordering::Relaxed) == self.uses_worth {
             self.precompute();
         }
-        self.apply_plain(x)
+        None
+    }
+
+    /// Key, `n`, `a` and `b` of the ten-round network.
+    pub(super) fn network(&self) -> (&DomainKey, u128, u64, u64) {
+        (&self.key, self.n, self.a, self.b)
+    }
+
+    /// Splits a value into the halves of the network.
+    pub(super) fn split(&self, x: u128) -> (u64, u64) {
+        match u64::try_from(x) {
+            Ok(x) => (x / self.b, x % self.b),
+            Err(_) => ((x / u128::from(self.b)) as u64, (x % u128::from(self.b)) as u64),
+        }
+    }
+
+    /// Adds the round function, whose hash is given, to one half.
+    pub(super) fn add_round(half: u64, hash: &[u8; 32], m: u64) -> u64 {
+        add_mod(half, scale(&hash[..16], m), m)
     }
 
     /// Maps `x` again and again until `holds` accepts the result. Still a bijection on the accepted values.
@@ -215,10 +239,7 @@ impl Perm {
 
     fn apply_plain(&self, mut x: u128) -> u128 {
         loop {
-            let (mut l, mut r) = match u64::try_from(x) {
-                Ok(x) => (x / self.b, x % self.b),
-                Err(_) => ((x / u128::from(self.b)) as u64, (x % u128::from(self.b)) as u64),
-            };
+            let (mut l, mut r) = self.split(x);
             for i in 0..ROUNDS {
                 if i % 2 == 0 {
                     l = add_mod(l, self.round(i, r, self.a), self.a);
@@ -236,9 +257,10 @@ impl Perm {
     /// Five tables indexed by `r` and five indexed by `l`, one pair after the other.
     fn round_tables(&self) -> Vec<u32> {
         let mut tables = Vec::with_capacity((self.a + self.b) as usize * 5);
+        let mut queue = Queue::default();
         for i in 0..ROUNDS {
             let (inputs, m) = if i % 2 == 0 { (self.b, self.a) } else { (self.a, self.b) };
-            tables.extend((0..inputs).map(|v| self.round(i, v, m) as u32));
+            queue.round_table(self, i, inputs, m, &mut tables);
         }
         tables
     }

@@ -16,12 +16,14 @@ pub(super) const DEPTH_MAX: usize = 10_000;
 const WALK_MAX: usize = 64;
 
 /// The masks of the leaves, by the index in [`Action::Mask`].
-pub(super) trait Leaves {
+pub(super) trait Masks {
     type Error;
+    /// Appends the mask of a string, or nothing and escapes and adds it there later.
+    fn string(&mut self, mask: u16, value: &str, out: &mut String) -> Result<(), Self::Error>;
     /// Appends the mask of a text.
-    fn text(&self, mask: u16, value: &str, out: &mut String) -> Result<(), Self::Error>;
+    fn text(&mut self, mask: u16, value: &str, out: &mut String) -> Result<(), Self::Error>;
     /// Returns the mask of an integer; none if the mask does not take numbers.
-    fn integer(&self, mask: u16, value: i64) -> Result<Option<i64>, Self::Error>;
+    fn integer(&mut self, mask: u16, value: i64) -> Result<Option<i64>, Self::Error>;
 }
 
 /// Buffers that live as long as a batch, so that no value allocates.
@@ -51,16 +53,16 @@ impl<E> From<E> for Stop<E> {
 }
 
 /// Appends the masked form of `text` to `out`. Returns false, and appends nothing, if `text` is not a JSON document.
-pub(super) fn rewrite<L: Leaves>(
+pub(super) fn rewrite<L: Masks>(
     automaton: &Automaton,
     text: &str,
-    leaves: &L,
+    masks: &mut L,
     scratch: &mut Scratch,
     out: &mut String,
 ) -> Result<bool, L::Error> {
     let before = out.len();
     scratch.stack.clear();
-    let mut splicer = Splicer { states: &automaton.states, text, at: 0, copied: 0, leaves, scratch, out };
+    let mut splicer = Splicer { states: &automaton.states, text, at: 0, copied: 0, masks, scratch, out };
     match splicer.document() {
         Ok(()) => {
             let copied = splicer.copied;
@@ -81,12 +83,12 @@ struct Splicer<'a, L> {
     at: usize,
     /// Everything before this offset is in `out` already.
     copied: usize,
-    leaves: &'a L,
+    masks: &'a mut L,
     scratch: &'a mut Scratch,
     out: &'a mut String,
 }
 
-impl<L: Leaves> Splicer<'_, L> {
+impl<L: Masks> Splicer<'_, L> {
     /// The byte at the cursor; 0, which no token starts with, at the end.
     #[inline]
     fn peek(&self) -> u8 {
@@ -234,11 +236,11 @@ impl<L: Leaves> Splicer<'_, L> {
         if escaped {
             self.scratch.plain.clear();
             unescape(raw, &mut self.scratch.plain);
-            self.leaves.text(mask, &self.scratch.plain, self.out)?;
+            self.masks.string(mask, &self.scratch.plain, self.out)?;
         } else {
-            self.leaves.text(mask, raw, self.out)?;
+            self.masks.string(mask, raw, self.out)?;
         }
-        if self.out.as_bytes()[from..].iter().any(|&byte| must_escape(byte)) {
+        if needs_escape(&self.out[from..]) {
             self.scratch.spare.clear();
             self.scratch.spare.push_str(&self.out[from..]);
             self.out.truncate(from);
@@ -262,7 +264,7 @@ impl<L: Leaves> Splicer<'_, L> {
     fn mask_number(&mut self, mask: u16, start: usize, end: usize) -> Result<(), Stop<L::Error>> {
         let number = &self.text[start..end];
         if let Ok(value) = number.parse::<i64>()
-            && let Some(masked) = self.leaves.integer(mask, value)?
+            && let Some(masked) = self.masks.integer(mask, value)?
         {
             self.replace(start, end, "");
             write!(self.out, "{masked}").expect("writing to a String does not fail");
@@ -276,7 +278,7 @@ impl<L: Leaves> Splicer<'_, L> {
             value.push_str(number);
             for _ in 0..WALK_MAX {
                 masked.clear();
-                self.leaves.text(mask, value, masked)?;
+                self.masks.text(mask, value, masked)?;
                 if !masked.is_empty() && number_end(masked.as_bytes(), 0) == Some(masked.len()) {
                     self.out.push_str(masked);
                     return Ok(());
@@ -431,7 +433,15 @@ fn must_escape(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
+fn needs_escape(text: &str) -> bool {
+    text.bytes().any(must_escape)
+}
+
 /// Appends `text` as the content of a JSON string.
+pub(super) fn push_escaped(text: &str, out: &mut String) {
+    if needs_escape(text) { escape(text, out) } else { out.push_str(text) }
+}
+
 fn escape(text: &str, out: &mut String) {
     for c in text.chars() {
         match c {
@@ -457,9 +467,12 @@ mod tests {
     /// writes characters that need escapes; mask 4 is pattern-like: 1 -> 0 -> 2 -> 1.
     struct Fake;
 
-    impl Leaves for Fake {
+    impl Masks for Fake {
         type Error = ();
-        fn text(&self, mask: u16, value: &str, out: &mut String) -> Result<(), ()> {
+        fn string(&mut self, mask: u16, value: &str, out: &mut String) -> Result<(), ()> {
+            self.text(mask, value, out)
+        }
+        fn text(&mut self, mask: u16, value: &str, out: &mut String) -> Result<(), ()> {
             match mask {
                 0 => out.extend(value.chars().map(|c| if c.is_ascii_digit() { '9' } else { c.to_ascii_uppercase() })),
                 3 => out.push_str("\"\\\u{0}\n\u{1}é"),
@@ -468,7 +481,7 @@ mod tests {
             }
             Ok(())
         }
-        fn integer(&self, mask: u16, value: i64) -> Result<Option<i64>, ()> {
+        fn integer(&mut self, mask: u16, value: i64) -> Result<Option<i64>, ()> {
             Ok((mask == 2).then(|| value.wrapping_add(1000)))
         }
     }
@@ -480,7 +493,7 @@ mod tests {
 
     fn run(automaton: &Automaton, text: &str) -> Option<String> {
         let mut out = String::from("before ");
-        let done = rewrite(automaton, text, &Fake, &mut Scratch::default(), &mut out).unwrap();
+        let done = rewrite(automaton, text, &mut Fake, &mut Scratch::default(), &mut out).unwrap();
         assert!(done || out == "before ");
         done.then(|| out["before ".len()..].to_owned())
     }

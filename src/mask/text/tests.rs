@@ -254,7 +254,7 @@ fn a_text_that_outgrows_its_column_loses_its_tail() {
 }
 
 /// Replaces values by words without anything a detector could take, so that a second run must find nothing.
-fn spans_of(text: &str, names: &Names) -> Vec<Span> {
+fn spans_of(text: &str, names: &Names) -> Vec<super::spans::Span> {
     let mut found = Found::default();
     found.find(text, names);
     found.spans
