@@ -260,19 +260,23 @@ impl Ssn {
     }
 }
 
-impl TextKind for Ssn {
+impl Asks for Ssn {
     type Scratch = ();
+    type Note = ();
 
-    fn mask(&self, value: &str, _at: At<'_>, _scratch: &mut (), out: &mut String) -> bool {
-        let Some(rank) = Self::rank(value) else { return false };
-        let rank = self.perm.apply(rank) as u64;
+    fn ask(&self, value: &str, _at: At<'_>, _scratch: &mut (), queue: &mut Queue) -> Option<()> {
+        queue.permute(&self.perm, Self::rank(value)?);
+        Some(())
+    }
+
+    fn answer(&self, value: &str, _note: (), _at: At<'_>, _scratch: &mut (), queue: &mut Queue, out: &mut String) {
+        let rank = queue.next_permuted() as u64;
         let area = rank / (99 * 9999) + 1;
         let mut digits = [0; 9];
         spread(area + u64::from(area >= 666), &mut digits[..3]);
         spread(rank / 9999 % 99 + 1, &mut digits[3..5]);
         spread(rank % 9999 + 1, &mut digits[5..]);
         push_digits(value, &digits, out);
-        true
     }
 
     fn reads(&self, value: &str, _scratch: &mut ()) -> bool {

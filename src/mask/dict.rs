@@ -65,6 +65,14 @@ pub struct Dictionary {
     total: u32,
 }
 
+/// A draw on its way: first the candidates, then, in `first`, the place of the text.
+#[derive(Clone, Copy, Default)]
+pub struct Draw {
+    drawn: u32,
+    first: u32,
+    last: u32,
+}
+
 #[derive(Clone, Copy)]
 struct Entry {
     /// Sum of the weights up to and including this one.
@@ -101,18 +109,45 @@ impl Dictionary {
 
     /// Draws a value with a random word: `below(total)`, then the entry whose weight covers it.
     pub fn draw(&self, x: u64) -> &'static str {
+        let mut draw = self.guided(x);
+        self.find(&mut draw);
+        self.text_of(draw)
+    }
+
+    /// First step of a draw: the number drawn and the entries it can mean.
+    #[inline]
+    pub fn guided(&self, x: u64) -> Draw {
         let drawn = super::token::below(x, self.total.into()) as u32;
         let top = (x >> (64 - self.guide_bits)) as usize;
-        let (first, last) = (self.guide[top] as usize, self.guide[top + 1] as usize);
-        let last = (last + 1).min(self.entries.len());
-        let candidates = &self.entries[first..last];
+        Draw { drawn, first: self.guide[top], last: self.guide[top + 1] }
+    }
+
+    /// Second step of a draw: finds the entry.
+    #[inline]
+    pub fn find(&self, draw: &mut Draw) {
+        let drawn = draw.drawn;
+        let last = (draw.last as usize + 1).min(self.entries.len());
+        let candidates = &self.entries[draw.first as usize..last];
         // Most of the time there are one or two, so a walk beats a binary search.
         let entry = if candidates.len() <= 8 {
             candidates.iter().find(|entry| drawn < entry.cumulative)
         } else {
             candidates.get(candidates.partition_point(|entry| entry.cumulative <= drawn))
         };
-        self.value(*entry.expect("the guide brackets every draw"))
+        draw.first = entry.expect("the guide brackets every draw").place;
+    }
+
+    /// The text of a draw that went through [`Dictionary::find`].
+    #[inline]
+    pub fn text_of(&self, draw: Draw) -> &'static str {
+        let at = (draw.first >> 8) as usize;
+        &self.text[at..at + (draw.first & 0xff) as usize]
+    }
+
+    /// The first byte of that text.
+    #[inline]
+    pub fn first_byte(&self, draw: Draw) -> u8 {
+        self.text.as_bytes()[(draw.first >> 8) as usize]
     }
 
     fn value(&self, entry: Entry) -> &'static str {

@@ -7,8 +7,9 @@
 //!
 //! Source: BLAKE3 specification, sections 2.1 to 2.3. The oracle is the `blake3` crate, in the tests.
 
+use super::dict::{Dictionary, Draw};
 use super::key::DomainKey;
-use super::token::{Perm, ROUNDS};
+use super::token::{Perm, ROUNDS, below, word};
 use pulp::{Arch, Simd, WithSimd};
 use zeroize::Zeroize;
 
@@ -150,19 +151,61 @@ pub(super) struct Queue {
     hashes: Vec<[u8; 32]>,
     /// Hashes of inputs longer than a block, with their place.
     long: Vec<(usize, [u8; 32])>,
+    /// Places of the hashes that are answers themselves.
+    plain: Vec<usize>,
+    draws: Vec<Pick>,
     walks: Vec<Walk>,
-    hashes_taken: usize,
+    plain_taken: usize,
+    draws_taken: usize,
     walks_taken: usize,
+    /// Keeps the loads that warm the cache from being optimized away.
+    warmed: u8,
     arch: Arch,
+}
+
+/// A draw from a word list: the place of the hash that chooses among two lists, and of the one that draws.
+struct Pick {
+    lists: [&'static Dictionary; 2],
+    chooser: Option<usize>,
+    place: usize,
+    draw: Draw,
 }
 
 impl Queue {
     /// Asks for `blake3::keyed_hash(key, parts joined)`.
     #[inline]
     pub fn hash(&mut self, key: &DomainKey, parts: &[&[u8]]) {
+        let place = self.input(key, parts);
+        self.plain.push(place);
+    }
+
+    /// Asks for a text of `list`, drawn by the first word of `blake3::keyed_hash(key, parts joined)`.
+    #[inline]
+    pub fn draw(&mut self, list: &'static Dictionary, key: &DomainKey, parts: &[&[u8]]) {
+        let place = self.input(key, parts);
+        self.draws.push(Pick { lists: [list; 2], chooser: None, place, draw: Draw::default() });
+    }
+
+    /// As [`Queue::draw`], from the list that the first word of another hash chooses: the first for the lower half.
+    #[inline]
+    pub fn draw_either(
+        &mut self,
+        lists: [&'static Dictionary; 2],
+        key: &DomainKey,
+        chooser: &[&[u8]],
+        parts: &[&[u8]],
+    ) {
+        let chooser = Some(self.input(key, chooser));
+        let place = self.input(key, parts);
+        self.draws.push(Pick { lists, chooser, place, draw: Draw::default() });
+    }
+
+    /// Adds an input; returns the place of its hash.
+    #[inline]
+    fn input(&mut self, key: &DomainKey, parts: &[&[u8]]) -> usize {
         let len: usize = parts.iter().map(|part| part.len()).sum();
         if len > BLOCK {
-            return self.hash_long(key, parts);
+            return self.input_long(key, parts);
         }
         let mut block = [0; BLOCK];
         let mut at = 0;
@@ -171,16 +214,18 @@ impl Queue {
             at += part.len();
         }
         self.inputs.push(Input { key: words(&key.0), block: words(&block), len: len as u32 });
+        self.inputs.len() - 1
     }
 
     #[cold]
-    fn hash_long(&mut self, key: &DomainKey, parts: &[&[u8]]) {
+    fn input_long(&mut self, key: &DomainKey, parts: &[&[u8]]) -> usize {
         let mut hasher = blake3::Hasher::new_keyed(&key.0);
         for part in parts {
             hasher.update(part);
         }
         self.long.push((self.inputs.len(), *hasher.finalize().as_bytes()));
         self.inputs.push(Input { key: [0; 8], block: [0; 16], len: 0 });
+        self.inputs.len() - 1
     }
 
     /// Asks for `perm.apply(x)`.
@@ -203,15 +248,40 @@ impl Queue {
         for (place, hash) in self.long.drain(..) {
             self.hashes[place] = hash;
         }
+        self.pick_all();
         while self.walks.iter().any(|walk| !walk.done) {
             self.step();
         }
     }
 
+    /// Draws from the lists in three passes, one per dependent load: a list is larger than the near caches, and loads
+    /// of different draws can wait for memory together.
+    fn pick_all(&mut self) {
+        let Self { draws, hashes, warmed, .. } = self;
+        for pick in draws.iter_mut() {
+            let second = pick.chooser.is_some_and(|chooser| below(word(&hashes[chooser], 0), 2) == 1);
+            pick.lists[0] = pick.lists[usize::from(second)];
+            pick.draw = pick.lists[0].guided(word(&hashes[pick.place], 0));
+        }
+        for pick in draws.iter_mut() {
+            pick.lists[0].find(&mut pick.draw);
+        }
+        for pick in draws.iter() {
+            *warmed ^= pick.lists[0].first_byte(pick.draw);
+        }
+    }
+
     /// Takes the answer of the next hash.
     pub fn next_hash(&mut self) -> &[u8; 32] {
-        self.hashes_taken += 1;
-        &self.hashes[self.hashes_taken - 1]
+        self.plain_taken += 1;
+        &self.hashes[self.plain[self.plain_taken - 1]]
+    }
+
+    /// Takes the answer of the next draw.
+    pub fn next_drawn(&mut self) -> &'static str {
+        self.draws_taken += 1;
+        let pick = &self.draws[self.draws_taken - 1];
+        pick.lists[0].text_of(pick.draw)
     }
 
     /// Takes the answer of the next permutation.
@@ -223,8 +293,10 @@ impl Queue {
     /// Forgets all answers.
     pub fn clear(&mut self) {
         self.hashes.clear();
+        self.plain.clear();
+        self.draws.clear();
         self.walks.clear();
-        (self.hashes_taken, self.walks_taken) = (0, 0);
+        (self.plain_taken, self.draws_taken, self.walks_taken) = (0, 0, 0);
     }
 
     /// Hashes the inputs to the end of `hashes` and wipes them.

@@ -125,23 +125,29 @@ impl Persona {
         Self { key: realm.domain("persona/1", label) }
     }
 
-    /// Asks for the stream of an attribute: `sex`, `first`, `last`, `street` or `place`.
-    pub(super) fn ask(&self, subject: &str, attribute: &str, queue: &mut Queue) {
-        let (length, name_length) = ((subject.len() as u64).to_le_bytes(), (attribute.len() as u64).to_le_bytes());
-        let purpose = [Purpose::Stream as u8];
-        queue.hash(&self.key, &[&purpose, &length, subject.as_bytes(), &name_length, attribute.as_bytes()]);
+    /// Asks for the first name, from the list of the persona's sex: one draw.
+    pub(super) fn ask_first(&self, subject: &str, queue: &mut Queue) {
+        let lists = [&*FIRST_FEMALE, &*FIRST_MALE];
+        attribute(subject, "sex", |sex| {
+            attribute(subject, "first", |first| queue.draw_either(lists, &self.key, sex, first));
+        });
+    }
+
+    /// Asks for the last name: one draw.
+    pub(super) fn ask_last(&self, subject: &str, queue: &mut Queue) {
+        attribute(subject, "last", |parts| queue.draw(&LAST, &self.key, parts));
+    }
+
+    /// Asks for the stream of another attribute, `street` or `place`: one hash.
+    pub(super) fn ask(&self, subject: &str, name: &str, queue: &mut Queue) {
+        attribute(subject, name, |parts| queue.hash(&self.key, parts));
     }
 }
 
-/// The first name, from the list of the persona's sex; takes the streams of `sex` and `first`.
-pub(super) fn first_name(queue: &mut Queue) -> &'static str {
-    let list = if below(word(queue.next_hash(), 0), 2) == 0 { &FIRST_FEMALE } else { &FIRST_MALE };
-    list.draw(word(queue.next_hash(), 0))
-}
-
-/// The last name; takes the stream of `last`.
-pub(super) fn last_name(queue: &mut Queue) -> &'static str {
-    LAST.draw(word(queue.next_hash(), 0))
+/// Calls `then` with the parts of the input of an attribute stream: purpose and frame (MASKING.md section 3).
+fn attribute(subject: &str, name: &str, then: impl FnOnce(&[&[u8]])) {
+    let (length, name_length) = ((subject.len() as u64).to_le_bytes(), (name.len() as u64).to_le_bytes());
+    then(&[&[Purpose::Stream as u8], &length, subject.as_bytes(), &name_length, name.as_bytes()]);
 }
 
 /// Appends number, name and suffix of a street; takes the stream of `street`.
@@ -245,31 +251,32 @@ impl Asks for Side {
     type Note = ();
 
     fn ask(&self, value: &str, at: At<'_>, _scratch: &mut (), queue: &mut Queue) -> Option<()> {
-        let attributes: &[&str] = match self.part {
-            Part::First => &["sex", "first"],
-            Part::Last => &["last"],
-            Part::Full => &["sex", "first", "last"],
-            Part::Street => &["street"],
-            Part::City | Part::Region | Part::Zip => &["place"],
-            Part::Line => &["street", "place"],
-            Part::KeepCountry | Part::Country(_) => &[],
-        };
-        if !attributes.is_empty() {
-            with_subject(value, at, self.slot, |subject| {
-                attributes.iter().for_each(|attribute| self.persona.ask(subject, attribute, queue));
-            });
-        }
+        let persona = &self.persona;
+        with_subject(value, at, self.slot, |subject| match self.part {
+            Part::First => persona.ask_first(subject, queue),
+            Part::Last => persona.ask_last(subject, queue),
+            Part::Full => {
+                persona.ask_first(subject, queue);
+                persona.ask_last(subject, queue);
+            }
+            Part::Street => persona.ask(subject, "street", queue),
+            Part::City | Part::Region | Part::Zip => persona.ask(subject, "place", queue),
+            Part::Line => {
+                persona.ask(subject, "street", queue);
+                persona.ask(subject, "place", queue);
+            }
+            Part::KeepCountry | Part::Country(_) => {}
+        });
         Some(())
     }
 
     fn answer(&self, value: &str, _note: (), _at: At<'_>, _scratch: &mut (), queue: &mut Queue, out: &mut String) {
         match self.part {
-            Part::First => out.push_str(first_name(queue)),
-            Part::Last => out.push_str(last_name(queue)),
+            Part::First | Part::Last => out.push_str(queue.next_drawn()),
             Part::Full => {
-                out.push_str(first_name(queue));
+                out.push_str(queue.next_drawn());
                 out.push(' ');
-                out.push_str(last_name(queue));
+                out.push_str(queue.next_drawn());
             }
             Part::Street => push_street(queue, out),
             Part::City => out.push_str(place(queue).city),
@@ -343,11 +350,10 @@ impl Handle {
     /// Asks for the names that the tier shows, the last one if `with_last`, and for the token.
     fn ask(&self, keyed: &str, from_subject: bool, with_last: bool, queue: &mut Queue) -> Token {
         if self.tier <= 1 {
-            self.persona.ask(keyed, "sex", queue);
-            self.persona.ask(keyed, "first", queue);
+            self.persona.ask_first(keyed, queue);
         }
         if self.tier == 0 && with_last {
-            self.persona.ask(keyed, "last", queue);
+            self.persona.ask_last(keyed, queue);
         }
         let id = if from_subject && self.integer_anchor { canonical_integer(keyed) } else { None };
         match id.filter(|id| (0..UID_MAX).contains(id)) {
@@ -364,7 +370,7 @@ impl Handle {
 
     /// Appends the first name, or its first letter, as the tier allows.
     fn push_first(&self, queue: &mut Queue, out: &mut String) {
-        push_slug(first_name(queue), if self.tier == 0 { SLUG_MAX } else { 1 }, out);
+        push_slug(queue.next_drawn(), if self.tier == 0 { SLUG_MAX } else { 1 }, out);
     }
 }
 
@@ -507,7 +513,7 @@ impl Asks for Email {
             out.push('.');
         }
         if self.handle.tier == 0 {
-            push_slug(last_name(queue), SLUG_MAX, out);
+            push_slug(queue.next_drawn(), SLUG_MAX, out);
             out.push('.');
         }
         note.token.push(queue, out);
@@ -593,9 +599,11 @@ mod tests {
         let persona = Persona::new(&MasterKey::test().realm("default"), "");
         let person = |subject: &str| {
             let mut queue = Queue::default();
-            ["sex", "first", "last", "place"].iter().for_each(|attribute| persona.ask(subject, attribute, &mut queue));
+            persona.ask_first(subject, &mut queue);
+            persona.ask_last(subject, &mut queue);
+            persona.ask(subject, "place", &mut queue);
             queue.run();
-            (first_name(&mut queue), last_name(&mut queue), place(&mut queue))
+            (queue.next_drawn(), queue.next_drawn(), place(&mut queue))
         };
         let (first, last, place) = person("42");
         let again = person("42");

@@ -21,8 +21,9 @@ pub enum Purpose {
 
 /// Largest table of a small permutation.
 const TABLE_MAX: u128 = 65_536;
-/// Entries of precomputed rounds at most; beyond, a permutation runs its ten hashes per value.
-const ROUNDS_MAX: u64 = 1 << 20;
+/// Entries of precomputed rounds at most, half a megabyte. Ten dependent loads from a larger table miss the near cache
+/// and take longer than ten hashes in the lanes of [`Queue`].
+const ROUNDS_MAX: u64 = 1 << 17;
 pub(super) const ROUNDS: u8 = 10;
 /// Inputs up to this length are gathered on the stack.
 const SHORT: usize = 192;
@@ -341,7 +342,7 @@ pub fn wide(key: &DomainKey, tweak: &[u8], digits: &mut [u32], radixes: &[u32]) 
 
 /// The permutations of one domain by tweak, shared by all columns and workers.
 ///
-/// Memory: at most [`PermCache::BYTES`] of tables and [`PermCache::ENTRIES`] permutations; a full cache starts anew.
+/// Memory: at most [`PermCache::BYTES`] of tables, [`PermCache::ROUNDS_BYTES`] of rounds and [`PermCache::ENTRIES`] permutations; a full cache starts anew.
 /// Tweaks that come once cost one hash more than a permutation without a cache.
 pub struct PermCache {
     perms: RwLock<HashMap<Box<[u8]>, Arc<Perm>, foldhash::fast::RandomState>>,
@@ -353,14 +354,17 @@ impl Default for PermCache {
     fn default() -> Self {
         Self {
             perms: RwLock::default(),
-            budget: Arc::new(AtomicUsize::new(Self::BYTES)),
+            budget: Arc::new(AtomicUsize::new(Self::ROUNDS_BYTES)),
             small_bytes: AtomicUsize::new(0),
         }
     }
 }
 
 impl PermCache {
+    /// Of shuffled tables, which a permutation cannot do without.
     const BYTES: usize = 8 << 20;
+    /// Of precomputed rounds, which only pay in the near cache.
+    const ROUNDS_BYTES: usize = 512 << 10;
     const ENTRIES: usize = 16_384;
 
     /// Returns the permutation of `0..n` for a tweak. One tweak has one `n`.
