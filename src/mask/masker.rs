@@ -5,13 +5,12 @@ use super::canon::{push_canonical, push_email};
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Refusal, Rows};
 use super::key::RealmKey;
 use super::leaf::TextBuilder;
-use super::quantity::canonical_integer;
+use super::quantity::{canonical_integer, push_number};
 use super::{ColumnSpec, Kind, MaskSpec, Params, Shape, TableSpec, Takes, kind};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Int16Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, Int64Array, StringArray, StringViewArray};
 use bytes::Bytes;
-use std::fmt::Write;
 use std::sync::Arc;
 
 /// Compiled masks of one table. Shared by all workers.
@@ -169,7 +168,11 @@ fn subject_names(column: &ArrayRef, shape: Shape) -> Result<StringArray, MaskErr
         ($type:ty) => {{
             let values = column.as_primitive_opt::<$type>().ok_or_else(wrong)?;
             each(&mut |row, out| {
-                let _ = write!(out, "{}", values.value(row));
+                let value: i64 = values.value(row).into();
+                if value < 0 {
+                    out.push('-');
+                }
+                push_number(value.unsigned_abs(), 1, out);
             })?
         }};
     }

@@ -10,11 +10,10 @@ use super::key::{DomainKey, RealmKey};
 use super::kind::{Domain, Param};
 use super::lanes::Queue;
 use super::leaf::{Asks, At, FOLD, ON_INVALID, TEXT, TextMask};
-use super::quantity::canonical_integer;
+use super::quantity::{canonical_integer, push_number};
 use super::token::{Perm, Purpose, below, push_b32, word};
 use super::{Injective, KeyedOn, Kind, Params, Shape};
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::sync::LazyLock;
 
 const NAME: Kind = Kind { keyed_on: KeyedOn::Subject, injective: Injective::No, needs_subject: true, ..TEXT };
@@ -155,7 +154,11 @@ pub(super) fn push_street(queue: &mut Queue, out: &mut String) {
     let stream = queue.next_hash();
     let pick = |index: usize, list: &[&'static str]| list[below(word(stream, index), list.len() as u64) as usize];
     let number = below(word(stream, 0), STREET_NUMBERS) + 1;
-    let _ = write!(out, "{number} {} {}", pick(1, STREET_NAMES), pick(2, STREET_SUFFIXES));
+    push_number(number, 1, out);
+    out.push(' ');
+    out.push_str(pick(1, STREET_NAMES));
+    out.push(' ');
+    out.push_str(pick(2, STREET_SUFFIXES));
 }
 
 /// City, region and ZIP code that belong together; takes the stream of `place`.
@@ -281,13 +284,14 @@ impl Asks for Side {
             Part::Street => push_street(queue, out),
             Part::City => out.push_str(place(queue).city),
             Part::Region => out.push_str(place(queue).region),
-            Part::Zip => {
-                let _ = write!(out, "{:05}", place(queue).zip);
-            }
+            Part::Zip => push_number(place(queue).zip, 5, out),
             Part::Line => {
                 push_street(queue, out);
                 let place = place(queue);
-                let _ = write!(out, ", {}, {} {:05}", place.city, place.region, place.zip);
+                for part in [", ", place.city, ", ", place.region, " "] {
+                    out.push_str(part);
+                }
+                push_number(place.zip, 5, out);
             }
             Part::KeepCountry => out.push_str(value),
             Part::Country(country) => out.push_str(country),

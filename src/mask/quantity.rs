@@ -171,6 +171,18 @@ impl TextKind for IntText {
     }
 }
 
+/// Appends a number in decimal, with leading zeros up to `width` digits; without the detour of a formatter.
+pub(super) fn push_number(mut number: u64, width: usize, out: &mut String) {
+    let mut digits = [b'0'; 20];
+    let mut at = digits.len();
+    while number > 0 || at + width.max(1) > digits.len() {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    out.push_str(std::str::from_utf8(&digits[at..]).expect("digits are ASCII"));
+}
+
 /// Reads a number written the one way PostgreSQL writes it; `007` and `+7` are texts, not numbers.
 pub(super) fn canonical_integer(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
@@ -188,6 +200,17 @@ mod tests {
 
     fn users() -> Arc<IntBlocks> {
         IntBlocks::shared(&MasterKey::test().realm("default"), "public.users.id")
+    }
+
+    #[test]
+    fn numbers_are_written_as_the_formatter_writes_them() {
+        for number in [0, 1, 9, 10, 99_999, 100_000, u64::MAX] {
+            for width in [0, 1, 5, 20] {
+                let mut out = String::new();
+                push_number(number, width, &mut out);
+                assert_eq!(out, format!("{number:0width$}"));
+            }
+        }
     }
 
     #[test]
