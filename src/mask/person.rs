@@ -440,6 +440,9 @@ const DOMAINS_MAX: usize = 4_096;
 struct Email {
     handle: Handle,
     domains: DomainKey,
+    /// What has an `@` and is no address (`Bob <bob@x.com>`, two addresses) becomes an address too: as a pattern it
+    /// could be delivered to somebody.
+    adopts: bool,
 }
 
 /// Buffers of one worker: the canonical addresses that wait for their answer, and the pseudonyms of domains met.
@@ -449,16 +452,18 @@ struct EmailMemo {
     domains: HashMap<Box<str>, Box<str>, foldhash::fast::RandomState>,
 }
 
-/// Where the domain of an address stands in [`EmailMemo::canonical`].
+/// An address that waits for its answer.
 struct EmailNote {
-    domain: (usize, usize),
+    /// Where its domain stands in [`EmailMemo::canonical`]; none for what is adopted.
+    domain: Option<(usize, usize)>,
     token: Token,
 }
 
 impl Email {
     fn new(compile: &Compile<'_>) -> Self {
         // One pseudonym per domain in the whole realm, whatever the label.
-        Self { handle: Handle::new(compile, "email/1"), domains: compile.realm.domain("emaildomain/1", "") }
+        let adopts = compile.word("on_invalid").is_none_or(|word| word == "pattern");
+        Self { handle: Handle::new(compile, "email/1"), domains: compile.realm.domain("emaildomain/1", ""), adopts }
     }
 
     fn push_domain(
@@ -496,11 +501,18 @@ impl Asks for Email {
 
     fn ask(&self, value: &str, at: At<'_>, memo: &mut EmailMemo, queue: &mut Queue) -> Option<EmailNote> {
         let start = memo.canonical.len();
-        let domain = push_email(value, self.handle.fold, &mut memo.canonical)?;
+        let Some(domain) = push_email(value, self.handle.fold, &mut memo.canonical) else {
+            if !self.adopts || !value.contains(['@', '\u{fe6b}', '\u{ff20}']) {
+                return None;
+            }
+            push_canonical(value, self.handle.fold, &mut memo.canonical);
+            queue.hash(&self.handle.key, &[&[Purpose::Tag as u8], &memo.canonical.as_bytes()[start..]]);
+            return Some(EmailNote { domain: None, token: Token::Tag });
+        };
         let subject = at.subject(self.handle.slot);
         let keyed = subject.unwrap_or(&memo.canonical[start..]);
         let token = self.handle.ask(keyed, subject.is_some(), true, queue);
-        Some(EmailNote { domain: (start + domain, memo.canonical.len()), token })
+        Some(EmailNote { domain: Some((start + domain, memo.canonical.len())), token })
     }
 
     fn answer(
@@ -512,6 +524,10 @@ impl Asks for Email {
         queue: &mut Queue,
         out: &mut String,
     ) {
+        let Some((domain, domain_end)) = note.domain else {
+            note.token.push(queue, out);
+            return out.push_str("@x.example");
+        };
         if self.handle.tier <= 1 {
             self.handle.push_first(queue, out);
             out.push('.');
@@ -523,7 +539,7 @@ impl Asks for Email {
         note.token.push(queue, out);
         out.push('@');
         let EmailMemo { canonical, domains } = memo;
-        self.push_domain(&canonical[note.domain.0..note.domain.1], domains, out);
+        self.push_domain(&canonical[domain..domain_end], domains, out);
     }
 
     fn forget(memo: &mut EmailMemo) {

@@ -13,10 +13,11 @@
 //! A span gets the mask the same value has in a column of that kind and label. Text outside of spans keeps its bytes, and
 //! a text without spans is returned as it is. A date, a time, an amount and a number behind `#` are no phone numbers; any
 //! other long number may be taken for one. Not looked for: names of persons who have no column in the row, digits other
-//! than ASCII, addresses spelled out (`bob at example dot com`). `null` is the choice for columns where that
+//! than ASCII, addresses spelled out (`bob at example dot com`), local phone numbers of seven digits without a word like
+//! `tel` before them. `null` is the choice for columns where that
 //! matters.
 //!
-//! A text that no longer fits `varchar(n)` loses its tail.
+//! A text that no longer fits `varchar(n)` loses its tail, back to the end of a word.
 
 mod names;
 mod net;
@@ -82,23 +83,47 @@ const DETECTORS: [(&str, &str); 7] = [
 /// Stricter than the mask: only what is hardly ever anything else, because the text is full of numbers of its own.
 /// Names of persons are not found.
 pub fn personal_kinds(text: &str) -> Vec<&'static str> {
+    let mut kinds = kinds_in(text);
+    for bytes in hex_literals(text) {
+        if let Ok(text) = std::str::from_utf8(&bytes) {
+            kinds.extend(kinds_in(text));
+        }
+    }
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
+}
+
+fn kinds_in(text: &str) -> Vec<&'static str> {
     let mut found = Found::default();
     found.find(text, &Names::default());
     let mut kinds: Vec<&'static str> = found
         .spans
         .iter()
-        .filter_map(|span| match span.detector {
-            Detector::Email | Detector::EncodedEmail => Some("e-mail address"),
-            Detector::Card if span.sure => Some("card number"),
-            Detector::Ssn => Some("social security number"),
-            Detector::Phone if text[span.start..span.end].starts_with('+') => Some("phone number"),
-            Detector::Secret => Some("credentials in a URL"),
+        .filter_map(|span| match (span.detector, &text[span.start..span.end]) {
+            (Detector::Email | Detector::EncodedEmail, _) => Some("e-mail address"),
+            (Detector::Card, _) if span.sure => Some("card number"),
+            (Detector::Ssn, _) => Some("social security number"),
+            (Detector::Phone, number) if number.starts_with(['+', '(']) => Some("phone number"),
+            (Detector::Ip, address) if net::is_public(address) => Some("IP address"),
+            (Detector::Secret, _) => Some("credentials in a URL"),
             _ => None,
         })
         .collect();
-    kinds.sort_unstable();
-    kinds.dedup();
+    if net::holds_credential(text) {
+        kinds.push("password or token");
+    }
     kinds
+}
+
+/// The bytes of `\\x…` literals, which is how a definition writes `bytea`.
+fn hex_literals(text: &str) -> impl Iterator<Item = Vec<u8>> + '_ {
+    text.split("\\x").skip(1).map(|rest| {
+        let digits = rest.bytes().take_while(u8::is_ascii_hexdigit);
+        let digits: Vec<u8> =
+            digits.filter_map(|digit| char::from(digit).to_digit(16)).map(|digit| digit as u8).collect();
+        digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    })
 }
 
 /// A shorter original may stand in a mask by chance.
@@ -190,6 +215,7 @@ impl<'a> Sources<'a> {
                 names.add(*role, raw.value(row), if masked.is_valid(row) { masked.value(row) } else { "" });
             }
         }
+        names.join();
     }
 }
 
@@ -297,7 +323,13 @@ impl Spans {
             && out.len() - start > max as usize
             && let Some((end, _)) = out[start..].char_indices().nth(max as usize)
         {
+            let whole = out[start + end..].starts_with(char::is_whitespace);
             out.truncate(start + end);
+            // Half an address or number is worth nothing, and a word that long is none.
+            if !whole && let Some(word) = out[start..].rfind(char::is_whitespace) {
+                let blank = out[start + word..].chars().next().map_or(0, char::len_utf8);
+                out.truncate(start + word + blank);
+            }
         }
     }
 }

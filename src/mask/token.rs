@@ -505,7 +505,7 @@ mod tests {
 
     #[test]
     fn precomputed_rounds_change_no_output() {
-        for n in [65537u128, 100_003, 1 << 30, 888_931_098, 1 << 33] {
+        for n in [65537u128, 100_003, 1 << 20, 88_893_109, 1 << 27] {
             let perm = Perm::new(&users(), n, b"t");
             let inputs: Vec<u128> = (0..200u128).map(|i| i * 0x9e37_79b9_7f4a_7c15 % n).collect();
             let plain: Vec<u128> = inputs.iter().map(|x| perm.apply_plain(*x)).collect();

@@ -52,6 +52,9 @@ pub(super) struct Names {
     needles: Vec<Needle>,
     /// Folded first letter of the first name, and the needle that holds its mask.
     initial: Option<(char, u16)>,
+    /// Needles of the whole first and last name.
+    first: Option<u16>,
+    last: Option<u16>,
 }
 
 impl Default for Names {
@@ -63,6 +66,8 @@ impl Default for Names {
             masks: String::new(),
             needles: Vec::new(),
             initial: None,
+            first: None,
+            last: None,
         }
     }
 }
@@ -81,7 +86,35 @@ impl Names {
         self.folded.clear();
         self.masks.clear();
         self.needles.clear();
-        self.initial = None;
+        (self.initial, self.first, self.last) = (None, None, None);
+    }
+
+    /// Adds first and last name written as one word, as in user names: `bobsmith`, `smithbob`, `bsmith`.
+    pub(super) fn join(&mut self) {
+        let (Some(first), Some(last)) = (self.first, self.last) else { return };
+        let (first, last) = (self.needles[usize::from(first)], self.needles[usize::from(last)]);
+        let word = |needle: Needle| !self.folded[needle.start..needle.end].contains(' ');
+        if !word(first) || !word(last) || last.end - last.start < SHORT {
+            return;
+        }
+        let letter = self.folded[first.start..].chars().next().map_or(0, char::len_utf8);
+        let masked = self.masks[first.mask.0..].chars().next().map_or(0, char::len_utf8);
+        let initial = Needle { end: first.start + letter, mask: (first.mask.0, first.mask.0 + masked), ..first };
+        for (a, b) in [(first, last), (last, first), (initial, last)] {
+            if self.needles.len() >= NEEDLES_MAX {
+                return;
+            }
+            let (start, mask) = (self.folded.len(), self.masks.len());
+            for part in [a, b] {
+                self.folded.extend_from_within(part.start..part.end);
+                let shown = mask_lower(&self.masks[part.mask.0..part.mask.1]);
+                self.masks.push_str(&shown);
+            }
+            let needle =
+                Needle { start, end: self.folded.len(), mask: (mask, self.masks.len()), short: false, surname: false };
+            self.mark(needle);
+            self.needles.push(needle);
+        }
     }
 
     /// Adds one value of the row and its mask.
@@ -89,12 +122,22 @@ impl Names {
         let mask = self.mask(masked);
         match role {
             Role::First => {
+                let number = self.needles.len();
                 self.needle(raw, mask, 2, false);
+                if self.first.is_none() && self.needles.len() > number {
+                    self.first = Some(number as u16);
+                }
                 self.set_initial(raw, masked);
+                self.variants(raw, mask, false);
                 self.parts(raw, mask, false);
             }
             Role::Last => {
+                let number = self.needles.len();
                 self.needle(raw, mask, 2, true);
+                if self.last.is_none() && self.needles.len() > number {
+                    self.last = Some(number as u16);
+                }
+                self.variants(raw, mask, true);
                 self.parts(raw, mask, true);
             }
             Role::Full => self.full(raw, masked, mask),
@@ -136,6 +179,33 @@ impl Names {
             self.needle(word, mask, 2, false);
         }
         self.set_initial(first, mask_first);
+    }
+
+    /// Adds other ways to write a name: umlauts as two letters and back, several words as one.
+    fn variants(&mut self, raw: &str, mask: (usize, usize), surname: bool) {
+        if raw.bytes().all(|byte| byte.is_ascii_alphabetic()) && !raw.contains('e') {
+            return;
+        }
+        if raw.contains(['ä', 'ö', 'ü', 'å', 'ø', 'Ä', 'Ö', 'Ü', 'Å', 'Ø']) {
+            let mut spelled = String::with_capacity(raw.len() + 4);
+            for c in raw.chars() {
+                match c {
+                    'ä' | 'Ä' => spelled.push_str("ae"),
+                    'ö' | 'Ö' | 'ø' | 'Ø' => spelled.push_str("oe"),
+                    'ü' | 'Ü' => spelled.push_str("ue"),
+                    'å' | 'Å' => spelled.push_str("aa"),
+                    _ => spelled.push(c),
+                }
+            }
+            self.needle(&spelled, mask, 2, surname);
+        } else if ["ae", "oe", "ue"].iter().any(|pair| raw.contains(pair)) && raw.len() >= PART_MIN {
+            let shrunk = raw.replace("ae", "a").replace("oe", "o").replace("ue", "u");
+            self.needle(&shrunk, mask, PART_MIN, surname);
+        }
+        if raw.trim().contains(|c: char| c.is_whitespace() || is_hyphen(c)) {
+            let whole: String = raw.chars().filter(|c| !c.is_whitespace() && !is_hyphen(*c)).collect();
+            self.needle(&whole, mask, PART_MIN, surname);
+        }
     }
 
     /// Adds the words of a name of several words.
@@ -192,14 +262,21 @@ impl Names {
             self.folded.truncate(start);
             return;
         }
+        let (end, short) = (self.folded.len(), chars <= SHORT && !wordless);
+        let needle = Needle { start, end, mask, short, surname };
+        self.mark(needle);
+        self.needles.push(needle);
+    }
+
+    /// Makes the scan stop at the first letter of a needle.
+    fn mark(&mut self, needle: Needle) {
+        let first = self.folded[needle.start..needle.end].chars().next();
         if let Some(c) = first.filter(char::is_ascii) {
             for byte in [c as u8, c.to_ascii_uppercase() as u8] {
                 self.classes[usize::from(byte)] |= NAME;
                 self.marked.push(byte);
             }
         }
-        let (end, short) = (self.folded.len(), chars <= SHORT && !wordless);
-        self.needles.push(Needle { start, end, mask, short, surname });
     }
 
     /// Looks for the longest needle that begins at `at`, which the caller knows not to follow an ASCII letter or digit.
@@ -213,7 +290,7 @@ impl Names {
             if folded.as_bytes().first().is_none_or(differs) {
                 continue;
             }
-            if let Some(end) = match_at(text, at, folded)
+            if let Some(end) = match_at(text, at, folded).map(|end| inflected(text, at, end))
                 && best.is_none_or(|(_, longest)| end > longest)
                 && !(needle.short && text[at..].chars().next().is_some_and(char::is_lowercase))
                 && bounded(text, at, end)
@@ -269,6 +346,10 @@ impl Names {
     }
 }
 
+fn mask_lower(masked: &str) -> String {
+    masked.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
 fn is_particle(word: &str) -> bool {
     let word = word.trim_end_matches(['.', ',']);
     word.chars().count() < 2 && !word.chars().any(is_wordless)
@@ -289,8 +370,28 @@ fn is_wordless(c: char) -> bool {
         | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// The match begins and ends at a word boundary.
+/// Letters a Slavic ending has at most.
+const ENDING_MAX: usize = 3;
+
+/// Returns the end of a name with its grammatical ending: Cyrillic names of at least four letters are declined.
+fn inflected(text: &str, start: usize, end: usize) -> usize {
+    let cyrillic = |c: char| matches!(c, '\u{400}'..='\u{52f}');
+    if !text[..end].ends_with(cyrillic) || text[start..end].chars().count() < PART_MIN {
+        return end;
+    }
+    let rest = text[end..].trim_start_matches(cyrillic);
+    let ending = &text[end..text.len() - rest.len()];
+    if ending.chars().count() <= ENDING_MAX { end + ending.len() } else { end }
+}
+
+/// The match begins and ends at a word boundary; the `s` of a genitive or plural may follow a longer name.
 fn bounded(text: &str, start: usize, end: usize) -> bool {
+    let follows = text[end..].strip_prefix('s').unwrap_or(&text[end..]);
+    let end = if text[start..end].chars().count() >= PART_MIN && !follows.starts_with(char::is_alphanumeric) {
+        text.len() - follows.len()
+    } else {
+        end
+    };
     let joins = |a: Option<char>, b: Option<char>| match (a, b) {
         (Some(a), Some(b)) => a.is_alphanumeric() && b.is_alphanumeric() && !is_wordless(a) && !is_wordless(b),
         _ => false,

@@ -1,7 +1,7 @@
 //! E-mail addresses, URLs and IPv6 addresses.
 
 use super::spans::{Detector, Found};
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Longest quoted local part that is looked for.
 const QUOTED_MAX: usize = 66;
@@ -50,11 +50,16 @@ const SECRET_FIELDS: &[&str] = &[
 /// A character of an unquoted local part as people write them. RFC 5321 allows more; those that also join fields in
 /// URLs and prose (`=`, `/`, `&`, `?`, `!`, `#`, `*`, `|`, `{`, `}`, `^`, `` ` ``, `$`) end it here.
 fn is_local(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '.' | '_' | '%' | '+' | '-' | '\'' | '~')
+    c.is_alphanumeric() || matches!(c, '.' | '_' | '%' | '+' | '-' | '\'' | '~') || is_invisible(c)
+}
+
+/// Zero-width characters and the soft hyphen, which copied text carries along.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
 }
 
 fn is_domain(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '.' | '-')
+    c.is_alphanumeric() || matches!(c, '.' | '-') || is_invisible(c)
 }
 
 /// Returns where the run of characters that ends at `at` begins.
@@ -105,6 +110,16 @@ pub(super) fn email(text: &str, at: usize, found: &mut Found) {
     }
 }
 
+/// The other forms of `@`: small and full-width.
+pub(super) const WIDE_ATS: [&str; 2] = ["\u{fe6b}", "\u{ff20}"];
+
+/// Looks for an address around a small or full-width `@` at `at`.
+pub(super) fn wide_email(text: &str, at: usize, found: &mut Found) {
+    if let Some((start, end)) = address(text, at, at + WIDE_ATS[0].len()) {
+        found.push(start, end, Detector::Email, false);
+    }
+}
+
 /// Looks for an address around the `%40` at `at`.
 pub(super) fn encoded_email(text: &str, at: usize, found: &mut Found) {
     if let Some((start, end)) = address(text, at, at + 3) {
@@ -128,6 +143,62 @@ fn address(text: &str, at: usize, domain: usize) -> Option<(usize, usize)> {
     let host = &text[domain..end];
     let named = host.chars().next().is_some_and(|c| c.is_alphabetic() || c == '[') || host.contains('.');
     (start < at && named && host.len() > 1).then_some((start, end))
+}
+
+/// Tells whether an address belongs to somebody: it is none of a private network, of this machine, or of everybody.
+pub(super) fn is_public(address: &str) -> bool {
+    match address.parse() {
+        Ok(IpAddr::V4(address)) => {
+            let [first, second, ..] = address.octets();
+            let shared = first == 100 && second & 0xc0 == 64;
+            let set_aside = first == 0 || first >= 224 || address.is_documentation();
+            !(address.is_private() || address.is_loopback() || address.is_link_local() || shared || set_aside)
+        }
+        Ok(IpAddr::V6(address)) => {
+            address.segments()[0] & 0xe000 == 0x2000 && address.segments()[..2] != [0x2001, 0xdb8]
+        }
+        Err(_) => false,
+    }
+}
+
+/// Beginnings of tokens that services hand out, and how many letters or digits follow at least.
+const TOKENS: &[(&str, usize)] = &[
+    ("ghp_", 30),
+    ("gho_", 30),
+    ("ghs_", 30),
+    ("github_pat_", 30),
+    ("glpat-", 20),
+    ("sk_live_", 16),
+    ("rk_live_", 16),
+    ("xoxb-", 20),
+    ("xoxp-", 20),
+    ("AKIA", 16),
+    ("ASIA", 16),
+    ("AIza", 35),
+    ("eyJ", 40),
+];
+
+/// Tells whether a text holds a token of a known form, or a password as connection strings write it.
+pub(super) fn holds_credential(text: &str) -> bool {
+    let token = |&(prefix, least): &(&str, usize)| {
+        text.match_indices(prefix).any(|(at, _)| {
+            let rest = text[at + prefix.len()..].bytes();
+            let body = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+            !text[..at].ends_with(|c: char| c.is_ascii_alphanumeric()) && rest.take_while(body).count() >= least
+        })
+    };
+    let password = |name: &str| {
+        text.match_indices(name).any(|(at, _)| {
+            let value = text[at + name.len()..].trim_start_matches('\'');
+            let value =
+                value.split(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | ';' | '&' | ')' | ',')).next();
+            // A placeholder (`%s`, `$1`, `{…}`, `<…>`) or a comparison of columns is no password.
+            value.is_some_and(|value| {
+                value.len() >= 6 && value.chars().all(|c| !matches!(c, '%' | '$' | '{' | '<' | '(' | '=' | '|' | ':'))
+            })
+        })
+    };
+    TOKENS.iter().any(token) || ["password=", "PASSWORD=", "pwd=", "passwd="].iter().any(|name| password(name))
 }
 
 /// Looks at the URL whose `://` stands at `at`: credentials, user names and tokens. Addresses and names inside it are

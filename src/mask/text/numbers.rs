@@ -71,6 +71,11 @@ pub(super) fn find(text: &str, at: usize, found: &mut Found) -> usize {
                     found.push(hit.start, run.groups[next + hit.groups - 1].end, detector, hit.sure);
                 }
                 next += hit.groups;
+                // `212-555-0100/0101`: the end of a second number.
+                if hit.detector == Some(Detector::Phone) && run.gap(next - 1) == "/" && matches!(run.len(next), 2..=4) {
+                    found.push(run.groups[next].start, run.groups[next].end, Detector::Phone, false);
+                    next += 1;
+                }
             }
             None => {
                 unexplained += run.len(next);
@@ -91,7 +96,7 @@ fn separator_end(bytes: &[u8], mut at: usize) -> Option<usize> {
         let byte = *bytes.get(at)?;
         at += match byte {
             b'0'..=b'9' => return (taken > 0).then_some(at),
-            b' ' | b'-' | b'.' | b'/' | b'(' | b')' => 1,
+            b' ' | b'-' | b'.' | b'/' | b'(' | b')' | b'\n' | b'\r' | b'\t' | b'_' => 1,
             // No-break space; hyphens and dashes of U+2010–2015, narrow no-break space.
             0xc2 if bytes.get(at + 1) == Some(&0xa0) => 2,
             0xe2 if bytes.get(at + 1) == Some(&0x80) && matches!(bytes.get(at + 2), Some(0x90..=0x95 | 0xaf)) => 3,
@@ -193,6 +198,11 @@ impl<'a> Run<'a> {
         self.date(at).then_some(Hit { groups: 3, start, detector: None, sure: false })
     }
 
+    /// The gap may stand inside a phone or social security number. Only cards are looked for across lines and `_`.
+    fn close(&self, group: usize) -> bool {
+        !self.gap(group).contains(['\n', '\r', '\t', '_'])
+    }
+
     /// A single group that stands for itself: no letter, `#`, currency or decimal point touches it.
     fn alone(&self, at: usize) -> bool {
         let start = self.groups[at].start;
@@ -209,6 +219,8 @@ impl<'a> Run<'a> {
         let right = match after.next() {
             Some('_' | '%' | '€') => false,
             Some('-' | '/' | '.' | ',') => !after.next().is_some_and(char::is_alphanumeric),
+            // An extension: `4155550132x99`.
+            Some('x' | 'X') => after.next().is_some_and(|c| c.is_ascii_digit()),
             Some(c) => !c.is_alphanumeric(),
             None => true,
         };
@@ -223,8 +235,7 @@ impl<'a> Run<'a> {
         for group in at..self.count.min(at + 7) {
             lens += self.len(group);
             let count = group - at + 1;
-            let parts =
-                (at..group).all(|group| self.len(group) >= 3 && matches!(self.gap(group), " " | "-" | "\u{a0}"));
+            let parts = (at..group).all(|group| self.len(group) >= 3 && self.card_gap(group));
             if lens > 19 || !parts || !self.same_gaps(at, count) {
                 break;
             }
@@ -234,20 +245,31 @@ impl<'a> Run<'a> {
                 (13, first) => matches!(first, b'4'..=b'6'),
                 (_, first) => first != b'0',
             };
-            let whole = count > 1 || self.alone(at);
+            // A check digit that holds and a usual length outweigh a letter that touches the number.
+            let whole = count > 1 || self.alone(at) || matches!(lens, 15 | 16) && !self.fraction(at);
             let digits = (at..=group).flat_map(|group| self.digits(group).bytes());
             if lens >= 12 && whole && brand && luhn(digits) {
                 best = Some((count, true));
             }
         }
-        let blocks = |lens: &[usize]| {
-            self.has_lens(at, lens) && matches!(self.gap(at), " " | "-" | "\u{a0}") && self.same_gaps(at, lens.len())
-        };
+        let blocks = |lens: &[usize]| self.has_lens(at, lens) && self.card_gap(at) && self.same_gaps(at, lens.len());
         best.or_else(|| match self.digits(at).as_bytes().first() {
             Some(b'2'..=b'6') if blocks(&[4, 4, 4, 4]) => Some((4, false)),
             Some(b'3') if blocks(&[4, 6, 5]) => Some((3, false)),
             _ => None,
         })
+    }
+
+    /// What people put between the blocks of a card; a line may end there.
+    fn card_gap(&self, group: usize) -> bool {
+        let gap = self.gap(group);
+        !gap.is_empty() && !gap.contains(['/', '(', ')'])
+    }
+
+    /// Digits behind a decimal point.
+    fn fraction(&self, at: usize) -> bool {
+        let before = &self.text[..self.groups[at].start];
+        before.strip_suffix(['.', ',']).is_some_and(|before| before.ends_with(|c: char| c.is_ascii_digit()))
     }
 
     /// `123-45-6789` whatever its ranges; with blanks or dots only in the ranges that are given out; bare after `SSN`.
@@ -263,6 +285,7 @@ impl<'a> Run<'a> {
         match self.gap(at) {
             " " | "." | "\u{a0}" => given.then_some(3),
             "/" | "(" | ")" => None,
+            _ if !self.close(at) => None,
             _ => Some(3),
         }
     }
@@ -320,7 +343,8 @@ impl<'a> Run<'a> {
             // The trunk digit in `+44 (0)20` is written but not dialed.
             let trunk = group > at && self.digits(group) == "0" && self.gap(group).starts_with(')');
             total += if trunk { 0 } else { self.len(group) };
-            if total > max || (group > at && self.date(group)) {
+            let apart = group > at && (self.date(group) || !self.close(group - 1));
+            if total > max || apart {
                 break;
             }
             if total >= min {
@@ -343,7 +367,16 @@ impl<'a> Run<'a> {
         {
             return None;
         }
-        self.take(at, 7 + extra, extra + digits_max(code))
+        let groups = self.take(at, 7 + extra, extra + digits_max(code))?;
+        // `0049301234567 030/1234567` are two numbers: the second one begins with its trunk prefix.
+        let mut total = self.len(at);
+        for group in at + 1..at + groups {
+            if total >= 10 + extra && self.digits(group).starts_with('0') {
+                return Some(group - at);
+            }
+            total += self.len(group);
+        }
+        Some(groups)
     }
 
     /// 3-3-4 with any separators, also with a leading 1, and 3-7.
@@ -352,10 +385,14 @@ impl<'a> Run<'a> {
         let tail = first - at;
         let likely = matches!(self.digits(first).as_bytes().first(), Some(b'2'..=b'9'));
         let blanks = [first, first + 1].iter().all(|group| matches!(self.gap(*group), " " | "\u{a0}"));
-        if self.has_lens(first, &[3, 3, 4]) && (likely || !blanks) {
+        if !(at..first + 1).all(|group| self.close(group)) {
+            return None;
+        }
+        if self.has_lens(first, &[3, 3, 4]) && (likely || !blanks) && self.close(first + 1) {
             return Some(tail + 3);
         }
-        let joined = matches!(self.gap(first), "-" | ") " | ")" | ")-") || tail == 1;
+        let exchange = matches!(self.digits(first + 1).as_bytes().first(), Some(b'2'..=b'9'));
+        let joined = matches!(self.gap(first), "-" | ") " | ")" | ")-") || tail == 1 || exchange;
         (self.has_lens(first, &[3, 7]) && likely && joined).then_some(tail + 2)
     }
 

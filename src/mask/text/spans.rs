@@ -99,6 +99,9 @@ impl Found {
             if class == 0 {
                 continue;
             }
+            if byte == 0xef && net::WIDE_ATS.iter().any(|sign| bytes[at..].starts_with(sign.as_bytes())) {
+                net::wide_email(text, at, self);
+            }
             if class & NAME != 0 && (at == 0 || !bytes[at - 1].is_ascii_alphanumeric()) {
                 names.find(text, at, self);
             }
