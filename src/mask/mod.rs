@@ -15,6 +15,7 @@ pub mod kind;
 mod lanes;
 mod leaf;
 mod masker;
+mod national;
 mod network;
 mod pattern;
 mod person;
@@ -49,7 +50,31 @@ pub static KINDS: &[&Kind] = &[
     &phone::PHONE,
     &person::ADDRESS,
     &account::CARD,
-    &account::US_SSN,
+    &national::BE_NN,
+    &national::NL_BSN,
+    &national::FR_NIR,
+    &national::DE_IDNR,
+    &national::ES_DNI,
+    &national::ES_NIE,
+    &national::IT_CF,
+    &national::PL_PESEL,
+    &national::SE_PNR,
+    &national::BR_CPF,
+    &national::BR_CNPJ,
+    &national::IN_AADHAAR,
+    &national::US_SSN,
+    &national::US_EIN,
+    &national::GB_NHS,
+    &national::GB_NINO,
+    &national::CA_SIN,
+    &national::AU_TFN,
+    &national::FI_HETU,
+    &national::NO_FNR,
+    &national::DK_CPR,
+    &national::CH_AHV,
+    &national::PT_NIF,
+    &national::CN_RIC,
+    &national::ZA_ID,
     &network::IP,
     &temporal::DATE_SHIFT,
     &json::JSON,
