@@ -49,37 +49,37 @@ impl Column {
 const EXAMPLES: &[(&str, &[&str], &[&str])] = &[
     (
         "be.nn",
-        &["85.07.30-033.28", "85073003328", "17073003384", "00.01.01-001.45"],
-        // A wrong check, a month over 12, serial 000, a foreigner's month, an unknown day.
-        &["85.07.30-033.29", "85133003361", "85073000005", "85473003319", "85070003332", "12345678901"],
+        &["85.07.30-033.28", "85073003328", "17073003384", "00.01.01-001.05"],
+        // A wrong check; the month 13; serials 000 and 999; a foreigner's month; an unknown day; 29 February 1985.
+        &["85.07.30-033.29", "85133003370", "85073000061", "85073099932", "85473303324", "85070003355", "85022903323"],
     ),
     ("nl.bsn", &["111222333", "1112.22.333", "123456782"], &["1112.52.333", "000000000", "11122233", "111222334"]),
     (
         "fr.nir",
-        &["2 95 10 99 126 111 93", "295109912611193", "253072B07300470", "2 53 07 2a 073 004 43"],
-        &["295109912611199", "253072C07300443", "695109912611164", "295139912611154", "253072A00000443"],
+        &["2 95 10 99 126 111 93", "295109912611193", "253072B07300470", "2 53 07 2a 073 004 43", "295019710100187", "295019910100133"],
+        &["295109912611199", "253072C07300443", "395109912611143", "295139912611144", "295109912600010", "295019700100180"],
     ),
     (
         "de.idnr",
         &["36 574 261 809", "86095742719", "47036892816", "65929970489", "57549285017", "25768131411"],
-        &["36574261890", "36554266806", "06574261809", "12345678903", "11111111115"],
+        &["36574261890", "36554266806", "06574261809", "12345678903", "11111111119", "11223456785"],
     ),
     ("es.dni", &["54362315K", "54362315-k", "00000000T"], &["54362315Z", "54362315", "X2482300W"]),
     ("es.nie", &["X-2482300W", "x2482300w", "Z0000000M"], &["X-2482300A", "A-2482300W", "54362315K"]),
     (
         "it.cf",
-        &["RCCMNL83S18D969H", "CNTCHR83T41D969D", "rccmnl83s18d969h", "RCCMNL83S18D9S9O"],
-        &["RCCMNL83S18D969I", "RCCMNL83S38D969J", "RCCMNL83B30D969Z", "00743110157", "RCCMN183S18D969H"],
+        &["RCCMNL83S18D969H", "CNTCHR83T41D969D", "rccmnl83s18d969h", "RCCMNL83S18D9S9T"],
+        &["RCCMNL83S18D969I", "RCCMNL83S38D969J", "RCCMNL83B30D969F", "RCCMNL83S18D000N", "RCCMNL83G18D969K", "00743110157"],
     ),
     (
         "pl.pesel",
         &["44051401359", "02070803628", "02211307589"],
-        &["44051401358", "44991401353", "4405140135", "44023001353"],
+        &["44051401358", "44991401350", "44131401350", "4405140135", "44023001356"],
     ),
     (
         "se.pnr",
         &["880320-0016", "8803200016", "198803200016", "880320+0016", "811228-9874"],
-        &["880320-0018", "880380-0013", "168803200016", "880230-0015"],
+        &["880320-0018", "880380-0013", "880360-0017", "168803200016", "880230-0015"],
     ),
     ("br.cpf", &["390.533.447-05", "39053344705"], &["231.002.999-00", "111.111.111-11", "000.000.000-00"]),
     (
@@ -95,10 +95,10 @@ const EXAMPLES: &[(&str, &[&str], &[&str])] = &[
     (
         "us.ssn",
         &["078-05-1120", "219099999", "536-90-4399"],
-        &["000-12-3456", "666-12-3456", "900-12-3456", "536-00-4399", "536-90-0000", "1112-23333"],
+        &["000-12-3456", "666-12-3456", "900-12-3456", "536-00-4399", "536-90-0000"],
     ),
     ("us.ein", &["91-1144442", "911144442"], &["07-1144442", "91-114444", "49-1144442", "00-1234567"]),
-    ("gb.nhs", &["943-476-5870", "9434765870", "943 476 5919"], &["9434765871", "943476587", "1234567890"]),
+    ("gb.nhs", &["943-476-5870", "9434765870", "943 476 5919", "9876543210"], &["9434765871", "943476587", "1234567890"]),
     (
         "gb.nino",
         &["AB 12 34 56 C", "ab123456c", "ZY987654A"],
@@ -108,22 +108,22 @@ const EXAMPLES: &[(&str, &[&str], &[&str])] = &[
     ("au.tfn", &["123 456 782", "876543210"], &["999 999 999", "12345678", "123456789"]),
     (
         "fi.hetu",
-        &["131052-308T", "131052-308t", "131052A308T", "131052+308T", "010594Y9032"].split_at(4).0,
-        &["131052-308U", "131052308T", "310252-308Y", "131052-001E", "131052-9082", "131052G308T"],
+        &["131052-308T", "131052-308t", "131052A308T", "131052+308T", "131052Y308T", "131052-899V", "131052-002X"],
+        &["131052-308U", "131052308T", "310252-308Y", "131052-001W", "131052-9085", "131052G308T"],
     ),
-    ("no.fnr", &["151086 95088", "15108695088"], &["15108695077", "55108695083", "15508695083", "684131 12345"]),
+    ("no.fnr", &["151086 95088", "15108695088", "01010050053"], &["15108695077", "55108695071", "15158695038", "684131 12345"]),
     ("dk.cpr", &["211062-5629", "2110625629", "070761-4285"], &["511062-5629", "211362-5629", "21106256290"]),
     ("ch.ahv", &["756.9217.0769.85", "7569217076985"], &["7569217076984", "123.4567.8910.19", "756.9217.0769"]),
-    ("pt.nif", &["501 964 843", "501964843"], &["501964842", "001964841", "401964841", "50196484"]),
+    ("pt.nif", &["501 964 843", "501964843", "451964845"], &["501964842", "001964844", "401964841", "731964845", "50196484"]),
     (
         "cn.ric",
-        &["360426199101010071", "11010519491231002X", "11010519491231002x", "44052418800101001X"],
-        &["360426199101010072", "990426199101010075", "110105194913310020", "110105491231002"],
+        &["360426199101010071", "11010519491231002X", "11010519491231002x", "440524188001010014"],
+        &["360426199101010072", "990426199101010079", "110105194913310021", "110105491231002"],
     ),
     (
         "za.id",
         &["7503305044089", "750330 5044 08 9", "8801235111088"],
-        &["9125568", "7503305044088", "7513305044086", "7503305044303", "7503305044006"],
+        &["9125568", "7503305044088", "7513305044088", "7503305044303", "7503305044006"],
     ),
 ];
 
@@ -183,29 +183,32 @@ fn invalid_numbers_are_not_read() {
 
 #[test]
 fn no_two_of_a_hundred_thousand_valid_numbers_share_a_mask() {
-    const COUNT: u64 = 100_000;
+    const COUNT: usize = 100_000;
     std::thread::scope(|scope| {
         for part in SCHEMES.chunks(SCHEMES.len().div_ceil(2)) {
             scope.spawn(move || part.iter().for_each(|(kind, scheme)| spread(kind, scheme, COUNT)));
         }
     });
 
-    fn spread(kind: &Kind, scheme: &'static Scheme, count: u64) {
+    fn spread(kind: &Kind, scheme: &'static Scheme, count: usize) {
         let mut column = Column::new(scheme);
-        let sample = kind.samples[0];
-        let step = column.size(sample) / count;
+        let examples = EXAMPLES.iter().find(|example| example.0 == kind.name).expect("every kind has examples").1;
         let mut masks = HashSet::new();
-        let mut made = 0;
-        for index in 0..count {
-            // Where a rank has no valid number, the next one that has.
-            let next = (0..step.max(1)).find_map(|more| column.ranked(sample, index * step.max(1) + more));
-            let Some(text) = next else { continue };
-            let mask = column.mask(&text).unwrap_or_else(|| panic!("{} refuses {text}", kind.name));
-            assert!(column.reads(&mask), "{}: {text} became {mask}", kind.name);
-            made += 1;
-            assert!(masks.insert(mask), "{}: {text} shares its mask", kind.name);
+        for sample in examples {
+            let size = column.size(sample);
+            // A prime that divides no size: every rank comes once.
+            let ranks = (0..size).map(|index| (u128::from(index) * 2_654_435_761 % u128::from(size)) as u64);
+            for rank in ranks {
+                if masks.len() == count {
+                    return;
+                }
+                let Some(text) = column.ranked(sample, rank) else { continue };
+                let mask = column.mask(&text).unwrap_or_else(|| panic!("{} refuses {text}", kind.name));
+                assert!(column.reads(&mask), "{}: {text} became {mask}", kind.name);
+                assert!(masks.insert(mask), "{}: {text} shares its mask", kind.name);
+            }
         }
-        assert!(made > count * 9 / 10, "{}: {made} valid numbers", kind.name);
+        panic!("{}: {} valid numbers", kind.name, masks.len());
     }
 }
 
@@ -244,7 +247,7 @@ fn year_and_sex_stay() {
         assert_eq!(mask.as_bytes()[9] % 2, text.as_bytes()[9] % 2);
     }
     let mut column = Column::of("be.nn");
-    for text in ["00.01.01-001.45", "17073003384"] {
+    for text in ["00.01.01-001.05", "17073003384"] {
         let mask = column.mask(text).unwrap();
         assert_eq!(mask[..2], text[..2]);
     }
@@ -271,7 +274,7 @@ fn writings_of_one_number_agree() {
 #[test]
 fn letters_keep_their_case_and_places() {
     let mut column = Column::of("it.cf");
-    let mask = column.mask("rccmnl83s18d9s9o").unwrap();
+    let mask = column.mask("rccmnl83s18d9s9t").unwrap();
     assert!(!mask.chars().any(|c| c.is_ascii_uppercase()), "{mask}");
     let vowels = |text: &str| text[..6].chars().map(|c| "aeiou".contains(c)).collect::<Vec<_>>();
     assert_eq!(vowels(&mask), vowels("rccmnl"));
@@ -299,10 +302,10 @@ fn a_danish_number_keeps_whether_its_old_check_holds() {
 #[test]
 fn the_twenty_ninth_of_february_comes_in_leap_years_only() {
     for (kind, sample, leap) in [
-        ("se.pnr", "000320-0013", true),
-        ("se.pnr", "200003200013", true),
-        ("se.pnr", "000320+0013", false),
-        ("se.pnr", "190003200013", false),
+        ("se.pnr", "000320-0011", true),
+        ("se.pnr", "200003200011", true),
+        ("se.pnr", "000320+0011", false),
+        ("se.pnr", "190003200011", false),
     ] {
         let column = Column::of(kind);
         let dates: HashSet<String> = (0..column.size(sample))
