@@ -9,17 +9,21 @@ mod canon;
 pub mod column;
 mod dict;
 mod fixed;
+mod iban;
 pub mod json;
 pub mod key;
 pub mod kind;
 mod lanes;
 mod leaf;
+mod mac;
 mod masker;
+mod naming;
 mod national;
 mod network;
 mod pattern;
 mod person;
 mod phone;
+mod postal;
 mod quantity;
 mod recent;
 mod temporal;
@@ -47,9 +51,13 @@ pub static KINDS: &[&Kind] = &[
     &person::NAME_FIRST,
     &person::NAME_LAST,
     &person::NAME_FULL,
+    &naming::NAME_VALUE,
+    &naming::COMPANY,
     &phone::PHONE,
     &person::ADDRESS,
+    &postal::ZIP,
     &account::CARD,
+    &iban::IBAN,
     &national::BE_NN,
     &national::NL_BSN,
     &national::FR_NIR,
@@ -76,6 +84,7 @@ pub static KINDS: &[&Kind] = &[
     &national::CN_RIC,
     &national::ZA_ID,
     &network::IP,
+    &mac::MAC,
     &temporal::DATE_SHIFT,
     &json::JSON,
     &text::SPANS,

@@ -134,8 +134,12 @@ pub(super) struct Pattern {
 
 impl Pattern {
     pub fn new(realm: &RealmKey, label: &str) -> Self {
-        let cache = realm.shared("pattern/1", label, PermCache::default);
-        Self { key: realm.domain("pattern/1", label), cache }
+        Self::of_kind(realm, "pattern/1", label)
+    }
+
+    /// The pattern mask of another kind, which has its own key.
+    pub fn of_kind(realm: &RealmKey, kind: &str, label: &str) -> Self {
+        Self { key: realm.domain(kind, label), cache: realm.shared(kind, label, PermCache::default) }
     }
 
     /// Appends the mask of `value`.
@@ -147,9 +151,22 @@ impl Pattern {
 
     /// Appends the permuted value; false, with `out` unchanged, if it has a letter or digit of no class.
     pub fn push_permuted(&self, value: &str, memo: &mut PatternMemo, out: &mut String) -> bool {
+        self.push_permuted_within(&[], value, memo, out)
+    }
+
+    /// As [`Pattern::push_permuted`], with a permutation of its own for what `prefix` joined says; it stands in the tweak
+    /// after `pat`.
+    pub fn push_permuted_within(
+        &self,
+        prefix: &[&[u8]],
+        value: &str,
+        memo: &mut PatternMemo,
+        out: &mut String,
+    ) -> bool {
         let PatternMemo { perm, digits, radixes } = memo;
         perm.tweak.clear();
         perm.tweak.extend_from_slice(b"pat");
+        prefix.iter().for_each(|part| perm.tweak.extend_from_slice(part));
         digits.clear();
         radixes.clear();
         let mut product = Some(1u128);

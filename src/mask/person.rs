@@ -105,7 +105,8 @@ pub(super) static USERNAME: Kind = Kind {
     ..TEXT
 };
 
-fn longest(list: &super::dict::Dictionary) -> u32 {
+/// Characters of the longest entry of a list.
+pub(super) fn longest(list: &super::dict::Dictionary) -> u32 {
     longest_of(list.values())
 }
 
@@ -123,7 +124,11 @@ pub struct Persona {
 impl Persona {
     /// Returns the personas of a label.
     pub fn new(realm: &RealmKey, label: &str) -> Self {
-        let key = realm.domain("persona/1", label);
+        Self::keyed(realm.domain("persona/1", label))
+    }
+
+    /// Returns personas of another key.
+    pub fn keyed(key: DomainKey) -> Self {
         let memory = Memory::new(&key, b"names");
         Self { key, memory }
     }

@@ -31,11 +31,11 @@ fn needed(kind: &Kind) -> Params {
     }
 }
 
-fn value(kind: &str, json: &str, subject: Option<&str>, value: &str) -> Option<String> {
+pub(super) fn value(kind: &str, json: &str, subject: Option<&str>, value: &str) -> Option<String> {
     mask_value(&realm(), kind, "", params(json), subject, value).unwrap()
 }
 
-fn one(kind: &str, text: &str) -> String {
+pub(super) fn one(kind: &str, text: &str) -> String {
     value(kind, "{}", None, text).unwrap()
 }
 

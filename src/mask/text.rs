@@ -56,6 +56,7 @@ pub static SPANS: Kind = Kind {
     accepts: &[Takes::Text],
     keyed_on: KeyedOn::Either,
     injective: Injective::No,
+    injective_if: |_| None,
     folds: false,
     lowercase: false,
     needs_subject: false,
@@ -148,8 +149,8 @@ fn table<'a>(
 /// the seller as well as the buyer.
 fn sources(compile: &Compile<'_>) -> Vec<(usize, Role)> {
     let role = |kind: &str, part: Option<&str>| match (kind.split('/').next().unwrap_or(kind), part) {
-        ("name.first", _) => Some(Role::First),
-        ("name.last", _) => Some(Role::Last),
+        ("name.first", _) | ("name.value", Some("first")) => Some(Role::First),
+        ("name.last", _) | ("name.value", Some("last")) => Some(Role::Last),
         ("name.full" | "name.value", _) => Some(Role::Full),
         ("username", _) => Some(Role::Username),
         ("company", _) | ("address", None | Some("street")) => Some(Role::Whole),

@@ -182,8 +182,8 @@ fn put_italian(number: &mut Number, places: std::ops::Range<usize>, mut value: u
     }
 }
 
-/// The control letter: symbols in odd places count by a table, those in even places by their order.
-fn italian_control(symbols: &[u8]) -> u8 {
+/// The control letter of a tax code and of an Italian account: symbols in odd places count by a table, those in even places by their order.
+pub(in crate::mask) fn italian_control(symbols: &[u8]) -> u8 {
     const ODD: [u32; 26] =
         [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
     let order = |symbol: u8| if symbol.is_ascii_digit() { symbol - b'0' } else { symbol - b'A' };

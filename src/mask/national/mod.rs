@@ -53,6 +53,8 @@ mod plain;
 #[cfg(test)]
 mod tests;
 
+pub(super) use dated::italian_control;
+
 use super::Kind;
 use super::canon::is_telling;
 use super::column::{ColumnMask, Compile, CompileError};
