@@ -278,6 +278,12 @@ fn put_inner_check(country: &[u8], national: &mut [u8]) -> bool {
     true
 }
 
+/// The number of letters and digits of an account number that begins with this country; none for others.
+pub(super) fn length(country: &[u8]) -> Option<usize> {
+    let known = COUNTRIES.binary_search_by(|known| known.0.as_bytes().cmp(country)).ok()?;
+    Some(COUNTRIES[known].1)
+}
+
 /// Tells whether a text is a valid account number.
 pub(super) fn is_iban(text: &str) -> bool {
     Account::read(text).is_some_and(|account| account.is_valid())

@@ -5,6 +5,8 @@
 //! | e-mail address | around `@`, `%40` in URLs | `email` |
 //! | card | 12–19 digits, Luhn; the usual blocks also with a wrong check digit | `card` |
 //! | US social security number | 3-2-4; nine digits after a word like SSN | `us.ssn` |
+//! | bank account | IBAN of a known country, all check digits right, with single separators | `iban` |
+//! | national identifier | valid, and written as hardly anything else is, or after a word like BSN, NHS, PESEL | its kind |
 //! | phone | international, North American, national with trunk 0, 10–13 bare digits, 6–15 digits after a word like `tel` | `phone` |
 //! | IP address | v4, v6 | `ip` |
 //! | URL | credentials and tokens; user names in path and query | `pattern`; `username` |
@@ -18,6 +20,7 @@
 //!
 //! A text that no longer fits `varchar(n)` loses its tail.
 
+mod ids;
 mod names;
 mod net;
 mod numbers;
@@ -42,7 +45,7 @@ pub static SPANS: Kind = Kind {
     params: &[
         Param {
             name: "labels",
-            summary: "Label per detector (email, card, us.ssn, phone, ip, username, secret), to join with columns",
+            summary: "Label per detector (email, card, us.ssn, phone, ip, username, secret, iban, nl.bsn, …), to join with columns",
             domain: Domain::Any,
             default: "the empty label",
         },
@@ -66,15 +69,25 @@ pub static SPANS: Kind = Kind {
 };
 
 /// Names in `labels` and `masks`, and the kind that masks each.
-const DETECTORS: [(&str, &str); 7] = [
-    ("email", "email"),
-    ("card", "card"),
-    ("us.ssn", "us.ssn"),
-    ("phone", "phone"),
-    ("ip", "ip"),
-    ("username", "username"),
-    ("secret", "pattern"),
-];
+const DETECTORS: [(&str, &str); 7 + ids::KINDS.len()] = {
+    let mut detectors = [("", ""); 7 + ids::KINDS.len()];
+    let first = [
+        ("email", "email"),
+        ("card", "card"),
+        ("us.ssn", "us.ssn"),
+        ("phone", "phone"),
+        ("ip", "ip"),
+        ("username", "username"),
+        ("secret", "pattern"),
+    ];
+    let mut at = 0;
+    while at < detectors.len() {
+        detectors[at] =
+            if at < first.len() { first[at] } else { (ids::KINDS[at - first.len()], ids::KINDS[at - first.len()]) };
+        at += 1;
+    }
+    detectors
+};
 
 /// Names the kinds of personal data that stand in a text which is no column: a definition, a comment, a default.
 ///
@@ -90,6 +103,7 @@ pub fn personal_kinds(text: &str) -> Vec<&'static str> {
             Detector::Email | Detector::EncodedEmail => Some("e-mail address"),
             Detector::Card if span.sure => Some("card number"),
             Detector::Ssn => Some("social security number"),
+            Detector::Id(0) => Some("bank account number"),
             Detector::Phone if text[span.start..span.end].starts_with('+') => Some("phone number"),
             Detector::Secret => Some("credentials in a URL"),
             _ => None,
@@ -208,6 +222,7 @@ fn slot(detector: Detector) -> Option<usize> {
         Detector::Ip => Some(4),
         Detector::Username => Some(5),
         Detector::Secret => Some(6),
+        Detector::Id(id) => Some(7 + usize::from(id)),
         Detector::Name(_) => None,
     }
 }

@@ -83,8 +83,7 @@ macro_rules! identifiers {
         };
     )*
 
-        /// Every identifier, for tests that make valid numbers.
-        #[cfg(test)]
+        /// Every identifier.
         static SCHEMES: &[(&Kind, Scheme)] = &[$(
             (&$name, Scheme { kind: concat!($id, "/1"), tweak: $tweak, folds: $folds, read: $read, write: $write }),
         )*];
@@ -251,6 +250,13 @@ impl Scheme {
         let mut again = *number;
         ((self.write)(&parts, parts.rank, &mut again) && again == *number).then_some(parts)
     }
+}
+
+/// Tells whether a text is a valid number of a kind.
+pub(super) fn is_valid(kind: &str, text: &str) -> bool {
+    let scheme = SCHEMES.iter().find(|scheme| scheme.0.name == kind);
+    let number = Number::read(text);
+    scheme.zip(number).is_some_and(|((_, scheme), number)| scheme.parts(&number, &mut Vec::new()).is_some())
 }
 
 struct National {
