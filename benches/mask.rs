@@ -97,6 +97,26 @@ fn kinds(criterion: &mut Criterion) {
     bench(c, "card random, keep 8", "card", r#"{"keep":8}"#, TEXT, cards());
     let ssn = texts(|row, x| format!("{:03}-{:02}-{:04}", row % 600 + 1, x % 99 + 1, (x >> 32) % 9_999 + 1));
     bench(c, "us.ssn", "us.ssn", "{}", TEXT, ssn);
+    let citizens = texts(|_, x| {
+        let digits = format!("{:08}", x % 100_000_000);
+        let sum: u32 = digits.bytes().zip((2..=9).rev()).map(|(digit, weight)| u32::from(digit - b'0') * weight).sum();
+        // A tenth has no check digit and is masked as an invalid number, as in columns of real life.
+        format!("{digits}{}", sum % 11 % 10)
+    });
+    bench(c, "nl.bsn", "nl.bsn", "{}", TEXT, citizens);
+    let national = texts(|row, x| {
+        let number =
+            format!("{:02}{:02}{:02}{:03}", row % 60 + 30, x % 12 + 1, (x >> 16) % 28 + 1, (x >> 32) % 998 + 1);
+        let check = 97 - number.parse::<u64>().expect("digits") % 97;
+        format!("{number}{check:02}")
+    });
+    bench(c, "be.nn", "be.nn", "{}", TEXT, national);
+    let accounts = texts(|_, x| {
+        let account = format!("37040044{:010}", x % 10_000_000_000);
+        let rest = format!("{account}131400").parse::<u128>().expect("digits") % 97;
+        format!("DE{:02}{account}", 98 - rest)
+    });
+    bench(c, "iban", "iban", "{}", TEXT, accounts);
     bench(c, "pattern 7 characters", "pattern", "{}", TEXT, texts(|_, x| format!("AB-{:05}", x % 100_000)));
     bench(c, "pattern 16 characters", "pattern", "{}", TEXT, texts(|_, x| format!("ACME-{:011}", x % 100_000_000_000)));
     let ip = (0..ROWS).map(|row| [&[2, 32, 0, 4][..], &mix(row).to_be_bytes()[..4]].concat());

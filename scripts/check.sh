@@ -9,7 +9,8 @@ case ${1:-} in
 scripts/check.sh [ARGUMENTS…]: the gate. Arguments go to `cargo test`.
 
 Steps: cargo fmt, cargo clippy, cargo deny (if installed), cargo test, cargo doc; warnings are errors. A step whose tool is
-not installed is left out, and the last line says so. scripts/test does the same and installs what is missing.
+not installed is left out, and the last line says so; so is the test that needs python-stdnum. scripts/test does the same and
+installs what is missing.
 HELP
     exit 0 ;;
 esac
@@ -38,6 +39,10 @@ optional() { # NAME HINT COMMAND…
 optional format "rustup component add rustfmt" cargo fmt --check
 optional dependencies "cargo install cargo-deny" cargo deny --locked --offline check bans licenses sources
 optional lints "rustup component add clippy" cargo clippy --all-targets --locked --quiet -- -D warnings
+has_stdnum() { "$1" -c 'import stdnum' 2>/dev/null; }
+if ! has_stdnum target/venv/bin/python && ! has_stdnum python3; then
+  left_out+=("identifiers judged by python-stdnum (python3 -m venv target/venv && target/venv/bin/pip install python-stdnum)")
+fi
 step tests cargo test --locked "$@"
 step documentation env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked --quiet
 

@@ -1,4 +1,4 @@
-//! Numbers people are known by: `card/1`, `us.ssn/1`, `uuid/1`.
+//! Numbers people are known by: `card/1`, `uuid/1`.
 
 use super::canon::is_telling;
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
@@ -34,15 +34,6 @@ pub(super) static CARD: Kind = Kind {
     ],
     samples: &["4111111111111111", "3782 822463 10005", "5555-5555-5555-4444"],
     compile: compile_card,
-    ..TEXT
-};
-
-pub(super) static US_SSN: Kind = Kind {
-    name: "us.ssn",
-    summary: "Permutes US social security numbers inside the ranges that can be issued; separators stay",
-    params: &[ON_INVALID],
-    samples: &["078-05-1120", "219099999"],
-    compile: |compile| TextMask::boxed(compile, Ssn::new(compile)),
     ..TEXT
 };
 
@@ -110,13 +101,12 @@ pub(super) fn spread(mut number: u64, digits: &mut [u8]) {
 }
 
 /// Returns the Luhn check digit of the digits before it (ISO/IEC 7812-1 annex B).
-fn luhn(payload: &[u8]) -> u8 {
+pub(super) fn luhn(payload: impl DoubleEndedIterator<Item = u8>) -> u8 {
     let sum: u32 = payload
-        .iter()
         .rev()
         .enumerate()
         .map(|(index, digit)| {
-            let doubled = if index % 2 == 0 { digit * 2 } else { *digit };
+            let doubled = if index % 2 == 0 { digit * 2 } else { digit };
             u32::from(if doubled > 9 { doubled - 9 } else { doubled })
         })
         .sum();
@@ -126,7 +116,7 @@ fn luhn(payload: &[u8]) -> u8 {
 /// How far the check digit is from the right one, 0 to 9; 0 for a valid number.
 fn luhn_offset(digits: &[u8]) -> u8 {
     let (check, payload) = digits.split_last().expect("a card number has at least 12 digits");
-    (check + 10 - luhn(payload)) % 10
+    (check + 10 - luhn(payload.iter().copied())) % 10
 }
 
 /// Length of the prefix that names the brand. Pinned: new ranges need a new version of the kind.
@@ -216,7 +206,7 @@ impl Asks for Card {
         let digits = &mut found.digits[..len];
         spread(queue.next_permuted() as u64, &mut digits[prefix..end]);
         if !self.keep_last4 {
-            digits[end] = (luhn(&digits[..end]) + offset) % 10;
+            digits[end] = (luhn(digits[..end].iter().copied()) + offset) % 10;
         } else if end < len - 4 {
             let solved = (0..10).find(|digit| {
                 digits[end] = *digit;
@@ -229,58 +219,6 @@ impl Asks for Card {
 
     fn reads(&self, value: &str, _memo: &mut PermMemo) -> bool {
         self.read(value).is_some()
-    }
-}
-
-/// Social security numbers that can be issued: area 001–899 without 666, group 01–99, serial 0001–9999.
-const SSN_COUNT: u128 = 898 * 99 * 9999;
-
-struct Ssn {
-    perm: Arc<Perm>,
-}
-
-impl Ssn {
-    fn new(compile: &Compile<'_>) -> Self {
-        let label = &compile.spec.label;
-        let perm = compile
-            .realm
-            .shared("us.ssn/1", label, || Perm::new(&compile.realm.domain("us.ssn/1", label), SSN_COUNT, b"ssn"));
-        Self { perm }
-    }
-
-    fn rank(value: &str) -> Option<u128> {
-        let found = Digits::read(value).filter(|digits| digits.len == 9)?;
-        let digits = found.as_slice();
-        let (area, group, serial) = (number(&digits[..3]), number(&digits[3..5]), number(&digits[5..]));
-        if area == 0 || area == 666 || area >= 900 || group == 0 || serial == 0 {
-            return None;
-        }
-        let area = area - 1 - u64::from(area > 666);
-        Some(((area * 99 + group - 1) * 9999 + serial - 1).into())
-    }
-}
-
-impl Asks for Ssn {
-    type Scratch = ();
-    type Note = ();
-
-    fn ask(&self, value: &str, _at: At<'_>, _scratch: &mut (), queue: &mut Queue) -> Option<()> {
-        queue.permute(&self.perm, Self::rank(value)?);
-        Some(())
-    }
-
-    fn answer(&self, value: &str, _note: (), _at: At<'_>, _scratch: &mut (), queue: &mut Queue, out: &mut String) {
-        let rank = queue.next_permuted() as u64;
-        let area = rank / (99 * 9999) + 1;
-        let mut digits = [0; 9];
-        spread(area + u64::from(area >= 666), &mut digits[..3]);
-        spread(rank / 9999 % 99 + 1, &mut digits[3..5]);
-        spread(rank % 9999 + 1, &mut digits[5..]);
-        push_digits(value, &digits, out);
-    }
-
-    fn reads(&self, value: &str, _scratch: &mut ()) -> bool {
-        Self::rank(value).is_some()
     }
 }
 

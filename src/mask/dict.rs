@@ -39,6 +39,8 @@ list!(
 pub const STREET_NAMES: &[&str] = <fake::locales::EN as fake::locales::Data>::NAME_LAST_NAME;
 /// What follows the name of a street; `fake` 5.1.0.
 pub const STREET_SUFFIXES: &[&str] = <fake::locales::EN as fake::locales::Data>::ADDRESS_STREET_SUFFIX;
+/// What follows the name of a company; `fake` 5.1.0.
+pub const COMPANY_SUFFIXES: &[&str] = <fake::locales::EN as fake::locales::Data>::COMPANY_SUFFIX;
 
 /// BLAKE3 of every list: files as they are, tables joined by line feeds.
 #[cfg(test)]
@@ -49,6 +51,7 @@ const MANIFEST: &[(&str, &str)] = &[
     ("en_US/place.tsv", "ce00d0d178de7bf84f042f5de5d9b06ac2fab0f3a50aac92996a78f0e3fcc0af"),
     ("fake/EN/NAME_LAST_NAME", "d7810172dddb6b1e7ac3b2a1189a5ede1291854d8b316229e335113949acedea"),
     ("fake/EN/ADDRESS_STREET_SUFFIX", "712022a7568f84a82a191e73d5038ccd3119d07ce063a0392844f0dff346c101"),
+    ("fake/EN/COMPANY_SUFFIX", "ff53c4f6690b69997e681caa2cb0bc7d7739d0359bf1302824d2b0ffacfa410a"),
 ];
 
 /// A list of texts drawn by weight.
@@ -178,6 +181,7 @@ mod tests {
             hash(include_bytes!("../../rules/dict/v1/en_US/place.tsv")),
             hash(STREET_NAMES.join("\n").as_bytes()),
             hash(STREET_SUFFIXES.join("\n").as_bytes()),
+            hash(COMPANY_SUFFIXES.join("\n").as_bytes()),
         ];
         for ((name, expected), found) in MANIFEST.iter().zip(found) {
             assert_eq!(found, *expected, "{name}");

@@ -57,6 +57,7 @@ pub static JSON: Kind = Kind {
     accepts: &[Takes::Text, Takes::Json],
     keyed_on: KeyedOn::Either,
     injective: Injective::No,
+    injective_if: |_| None,
     folds: false,
     lowercase: false,
     needs_subject: false,

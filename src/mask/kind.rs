@@ -112,6 +112,8 @@ pub struct Kind {
     pub accepts: &'static [Takes],
     pub keyed_on: KeyedOn,
     pub injective: Injective,
+    /// What some parameters change about it.
+    pub injective_if: fn(&Params) -> Option<Injective>,
     /// Case variants of an input share a mask unless `fold = false`.
     pub folds: bool,
     /// Masks contain no upper-case letters, so they stay distinct under `lower()`.
@@ -139,6 +141,11 @@ impl Kind {
     /// Tells whether a column of this shape can carry the kind.
     pub fn takes(&self, shape: Shape) -> bool {
         self.accepts.contains(&shape.into())
+    }
+
+    /// Tells whether two values can share a mask under these parameters.
+    pub fn injective_with(&self, params: &Params) -> Injective {
+        (self.injective_if)(params).unwrap_or(self.injective)
     }
 
     /// Chooses the widest form that fits `varchar(chars_max)`. The plan asks once per (kind, label), with the

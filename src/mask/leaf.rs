@@ -340,6 +340,7 @@ pub(super) const TEXT: Kind = Kind {
     accepts: &[super::Takes::Text],
     keyed_on: super::KeyedOn::Value,
     injective: super::Injective::ByConstruction,
+    injective_if: |_| None,
     folds: false,
     lowercase: false,
     needs_subject: false,

@@ -10,16 +10,21 @@ pub mod column;
 mod dict;
 mod draft;
 mod fixed;
+mod iban;
 pub mod json;
 pub mod key;
 pub mod kind;
 mod lanes;
 mod leaf;
+mod mac;
 mod masker;
+mod naming;
+mod national;
 mod network;
 mod pattern;
 mod person;
 mod phone;
+mod postal;
 mod quantity;
 mod temporal;
 pub mod text;
@@ -46,11 +51,40 @@ pub static KINDS: &[&Kind] = &[
     &person::NAME_FIRST,
     &person::NAME_LAST,
     &person::NAME_FULL,
+    &naming::NAME_VALUE,
+    &naming::COMPANY,
     &phone::PHONE,
     &person::ADDRESS,
+    &postal::ZIP,
     &account::CARD,
-    &account::US_SSN,
+    &iban::IBAN,
+    &national::BE_NN,
+    &national::NL_BSN,
+    &national::FR_NIR,
+    &national::DE_IDNR,
+    &national::ES_DNI,
+    &national::ES_NIE,
+    &national::IT_CF,
+    &national::PL_PESEL,
+    &national::SE_PNR,
+    &national::BR_CPF,
+    &national::BR_CNPJ,
+    &national::IN_AADHAAR,
+    &national::US_SSN,
+    &national::US_EIN,
+    &national::GB_NHS,
+    &national::GB_NINO,
+    &national::CA_SIN,
+    &national::AU_TFN,
+    &national::FI_HETU,
+    &national::NO_FNR,
+    &national::DK_CPR,
+    &national::CH_AHV,
+    &national::PT_NIF,
+    &national::CN_RIC,
+    &national::ZA_ID,
     &network::IP,
+    &mac::MAC,
     &temporal::DATE_SHIFT,
     &json::JSON,
     &text::SPANS,

@@ -145,8 +145,12 @@ pub(super) struct Pattern {
 
 impl Pattern {
     pub fn new(realm: &RealmKey, label: &str) -> Self {
-        let cache = realm.shared("pattern/1", label, PermCache::default);
-        Self { key: realm.domain("pattern/1", label), cache }
+        Self::of_kind(realm, "pattern/1", label)
+    }
+
+    /// The pattern mask of another kind, which has its own key.
+    pub fn of_kind(realm: &RealmKey, kind: &str, label: &str) -> Self {
+        Self { key: realm.domain(kind, label), cache: realm.shared(kind, label, PermCache::default) }
     }
 
     /// Appends the mask of `value`.
@@ -158,18 +162,33 @@ impl Pattern {
 
     /// Appends the permuted value; false, with `out` unchanged, if it has a letter or digit of no class.
     pub fn push_permuted(&self, value: &str, memo: &mut PatternMemo, out: &mut String) -> bool {
-        let Some(note) = self.read(value, memo) else { return false };
+        self.push_permuted_within(&[], value, memo, out)
+    }
+
+    /// As [`Pattern::push_permuted`], with a permutation of its own for what `prefix` joined says; it stands in the tweak
+    /// after `pat`.
+    pub fn push_permuted_within(
+        &self,
+        prefix: &[&[u8]],
+        value: &str,
+        memo: &mut PatternMemo,
+        out: &mut String,
+    ) -> bool {
+        let Some(note) = self.read(prefix, value, memo) else { return false };
         let index = note.n.map(|n| self.perm(n, &mut memo.perm, |perm| perm.apply(note.index)));
         self.write(value, &note, index, memo, out);
+        memo.digits.truncate(note.start);
+        memo.radixes.truncate(note.start);
         true
     }
 
     /// Reads a value: its symbols to the end of `memo`, its tweak into `memo.perm`. None if it has a letter or digit of
     /// no class.
-    fn read(&self, value: &str, memo: &mut PatternMemo) -> Option<PatternNote> {
+    fn read(&self, prefix: &[&[u8]], value: &str, memo: &mut PatternMemo) -> Option<PatternNote> {
         let PatternMemo { perm, digits, radixes } = memo;
         perm.tweak.clear();
         perm.tweak.extend_from_slice(b"pat");
+        prefix.iter().for_each(|part| perm.tweak.extend_from_slice(part));
         let start = digits.len();
         let (mut product, mut index) = (Some(1u128), 0u128);
         for c in value.chars() {
@@ -245,7 +264,7 @@ impl Asks for Pattern {
     type Note = Option<PatternNote>;
 
     fn ask(&self, value: &str, _at: At<'_>, memo: &mut PatternMemo, queue: &mut Queue) -> Option<Self::Note> {
-        let note = self.read(value, memo).filter(|note| note.n.is_some());
+        let note = self.read(&[], value, memo).filter(|note| note.n.is_some());
         if let Some(PatternNote { n: Some(n), index, .. }) = note {
             self.perm(n, &mut memo.perm, |perm| queue.permute(perm, index));
         }

@@ -103,7 +103,8 @@ pub(super) static USERNAME: Kind = Kind {
     ..TEXT
 };
 
-fn longest(list: &super::dict::Dictionary) -> u32 {
+/// Characters of the longest entry of a list.
+pub(super) fn longest(list: &super::dict::Dictionary) -> u32 {
     longest_of(list.values())
 }
 
@@ -121,7 +122,12 @@ pub struct Persona {
 impl Persona {
     /// Returns the personas of a label.
     pub fn new(realm: &RealmKey, label: &str) -> Self {
-        Self { key: realm.domain("persona/1", label) }
+        Self::keyed(realm.domain("persona/1", label))
+    }
+
+    /// Returns personas of another key.
+    pub fn keyed(key: DomainKey) -> Self {
+        Self { key }
     }
 
     /// Asks for the first name, from the list of the persona's sex: one draw.

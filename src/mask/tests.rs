@@ -31,11 +31,11 @@ fn needed(kind: &Kind) -> Params {
     }
 }
 
-fn value(kind: &str, json: &str, subject: Option<&str>, value: &str) -> Option<String> {
+pub(super) fn value(kind: &str, json: &str, subject: Option<&str>, value: &str) -> Option<String> {
     mask_value(&realm(), kind, "", params(json), subject, value).unwrap()
 }
 
-fn one(kind: &str, text: &str) -> String {
+pub(super) fn one(kind: &str, text: &str) -> String {
     value(kind, "{}", None, text).unwrap()
 }
 
@@ -127,6 +127,18 @@ fn null_empty_and_blank_stay_in_every_kind() {
 #[test]
 fn odd_values_are_masked_without_panic_and_never_become_null() {
     let realm = realm();
+    let odd = odd();
+    let values: Vec<Option<&str>> = odd.iter().map(|value| Some(value.as_str())).collect();
+    for kind in text_kinds().filter(|kind| kind.name != "null") {
+        let masks = mask_texts(&realm, kind.name, "{}", &values, 8);
+        for (value, mask) in odd.iter().zip(masks) {
+            assert!(mask.is_some_and(|mask| !mask.is_empty()), "{} {value:?}", kind.name);
+        }
+    }
+}
+
+/// Values no kind expects: short, long, other scripts, almost valid.
+fn odd() -> Vec<String> {
     let long = "x".repeat(5_000);
     let odd = [
         "a",
@@ -152,11 +164,51 @@ fn odd_values_are_masked_without_panic_and_never_become_null() {
         "::ffff:1.2.3.4",
         &long,
     ];
-    let values: Vec<Option<&str>> = odd.iter().map(|value| Some(*value)).collect();
-    for kind in text_kinds().filter(|kind| kind.name != "null") {
-        let masks = mask_texts(&realm, kind.name, "{}", &values, 8);
-        for (value, mask) in odd.iter().zip(masks) {
-            assert!(mask.is_some_and(|mask| !mask.is_empty()), "{} {value:?}", kind.name);
+    odd.into_iter().map(str::to_owned).collect()
+}
+
+/// Samples of a kind with one character changed, at each place in turn: mostly wrong check digits.
+fn mutants(kind: &Kind) -> Vec<String> {
+    let mut mutants = Vec::new();
+    for sample in kind.samples {
+        for (at, c) in sample.char_indices() {
+            for other in ['0', '7', 'x', 'Q', ' ', 'é', '٣'] {
+                mutants.push(format!("{}{other}{}", &sample[..at], &sample[at + c.len_utf8()..]));
+            }
+        }
+    }
+    mutants
+}
+
+#[test]
+fn what_a_kind_reads_and_what_it_cannot_never_meet() {
+    let realm = realm();
+    let readers = text_kinds().filter(|kind| kind.params.iter().any(|param| param.name == "on_invalid"));
+    for kind in readers {
+        let masks = |json: &str, values: &[String]| {
+            let values: Vec<Option<&str>> = values.iter().map(|value| Some(value.as_str())).collect();
+            mask_texts(&realm, kind.name, json, &values, 64)
+        };
+        let reads = |values: &[String]| -> Vec<bool> {
+            masks(r#"{"on_invalid":"null"}"#, values).iter().map(Option::is_some).collect()
+        };
+        let samples: Vec<String> = kind.samples.iter().map(|sample| (*sample).to_owned()).collect();
+        assert!(reads(&samples).iter().all(|read| *read), "{} reads its samples", kind.name);
+        let values: Vec<String> = samples.into_iter().chain(odd()).chain(mutants(kind)).collect();
+        let masked: Vec<String> = masks("{}", &values).into_iter().map(|mask| mask.expect("never NULL")).collect();
+        let read = reads(&values);
+        for ((value, mask), (before, after)) in values.iter().zip(&masked).zip(read.iter().zip(reads(&masked))) {
+            assert_eq!(*before, after, "{}: {value:?} became {mask:?}", kind.name);
+            let least = (kind.least)(&Params::new()).first().map_or(0, |least| *least as usize);
+            let chars = (value.chars().count(), mask.chars().count());
+            assert!(chars.1 <= chars.0.max(least), "{}: {value:?} became {mask:?}", kind.name);
+        }
+        // `fail` stops at what cannot be read, and says nothing of it.
+        for (value, read) in values.iter().zip(&read).filter(|(value, _)| value.len() > 4).step_by(7) {
+            let subject = kind.needs_subject.then_some("42");
+            let failed = mask_value(&realm, kind.name, "", params(r#"{"on_invalid":"fail"}"#), subject, value);
+            assert_eq!(failed.is_ok(), *read, "{} {value:?}", kind.name);
+            assert!(failed.is_ok() || !format!("{:?}", failed.unwrap_err()).contains(value.as_str()));
         }
     }
 }
@@ -218,6 +270,18 @@ fn kinds_that_are_injective_by_construction_never_collide() {
     assert_eq!(distinct("pattern", "{}", COUNT, |i| format!("AB-{:07}", spread(i, 9_999_991))), n);
     assert_eq!(distinct("ip", "{}", COUNT, |i| std::net::Ipv4Addr::from_bits((i * 4093) as u32).to_string()), n);
     assert_eq!(distinct("uuid", "{}", COUNT, |i| format!("018f4e2a-7b3c-7d21-8f00-{i:012x}")), n);
+    assert_eq!(
+        distinct("mac", "{}", COUNT, |i| format!("08:00:2b:{:02x}:{:02x}:{:02x}", i >> 16, i >> 8 & 255, i & 255)),
+        n
+    );
+    assert_eq!(distinct("zip", r#"{"keep":2}"#, COUNT, |i| format!("{:05}-{:04}", i % 90_000, i / 90_000)), n);
+    let german = |i: u64| {
+        let account = format!("37040044{:010}", i * 7_919);
+        let rest = format!("{account}131400").parse::<u128>().unwrap() % 97;
+        format!("DE{:02}{account}", 98 - rest)
+    };
+    assert_eq!(distinct("iban", "{}", COUNT, german), n);
+    assert_eq!(distinct("company", r#"{"unique":true}"#, COUNT, |i| format!("Company {i}")), n);
     assert_eq!(distinct("email", "{}", COUNT, |i| format!("user{i}@example.com")), n);
     assert_eq!(distinct("username", "{}", COUNT, |i| format!("user{i}")), n);
 }

@@ -5,6 +5,8 @@
 //! | e-mail address | around `@`, `%40` in URLs | `email` |
 //! | card | 12–19 digits, Luhn; the usual blocks also with a wrong check digit | `card` |
 //! | US social security number | 3-2-4; nine digits after a word like SSN | `us.ssn` |
+//! | bank account | IBAN of a known country, all check digits right, with single separators | `iban` |
+//! | national identifier | valid, and written as hardly anything else is, or after a word like BSN, NHS, PESEL | its kind |
 //! | phone | international, North American, national with trunk 0, 10–13 bare digits, 6–15 digits after a word like `tel` | `phone` |
 //! | IP address | v4, v6 | `ip` |
 //! | URL | credentials and tokens; user names in path and query | `pattern`; `username` |
@@ -19,6 +21,7 @@
 //!
 //! A text that no longer fits `varchar(n)` loses its tail, back to the end of a word.
 
+mod ids;
 mod names;
 mod net;
 mod numbers;
@@ -45,7 +48,7 @@ pub static SPANS: Kind = Kind {
     params: &[
         Param {
             name: "labels",
-            summary: "Label per detector (email, card, us.ssn, phone, ip, username, secret), to join with columns",
+            summary: "Label per detector (email, card, us.ssn, phone, ip, username, secret, iban, nl.bsn, …), to join with columns",
             domain: Domain::Any,
             default: "the empty label",
         },
@@ -59,6 +62,7 @@ pub static SPANS: Kind = Kind {
     accepts: &[Takes::Text],
     keyed_on: KeyedOn::Either,
     injective: Injective::No,
+    injective_if: |_| None,
     folds: false,
     lowercase: false,
     needs_subject: false,
@@ -68,15 +72,25 @@ pub static SPANS: Kind = Kind {
 };
 
 /// Names in `labels` and `masks`, and the kind that masks each.
-const DETECTORS: [(&str, &str); 7] = [
-    ("email", "email"),
-    ("card", "card"),
-    ("us.ssn", "us.ssn"),
-    ("phone", "phone"),
-    ("ip", "ip"),
-    ("username", "username"),
-    ("secret", "pattern"),
-];
+const DETECTORS: [(&str, &str); 7 + ids::KINDS.len()] = {
+    let mut detectors = [("", ""); 7 + ids::KINDS.len()];
+    let first = [
+        ("email", "email"),
+        ("card", "card"),
+        ("us.ssn", "us.ssn"),
+        ("phone", "phone"),
+        ("ip", "ip"),
+        ("username", "username"),
+        ("secret", "pattern"),
+    ];
+    let mut at = 0;
+    while at < detectors.len() {
+        detectors[at] =
+            if at < first.len() { first[at] } else { (ids::KINDS[at - first.len()], ids::KINDS[at - first.len()]) };
+        at += 1;
+    }
+    detectors
+};
 
 /// Names the kinds of personal data that stand in a text which is no column: a definition, a comment, a default.
 ///
@@ -104,6 +118,7 @@ fn kinds_in(text: &str) -> Vec<&'static str> {
             (Detector::Email | Detector::EncodedEmail, _) => Some("e-mail address"),
             (Detector::Card, _) if span.sure => Some("card number"),
             (Detector::Ssn, _) => Some("social security number"),
+            (Detector::Id(0), _) => Some("bank account number"),
             (Detector::Phone, number) if number.starts_with(['+', '(']) => Some("phone number"),
             (Detector::Ip, address) if net::is_public(address) => Some("IP address"),
             (Detector::Secret, _) => Some("credentials in a URL"),
@@ -175,8 +190,8 @@ fn table<'a>(
 /// the seller as well as the buyer.
 fn sources(compile: &Compile<'_>) -> Vec<(usize, Role)> {
     let role = |kind: &str, part: Option<&str>| match (kind.split('/').next().unwrap_or(kind), part) {
-        ("name.first", _) => Some(Role::First),
-        ("name.last", _) => Some(Role::Last),
+        ("name.first", _) | ("name.value", Some("first")) => Some(Role::First),
+        ("name.last", _) | ("name.value", Some("last")) => Some(Role::Last),
         ("name.full" | "name.value", _) => Some(Role::Full),
         ("username", _) => Some(Role::Username),
         ("company", _) | ("address", None | Some("street")) => Some(Role::Whole),
@@ -235,6 +250,7 @@ fn slot(detector: Detector) -> Option<usize> {
         Detector::Ip => Some(4),
         Detector::Username => Some(5),
         Detector::Secret => Some(6),
+        Detector::Id(id) => Some(7 + usize::from(id)),
         Detector::Name(_) => None,
     }
 }

@@ -396,7 +396,7 @@ pub struct PermMemo {
 
 impl PermMemo {
     /// Returns the permutation of `0..n` for the tweak in [`PermMemo::tweak`].
-    pub fn perm(&mut self, cache: &PermCache, key: &DomainKey, n: u128) -> &Perm {
+    pub fn perm(&mut self, cache: &PermCache, key: &DomainKey, n: u128) -> &Arc<Perm> {
         let hit = self.last.as_ref().is_some_and(|(tweak, _)| *tweak == self.tweak);
         if !hit {
             let perm = cache.get(key, n, &self.tweak);

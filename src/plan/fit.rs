@@ -31,7 +31,7 @@ pub(super) fn by_subject(mask: &Mask) -> bool {
 
 /// Two different values of a column never share a mask.
 pub(super) fn injective(mask: &Mask) -> bool {
-    mask.kind.injective != Injective::No && !by_subject(mask)
+    mask.kind.injective_with(&mask.params) != Injective::No && !by_subject(mask)
 }
 
 /// Masks of values that are equal without regard to case are equal, and stay different otherwise.

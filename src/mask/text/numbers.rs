@@ -1,8 +1,10 @@
-//! Cards, social security numbers, phone numbers and IPv4 addresses: everything that begins with a digit.
+//! Cards, social security numbers, phone numbers and IPv4 addresses: everything that begins with a digit. What may hold
+//! letters too is looked for from its first digit on ([`super::ids`]).
 //!
 //! A run of digit groups (`+1 (212) 555-0100`) is cut once; the validators then look at its groups. Only ASCII digits
 //! count: full-width and other Unicode digits are not looked for.
 
+use super::ids;
 use super::spans::{Detector, Found};
 
 /// More groups than any number has; a longer run is read in overlapping pieces.
@@ -48,6 +50,7 @@ struct Run<'a> {
 struct Hit {
     groups: usize,
     start: usize,
+    end: usize,
     detector: Option<Detector>,
     sure: bool,
 }
@@ -56,11 +59,18 @@ struct Hit {
 pub(super) fn find(text: &str, at: usize, found: &mut Found) -> usize {
     let run = Run::read(text, at);
     if run.count == 1 && run.len(0) < DIGITS_MIN {
-        return run.groups[0].end;
+        return match ids::find(text, at) {
+            Some(id) => {
+                found.push(id.start, id.end, id.detector, true);
+                id.end
+            }
+            None => run.groups[0].end,
+        };
     }
     let full = run.count == GROUPS_MAX;
     let mut next = 0;
     let mut unexplained = 0;
+    let mut reached = run.groups[run.count - 1].end;
     while next < run.count {
         if full && next >= GROUPS_MAX - GROUPS_AGAIN {
             return run.groups[next].start;
@@ -68,8 +78,9 @@ pub(super) fn find(text: &str, at: usize, found: &mut Found) -> usize {
         match run.match_at(next) {
             Some(hit) => {
                 if let Some(detector) = hit.detector {
-                    found.push(hit.start, run.groups[next + hit.groups - 1].end, detector, hit.sure);
+                    found.push(hit.start, hit.end, detector, hit.sure);
                 }
+                reached = reached.max(hit.end);
                 next += hit.groups;
                 // `212-555-0100/0101`: the end of a second number.
                 if hit.detector == Some(Detector::Phone) && run.gap(next - 1) == "/" && matches!(run.len(next), 2..=4) {
@@ -83,11 +94,10 @@ pub(super) fn find(text: &str, at: usize, found: &mut Found) -> usize {
             }
         }
     }
-    let end = run.groups[run.count - 1].end;
     if unexplained >= 7 {
-        found.rejected.push((at, end));
+        found.rejected.push((at, reached));
     }
-    end
+    reached
 }
 
 /// Returns the end of the separators at `at` if a digit follows them.
@@ -178,7 +188,13 @@ impl<'a> Run<'a> {
 
     fn match_at(&self, at: usize) -> Option<Hit> {
         let start = self.groups[at].start;
-        let hit = |groups, detector, sure| Some(Hit { groups, start, detector: Some(detector), sure });
+        let hit = |groups: usize, detector, sure| {
+            Some(Hit { groups, start, end: self.groups[at + groups - 1].end, detector: Some(detector), sure })
+        };
+        if let Some(id) = ids::find(self.text, start) {
+            let groups = self.groups[at..self.count].iter().take_while(|group| group.start < id.end).count();
+            return Some(Hit { groups, start: id.start, end: id.end, detector: Some(id.detector), sure: true });
+        }
         if self.total >= 12
             && let Some((groups, sure)) = self.card(at)
         {
@@ -193,9 +209,10 @@ impl<'a> Run<'a> {
         if self.total >= DIGITS_MIN
             && let Some((groups, start)) = self.phone(at)
         {
-            return Some(Hit { groups, start, detector: Some(Detector::Phone), sure: false });
+            let end = self.groups[at + groups - 1].end;
+            return Some(Hit { groups, start, end, detector: Some(Detector::Phone), sure: false });
         }
-        self.date(at).then_some(Hit { groups: 3, start, detector: None, sure: false })
+        self.date(at).then(|| Hit { groups: 3, start, end: self.groups[at + 2].end, detector: None, sure: false })
     }
 
     /// The gap may stand inside a phone or social security number. Only cards are looked for across lines and `_`.

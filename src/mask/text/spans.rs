@@ -11,6 +11,8 @@ pub(super) enum Detector {
     EncodedEmail,
     Card,
     Ssn,
+    /// A bank account or national identifier; its place in [`super::ids::KINDS`].
+    Id(u8),
     Phone,
     Ip,
     /// A user name in a URL.
@@ -127,7 +129,7 @@ impl Found {
         let mut values = 0;
         for index in 0..found {
             let value = self.spans[index];
-            if !matches!(value.detector, Detector::Card | Detector::Ssn | Detector::Phone) {
+            if !matches!(value.detector, Detector::Card | Detector::Ssn | Detector::Id(_) | Detector::Phone) {
                 continue;
             }
             values += 1;

@@ -1,0 +1,234 @@
+//! Bank account numbers and national identifiers in a text.
+//!
+//! A number counts when it is valid and written in a way that hardly anything else is. Where a bare number of its length is
+//! common, one of the words people put before it has to stand there too.
+
+use super::spans::Detector;
+use crate::mask::{iban, national};
+
+/// The kinds found, in the order of [`Detector::Id`].
+pub(super) const KINDS: [&str; 25] = [
+    "iban",
+    "be.nn",
+    "nl.bsn",
+    "fr.nir",
+    "de.idnr",
+    "es.dni",
+    "es.nie",
+    "it.cf",
+    "pl.pesel",
+    "se.pnr",
+    "br.cpf",
+    "br.cnpj",
+    "in.aadhaar",
+    "us.ein",
+    "gb.nhs",
+    "gb.nino",
+    "ca.sin",
+    "au.tfn",
+    "fi.hetu",
+    "no.fnr",
+    "dk.cpr",
+    "ch.ahv",
+    "pt.nif",
+    "cn.ric",
+    "za.id",
+];
+
+/// One way of writing numbers of a kind.
+struct Layout {
+    kind: &'static str,
+    /// `#` is a digit, `@` a letter, `?` either, `*` either or a sign; all else stands for itself.
+    form: &'static [u8],
+    /// Characters before the first digit.
+    before: usize,
+    /// Digits there at least.
+    digits: usize,
+    /// Words of which one has to stand before the number; none: it needs none.
+    words: &'static [&'static str],
+}
+
+const fn layout(kind: &'static str, form: &'static str, words: &'static [&'static str]) -> Layout {
+    let form = form.as_bytes();
+    let mut before = 0;
+    while !matches!(form[before], b'#' | b'?') {
+        before += 1;
+    }
+    let mut digits = 0;
+    while before + digits < form.len() && form[before + digits] == b'#' {
+        digits += 1;
+    }
+    Layout { kind, form, before, digits, words }
+}
+
+const LAYOUTS: &[Layout] = &[
+    layout("be.nn", "##.##.##-###.##", &[]),
+    layout("be.nn", "##.##.##-###-##", &[]),
+    layout("be.nn", "###########", &["rijksregister", "registre national", "insz", "niss", "rrn"]),
+    layout("nl.bsn", "#########", &["bsn", "burgerservice", "sofi"]),
+    layout("nl.bsn", "####.##.###", &["bsn", "burgerservice", "sofi"]),
+    layout("fr.nir", "# ## ## ?? ### ### ##", &[]),
+    layout("fr.nir", "#####??########", &[]),
+    layout("de.idnr", "## ### ### ###", &[]),
+    layout("de.idnr", "###########", &["idnr", "steuer", "tax"]),
+    layout("es.dni", "########@", &[]),
+    layout("es.dni", "########-@", &[]),
+    layout("es.nie", "@#######@", &[]),
+    layout("es.nie", "@-#######-@", &[]),
+    layout("es.nie", "@-#######@", &[]),
+    layout("it.cf", "@@@@@@??@??@???@", &[]),
+    layout("pl.pesel", "###########", &["pesel"]),
+    layout("fi.hetu", "######*###?", &[]),
+    layout("se.pnr", "######-####", &[]),
+    layout("se.pnr", "######+####", &[]),
+    layout("se.pnr", "########-####", &[]),
+    layout("se.pnr", "##########", &["personnummer", "personnr", "pnr"]),
+    layout("se.pnr", "############", &["personnummer", "personnr", "pnr"]),
+    layout("dk.cpr", "######-####", &[]),
+    layout("dk.cpr", "##########", &["cpr"]),
+    layout("br.cpf", "###.###.###-##", &[]),
+    layout("br.cpf", "###########", &["cpf"]),
+    layout("br.cnpj", "##.???.???/????-##", &[]),
+    layout("br.cnpj", "##############", &["cnpj"]),
+    layout("in.aadhaar", "#### #### ####", &[]),
+    layout("in.aadhaar", "############", &["aadhaar", "aadhar", "uid"]),
+    layout("us.ein", "##-#######", &["ein", "tax id", "employer id"]),
+    layout("gb.nhs", "### ### ####", &["nhs"]),
+    layout("gb.nhs", "###-###-####", &["nhs"]),
+    layout("gb.nhs", "##########", &["nhs"]),
+    layout("gb.nino", "@@######@", &[]),
+    layout("gb.nino", "@@ ## ## ## @", &[]),
+    layout("ca.sin", "### ### ###", &["sin", "social insurance"]),
+    layout("ca.sin", "###-###-###", &["sin", "social insurance"]),
+    layout("ca.sin", "#########", &["sin", "social insurance"]),
+    layout("au.tfn", "### ### ###", &["tfn", "tax file"]),
+    layout("au.tfn", "#########", &["tfn", "tax file"]),
+    layout("no.fnr", "###########", &[]),
+    layout("no.fnr", "###### #####", &[]),
+    layout("ch.ahv", "###.####.####.##", &[]),
+    layout("ch.ahv", "#############", &[]),
+    layout("pt.nif", "#########", &["nif", "contribuinte"]),
+    layout("pt.nif", "### ### ###", &["nif", "contribuinte"]),
+    layout("cn.ric", "#################?", &[]),
+    layout("za.id", "#############", &[]),
+    layout("za.id", "###### #### ## #", &[]),
+];
+
+/// A number found in a text.
+pub(super) struct Id {
+    pub start: usize,
+    pub end: usize,
+    pub detector: Detector,
+}
+
+/// Looks at what is written around the first digit at `at`, before which there is none.
+pub(super) fn find(text: &str, at: usize) -> Option<Id> {
+    let bytes = text.as_bytes();
+    let digits = bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if let Some((start, end)) = account(text, at) {
+        return Some(Id { start, end, detector: Detector::Id(0) });
+    }
+    LAYOUTS.iter().filter(|layout| layout.digits <= digits).find_map(|layout| {
+        let start = at.checked_sub(layout.before)?;
+        let end = start + layout.form.len();
+        let fits = |(byte, form): (&u8, &u8)| match form {
+            b'#' => byte.is_ascii_digit(),
+            b'@' => byte.is_ascii_alphabetic(),
+            b'?' => byte.is_ascii_alphanumeric(),
+            b'*' => byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'+'),
+            form => byte == form,
+        };
+        let written = bytes.get(start..end)?;
+        if !written.iter().zip(layout.form).all(fits) || !stands_alone(text, start, end) {
+            return None;
+        }
+        let told = layout.words.is_empty() || layout.words.iter().any(|word| stands_before(bytes, start, word));
+        let kind = KINDS.iter().position(|kind| *kind == layout.kind)? as u8;
+        let valid = told && national::is_valid(layout.kind, &text[start..end]);
+        valid.then_some(Id { start, end, detector: Detector::Id(kind) })
+    })
+}
+
+/// An account number whose check digits begin at `at`, with a single separator between any two characters.
+fn account(text: &str, at: usize) -> Option<(usize, usize)> {
+    let bytes = text.as_bytes();
+    let start = at.checked_sub(2)?;
+    let country = [bytes[start].to_ascii_uppercase(), bytes[start + 1].to_ascii_uppercase()];
+    let mut missing = iban::length(&country)? - 2;
+    let mut end = at;
+    let mut separated = true;
+    while missing > 0 {
+        match bytes.get(end)? {
+            byte if byte.is_ascii_alphanumeric() => {
+                missing -= 1;
+                separated = false;
+                end += 1;
+            }
+            b' ' | b'-' | b'.' if !separated => {
+                separated = true;
+                end += 1;
+            }
+            0xc2 if !separated && bytes.get(end + 1) == Some(&0xa0) => {
+                separated = true;
+                end += 2;
+            }
+            _ => return None,
+        }
+    }
+    (stands_alone(text, start, end) && iban::is_iban(&text[start..end])).then_some((start, end))
+}
+
+/// No letter or digit touches the number, and it is no part of a longer one.
+fn stands_alone(text: &str, start: usize, end: usize) -> bool {
+    let joins = |c: char| matches!(c, '-' | '.' | '/' | '+');
+    let touches = |next: Option<char>, after: Option<char>| match next {
+        Some(c) if joins(c) => after.is_some_and(|c| c.is_ascii_digit()),
+        Some(c) => c.is_alphanumeric() || c == '_',
+        None => false,
+    };
+    let (mut left, mut right) = (text[..start].chars().rev(), text[end..].chars());
+    !touches(left.next(), left.next()) && !touches(right.next(), right.next())
+}
+
+/// How far before a number a word may stand, in bytes.
+const WORD_BYTES: usize = 32;
+
+/// A word stands shortly before the number, not inside another word, with no digit between.
+fn stands_before(bytes: &[u8], start: usize, word: &str) -> bool {
+    let near = &bytes[start.saturating_sub(WORD_BYTES)..start];
+    let from = near.iter().rposition(u8::is_ascii_digit).map_or(0, |at| at + 1);
+    let near = &near[from..];
+    near.windows(word.len()).enumerate().any(|(at, part)| {
+        part.eq_ignore_ascii_case(word.as_bytes()) && (at == 0 || !near[at - 1].is_ascii_alphabetic())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mask::{Params, RealmKey, kind, mask_value};
+
+    fn masked(realm: &RealmKey, kind: &str, value: &str) -> String {
+        mask_value(realm, kind, "", Params::new(), None, value).expect("a mask").expect("text")
+    }
+
+    #[test]
+    fn every_kind_is_found_and_gets_the_mask_of_its_column() {
+        let realm = crate::mask::MasterKey::test().realm("default");
+        for name in KINDS {
+            let words = LAYOUTS.iter().filter(|layout| layout.kind == name).find_map(|layout| layout.words.first());
+            let word = words.copied().unwrap_or("is");
+            let sample = kind(name).expect("a kind").samples[0];
+            let text = |number: &str| format!("It {word} {number}, as told.");
+            assert_eq!(masked(&realm, "text.spans", &text(sample)), text(&masked(&realm, name, sample)), "{name}");
+        }
+    }
+
+    #[test]
+    fn layouts_name_kinds_and_begin_where_their_digits_do() {
+        for layout in LAYOUTS {
+            assert!(KINDS.contains(&layout.kind));
+            assert!(layout.form[..layout.before].iter().all(|form| matches!(form, b'@' | b'-' | b' ')));
+        }
+    }
+}
