@@ -213,6 +213,7 @@ pub(super) const TEXT: Kind = Kind {
     injective: super::Injective::ByConstruction,
     folds: false,
     lowercase: false,
+    ranges: false,
     needs_subject: false,
     samples: &[],
     least: any_length,

@@ -6,7 +6,7 @@ use super::column::{ColumnMask, Compile, CompileError, MaskError, Refusal, Rows}
 use super::key::RealmKey;
 use super::leaf::TextBuilder;
 use super::quantity::canonical_integer;
-use super::{ColumnSpec, Kind, MaskSpec, Params, Shape, TableSpec, Takes, kind};
+use super::{ColumnSpec, Kind, MaskSpec, Params, Shape, TableSpec, kind};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Int16Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, Int64Array, StringArray, StringViewArray};
@@ -82,14 +82,14 @@ impl Masker {
             return Err(MaskError::at(0, "the batch does not have the columns of its table"));
         }
         let subjects = self.subjects.iter().map(|(column, shape)| {
-            let names = subject_names(&raw.columns[*column], *shape);
+            let names = subject_names(&raw.columns[*column], shape);
             names.map_err(|error| error.in_column(&self.columns[*column].name))
         });
         let subjects = subjects.collect::<Result<Vec<StringArray>, MaskError>>()?;
         let mut masked: Vec<Option<ArrayRef>> = vec![None; self.columns.len()];
         for index in &self.order {
             let Column { name, mask: Some(mask) } = &self.columns[*index] else { continue };
-            let rows = Rows { len: raw.rows, subjects: &subjects, raw: &raw.columns, masked: &masked };
+            let rows = Rows { len: raw.rows, subjects: &subjects, raw: &raw.columns, masked: &masked, origin: None };
             let column = mask.apply(&raw.columns[*index], &rows).map_err(|error| error.in_column(name))?;
             if column.len() != raw.rows {
                 return Err(MaskError::at(0, "a mask lost rows").in_column(name));
@@ -114,7 +114,7 @@ fn compile_column(
         None => None,
         Some(index) => Some(subject_slot(table, index, subjects).ok_or_else(|| error(Refusal::BadSubject))?),
     };
-    found.compile(&Compile { realm, table, column, shape: *shape, spec, subject })
+    found.compile(&Compile { realm, table, column, shape: shape.clone(), spec, subject })
 }
 
 /// Returns the slot of a subject column, a new one if needed; none if the column cannot name anybody.
@@ -122,9 +122,8 @@ fn subject_slot(table: &TableSpec, index: usize, subjects: &mut Vec<(usize, Shap
     if let Some(slot) = subjects.iter().position(|subject| subject.0 == index) {
         return Some(slot);
     }
-    let shape = table.columns.get(index)?.shape;
-    let names = matches!(Takes::from(shape), Takes::Integer | Takes::Text | Takes::Uuid | Takes::Date);
-    names.then(|| {
+    let shape = table.columns.get(index)?.shape.clone();
+    shape.names_subjects().then(|| {
         subjects.push((index, shape));
         subjects.len() - 1
     })
@@ -152,7 +151,7 @@ fn order(columns: &[Column], errors: &mut Vec<CompileError>) -> Vec<usize> {
 }
 
 /// The canonical subject of every row; NULL and blank anchors name nobody.
-fn subject_names(column: &ArrayRef, shape: Shape) -> Result<StringArray, MaskError> {
+fn subject_names(column: &ArrayRef, shape: &Shape) -> Result<StringArray, MaskError> {
     let wrong = || MaskError::at(0, "the anchor column was decoded in another shape than the plan said");
     let mut names = TextBuilder::new(column.len(), column.len() * 8);
     let mut each = |push: &mut dyn FnMut(usize, &mut String)| -> Result<(), MaskError> {
@@ -239,14 +238,13 @@ pub fn mask_value(
     let unknown =
         || CompileError { column: "value".to_owned(), refusal: Refusal::UnknownKind { kind: kind_name.to_owned() } };
     let found: &Kind = kind(kind_name).ok_or_else(unknown)?;
-    let text = Shape::Text { chars_max: None, padded: false };
-    let number = found.takes(Shape::Int8) && found.keyed_on != super::KeyedOn::Nothing;
+    let number = found.takes(&Shape::Int8) && found.keyed_on != super::KeyedOn::Nothing;
     let (shape, column): (Shape, ArrayRef) = if number {
         let number = canonical_integer(value.trim());
         let number = number.ok_or_else(|| ValueError::NotANumber { kind: found.full_name() })?;
         (Shape::Int8, Arc::new(Int64Array::from(vec![number])))
-    } else if found.takes(text) {
-        (text, Arc::new(StringViewArray::from(vec![value])))
+    } else if found.takes(&Shape::TEXT) {
+        (Shape::TEXT, Arc::new(StringViewArray::from(vec![value])))
     } else {
         (Shape::Json, Arc::new(StringViewArray::from(vec![value])))
     };
@@ -257,7 +255,7 @@ pub fn mask_value(
     if let Some(subject) = subject {
         let (shape, column): (Shape, ArrayRef) = match canonical_integer(subject) {
             Some(number) => (Shape::Int8, Arc::new(Int64Array::from(vec![number]))),
-            None => (text, Arc::new(StringViewArray::from(vec![subject]))),
+            None => (Shape::TEXT, Arc::new(StringViewArray::from(vec![subject]))),
         };
         table.columns.push(ColumnSpec { name: "subject".to_owned(), shape, mask: None });
         columns.push(column);

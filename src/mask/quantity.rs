@@ -24,7 +24,7 @@ pub(super) static INT: Kind = Kind {
 fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
     let blocks = IntBlocks::shared(compile.realm, &compile.spec.label);
     Ok(match compile.shape {
-        Shape::Int2 | Shape::Int4 | Shape::Int8 => Box::new(IntMask { blocks, shape: compile.shape }),
+        Shape::Int2 | Shape::Int4 | Shape::Int8 => Box::new(IntMask { blocks, shape: compile.shape.clone() }),
         // A text that holds a number (a polymorphic id, a JSON string) joins with the number.
         Shape::Text { .. } => TextMask::boxed(compile, IntText(blocks))?,
         _ => return Err(compile.wrong_shape()),

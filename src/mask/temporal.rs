@@ -40,6 +40,7 @@ pub(super) static DATE_SHIFT: Kind = Kind {
     accepts: &[Takes::Date, Takes::Timestamp, Takes::Text],
     keyed_on: KeyedOn::Subject,
     injective: Injective::No,
+    ranges: true,
     needs_subject: true,
     samples: &["1984-02-29", "2024-06-01"],
     compile,
@@ -79,7 +80,7 @@ fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
     let key = compile.realm.domain("date.shift/1", &compile.spec.label);
     let shift = Shift { key, slot: compile.subject, steps, step_days, sentinels };
     match compile.shape {
-        Shape::Date | Shape::Timestamp => Ok(Box::new(ShiftColumn { shift, shape: compile.shape })),
+        Shape::Date | Shape::Timestamp => Ok(Box::new(ShiftColumn { shift, shape: compile.shape.clone() })),
         Shape::Text { .. } => TextMask::boxed(compile, shift),
         _ => Err(compile.wrong_shape()),
     }

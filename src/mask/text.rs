@@ -58,6 +58,7 @@ pub static SPANS: Kind = Kind {
     injective: Injective::No,
     folds: false,
     lowercase: false,
+    ranges: false,
     needs_subject: false,
     samples: &["Call me at +1-212-555-0100 or write to bob@example.com."],
     least: |_| Vec::new(),
@@ -221,7 +222,7 @@ impl Spans {
         scratch: &mut Scratch,
         out: &mut String,
     ) -> Result<(), MaskError> {
-        sources.fill(row, &mut scratch.names);
+        sources.fill(rows.row(row), &mut scratch.names);
         scratch.found.find(value, &scratch.names);
         let before = out.len();
         let mut copied = 0;
