@@ -200,12 +200,10 @@ impl Decimal {
         self.scale
     }
 
-    /// Digits before the point; 0 for numbers below one.
-    pub fn digits(&self) -> usize {
-        match self.groups[self.frac.min(self.groups.len())..].split_last() {
-            Some((top, rest)) => rest.len() * GROUP + top.checked_ilog10().map_or(0, |log| log as usize + 1),
-            None => 0,
-        }
+    /// The power of ten of the first digit: 2 for 100, -1 for 0.5; none for zero.
+    pub fn exponent(&self) -> Option<isize> {
+        let log = self.groups.last()?.checked_ilog10()? as isize;
+        Some((self.groups.len() as isize - 1 - self.frac as isize) * GROUP as isize + log)
     }
 
     pub fn negate(&mut self) {
@@ -389,9 +387,10 @@ impl Width {
         Some(Self { units, frac: value.frac, scale: value.scale })
     }
 
-    /// Digits after the point.
-    pub fn scale(&self) -> usize {
-        self.scale
+    pub fn decimal(&self) -> Decimal {
+        let mut value = Decimal { frac: self.frac, scale: self.scale, ..Decimal::default() };
+        value.set_magnitude(self.units.into());
+        value
     }
 }
 
@@ -486,7 +485,8 @@ mod tests {
         assert_eq!(decimal("-9223372036854775808").integer(), Some(i64::MIN));
         assert_eq!(decimal("9223372036854775808").integer(), None);
         assert_eq!(decimal("1.50").integer(), None);
-        assert_eq!((decimal("0.5").digits(), decimal("999.5").digits(), decimal("100000").digits()), (0, 3, 6));
+        let exponents = ["0.5", "999.5", "100000", "0.00012", "0"].map(|text| decimal(text).exponent());
+        assert_eq!(exponents, [Some(-1), Some(2), Some(5), Some(-4), None]);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use super::leaf::TextBuilder;
 use super::quantity::canonical_integer;
 use super::{ColumnSpec, Kind, MaskSpec, Params, Shape, TableSpec, kind};
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Int16Type, Int32Type, Int64Type};
-use arrow_array::{Array, ArrayRef, Int64Array, StringArray, StringViewArray};
+use arrow_array::types::{Date32Type, Float64Type, Int16Type, Int32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, BinaryViewArray, Float64Array, Int64Array, StringArray, StringViewArray};
 use bytes::Bytes;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -222,7 +222,7 @@ pub enum ValueError {
 
 /// Masks one value written as text, as `restage mask` does; none if it becomes NULL.
 ///
-/// Gives what a column of the kind's usual type gives: `int8` for numbers, text for all else. A `subject` that is a
+/// Gives what a column of the kind's usual type gives: `int8` for whole numbers, text for most else. A `subject` that is a
 /// whole number stands for an integer anchor.
 ///
 /// # Errors
@@ -238,16 +238,7 @@ pub fn mask_value(
     let unknown =
         || CompileError { column: "value".to_owned(), refusal: Refusal::UnknownKind { kind: kind_name.to_owned() } };
     let found: &Kind = kind(kind_name).ok_or_else(unknown)?;
-    let number = found.takes(&Shape::Int8) && found.keyed_on != super::KeyedOn::Nothing;
-    let (shape, column): (Shape, ArrayRef) = if number {
-        let number = canonical_integer(value.trim());
-        let number = number.ok_or_else(|| ValueError::NotANumber { kind: found.full_name() })?;
-        (Shape::Int8, Arc::new(Int64Array::from(vec![number])))
-    } else if found.takes(&Shape::TEXT) {
-        (Shape::TEXT, Arc::new(StringViewArray::from(vec![value])))
-    } else {
-        (Shape::Json, Arc::new(StringViewArray::from(vec![value])))
-    };
+    let (shape, column) = value_column(found, value)?;
     let spec = MaskSpec { kind: found.full_name(), label: label.to_owned(), params, subject: subject.map(|_| 1) };
     let mut table = TableSpec::default();
     let mut columns = vec![column];
@@ -263,8 +254,45 @@ pub fn mask_value(
     let masker = Masker::compile(realm, &table).map_err(|mut errors| errors.swap_remove(0))?;
     let masked = masker.apply(RawBatch { rows: 1, wire: Bytes::new(), gaps: Vec::new(), columns })?;
     let column = &masked.columns()[0];
-    Ok(column.is_valid(0).then(|| match column.as_string_opt::<i32>() {
-        Some(texts) => texts.value(0).to_owned(),
-        None => column.as_primitive::<Int64Type>().value(0).to_string(),
-    }))
+    Ok(column.is_valid(0).then(|| shown(column)))
+}
+
+/// The column of the kind's usual type that holds the value.
+fn value_column(found: &Kind, value: &str) -> Result<(Shape, ArrayRef), ValueError> {
+    let anything = found.keyed_on == super::KeyedOn::Nothing;
+    let text = || (Shape::TEXT, Arc::new(StringViewArray::from(vec![value])) as ArrayRef);
+    let not_a_number = || ValueError::NotANumber { kind: found.full_name() };
+    if found.takes(&Shape::Int8) && !anything {
+        if let Some(number) = canonical_integer(value.trim()) {
+            return Ok((Shape::Int8, Arc::new(Int64Array::from(vec![number]))));
+        }
+        // Amounts have decimal places, and an age can be a date.
+        let more = found.takes(&Shape::Float8) || found.takes(&Shape::Date);
+        return if more { Ok(text()) } else { Err(not_a_number()) };
+    }
+    if found.takes(&Shape::TEXT) {
+        return Ok(text());
+    }
+    if found.takes(&Shape::Float8) {
+        let number = value.trim().parse::<f64>().map_err(|_| not_a_number())?;
+        return Ok((Shape::Float8, Arc::new(Float64Array::from(vec![number]))));
+    }
+    if found.takes(&Shape::Bytea) {
+        return Ok((Shape::Bytea, Arc::new(BinaryViewArray::from(vec![value.as_bytes()]))));
+    }
+    Ok((Shape::Json, text().1))
+}
+
+/// The one value of a masked column as text; bytes as PostgreSQL writes them.
+fn shown(column: &ArrayRef) -> String {
+    if let Some(texts) = column.as_string_opt::<i32>() {
+        return texts.value(0).to_owned();
+    }
+    if let Some(numbers) = column.as_primitive_opt::<Float64Type>() {
+        return numbers.value(0).to_string();
+    }
+    if let Some(bytes) = column.as_binary_opt::<i32>() {
+        return bytes.value(0).iter().fold("\\x".to_owned(), |shown, byte| shown + &format!("{byte:02x}"));
+    }
+    column.as_primitive::<Int64Type>().value(0).to_string()
 }

@@ -4,8 +4,12 @@
 //! The specification is MASKING.md; a kind and version never changes its output.
 
 mod account;
+mod amount;
 pub mod batch;
+mod blob;
+mod calendar;
 mod canon;
+mod choice;
 pub mod column;
 pub mod decimal;
 mod dict;
@@ -21,6 +25,7 @@ mod network;
 mod pattern;
 mod person;
 mod phone;
+mod place;
 mod quantity;
 mod recent;
 mod temporal;
@@ -42,6 +47,7 @@ use std::sync::Arc;
 /// Every mask kind, in the order of the documentation.
 pub static KINDS: &[&Kind] = &[
     &quantity::INT,
+    &quantity::INT_RANGE,
     &account::UUID,
     &pattern::PATTERN,
     &person::EMAIL,
@@ -55,6 +61,19 @@ pub static KINDS: &[&Kind] = &[
     &account::US_SSN,
     &network::IP,
     &temporal::DATE_SHIFT,
+    &calendar::WITHIN_YEAR,
+    &calendar::TRUNC,
+    &calendar::AGE_CAP,
+    &amount::NOISE,
+    &amount::SCALE,
+    &amount::BUCKET,
+    &amount::CAP,
+    &choice::SAMPLE,
+    &choice::RANDOMIZED,
+    &choice::PERM,
+    &place::GRID,
+    &place::LAPLACE,
+    &blob::BLOB,
     &json::JSON,
     &nested::COMPOSITE,
     &nested::HSTORE,

@@ -269,6 +269,7 @@ pub(super) static COMPOSITE: Kind = Kind {
     accepts: &[Takes::Composite],
     keyed_on: KeyedOn::Either,
     injective: Injective::No,
+    samples: &["(Main St 1,12345)"],
     compile: compile_composite,
     ..TEXT
 };
@@ -288,6 +289,7 @@ pub(super) static HSTORE: Kind = Kind {
     accepts: &[Takes::Hstore],
     keyed_on: KeyedOn::Either,
     injective: Injective::No,
+    samples: &[r#""email"=>"bob@example.com""#],
     compile: compile_hstore,
     ..TEXT
 };

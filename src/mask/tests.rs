@@ -27,6 +27,13 @@ fn needed(kind: &Kind) -> Params {
     match kind.name {
         "const" => params(r#"{"value":"x"}"#),
         "json" => params(r#"{"rest":"pattern"}"#),
+        "int.range" => params(r#"{"lo":1,"hi":99999}"#),
+        "date.trunc" => params(r#"{"unit":"month"}"#),
+        "age.cap" => params(r#"{"as_of":"2026-01-01"}"#),
+        "num.bucket" => params(r#"{"width":10}"#),
+        "num.cap" => params(r#"{"max":"99.5"}"#),
+        "enum.rr" => params(r#"{"values":["gold","red"],"threshold":2147483648}"#),
+        "enum.sample" | "enum.perm" => params(r#"{"values":["gold","red"]}"#),
         _ => Params::new(),
     }
 }
