@@ -15,3 +15,4 @@ mod roundtrip;
 mod shop;
 mod source;
 mod tidy;
+mod types;

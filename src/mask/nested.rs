@@ -429,3 +429,100 @@ impl ColumnMask for Hstore {
         after(self.fields.iter().map(|(_, action)| action).chain([&self.rest]))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mask::batch::RawBatch;
+    use crate::mask::{ColumnSpec, MaskSpec, Masker, MasterKey, Params, TableSpec};
+    use arrow_array::{Date32Array, Int64Array, StringViewArray};
+    use arrow_buffer::ScalarBuffer;
+
+    fn offsets(ends: &[i32]) -> OffsetBuffer<i32> {
+        OffsetBuffer::new(ScalarBuffer::from(ends.to_vec()))
+    }
+
+    fn container(skeleton: Vec<&[u8]>, lists: Vec<(OffsetBuffer<i32>, ArrayRef)>) -> ArrayRef {
+        Parts { skeleton: BinaryArray::from_vec(skeleton), lists, nulls: None }.join().unwrap()
+    }
+
+    /// Masks a column whose rows have the subjects 1, 2, 3, …
+    fn mask(kind: &str, params: &str, shape: Shape, column: ArrayRef) -> Result<ArrayRef, MaskError> {
+        let params: Params = serde_json::from_str(params).unwrap();
+        let spec = MaskSpec { kind: kind.to_owned(), label: String::new(), params, subject: Some(1) };
+        let column_of = |name: &str, shape, mask| ColumnSpec { name: name.to_owned(), shape, mask };
+        let columns = vec![column_of("t.c", shape, Some(spec)), column_of("t.id", Shape::Int8, None)];
+        let table = TableSpec { columns, ..TableSpec::default() };
+        let masker = Masker::compile(&MasterKey::test().realm("default"), &table).unwrap();
+        let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(1..=column.len() as i64));
+        let raw =
+            RawBatch { rows: column.len(), wire: Default::default(), gaps: Vec::new(), columns: vec![column, ids] };
+        masker.apply(raw).map(|batch| Arc::clone(&batch.columns()[0]))
+    }
+
+    #[test]
+    fn elements_get_the_masks_of_columns_and_the_subject_of_their_row() {
+        let days: ArrayRef = Arc::new(Date32Array::from(vec![Some(0), Some(10), None, Some(0)]));
+        let column = container(vec![b"a", b"b", b"c"], vec![(offsets(&[0, 2, 2, 4]), days)]);
+        let masked = mask("date.shift", "{}", Shape::Array(Arc::new(Shape::Date)), column).unwrap();
+        let parts = Parts::of(&masked).unwrap();
+        assert_eq!(parts.skeleton, BinaryArray::from_vec(vec![b"a", b"b", b"c"]));
+        let days = parts.lists[0].1.as_primitive::<Date32Type>();
+        let plain: ArrayRef = Arc::new(Date32Array::from(vec![0, 0, 0]));
+        let plain = mask("date.shift", "{}", Shape::Date, plain).unwrap();
+        let plain = plain.as_primitive::<Date32Type>();
+        assert_eq!(
+            days.iter().collect::<Vec<_>>(),
+            [Some(plain.value(0)), Some(plain.value(0) + 10), None, Some(plain.value(2))]
+        );
+    }
+
+    #[test]
+    fn bounds_stay_in_order() {
+        // The last day of PostgreSQL is shifted the other way than the day before its neighborhood.
+        let last = 2_145_042_905;
+        let bounds: Vec<i32> = (0..40).flat_map(|_| [last - 100, last]).collect();
+        let days: ArrayRef = Arc::new(Date32Array::from(bounds));
+        let ends: Vec<i32> = (0..=40).map(|row| row * 2).collect();
+        let column = container(vec![&[2_u8]; 40], vec![(offsets(&ends), days)]);
+        let masked = mask("date.shift", "{}", Shape::Range(Arc::new(Shape::Date)), column).unwrap();
+        let parts = Parts::of(&masked).unwrap();
+        let days = parts.lists[0].1.as_primitive::<Date32Type>().values().to_vec();
+        assert!(days.chunks(2).all(|bounds| bounds[0] <= bounds[1]));
+        assert!(days.chunks(2).any(|bounds| bounds[1] - bounds[0] != 100), "some were swapped");
+    }
+
+    #[test]
+    fn hstore_values_are_masked_by_key() {
+        let keys: ArrayRef = Arc::new(StringViewArray::from(vec!["email", "plan", "x", "email"]));
+        let values: ArrayRef =
+            Arc::new(StringViewArray::from(vec![Some("bob@example.com"), Some("gold"), Some("y"), None]));
+        let ends = offsets(&[0, 3, 4]);
+        let column = container(vec![b"", b""], vec![(ends.clone(), keys), (ends, values)]);
+        let params = r#"{"fields":{"email":"email","plan":"keep"},"rest":"null"}"#;
+        let masked = mask("hstore", params, Shape::Hstore, column).unwrap();
+        let parts = Parts::of(&masked).unwrap();
+        let values = parts.lists[1].1.as_string::<i32>();
+        let bob: ArrayRef = Arc::new(StringViewArray::from(vec!["bob@example.com"]));
+        let bob = mask("email", "{}", Shape::TEXT, bob).unwrap();
+        let bob = bob.as_string::<i32>().value(0);
+        assert_eq!(values.iter().collect::<Vec<_>>(), [Some(bob), Some("gold"), None, None]);
+    }
+
+    #[test]
+    fn an_error_inside_a_container_names_the_row() {
+        let ssns: ArrayRef = Arc::new(StringViewArray::from(vec!["078-05-1120", "219-09-9999", "000"]));
+        let column = container(vec![b"", b"", b""], vec![(offsets(&[0, 1, 1, 3]), ssns)]);
+        let error = mask("us.ssn", r#"{"on_invalid":"fail"}"#, Shape::Array(Arc::new(Shape::TEXT)), column);
+        assert_eq!(error.unwrap_err().row, 2);
+    }
+
+    #[test]
+    fn columns_of_null_have_the_form_of_their_shape() {
+        let inner = Shape::Composite([super::super::Attribute { name: "a".to_owned(), shape: Shape::Hstore }].into());
+        for shape in [Shape::Array(Arc::new(inner.clone())), inner, Shape::Date, Shape::Opaque] {
+            let column = nulls(&shape, 3).unwrap();
+            assert!(column.len() == 3 && column.null_count() == 3 && (!shape.nested() || Parts::of(&column).is_some()));
+        }
+    }
+}

@@ -382,7 +382,7 @@ mod tests {
     fn ranges_and_what_is_outside_are_permuted_apart() {
         let blocks = IntBlocks::shared(&MasterKey::test().realm("default"), "");
         let range = range(18, 99, Outside::Blocks(blocks));
-        assert_eq!([18, 42, 99].map(|value| range.range.mask(value)), [76, 50, 27], "golden");
+        assert_eq!([18, 42, 99].map(|value| range.range.mask(value)), [94, 82, 93], "golden");
         let mut masks = std::collections::HashSet::new();
         for value in i64::from(i16::MIN)..=i64::from(i16::MAX) {
             let mask = range.one(value, 0).unwrap().unwrap();
