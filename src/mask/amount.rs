@@ -2,6 +2,13 @@
 //!
 //! All arithmetic is exact, on decimal digits, for whole numbers, `numeric`, floats and texts alike; a float is its
 //! shortest decimal writing. NaN and infinities stay.
+//!
+//! ```toml
+//! salary = { mask = "num.noise", subject = "employee_id", ratio_ppm = 150000 }
+//! total  = { mask = "num.scale", subject = "customer_id" }
+//! income = { mask = "num.bucket", width = 5000 }
+//! debt   = { mask = "num.cap", max = "250000.00" }
+//! ```
 
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
 use super::decimal::{Decimal, Width};

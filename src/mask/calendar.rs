@@ -1,4 +1,4 @@
-//! Dates by their value: `date.within_year/1`, `date.trunc/1`, `age.cap/1`.
+//! Dates by their value: `date.within_year/1`, `date.trunc/1`, `age.cap/1`. And `after`, which keeps two dates in order.
 
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
 use super::key::DomainKey;
@@ -37,6 +37,7 @@ pub(super) static TRUNC: Kind = Kind {
             domain: Domain::OneOf(&["decade", "year", "quarter", "month", "week", "day", "hour", "minute"]),
             default: "required",
         },
+        AFTER,
         ON_INVALID,
     ],
     accepts: DATES,
@@ -77,6 +78,98 @@ pub(super) static AGE_CAP: Kind = Kind {
     compile: compile_age_cap,
     ..TEXT
 };
+
+/// The parameter of kinds that can put a date out of order.
+pub(super) const AFTER: Param = Param {
+    name: "after",
+    summary: "a masked column of the same type in the same row: dates that were not before it stay so",
+    domain: Domain::Text,
+    default: "none",
+};
+
+/// Wraps a mask of dates if the policy says `after`.
+pub(super) fn not_before(
+    compile: &Compile<'_>,
+    mask: Box<dyn ColumnMask>,
+) -> Result<Box<dyn ColumnMask>, CompileError> {
+    let Some(name) = compile.word("after") else { return Ok(mask) };
+    let table = compile.column_name().rsplit_once('.').map_or("", |(table, _)| table);
+    let full = format!("{table}.{name}");
+    let other = compile.table.columns.iter().enumerate().find(|(index, column)| {
+        column.name == full && column.mask.is_some() && column.shape == compile.shape && *index != compile.column
+    });
+    // A leaf of a container stands in no order with another column.
+    let whole = compile.table.columns.get(compile.column).is_some_and(|column| column.shape == compile.shape);
+    match other {
+        Some((other, _)) if whole && matches!(compile.shape, Shape::Date | Shape::Timestamp) => {
+            Ok(Box::new(NotBefore { mask, other, shape: compile.shape.clone() }))
+        }
+        _ => Err(compile.bad_param("after", "another masked date or timestamp column, of the type of this one")),
+    }
+}
+
+/// A mask of dates that are not before those of another column if they were not in the source.
+struct NotBefore {
+    mask: Box<dyn ColumnMask>,
+    other: usize,
+    shape: Shape,
+}
+
+impl NotBefore {
+    fn typed<T: ArrowPrimitiveType>(
+        &self,
+        [raw, masked, raw_other, masked_other]: [&ArrayRef; 4],
+        legal: impl Fn(i64) -> bool,
+    ) -> Option<ArrayRef>
+    where
+        T::Native: Into<i64> + TryFrom<i64> + Ord,
+    {
+        let [raw, masked, raw_other, masked_other] = [
+            raw.as_primitive_opt::<T>()?,
+            masked.as_primitive_opt::<T>()?,
+            raw_other.as_primitive_opt::<T>()?,
+            masked_other.as_primitive_opt::<T>()?,
+        ];
+        let one = |row: usize| {
+            let (date, first, bound) = (masked.value(row), raw_other.value(row), masked_other.value(row));
+            let ordered = masked.is_valid(row) && masked_other.is_valid(row) && raw.value(row) >= first;
+            if !ordered || date >= bound {
+                return date;
+            }
+            // As long after it as in the source; infinities and the end of time leave no room for that.
+            let gap = raw.value(row).into().checked_sub(first.into());
+            let moved = gap.and_then(|gap| bound.into().checked_add(gap)).filter(|moved| legal(*moved));
+            moved.and_then(|moved| T::Native::try_from(moved).ok()).unwrap_or(bound)
+        };
+        let values: Vec<T::Native> = (0..masked.len()).map(one).collect();
+        Some(Arc::new(PrimitiveArray::<T>::new(values.into(), masked.nulls().cloned())))
+    }
+}
+
+impl ColumnMask for NotBefore {
+    fn apply(&self, column: &ArrayRef, rows: &Rows<'_>) -> Result<ArrayRef, MaskError> {
+        let masked = self.mask.apply(column, rows)?;
+        let wrong = || MaskError::at(0, "the column named by `after` is not masked yet");
+        let raw = rows.raw.get(self.other).ok_or_else(wrong)?;
+        let other = rows.masked.get(self.other).and_then(Option::as_ref).ok_or_else(wrong)?;
+        let columns = [column, &masked, raw, other];
+        let ordered = match self.shape {
+            Shape::Date => self.typed::<Date32Type>(columns, |days| DATE_RANGE.contains(&days)),
+            _ => self.typed::<Int64Type>(columns, |micros| TIMESTAMP_RANGE.contains(&micros)),
+        };
+        ordered.ok_or_else(wrong)
+    }
+
+    fn text(&self, value: &str, row: usize, rows: &Rows<'_>, out: &mut String) -> Result<(), MaskError> {
+        self.mask.text(value, row, rows, out)
+    }
+
+    fn after(&self) -> Vec<usize> {
+        let mut after = self.mask.after();
+        after.push(self.other);
+        after
+    }
+}
 
 /// A function of the day, and of the time of the day if it says so.
 enum Calendar {
@@ -129,7 +222,7 @@ fn compile_trunc(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileEr
     if matches!(unit, Unit::Time(_)) && compile.shape != Shape::Timestamp {
         return Err(compile.bad_param("unit", "a week or longer: a date has no time that could be cut"));
     }
-    boxed(compile, Calendar::Trunc(unit))
+    not_before(compile, boxed(compile, Calendar::Trunc(unit))?)
 }
 
 fn compile_age_cap(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
@@ -382,6 +475,45 @@ mod tests {
         let year = Calendar::Trunc(Unit::Year);
         assert_eq!(year.day(first + 5, |days| DATE_RANGE.contains(&days)), first);
         assert!(year.timestamp(TIMESTAMP_RANGE.start + 5).max(TIMESTAMP_RANGE.start) == TIMESTAMP_RANGE.start);
+    }
+
+    #[test]
+    fn dates_stay_after_the_column_they_follow() {
+        use crate::mask::batch::RawBatch;
+        use crate::mask::{ColumnSpec, MaskSpec, Masker, TableSpec};
+        use arrow_array::{Date32Array, Int64Array};
+        let spec = |params: serde_json::Value, subject| {
+            let params = params.as_object().unwrap().clone();
+            Some(MaskSpec { kind: "date.shift/1".to_owned(), label: String::new(), params, subject: Some(subject) })
+        };
+        let column = |name: &str, shape, mask| ColumnSpec { name: name.to_owned(), shape, mask };
+        let table = |after: &str| TableSpec {
+            columns: vec![
+                column("t.shipped", Shape::Date, spec(serde_json::json!({ "after": after }), 3)),
+                column("t.ordered", Shape::Date, spec(serde_json::json!({}), 2)),
+                column("t.customer", Shape::Int8, None),
+                column("t.carrier", Shape::Int8, None),
+            ],
+            ..TableSpec::default()
+        };
+        let realm = MasterKey::test().realm("default");
+        let masker = Masker::compile(&realm, &table("ordered")).unwrap();
+        let rows = 500_i32;
+        // One in five was shipped before it was ordered; that stays as it falls.
+        let ordered: Vec<i32> = (0..rows).map(|row| row * 10).collect();
+        let shipped: Vec<i32> = ordered.iter().map(|day| if day % 50 == 0 { day - 9 } else { day + 3 }).collect();
+        let ids = |first: i64| Arc::new(Int64Array::from_iter_values(first..first + i64::from(rows))) as ArrayRef;
+        let columns: Vec<ArrayRef> =
+            vec![Arc::new(Date32Array::from(shipped)), Arc::new(Date32Array::from(ordered)), ids(1), ids(100_000)];
+        let raw = RawBatch { rows: rows as usize, wire: Default::default(), gaps: Vec::new(), columns };
+        let masked = masker.apply(raw).unwrap();
+        let days = |column: usize| masked.columns()[column].as_primitive::<Date32Type>().values().to_vec();
+        let pairs: Vec<(i32, i32)> = days(0).into_iter().zip(days(1)).collect();
+        assert!(pairs.iter().enumerate().all(|(row, (shipped, ordered))| row % 5 == 0 || shipped >= ordered));
+        assert!(pairs.iter().any(|(shipped, ordered)| shipped < ordered));
+        for wrong in ["customer", "nothing", "shipped"] {
+            assert!(Masker::compile(&realm, &table(wrong)).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,6 +1,12 @@
 //! Members of a small set: `enum.sample/1`, `enum.rr/1`, `enum.perm/1`.
 //!
 //! The set is the labels of an enum type, `true` and `false` of a boolean, or the `values` written for a text.
+//!
+//! ```toml
+//! mood = "enum.perm"
+//! plan = { mask = "enum.sample", subject = "id", weights = { free = 20, gold = 1 } }
+//! voted = { mask = "enum.rr", subject = "id", threshold = 3221225472 }   # keeps three in four
+//! ```
 
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
 use super::key::DomainKey;

@@ -9,6 +9,16 @@
 //!  list 0:    [a b]  []    []   [c NULL]              offsets, and the leaves a b c NULL as an array of their shape
 //! ```
 //!
+//! A kind on an array, range or multirange column masks every value in it; composites and hstores say what happens to
+//! each part:
+//!
+//! ```toml
+//! emails = "email"                                                       # text[]
+//! stay   = { mask = "date.shift", subject = "guest_id" }                 # daterange
+//! home   = { mask = "composite", fields = { street = "pattern", zip = "null" }, rest = "keep" }
+//! attrs  = { mask = "hstore", fields = { email = "email", phone = "phone" }, rest = "null" }
+//! ```
+//!
 //! | container | skeleton | lists |
 //! |---|---|---|
 //! | array | the header of the wire: dimensions, has-null flag, element type, sizes and lower bounds | elements |

@@ -2,6 +2,12 @@
 //!
 //! Coordinates are counted in whole millionths of a degree, about 11 cm. The functions of `libm` are the same code on
 //! every platform; its version is pinned.
+//!
+//! ```toml
+//! spot = { mask = "geo.laplace", subject = "customer_id", distance_m = 300 }
+//! lat  = { mask = "geo.laplace", subject = "customer_id", axis = "latitude", with = "lon" }
+//! lon  = { mask = "geo.laplace", subject = "customer_id", axis = "longitude", with = "lat" }
+//! ```
 
 use super::amount::read_param;
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};

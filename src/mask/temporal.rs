@@ -1,5 +1,6 @@
 //! Dates: `date.shift/1`.
 
+use super::calendar::{AFTER, not_before};
 use super::canon::canonical;
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
 use super::key::DomainKey;
@@ -35,6 +36,7 @@ pub(super) static DATE_SHIFT: Kind = Kind {
             domain: Domain::Texts,
             default: "[]",
         },
+        AFTER,
         ON_INVALID,
     ],
     accepts: &[Takes::Date, Takes::Timestamp, Takes::Text],
@@ -80,8 +82,10 @@ fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
     let key = compile.realm.domain("date.shift/1", &compile.spec.label);
     let shift = Shift { key, slot: compile.subject, steps, step_days, sentinels };
     match compile.shape {
-        Shape::Date | Shape::Timestamp => Ok(Box::new(ShiftColumn { shift, shape: compile.shape.clone() })),
-        Shape::Text { .. } => TextMask::boxed(compile, shift),
+        Shape::Date | Shape::Timestamp => {
+            not_before(compile, Box::new(ShiftColumn { shift, shape: compile.shape.clone() }))
+        }
+        Shape::Text { .. } => not_before(compile, TextMask::boxed(compile, shift)?),
         _ => Err(compile.wrong_shape()),
     }
 }

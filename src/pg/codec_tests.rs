@@ -327,8 +327,8 @@ fn nested_text(shape: &Shape, skeleton: &[u8], lists: &[Row]) -> Vec<u8> {
                     return b"empty".to_vec();
                 }
                 let (lower, upper) = range_bounds(*flags);
-                let lower = lower.then(|| bounds.next().unwrap()).unwrap_or_default();
-                let upper = upper.then(|| bounds.next().unwrap()).unwrap_or_default();
+                let lower = if lower { bounds.next().unwrap() } else { Vec::new() };
+                let upper = if upper { bounds.next().unwrap() } else { Vec::new() };
                 let open: &[u8] = if flags & 2 != 0 { b"[" } else { b"(" };
                 let close: &[u8] = if flags & 4 != 0 { b"]" } else { b")" };
                 [open, &lower, b",", &upper, close].concat()
