@@ -104,7 +104,7 @@ fn wire(format: Format, samples: &[Sample]) -> Vec<u8> {
 
 fn codec(criterion: &mut Criterion) {
     let samples = samples();
-    let fields: Vec<_> = samples.iter().map(|sample| sample.field).collect();
+    let fields: Vec<_> = samples.iter().map(|sample| sample.field.clone()).collect();
     let masked = Layout { written: fields.len(), fields };
     let opaque = Layout { fields: vec![Field::Keep; samples.len()], written: samples.len() };
     for (name, format) in [("binary", Format::Binary), ("text", Format::Text)] {

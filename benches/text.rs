@@ -19,7 +19,7 @@ const TEXT: &str = "Patricia Rodriguez asked for a refund on the last invoice; c
 fn compile(name: &str, shape: Shape, params: serde_json::Value) -> Box<dyn ColumnMask> {
     let params: Params = serde_json::from_value(params).expect("the parameters are a table");
     let spec = MaskSpec { kind: format!("{name}/1"), label: String::new(), params, subject: None };
-    let column = ColumnSpec { name: "public.t.c".to_owned(), shape, mask: Some(spec.clone()) };
+    let column = ColumnSpec { name: "public.t.c".to_owned(), shape: shape.clone(), mask: Some(spec.clone()) };
     let table = TableSpec { columns: vec![column], ..TableSpec::default() };
     let realm = MasterKey::test().realm("default");
     let compile = Compile { realm: &realm, table: &table, column: 0, shape, spec: &spec, subject: None };
@@ -28,7 +28,7 @@ fn compile(name: &str, shape: Shape, params: serde_json::Value) -> Box<dyn Colum
 
 fn run(criterion: &mut Criterion, name: &str, value: &str, mask: &dyn ColumnMask) {
     let column: ArrayRef = Arc::new(StringViewArray::from(vec![value; ROWS]));
-    let rows = Rows { len: ROWS, subjects: &[], raw: &[], masked: &[] };
+    let rows = Rows { len: ROWS, subjects: &[], raw: &[], masked: &[], origin: None };
     let mut group = criterion.benchmark_group("text");
     group.throughput(Throughput::Bytes((value.len() * ROWS) as u64));
     group.bench_function(name, |bencher| bencher.iter(|| mask.apply(black_box(&column), &rows)));

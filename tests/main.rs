@@ -15,4 +15,5 @@ mod roundtrip;
 mod shop;
 mod source;
 mod tidy;
+mod types;
 mod validator;

@@ -211,6 +211,9 @@ pub struct Type {
     pub element: Oid,
     /// Attributes of a composite type.
     pub attributes: Vec<Oid>,
+    /// Their names and typmods, in the same order.
+    pub attribute_names: Vec<String>,
+    pub attribute_typmods: Vec<i32>,
     /// Has `typsend` and `typreceive`.
     pub binary: bool,
     pub extension: Option<String>,

@@ -316,6 +316,8 @@ fn r#type(row: &Row) -> Type {
         base_name: row.get("base_name"),
         element: row.get::<_, Option<Oid>>("element").unwrap_or(0),
         attributes: list(row, "attributes"),
+        attribute_names: list(row, "attribute_names"),
+        attribute_typmods: list(row, "attribute_typmods"),
         binary: row.get("binary"),
         extension: row.get("extension"),
         checks: names.into_iter().zip(list(row, "checks")).collect(),

@@ -44,6 +44,14 @@ SELECT
         SELECT pg_catalog.array_agg(a.atttypid ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a
         WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
     ) END AS attributes,
+    CASE WHEN t.typtype = 'c' THEN (
+        SELECT pg_catalog.array_agg(a.attname::pg_catalog.text ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+    ) END AS attribute_names,
+    CASE WHEN t.typtype = 'c' THEN (
+        SELECT pg_catalog.array_agg(a.atttypmod ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+    ) END AS attribute_typmods,
     t.typsend <> 0 AND t.typreceive <> 0 AS binary,
     e.extname::pg_catalog.text AS extension,
     t.typnotnull AS not_null,

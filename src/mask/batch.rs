@@ -58,19 +58,7 @@ impl MaskedBatch {
     /// `masked` holds the indices into `raw.columns` of the columns that count as masked.
     #[cfg(test)]
     pub(crate) fn unmasked_for_test(raw: RawBatch, masked: &[usize]) -> Self {
-        use arrow_array::cast::AsArray;
-        use arrow_array::{BinaryArray, StringArray};
-        use arrow_schema::DataType;
-        use std::sync::Arc;
-
-        let owned = |column: &ArrayRef| -> ArrayRef {
-            match column.data_type() {
-                DataType::Utf8View => Arc::new(column.as_string_view().iter().collect::<StringArray>()),
-                DataType::BinaryView => Arc::new(column.as_binary_view().iter().collect::<BinaryArray>()),
-                _ => column.clone(),
-            }
-        };
-        let columns = masked.iter().map(|index| owned(&raw.columns[*index])).collect();
+        let columns = masked.iter().map(|index| super::nested::owned(&raw.columns[*index])).collect();
         Self::new(raw, columns)
     }
 

@@ -16,12 +16,21 @@ pub struct Rows<'a> {
     pub raw: &'a [ArrayRef],
     /// The masked columns computed so far, by [`TableSpec::columns`] index.
     pub masked: &'a [Option<ArrayRef>],
+    /// The batch row of each row a mask sees, where these are the leaves of a container; none for a whole column.
+    pub origin: Option<&'a [u32]>,
 }
 
 impl Rows<'_> {
+    /// Returns the index into `raw`, `masked` and `subjects` for a row of the column being masked.
+    #[inline]
+    pub fn row(&self, row: usize) -> usize {
+        self.origin.map_or(row, |origin| origin[row] as usize)
+    }
+
     /// Returns the canonical subject of a row in a slot; none if the row has no subject.
     pub fn subject(&self, slot: usize, row: usize) -> Option<&str> {
         use arrow_array::Array;
+        let row = self.row(row);
         let subjects = self.subjects.get(slot)?;
         subjects.is_valid(row).then(|| subjects.value(row))
     }

@@ -4,11 +4,11 @@ use super::account::push_uuid;
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
 use super::kind::{Domain, Param};
 use super::leaf::{TEXT, TextBuilder};
-use super::{Injective, KeyedOn, Kind, Shape, Takes};
+use super::{Injective, KeyedOn, Kind, Shape, Takes, nested};
 use arrow_array::cast::AsArray;
-use arrow_array::types::{ArrowPrimitiveType, Date32Type, Int16Type, Int32Type, Int64Type};
-use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, PrimitiveArray, new_null_array};
-use arrow_buffer::Buffer;
+use arrow_array::types::{ArrowPrimitiveType, Date32Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, BinaryArray, BooleanArray, FixedSizeBinaryArray, PrimitiveArray};
+use arrow_buffer::{BooleanBuffer, Buffer};
 use arrow_schema::DataType;
 use serde_json::Value;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(super) static NULL: Kind = Kind {
     keyed_on: KeyedOn::Nothing,
     injective: Injective::No,
     samples: &["anything"],
-    compile: |compile| Ok(Box::new(Null(output_type(compile.shape)))),
+    compile: |compile| Ok(Box::new(Null(compile.shape.clone()))),
     ..TEXT
 };
 
@@ -33,7 +33,17 @@ pub(super) static CONST: Kind = Kind {
         domain: Domain::Any,
         default: "required",
     }],
-    accepts: &[Takes::Integer, Takes::Text, Takes::Uuid, Takes::Date, Takes::Json],
+    accepts: &[
+        Takes::Integer,
+        Takes::Numeric,
+        Takes::Float,
+        Takes::Bool,
+        Takes::Text,
+        Takes::Enum,
+        Takes::Uuid,
+        Takes::Date,
+        Takes::Json,
+    ],
     keyed_on: KeyedOn::Nothing,
     injective: Injective::No,
     samples: &["anything"],
@@ -46,25 +56,33 @@ fn chars(text: &str) -> u32 {
     u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
 }
 
-/// The Arrow type of masked columns of a shape.
-fn output_type(shape: Shape) -> DataType {
+/// The Arrow type of masked columns of a shape; that of a container depends on its leaves and is made by `nested`.
+pub(super) fn output_type(shape: &Shape) -> DataType {
     match shape {
         Shape::Int2 => DataType::Int16,
         Shape::Int4 => DataType::Int32,
         Shape::Int8 | Shape::Timestamp => DataType::Int64,
-        Shape::Text { .. } | Shape::Json | Shape::Jsonb => DataType::Utf8,
-        Shape::Uuid => DataType::FixedSizeBinary(16),
+        Shape::Float4 => DataType::Float32,
+        Shape::Float8 => DataType::Float64,
+        Shape::Bool => DataType::Boolean,
+        Shape::Text { .. } | Shape::Enum(_) | Shape::Json | Shape::Jsonb => DataType::Utf8,
+        Shape::Uuid | Shape::Point => DataType::FixedSizeBinary(16),
+        Shape::Mac => DataType::FixedSizeBinary(6),
+        Shape::Mac8 => DataType::FixedSizeBinary(8),
         Shape::Date => DataType::Date32,
-        Shape::Inet | Shape::Cidr => DataType::Binary,
+        Shape::Numeric { .. } | Shape::Bytea | Shape::Inet | Shape::Cidr | Shape::Opaque => DataType::Binary,
+        Shape::Array(_) | Shape::Range(_) | Shape::Multirange(_) | Shape::Composite(_) | Shape::Hstore => {
+            DataType::Null
+        }
     }
 }
 
 /// `null/1`. As a leaf it leaves an empty text.
-struct Null(DataType);
+struct Null(Shape);
 
 impl ColumnMask for Null {
     fn apply(&self, column: &ArrayRef, _rows: &Rows<'_>) -> Result<ArrayRef, MaskError> {
-        Ok(new_null_array(&self.0, column.len()))
+        nested::nulls(&self.0, column.len()).ok_or_else(|| MaskError::at(0, "the batch is too large"))
     }
 
     fn text(&self, _value: &str, _row: usize, _rows: &Rows<'_>, _out: &mut String) -> Result<(), MaskError> {
@@ -74,6 +92,10 @@ impl ColumnMask for Null {
 
 enum Const {
     Integer(Shape, i64),
+    /// The wire form.
+    Numeric(Vec<u8>),
+    Float(Shape, f64),
+    Bool(bool),
     Text(String),
     Uuid(u128),
     Date(i32),
@@ -83,7 +105,7 @@ fn compile_const(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileEr
     let value = compile.spec.params.get("value").ok_or_else(|| compile.bad_param("value", "given"))?;
     let integer = |min: i64, max: i64| value.as_i64().filter(|number| (min..=max).contains(number));
     let text = || value.as_str();
-    let constant = match compile.shape {
+    let constant = match &compile.shape {
         Shape::Int2 => integer(i16::MIN.into(), i16::MAX.into()).map(|number| Const::Integer(Shape::Int2, number)),
         Shape::Int4 => integer(i32::MIN.into(), i32::MAX.into()).map(|number| Const::Integer(Shape::Int4, number)),
         Shape::Int8 => integer(i64::MIN, i64::MAX).map(|number| Const::Integer(Shape::Int8, number)),
@@ -91,10 +113,26 @@ fn compile_const(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileEr
         Shape::Json | Shape::Jsonb => Some(Const::Text(value.to_string())),
         Shape::Uuid => text().and_then(super::account::read_uuid).map(Const::Uuid),
         Shape::Date => text().and_then(super::temporal::read_day).map(Const::Date),
-        Shape::Timestamp | Shape::Inet | Shape::Cidr => return Err(compile.wrong_shape()),
+        Shape::Numeric { .. } => number(value).and_then(|text| {
+            let mut wire = Vec::new();
+            super::decimal::push_text_wire(&text, &mut wire).map(|()| Const::Numeric(wire))
+        }),
+        Shape::Float4 | Shape::Float8 => {
+            number(value).and_then(|text| text.parse().ok()).map(|float| Const::Float(compile.shape.clone(), float))
+        }
+        Shape::Bool => value.as_bool().map(Const::Bool),
+        Shape::Enum(labels) => {
+            text().filter(|text| labels.iter().any(|label| label == text)).map(|text| Const::Text(text.to_owned()))
+        }
+        _ => return Err(compile.wrong_shape()),
     };
     let constant = constant.ok_or_else(|| compile.bad_param("value", "a value of the column's type"))?;
     Ok(Box::new(constant))
+}
+
+/// A number, or a string that may hold one.
+fn number(value: &Value) -> Option<String> {
+    value.as_number().map(ToString::to_string).or_else(|| value.as_str().map(ToOwned::to_owned))
 }
 
 fn repeat<T: ArrowPrimitiveType>(column: &ArrayRef, value: T::Native) -> ArrayRef {
@@ -107,6 +145,16 @@ impl ColumnMask for Const {
             Const::Integer(Shape::Int2, number) => repeat::<Int16Type>(column, *number as i16),
             Const::Integer(Shape::Int4, number) => repeat::<Int32Type>(column, *number as i32),
             Const::Integer(_, number) => repeat::<Int64Type>(column, *number),
+            Const::Float(Shape::Float4, value) => repeat::<Float32Type>(column, *value as f32),
+            Const::Float(_, value) => repeat::<Float64Type>(column, *value),
+            Const::Bool(value) => {
+                let values = BooleanBuffer::from_iter(std::iter::repeat_n(*value, column.len()));
+                Arc::new(BooleanArray::new(values, column.logical_nulls()))
+            }
+            Const::Numeric(wire) => {
+                let rows = (0..column.len()).map(|row| column.is_valid(row).then_some(wire));
+                Arc::new(rows.collect::<BinaryArray>())
+            }
             Const::Date(days) => repeat::<Date32Type>(column, *days),
             Const::Uuid(value) => {
                 let bytes = Buffer::from_vec(value.to_be_bytes().repeat(column.len()));
@@ -134,6 +182,11 @@ impl ColumnMask for Const {
         match self {
             Const::Integer(_, number) => out.push_str(&number.to_string()),
             Const::Text(text) => out.push_str(text),
+            Const::Numeric(wire) => {
+                super::decimal::push_wire_text(wire, out);
+            }
+            Const::Float(_, value) => out.push_str(&value.to_string()),
+            Const::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
             Const::Uuid(value) => push_uuid(*value, true, out),
             Const::Date(days) => super::temporal::push_date((*days).into(), out),
         }

@@ -60,6 +60,7 @@ pub static JSON: Kind = Kind {
     injective_if: |_| None,
     folds: false,
     lowercase: false,
+    ranges: false,
     needs_subject: false,
     samples: &[r#"{"contact": {"email": "bob@example.com"}, "plan": 3}"#],
     least: |_| Vec::new(),
@@ -67,7 +68,7 @@ pub static JSON: Kind = Kind {
 };
 
 /// The shape of a leaf: text without a limit.
-pub(super) const LEAF: Shape = Shape::Text { chars_max: None, padded: false };
+pub(super) const LEAF: Shape = Shape::TEXT;
 
 struct Json {
     automaton: Automaton,
@@ -97,7 +98,7 @@ fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
         .map_err(|_| compile.bad_param("paths", "fewer paths with `..`: together these need too many states"))?;
     let (fallback, chars_max) = match compile.shape {
         Shape::Text { chars_max, .. } => {
-            (Some(compile.nested("pattern", "", Params::new(), compile.shape)?), chars_max)
+            (Some(compile.nested("pattern", "", Params::new(), compile.shape.clone())?), chars_max)
         }
         Shape::Json | Shape::Jsonb => (None, None),
         _ => return Err(compile.wrong_shape()),
@@ -149,15 +150,25 @@ pub(super) fn nested_mask(
     param: &str,
     value: &Value,
 ) -> Result<Box<dyn ColumnMask>, CompileError> {
+    nested_mask_of(compile, param, value, LEAF)
+}
+
+/// The same for a leaf of any shape.
+pub(super) fn nested_mask_of(
+    compile: &Compile<'_>,
+    param: &str,
+    value: &Value,
+    shape: Shape,
+) -> Result<Box<dyn ColumnMask>, CompileError> {
     let wrong = || compile.bad_param(param, "a mask: \"email\" or { mask = \"email\", label = \"…\" }");
     match value {
-        Value::String(kind) => compile.nested(kind, "", Params::new(), LEAF),
+        Value::String(kind) => compile.nested(kind, "", Params::new(), shape),
         Value::Object(table) => {
             let mut params = table.clone();
             let kind = params.remove("mask").ok_or_else(wrong)?;
             let label = params.remove("label").unwrap_or_default();
             let label = if label.is_null() { "" } else { label.as_str().ok_or_else(wrong)? };
-            compile.nested(kind.as_str().ok_or_else(wrong)?, label, params, LEAF)
+            compile.nested(kind.as_str().ok_or_else(wrong)?, label, params, shape)
         }
         _ => Err(wrong()),
     }

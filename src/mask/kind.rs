@@ -1,50 +1,98 @@
 //! The record of a mask kind: its name, parameters, promises and limits. Listing, docs and refusals come from here.
 
 use super::column::{ColumnMask, Compile, CompileError, Refusal};
-use super::{Params, Shape};
+use super::{Params, Shape, nested};
 use serde_json::Value;
 
-/// A column type a kind takes, without its details.
+/// A column type a kind takes, without its details. What takes a type takes arrays of it too, value by value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Takes {
     Integer,
+    Numeric,
+    Float,
+    Bool,
     Text,
+    Enum,
+    Bytes,
     Uuid,
     Date,
     Timestamp,
     Inet,
+    Mac,
+    Point,
     Json,
+    Composite,
+    Hstore,
+    /// What no mask can change.
+    Opaque,
 }
 
 impl Takes {
-    /// Every type.
-    pub const ALL: &[Takes] =
-        &[Takes::Integer, Takes::Text, Takes::Uuid, Takes::Date, Takes::Timestamp, Takes::Inet, Takes::Json];
+    /// Every type a mask can be put on.
+    pub const ALL: &[Takes] = &[
+        Takes::Integer,
+        Takes::Numeric,
+        Takes::Float,
+        Takes::Bool,
+        Takes::Text,
+        Takes::Enum,
+        Takes::Bytes,
+        Takes::Uuid,
+        Takes::Date,
+        Takes::Timestamp,
+        Takes::Inet,
+        Takes::Mac,
+        Takes::Point,
+        Takes::Json,
+        Takes::Composite,
+        Takes::Hstore,
+    ];
 
     /// Returns the word users read in listings.
     pub fn name(self) -> &'static str {
         match self {
             Takes::Integer => "integer",
+            Takes::Numeric => "numeric",
+            Takes::Float => "float",
+            Takes::Bool => "boolean",
             Takes::Text => "text",
+            Takes::Enum => "enum",
+            Takes::Bytes => "bytea",
             Takes::Uuid => "uuid",
             Takes::Date => "date",
             Takes::Timestamp => "timestamp",
             Takes::Inet => "inet",
+            Takes::Mac => "macaddr",
+            Takes::Point => "point",
             Takes::Json => "json",
+            Takes::Composite => "composite",
+            Takes::Hstore => "hstore",
+            Takes::Opaque => "other",
         }
     }
 }
 
-impl From<Shape> for Takes {
-    fn from(shape: Shape) -> Self {
-        match shape {
+impl From<&Shape> for Takes {
+    fn from(shape: &Shape) -> Self {
+        match shape.leaf() {
             Shape::Int2 | Shape::Int4 | Shape::Int8 => Takes::Integer,
+            Shape::Numeric { .. } => Takes::Numeric,
+            Shape::Float4 | Shape::Float8 => Takes::Float,
+            Shape::Bool => Takes::Bool,
             Shape::Text { .. } => Takes::Text,
+            Shape::Enum(_) => Takes::Enum,
+            Shape::Bytea => Takes::Bytes,
             Shape::Uuid => Takes::Uuid,
             Shape::Date => Takes::Date,
             Shape::Timestamp => Takes::Timestamp,
             Shape::Inet | Shape::Cidr => Takes::Inet,
+            Shape::Mac | Shape::Mac8 => Takes::Mac,
+            Shape::Point => Takes::Point,
             Shape::Json | Shape::Jsonb => Takes::Json,
+            Shape::Composite(_) => Takes::Composite,
+            Shape::Hstore => Takes::Hstore,
+            // `leaf` has looked through these three.
+            Shape::Opaque | Shape::Array(_) | Shape::Range(_) | Shape::Multirange(_) => Takes::Opaque,
         }
     }
 }
@@ -118,6 +166,8 @@ pub struct Kind {
     pub folds: bool,
     /// Masks contain no upper-case letters, so they stay distinct under `lower()`.
     pub lowercase: bool,
+    /// Keeps the order of two values of one subject, so that the bounds of a range can carry it.
+    pub ranges: bool,
     /// A subject must be named.
     pub needs_subject: bool,
     /// Inputs that show what the kind does.
@@ -139,8 +189,10 @@ impl Kind {
     }
 
     /// Tells whether a column of this shape can carry the kind.
-    pub fn takes(&self, shape: Shape) -> bool {
-        self.accepts.contains(&shape.into())
+    ///
+    /// A container of a shape carries what the shape carries; a range only what keeps its bounds in order.
+    pub fn takes(&self, shape: &Shape) -> bool {
+        self.accepts.contains(&shape.into()) && (self.ranges || !shape.ranges())
     }
 
     /// Tells whether two values can share a mask under these parameters.
@@ -174,19 +226,22 @@ impl Kind {
                 return Err(compile.error(Refusal::BadParam { kind: kind(), param: name.clone(), expected }));
             }
         }
-        if !self.takes(compile.shape) {
+        if !self.takes(&compile.shape) {
             return Err(compile.error(Refusal::WrongShape { kind: kind() }));
         }
         let by_subject = compile.spec.params.get("by").and_then(Value::as_str) == Some("subject");
         if (self.needs_subject || by_subject) && compile.subject.is_none() {
             return Err(compile.error(Refusal::NeedsSubject { kind: kind() }));
         }
-        if let Shape::Text { chars_max: Some(chars_max), .. } = compile.shape {
+        if let Shape::Text { chars_max: Some(chars_max), .. } = *compile.shape.leaf() {
             let least = (self.least)(&compile.spec.params);
             let tier = usize::from(compile.tier());
             if let Some(least) = least.get(tier).or(least.last()).filter(|least| **least > chars_max) {
                 return Err(compile.error(Refusal::TooNarrow { kind: kind(), least: *least }));
             }
+        }
+        if matches!(compile.shape, Shape::Array(_) | Shape::Range(_) | Shape::Multirange(_)) {
+            return nested::compile(self.compile, compile);
         }
         (self.compile)(compile)
     }

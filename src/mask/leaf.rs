@@ -343,6 +343,7 @@ pub(super) const TEXT: Kind = Kind {
     injective_if: |_| None,
     folds: false,
     lowercase: false,
+    ranges: false,
     needs_subject: false,
     samples: &[],
     least: any_length,

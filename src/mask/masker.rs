@@ -6,10 +6,10 @@ use super::column::{ColumnMask, Compile, CompileError, MaskError, Refusal, Rows}
 use super::key::RealmKey;
 use super::leaf::TextBuilder;
 use super::quantity::{canonical_integer, push_number};
-use super::{ColumnSpec, Kind, MaskSpec, Params, Shape, TableSpec, Takes, kind};
+use super::{ColumnSpec, Kind, MaskSpec, Params, Shape, TableSpec, kind};
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Int16Type, Int32Type, Int64Type};
-use arrow_array::{Array, ArrayRef, Int64Array, StringArray, StringViewArray};
+use arrow_array::types::{Date32Type, Float64Type, Int16Type, Int32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, BinaryViewArray, Float64Array, Int64Array, StringArray, StringViewArray};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -81,14 +81,14 @@ impl Masker {
             return Err(MaskError::at(0, "the batch does not have the columns of its table"));
         }
         let subjects = self.subjects.iter().map(|(column, shape)| {
-            let names = subject_names(&raw.columns[*column], *shape);
+            let names = subject_names(&raw.columns[*column], shape);
             names.map_err(|error| error.in_column(&self.columns[*column].name))
         });
         let subjects = subjects.collect::<Result<Vec<StringArray>, MaskError>>()?;
         let mut masked: Vec<Option<ArrayRef>> = vec![None; self.columns.len()];
         for index in &self.order {
             let Column { name, mask: Some(mask) } = &self.columns[*index] else { continue };
-            let rows = Rows { len: raw.rows, subjects: &subjects, raw: &raw.columns, masked: &masked };
+            let rows = Rows { len: raw.rows, subjects: &subjects, raw: &raw.columns, masked: &masked, origin: None };
             let column = mask.apply(&raw.columns[*index], &rows).map_err(|error| error.in_column(name))?;
             if column.len() != raw.rows {
                 return Err(MaskError::at(0, "a mask lost rows").in_column(name));
@@ -113,7 +113,7 @@ fn compile_column(
         None => None,
         Some(index) => Some(subject_slot(table, index, subjects).ok_or_else(|| error(Refusal::BadSubject))?),
     };
-    found.compile(&Compile { realm, table, column, shape: *shape, spec, subject })
+    found.compile(&Compile { realm, table, column, shape: shape.clone(), spec, subject })
 }
 
 /// Returns the slot of a subject column, a new one if needed; none if the column cannot name anybody.
@@ -121,9 +121,8 @@ fn subject_slot(table: &TableSpec, index: usize, subjects: &mut Vec<(usize, Shap
     if let Some(slot) = subjects.iter().position(|subject| subject.0 == index) {
         return Some(slot);
     }
-    let shape = table.columns.get(index)?.shape;
-    let names = matches!(Takes::from(shape), Takes::Integer | Takes::Text | Takes::Uuid | Takes::Date);
-    names.then(|| {
+    let shape = table.columns.get(index)?.shape.clone();
+    shape.names_subjects().then(|| {
         subjects.push((index, shape));
         subjects.len() - 1
     })
@@ -151,7 +150,7 @@ fn order(columns: &[Column], errors: &mut Vec<CompileError>) -> Vec<usize> {
 }
 
 /// The canonical subject of every row; NULL and blank anchors name nobody.
-fn subject_names(column: &ArrayRef, shape: Shape) -> Result<StringArray, MaskError> {
+fn subject_names(column: &ArrayRef, shape: &Shape) -> Result<StringArray, MaskError> {
     let wrong = || MaskError::at(0, "the anchor column was decoded in another shape than the plan said");
     let mut names = TextBuilder::new(column.len(), column.len() * 8);
     let mut each = |push: &mut dyn FnMut(usize, &mut String)| -> Result<(), MaskError> {
@@ -226,7 +225,7 @@ pub enum ValueError {
 
 /// Masks one value written as text, as `restage mask` does; none if it becomes NULL.
 ///
-/// Gives what a column of the kind's usual type gives: `int8` for numbers, text for all else. A `subject` that is a
+/// Gives what a column of the kind's usual type gives: `int8` for whole numbers, text for most else. A `subject` that is a
 /// whole number stands for an integer anchor.
 ///
 /// # Errors
@@ -242,17 +241,7 @@ pub fn mask_value(
     let unknown =
         || CompileError { column: "value".to_owned(), refusal: Refusal::UnknownKind { kind: kind_name.to_owned() } };
     let found: &Kind = kind(kind_name).ok_or_else(unknown)?;
-    let text = Shape::Text { chars_max: None, padded: false };
-    let number = found.takes(Shape::Int8) && found.keyed_on != super::KeyedOn::Nothing;
-    let (shape, column): (Shape, ArrayRef) = if number {
-        let number = canonical_integer(value.trim());
-        let number = number.ok_or_else(|| ValueError::NotANumber { kind: found.full_name() })?;
-        (Shape::Int8, Arc::new(Int64Array::from(vec![number])))
-    } else if found.takes(text) {
-        (text, Arc::new(StringViewArray::from(vec![value])))
-    } else {
-        (Shape::Json, Arc::new(StringViewArray::from(vec![value])))
-    };
+    let (shape, column) = value_column(found, value)?;
     let spec = MaskSpec { kind: found.full_name(), label: label.to_owned(), params, subject: subject.map(|_| 1) };
     let mut table = TableSpec::default();
     let mut columns = vec![column];
@@ -260,7 +249,7 @@ pub fn mask_value(
     if let Some(subject) = subject {
         let (shape, column): (Shape, ArrayRef) = match canonical_integer(subject) {
             Some(number) => (Shape::Int8, Arc::new(Int64Array::from(vec![number]))),
-            None => (text, Arc::new(StringViewArray::from(vec![subject]))),
+            None => (Shape::TEXT, Arc::new(StringViewArray::from(vec![subject]))),
         };
         table.columns.push(ColumnSpec { name: "subject".to_owned(), shape, mask: None });
         columns.push(column);
@@ -268,8 +257,45 @@ pub fn mask_value(
     let masker = Masker::compile(realm, &table).map_err(|mut errors| errors.swap_remove(0))?;
     let masked = masker.apply(RawBatch { rows: 1, wire: Bytes::new(), gaps: Vec::new(), columns })?;
     let column = &masked.columns()[0];
-    Ok(column.is_valid(0).then(|| match column.as_string_opt::<i32>() {
-        Some(texts) => texts.value(0).to_owned(),
-        None => column.as_primitive::<Int64Type>().value(0).to_string(),
-    }))
+    Ok(column.is_valid(0).then(|| shown(column)))
+}
+
+/// The column of the kind's usual type that holds the value.
+fn value_column(found: &Kind, value: &str) -> Result<(Shape, ArrayRef), ValueError> {
+    let anything = found.keyed_on == super::KeyedOn::Nothing;
+    let text = || (Shape::TEXT, Arc::new(StringViewArray::from(vec![value])) as ArrayRef);
+    let not_a_number = || ValueError::NotANumber { kind: found.full_name() };
+    if found.takes(&Shape::Int8) && !anything {
+        if let Some(number) = canonical_integer(value.trim()) {
+            return Ok((Shape::Int8, Arc::new(Int64Array::from(vec![number]))));
+        }
+        // Amounts have decimal places, and an age can be a date.
+        let more = found.takes(&Shape::Float8) || found.takes(&Shape::Date);
+        return if more { Ok(text()) } else { Err(not_a_number()) };
+    }
+    if found.takes(&Shape::TEXT) {
+        return Ok(text());
+    }
+    if found.takes(&Shape::Float8) {
+        let number = value.trim().parse::<f64>().map_err(|_| not_a_number())?;
+        return Ok((Shape::Float8, Arc::new(Float64Array::from(vec![number]))));
+    }
+    if found.takes(&Shape::Bytea) {
+        return Ok((Shape::Bytea, Arc::new(BinaryViewArray::from(vec![value.as_bytes()]))));
+    }
+    Ok((Shape::Json, text().1))
+}
+
+/// The one value of a masked column as text; bytes as PostgreSQL writes them.
+fn shown(column: &ArrayRef) -> String {
+    if let Some(texts) = column.as_string_opt::<i32>() {
+        return texts.value(0).to_owned();
+    }
+    if let Some(numbers) = column.as_primitive_opt::<Float64Type>() {
+        return numbers.value(0).to_string();
+    }
+    if let Some(bytes) = column.as_binary_opt::<i32>() {
+        return bytes.value(0).iter().fold("\\x".to_owned(), |shown, byte| shown + &format!("{byte:02x}"));
+    }
+    column.as_primitive::<Int64Type>().value(0).to_string()
 }

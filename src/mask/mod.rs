@@ -4,9 +4,14 @@
 //! The specification is MASKING.md; a kind and version never changes its output.
 
 mod account;
+mod amount;
 pub mod batch;
+mod blob;
+mod calendar;
 mod canon;
+mod choice;
 pub mod column;
+pub mod decimal;
 mod dict;
 mod draft;
 mod fixed;
@@ -20,10 +25,12 @@ mod mac;
 mod masker;
 mod naming;
 mod national;
+pub mod nested;
 mod network;
 mod pattern;
 mod person;
 mod phone;
+mod place;
 mod postal;
 mod quantity;
 mod temporal;
@@ -40,10 +47,12 @@ pub use kind::{Injective, KeyedOn, Kind, LeastLength, Param, Takes};
 pub use masker::{Masker, ValueError, mask_value};
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Every mask kind, in the order of the documentation.
 pub static KINDS: &[&Kind] = &[
     &quantity::INT,
+    &quantity::INT_RANGE,
     &account::UUID,
     &pattern::PATTERN,
     &person::EMAIL,
@@ -86,7 +95,22 @@ pub static KINDS: &[&Kind] = &[
     &network::IP,
     &mac::MAC,
     &temporal::DATE_SHIFT,
+    &calendar::WITHIN_YEAR,
+    &calendar::TRUNC,
+    &calendar::AGE_CAP,
+    &amount::NOISE,
+    &amount::SCALE,
+    &amount::BUCKET,
+    &amount::CAP,
+    &choice::SAMPLE,
+    &choice::RANDOMIZED,
+    &choice::PERM,
+    &place::GRID,
+    &place::LAPLACE,
+    &blob::BLOB,
     &json::JSON,
+    &nested::COMPOSITE,
+    &nested::HSTORE,
     &text::SPANS,
     &fixed::NULL,
     &fixed::CONST,
@@ -111,24 +135,46 @@ pub const VERSION: u32 = 1;
 /// | shape | array in | array out |
 /// |---|---|---|
 /// | `Int2`, `Int4`, `Int8` | `Int16Array`, `Int32Array`, `Int64Array` | same |
-/// | `Text`, `Json`, `Jsonb` | `StringViewArray` over the wire buffer | `StringArray` |
-/// | `Uuid` | `FixedSizeBinaryArray` of 16 | same |
+/// | `Numeric` | `BinaryViewArray`: the wire form, below | `BinaryArray` |
+/// | `Float4`, `Float8` | `Float32Array`, `Float64Array` | same |
+/// | `Bool` | `BooleanArray` | same |
+/// | `Text`, `Enum`, `Json`, `Jsonb` | `StringViewArray` over the wire buffer | `StringArray` |
+/// | `Bytea` | `BinaryViewArray` | `BinaryArray` |
+/// | `Uuid`, `Mac`, `Mac8`, `Point` | `FixedSizeBinaryArray` of 16, 6, 8, 16 | same |
 /// | `Date` | `Date32Array`, days since 1970-01-01, ±infinity = `i32::MAX`/`MIN` | same |
 /// | `Timestamp` | `Int64Array`, microseconds since **2000-01-01** UTC, ±infinity = `i64::MAX`/`MIN` | same |
 /// | `Inet`, `Cidr` | `BinaryViewArray`: family (2 or 3), prefix length, is-cidr, address length, address | `BinaryArray` |
+/// | `Array`, `Range`, `Multirange`, `Composite`, `Hstore` | `StructArray`, see [`nested`] | same |
+/// | `Opaque` | `BinaryViewArray`: whatever the source sent | same |
 ///
-/// Timestamps keep the epoch of PostgreSQL because moving it overflows `i64` for legal values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Timestamps keep the epoch of PostgreSQL because moving it overflows `i64` for legal values. A numeric is, big-endian:
+/// number of digits, weight of the first digit, sign (0, 0x4000, NaN 0xC000, ∞ 0xD000, −∞ 0xF000), digits after the
+/// decimal point, and the digits to base 10 000. A point is two big-endian `f64`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Shape {
     Int2,
     Int4,
     Int8,
+    /// `limit`: precision and scale of `numeric(p, s)`.
+    Numeric {
+        limit: Option<(u16, i16)>,
+    },
+    Float4,
+    Float8,
+    Bool,
     /// `chars_max`: the `n` of `varchar(n)` or `char(n)` in code points; `padded`: `char(n)`, blank-padded on the wire.
     Text {
         chars_max: Option<u32>,
         padded: bool,
     },
+    /// The labels in the order of the type.
+    Enum(Arc<[String]>),
+    Bytea,
     Uuid,
+    Mac,
+    Mac8,
+    /// Two coordinates: longitude, latitude.
+    Point,
     Date,
     /// `timestamp` and `timestamptz` alike.
     Timestamp,
@@ -136,6 +182,54 @@ pub enum Shape {
     Cidr,
     Json,
     Jsonb,
+    /// Up to six dimensions of one element type.
+    Array(Arc<Shape>),
+    Range(Arc<Shape>),
+    Multirange(Arc<Shape>),
+    /// The attributes in order.
+    Composite(Arc<[Attribute]>),
+    Hstore,
+    /// A part of a container that no mask can change; never a whole column.
+    Opaque,
+}
+
+/// One attribute of a composite type.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Attribute {
+    pub name: String,
+    pub shape: Shape,
+}
+
+impl Shape {
+    /// Text without a limit.
+    pub const TEXT: Shape = Shape::Text { chars_max: None, padded: false };
+
+    /// The shape a plain kind is put on: that of the elements of an array, of the bounds of a range.
+    pub fn leaf(&self) -> &Shape {
+        match self {
+            Shape::Array(inner) | Shape::Range(inner) | Shape::Multirange(inner) => inner.leaf(),
+            other => other,
+        }
+    }
+
+    /// Values are ranges, or hold some.
+    pub fn ranges(&self) -> bool {
+        match self {
+            Shape::Range(_) | Shape::Multirange(_) => true,
+            Shape::Array(inner) => inner.ranges(),
+            _ => false,
+        }
+    }
+
+    /// A value of this shape can name the subject of a row.
+    pub fn names_subjects(&self) -> bool {
+        matches!(self, Shape::Int2 | Shape::Int4 | Shape::Int8 | Shape::Text { .. } | Shape::Uuid | Shape::Date)
+    }
+
+    /// Whether the array of the shape is a `StructArray` of leaves.
+    pub fn nested(&self) -> bool {
+        matches!(self, Shape::Array(_) | Shape::Range(_) | Shape::Multirange(_) | Shape::Composite(_) | Shape::Hstore)
+    }
 }
 
 /// Parameters of a mask as written in the policy, without `mask` and `subject`.

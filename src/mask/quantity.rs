@@ -1,14 +1,16 @@
-//! Numbers: `int/1`.
+//! Whole numbers: `int/1`, `int.range/1`.
 
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
 use super::key::{DomainKey, RealmKey};
+use super::kind::{Domain, Param};
 use super::lanes::Queue;
-use super::leaf::{At, CHUNK, TEXT, TextKind, TextMask};
+use super::leaf::{At, CHUNK, ON_INVALID, TEXT, TextKind, TextMask};
 use super::token::Perm;
 use super::{Kind, Shape, Takes};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Int16Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, PrimitiveArray};
+use serde_json::Value;
 use std::sync::{Arc, OnceLock};
 
 pub(super) static INT: Kind = Kind {
@@ -25,7 +27,7 @@ pub(super) static INT: Kind = Kind {
 fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
     let blocks = IntBlocks::shared(compile.realm, &compile.spec.label);
     Ok(match compile.shape {
-        Shape::Int2 | Shape::Int4 | Shape::Int8 => Box::new(IntMask { blocks, shape: compile.shape }),
+        Shape::Int2 | Shape::Int4 | Shape::Int8 => Box::new(IntMask { blocks, shape: compile.shape.clone() }),
         // A text that holds a number (a polymorphic id, a JSON string) joins with the number.
         Shape::Text { .. } => TextMask::boxed(compile, IntText(blocks))?,
         _ => return Err(compile.wrong_shape()),
@@ -183,6 +185,165 @@ pub(super) fn push_number(mut number: u64, width: usize, out: &mut String) {
     out.push_str(std::str::from_utf8(&digits[at..]).expect("digits are ASCII"));
 }
 
+pub(super) static INT_RANGE: Kind = Kind {
+    name: "int.range",
+    summary: "Permutes the whole numbers from one number to another",
+    params: &[
+        Param {
+            name: "lo",
+            summary: "least number",
+            domain: Domain::Integer { min: i64::MIN, max: i64::MAX, unit: "units" },
+            default: "required",
+        },
+        Param {
+            name: "hi",
+            summary: "largest number",
+            domain: Domain::Integer { min: i64::MIN, max: i64::MAX, unit: "units" },
+            default: "required",
+        },
+        Param { summary: "what becomes of other numbers; \"pattern\" is `int`, walked out of the range", ..ON_INVALID },
+    ],
+    accepts: &[Takes::Integer, Takes::Text],
+    least: |params| {
+        let chars = |name| params.get(name).and_then(Value::as_i64).map(|number| number.to_string().len() as u32);
+        chars("lo").max(chars("hi")).into_iter().collect()
+    },
+    samples: &["18"],
+    compile: compile_range,
+    ..TEXT
+};
+
+fn compile_range(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
+    let given = |param: &str| compile.number(param).ok_or_else(|| compile.bad_param(param, "given"));
+    let (lo, hi) = (given("lo")?, given("hi")?);
+    if lo > hi {
+        return Err(compile.bad_param("hi", "at least `lo`"));
+    }
+    let key = compile.realm.domain(&compile.spec.kind, &compile.spec.label);
+    let n = (i128::from(hi) - i128::from(lo)) as u128 + 1;
+    let perm = Perm::new(&key, n, b"range");
+    let (min, max) = match compile.shape {
+        Shape::Int2 => (i16::MIN.into(), i16::MAX.into()),
+        Shape::Int4 => (i32::MIN.into(), i32::MAX.into()),
+        Shape::Int8 => (i64::MIN, i64::MAX),
+        Shape::Text { .. } => return TextMask::boxed(compile, RangeText(IntRange { lo, hi, perm })),
+        _ => return Err(compile.wrong_shape()),
+    };
+    if lo < min || hi > max {
+        return Err(compile.bad_param("hi", "inside the type of the column, as `lo`"));
+    }
+    let outside = match compile.word("on_invalid") {
+        Some("null") => Outside::Null,
+        Some("fail") => Outside::Fail,
+        _ => Outside::Blocks(IntBlocks::shared(compile.realm, &compile.spec.label)),
+    };
+    Ok(Box::new(RangeColumn { range: IntRange { lo, hi, perm }, outside, shape: compile.shape.clone() }))
+}
+
+/// `int.range/1`.
+struct IntRange {
+    lo: i64,
+    hi: i64,
+    perm: Perm,
+}
+
+impl IntRange {
+    fn contains(&self, value: i64) -> bool {
+        (self.lo..=self.hi).contains(&value)
+    }
+
+    /// Masks a number of the range.
+    fn mask(&self, value: i64) -> i64 {
+        let place = self.perm.apply((i128::from(value) - i128::from(self.lo)) as u128);
+        (i128::from(self.lo) + place as i128) as i64
+    }
+}
+
+struct RangeText(IntRange);
+
+impl TextKind for RangeText {
+    type Scratch = ();
+
+    fn mask(&self, value: &str, _at: At<'_>, _scratch: &mut (), out: &mut String) -> bool {
+        let Some(number) = canonical_integer(value).filter(|number| self.0.contains(*number)) else { return false };
+        out.push_str(&self.0.mask(number).to_string());
+        true
+    }
+
+    fn reads(&self, value: &str, _scratch: &mut ()) -> bool {
+        canonical_integer(value).is_some_and(|number| self.0.contains(number))
+    }
+}
+
+/// What becomes of numbers outside the range.
+enum Outside {
+    Blocks(Arc<IntBlocks>),
+    Null,
+    Fail,
+}
+
+struct RangeColumn {
+    range: IntRange,
+    outside: Outside,
+    shape: Shape,
+}
+
+impl RangeColumn {
+    /// Masks one number; none for NULL.
+    fn one(&self, value: i64, row: usize) -> Result<Option<i64>, MaskError> {
+        if self.range.contains(value) {
+            return Ok(Some(self.range.mask(value)));
+        }
+        match &self.outside {
+            Outside::Null => Ok(None),
+            Outside::Fail => Err(MaskError::at(row, "the value does not have the format of its mask")),
+            Outside::Blocks(blocks) => {
+                let mut mask = blocks.mask(value);
+                while self.range.contains(mask) {
+                    mask = blocks.mask(mask);
+                }
+                Ok(Some(mask))
+            }
+        }
+    }
+
+    fn typed<T: ArrowPrimitiveType>(&self, column: &ArrayRef) -> Result<ArrayRef, MaskError>
+    where
+        T::Native: Into<i64> + TryFrom<i64>,
+    {
+        let wrong = || MaskError::at(0, "the column was decoded in another shape than its mask was compiled for");
+        let values = column.as_primitive_opt::<T>().ok_or_else(wrong)?;
+        let masked = (0..values.len()).map(|row| {
+            let mask = if values.is_valid(row) { self.one(values.value(row).into(), row)? } else { None };
+            let left = |_| MaskError::at(row, "the mask left the type of the column");
+            mask.map(T::Native::try_from).transpose().map_err(left)
+        });
+        Ok(Arc::new(masked.collect::<Result<PrimitiveArray<T>, MaskError>>()?))
+    }
+}
+
+impl ColumnMask for RangeColumn {
+    fn apply(&self, column: &ArrayRef, _rows: &Rows<'_>) -> Result<ArrayRef, MaskError> {
+        match self.shape {
+            Shape::Int2 => self.typed::<Int16Type>(column),
+            Shape::Int4 => self.typed::<Int32Type>(column),
+            _ => self.typed::<Int64Type>(column),
+        }
+    }
+
+    fn text(&self, value: &str, row: usize, _rows: &Rows<'_>, out: &mut String) -> Result<(), MaskError> {
+        let number = canonical_integer(value).ok_or(MaskError::at(row, "the value is not a whole number"))?;
+        if let Some(mask) = self.one(number, row)? {
+            out.push_str(&mask.to_string());
+        }
+        Ok(())
+    }
+
+    fn integer(&self, value: i64, row: usize, _rows: &Rows<'_>) -> Result<Option<i64>, MaskError> {
+        self.one(value, row)
+    }
+}
+
 /// Reads a number written the one way PostgreSQL writes it; `007` and `+7` are texts, not numbers.
 pub(super) fn canonical_integer(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
@@ -267,5 +428,30 @@ mod tests {
         for text in ["", "-", "007", "+7", "-0", "1.0", " 1", "9223372036854775808"] {
             assert_eq!(canonical_integer(text), None, "{text}");
         }
+    }
+
+    fn range(lo: i64, hi: i64, outside: Outside) -> RangeColumn {
+        let key = MasterKey::test().realm("default").domain("int.range/1", "");
+        let perm = Perm::new(&key, (hi - lo) as u128 + 1, b"range");
+        RangeColumn { range: IntRange { lo, hi, perm }, outside, shape: Shape::Int2 }
+    }
+
+    #[test]
+    fn ranges_and_what_is_outside_are_permuted_apart() {
+        let blocks = IntBlocks::shared(&MasterKey::test().realm("default"), "");
+        let range = range(18, 99, Outside::Blocks(blocks));
+        assert_eq!([18, 42, 99].map(|value| range.range.mask(value)), [94, 82, 93], "golden");
+        let mut masks = std::collections::HashSet::new();
+        for value in i64::from(i16::MIN)..=i64::from(i16::MAX) {
+            let mask = range.one(value, 0).unwrap().unwrap();
+            assert!(masks.insert(mask) && range.range.contains(mask) == range.range.contains(value));
+            assert!(i16::try_from(mask).is_ok());
+        }
+    }
+
+    #[test]
+    fn numbers_outside_a_range_go_where_the_policy_says() {
+        assert_eq!(range(1, 6, Outside::Null).one(7, 0), Ok(None));
+        assert!(range(1, 6, Outside::Fail).one(7, 3).is_err_and(|error| error.row == 3));
     }
 }

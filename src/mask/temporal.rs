@@ -1,5 +1,6 @@
 //! Dates: `date.shift/1`.
 
+use super::calendar::{AFTER, not_before};
 use super::canon::canonical;
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
 use super::key::DomainKey;
@@ -36,11 +37,13 @@ pub(super) static DATE_SHIFT: Kind = Kind {
             domain: Domain::Texts,
             default: "[]",
         },
+        AFTER,
         ON_INVALID,
     ],
     accepts: &[Takes::Date, Takes::Timestamp, Takes::Text],
     keyed_on: KeyedOn::Subject,
     injective: Injective::No,
+    ranges: true,
     needs_subject: true,
     samples: &["1984-02-29", "2024-06-01"],
     compile,
@@ -48,12 +51,12 @@ pub(super) static DATE_SHIFT: Kind = Kind {
 };
 
 /// Days from 1970-01-01 to 2000-01-01, the epoch of PostgreSQL.
-const PG_EPOCH_DAYS: i64 = 10_957;
-const DAY_US: i64 = 86_400_000_000;
+pub(super) const PG_EPOCH_DAYS: i64 = 10_957;
+pub(super) const DAY_US: i64 = 86_400_000_000;
 /// First and last day PostgreSQL stores as `date`, from 1970-01-01 (4714-11-24 BC, 5874897-12-31).
-const DATE_RANGE: std::ops::RangeInclusive<i64> = -2_440_588..=2_145_042_905;
+pub(super) const DATE_RANGE: std::ops::RangeInclusive<i64> = -2_440_588..=2_145_042_905;
 /// First and last microsecond PostgreSQL stores as `timestamp`, from 2000-01-01.
-const TIMESTAMP_RANGE: std::ops::Range<i64> = -211_813_488_000_000_000..9_223_371_331_200_000_000;
+pub(super) const TIMESTAMP_RANGE: std::ops::Range<i64> = -211_813_488_000_000_000..9_223_371_331_200_000_000;
 
 struct Shift {
     key: DomainKey,
@@ -80,8 +83,10 @@ fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
     let key = compile.realm.domain("date.shift/1", &compile.spec.label);
     let shift = Shift { key, slot: compile.subject, steps, step_days, sentinels };
     match compile.shape {
-        Shape::Date | Shape::Timestamp => Ok(Box::new(ShiftColumn { shift, shape: compile.shape })),
-        Shape::Text { .. } => TextMask::boxed(compile, shift),
+        Shape::Date | Shape::Timestamp => {
+            not_before(compile, Box::new(ShiftColumn { shift, shape: compile.shape.clone() }))
+        }
+        Shape::Text { .. } => not_before(compile, TextMask::boxed(compile, shift)?),
         _ => Err(compile.wrong_shape()),
     }
 }
@@ -206,7 +211,7 @@ impl ColumnMask for ShiftColumn {
 }
 
 /// Reads a leading `YYYY-MM-DD` as days from 1970-01-01, and returns what follows it.
-fn read_date(text: &str) -> Option<(i64, &str)> {
+pub(super) fn read_date(text: &str) -> Option<(i64, &str)> {
     let (date, rest) = text.split_at_checked(10)?;
     let bytes = date.as_bytes();
     let digits = bytes.iter().enumerate().all(|(at, byte)| match at {
@@ -236,7 +241,7 @@ pub(super) fn push_date(days: i64, out: &mut String) {
 }
 
 /// Days from 1970-01-01 of a proleptic Gregorian date (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+pub(super) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = year - i64::from(month <= 2);
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);
@@ -246,7 +251,7 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// The inverse of [`days_from_civil`].
-fn civil(days: i64) -> (i64, i64, i64) {
+pub(super) fn civil(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);

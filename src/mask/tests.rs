@@ -27,6 +27,13 @@ fn needed(kind: &Kind) -> Params {
     match kind.name {
         "const" => params(r#"{"value":"x"}"#),
         "json" => params(r#"{"rest":"pattern"}"#),
+        "int.range" => params(r#"{"lo":1,"hi":99999}"#),
+        "date.trunc" => params(r#"{"unit":"month"}"#),
+        "age.cap" => params(r#"{"as_of":"2026-01-01"}"#),
+        "num.bucket" => params(r#"{"width":10}"#),
+        "num.cap" => params(r#"{"max":"99.5"}"#),
+        "enum.rr" => params(r#"{"values":["gold","red"],"threshold":2147483648}"#),
+        "enum.sample" | "enum.perm" => params(r#"{"values":["gold","red"]}"#),
         _ => Params::new(),
     }
 }
@@ -76,7 +83,7 @@ fn mask_texts(realm: &RealmKey, kind: &str, json: &str, values: &[Option<&str>],
 }
 
 fn text_kinds() -> impl Iterator<Item = &'static Kind> {
-    KINDS.iter().copied().filter(|kind| kind.takes(TEXT))
+    KINDS.iter().copied().filter(|kind| kind.takes(&TEXT))
 }
 
 #[test]
@@ -466,7 +473,9 @@ fn typed_columns_keep_type_nulls_and_specials() {
     let table = TableSpec {
         columns: columns
             .iter()
-            .map(|(shape, kind, _)| column(kind, *shape, Some(spec(&super::kind(kind).unwrap().full_name(), Some(1)))))
+            .map(|(shape, kind, _)| {
+                column(kind, shape.clone(), Some(spec(&super::kind(kind).unwrap().full_name(), Some(1))))
+            })
             .collect(),
         ..TableSpec::default()
     };
@@ -533,7 +542,7 @@ fn leaves_get_the_masks_of_columns() {
     let table = TableSpec { columns: vec![column("t.doc", Shape::Json, None)], ..TableSpec::default() };
     let outer = spec("json/1", None);
     let compile = Compile { realm: &realm, table: &table, column: 0, shape: Shape::Json, spec: &outer, subject: None };
-    let rows = Rows { len: 1, subjects: &[], raw: &[], masked: &[] };
+    let rows = Rows { len: 1, subjects: &[], raw: &[], masked: &[], origin: None };
     let mut out = String::from("kept ");
     let email = compile.nested("email", "", Params::new(), TEXT).unwrap();
     email.text("bob@example.com", 0, &rows, &mut out).unwrap();

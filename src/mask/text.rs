@@ -65,6 +65,7 @@ pub static SPANS: Kind = Kind {
     injective_if: |_| None,
     folds: false,
     lowercase: false,
+    ranges: false,
     needs_subject: false,
     samples: &["Call me at +1-212-555-0100 or write to bob@example.com."],
     least: |_| Vec::new(),
@@ -292,7 +293,7 @@ impl Spans {
         scratch: &mut Scratch,
         draft: &mut Draft,
     ) -> Result<(), MaskError> {
-        sources.fill(row, &mut scratch.names);
+        sources.fill(rows.row(row), &mut scratch.names);
         scratch.found.find(value, &scratch.names);
         let mut copied = 0;
         for span in &scratch.found.spans {

@@ -6,16 +6,17 @@
 //!
 //! Source: PostgreSQL documentation, COPY, "Binary Format", and the `*_send` functions of each type.
 
+use super::nested::Nested;
 use super::text_format;
 use super::types::{Field, Format, Layout};
 use crate::error::{Diagnose, Exit, Report};
-use crate::mask::Shape;
 use crate::mask::batch::{Gap, RawBatch};
+use crate::mask::{Shape, decimal};
 use arrow_array::{
-    ArrayRef, BinaryViewArray, Date32Array, FixedSizeBinaryArray, Int16Array, Int32Array, Int64Array,
-    builder::StringViewBuilder,
+    ArrayRef, BinaryViewArray, BooleanArray, Date32Array, FixedSizeBinaryArray, Float32Array, Float64Array, Int16Array,
+    Int32Array, Int64Array, builder::StringViewBuilder,
 };
-use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBuffer};
+use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder, Buffer, NullBuffer};
 use bytes::Bytes;
 use std::sync::Arc;
 use thiserror::Error;
@@ -34,7 +35,6 @@ const FLAG_OIDS: u32 = 1 << 16;
 /// A reader must refuse a stream that sets any of these.
 const FLAGS_CRITICAL: u32 = 0xffff_0000;
 const JSONB_VERSION: u8 = 1;
-const UUID_BYTES: usize = 16;
 const FAMILY_INET: u8 = 2;
 const FAMILY_INET6: u8 = 3;
 /// Arrow keeps values up to this length inside the view itself.
@@ -197,7 +197,7 @@ pub(super) fn compile(layout: &Layout, wire: &Bytes, rows: usize) -> (Vec<Step>,
         if index == layout.written {
             steps.push(Step::Close);
         }
-        match *field {
+        match field {
             Field::Keep => match steps.last_mut() {
                 Some(Step::Keep(count)) => *count += 1,
                 _ => steps.push(Step::Keep(1)),
@@ -365,7 +365,7 @@ pub(super) struct Column {
     pub(super) values: Values,
     /// Rows that are NULL, ascending. Kept as a list because most columns have none. Texts count their own.
     nulls: Vec<u32>,
-    /// Values of the text format that the wire does not hold as they read: all networks; for texts only the last one.
+    /// Values of the text format that the wire does not hold as they read: all spans; for texts only the last one.
     pub(super) unescaped: Vec<u8>,
 }
 
@@ -374,38 +374,95 @@ pub(super) enum Values {
     Int2(Vec<i16>),
     Int4(Vec<i32>),
     Int8(Vec<i64>),
-    /// `Text` and `Json`.
+    Float4(Vec<f32>),
+    Float8(Vec<f64>),
+    Bool(Vec<bool>),
+    /// `Text`, `Enum` and `Json`.
     Text(StringViewBuilder),
     Jsonb(StringViewBuilder),
-    Uuid(Vec<u8>),
+    Fixed(Vec<u8>, Fixed),
     Date(Vec<i32>),
     Timestamp(Vec<i64>),
-    /// `Inet` and `Cidr`; the server marks the latter with a byte of 1.
-    Network {
+    Bytes {
         views: Vec<u128>,
-        cidr: bool,
+        form: Span,
     },
+    Nested(Box<Nested>),
+}
+
+/// Values that are all equally wide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fixed {
+    Uuid,
+    Mac,
+    Mac8,
+    Point,
+}
+
+impl Fixed {
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            Self::Uuid | Self::Point => 16,
+            Self::Mac => 6,
+            Self::Mac8 => 8,
+        }
+    }
+}
+
+/// Values of any width that pass as they stand on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Span {
+    Inet,
+    /// The server marks it with a byte of 1.
+    Cidr,
+    Numeric,
+    Bytea,
+    Opaque,
+}
+
+impl Span {
+    #[inline]
+    pub(super) fn legal(self, value: &[u8]) -> bool {
+        match self {
+            Self::Inet | Self::Cidr => network_legal(value),
+            Self::Numeric => decimal::wire_legal(value),
+            Self::Bytea | Self::Opaque => true,
+        }
+    }
 }
 
 impl Column {
-    fn new(field: usize, shape: Shape, wire: &Buffer, rows: usize) -> Self {
+    pub(super) fn new(field: usize, shape: &Shape, wire: &Buffer, rows: usize) -> Self {
         let texts = || {
             let mut texts = StringViewBuilder::with_capacity(rows);
             // The first block of a builder is block 0: WIRE.
             texts.append_block(wire.clone());
             texts
         };
+        let fixed = |form: Fixed| Values::Fixed(Vec::with_capacity(rows * form.bytes()), form);
+        let bytes = |form| Values::Bytes { views: Vec::with_capacity(rows), form };
         let values = match shape {
             Shape::Int2 => Values::Int2(Vec::with_capacity(rows)),
             Shape::Int4 => Values::Int4(Vec::with_capacity(rows)),
             Shape::Int8 => Values::Int8(Vec::with_capacity(rows)),
-            Shape::Text { .. } | Shape::Json => Values::Text(texts()),
+            Shape::Float4 => Values::Float4(Vec::with_capacity(rows)),
+            Shape::Float8 => Values::Float8(Vec::with_capacity(rows)),
+            Shape::Bool => Values::Bool(Vec::with_capacity(rows)),
+            Shape::Text { .. } | Shape::Enum(_) | Shape::Json => Values::Text(texts()),
             Shape::Jsonb => Values::Jsonb(texts()),
-            Shape::Uuid => Values::Uuid(Vec::with_capacity(rows * UUID_BYTES)),
+            Shape::Uuid => fixed(Fixed::Uuid),
+            Shape::Mac => fixed(Fixed::Mac),
+            Shape::Mac8 => fixed(Fixed::Mac8),
+            Shape::Point => fixed(Fixed::Point),
             Shape::Date => Values::Date(Vec::with_capacity(rows)),
             Shape::Timestamp => Values::Timestamp(Vec::with_capacity(rows)),
-            Shape::Inet | Shape::Cidr => {
-                Values::Network { views: Vec::with_capacity(rows), cidr: shape == Shape::Cidr }
+            Shape::Inet => bytes(Span::Inet),
+            Shape::Cidr => bytes(Span::Cidr),
+            Shape::Numeric { .. } => bytes(Span::Numeric),
+            Shape::Bytea => bytes(Span::Bytea),
+            Shape::Opaque => bytes(Span::Opaque),
+            Shape::Array(_) | Shape::Range(_) | Shape::Multirange(_) | Shape::Composite(_) | Shape::Hstore => {
+                Values::Nested(Box::new(Nested::new(field, shape, wire).expect("these shapes are the containers")))
             }
         };
         Self { field, values, nulls: Vec::new(), unescaped: Vec::new() }
@@ -417,21 +474,32 @@ impl Column {
             Values::Int2(values) => values.push(0),
             Values::Int4(values) | Values::Date(values) => values.push(0),
             Values::Int8(values) | Values::Timestamp(values) => values.push(0),
+            Values::Float4(values) => values.push(0.0),
+            Values::Float8(values) => values.push(0.0),
+            Values::Bool(values) => values.push(false),
             Values::Text(texts) | Values::Jsonb(texts) => return texts.append_null(),
-            Values::Network { views, .. } => views.push(0),
-            Values::Uuid(bytes) => bytes.extend_from_slice(&[0; UUID_BYTES]),
+            Values::Bytes { views, .. } => views.push(0),
+            Values::Fixed(bytes, form) => bytes.resize(bytes.len() + form.bytes(), 0),
+            Values::Nested(nested) => nested.push_null(),
         }
         self.nulls.push(row as u32);
     }
 
     /// Adds the value at `wire[start..start + len]`.
     #[inline]
-    fn push_binary(&mut self, wire: &[u8], start: usize, len: usize) -> Result<(), DecodeErrorKind> {
+    pub(super) fn push_binary(&mut self, wire: &[u8], start: usize, len: usize) -> Result<(), DecodeErrorKind> {
         let value = &wire[start..start + len];
         match &mut self.values {
             Values::Int2(values) => values.push(i16::from_be_bytes(fixed(value)?)),
             Values::Int4(values) => values.push(i32::from_be_bytes(fixed(value)?)),
             Values::Int8(values) => values.push(i64::from_be_bytes(fixed(value)?)),
+            Values::Float4(values) => values.push(f32::from_be_bytes(fixed(value)?)),
+            Values::Float8(values) => values.push(f64::from_be_bytes(fixed(value)?)),
+            Values::Bool(values) => match fixed(value)? {
+                [0] => values.push(false),
+                [1] => values.push(true),
+                _ => return Err(DecodeErrorKind::Value),
+            },
             Values::Text(texts) => push_view(texts, start, len)?,
             Values::Jsonb(texts) => {
                 if value.first() != Some(&JSONB_VERSION) {
@@ -439,7 +507,12 @@ impl Column {
                 }
                 push_view(texts, start + 1, len - 1)?;
             }
-            Values::Uuid(bytes) => bytes.extend_from_slice(&fixed::<UUID_BYTES>(value)?),
+            Values::Fixed(bytes, form) => {
+                if len != form.bytes() {
+                    return Err(DecodeErrorKind::Width);
+                }
+                bytes.extend_from_slice(value);
+            }
             Values::Date(values) => {
                 let days = date_from_wire(i32::from_be_bytes(fixed(value)?)).ok_or(DecodeErrorKind::Value)?;
                 values.push(days);
@@ -451,33 +524,38 @@ impl Column {
                 }
                 values.push(micros);
             }
-            Values::Network { views, .. } => {
-                if !network_legal(value) {
+            Values::Bytes { views, form } => {
+                if !form.legal(value) {
                     return Err(DecodeErrorKind::Value);
                 }
                 views.push(view(wire, start, len, WIRE));
             }
+            Values::Nested(nested) => nested.push_binary(wire, start, len)?,
         }
         Ok(())
     }
 
-    fn finish(self, wire: &Buffer, rows: usize) -> ArrayRef {
+    pub(super) fn finish(self, wire: &Buffer, rows: usize) -> ArrayRef {
         let Self { values, nulls, unescaped, .. } = self;
         let nulls = null_buffer(&nulls, rows);
         match values {
             Values::Int2(values) => Arc::new(Int16Array::new(values.into(), nulls)),
             Values::Int4(values) => Arc::new(Int32Array::new(values.into(), nulls)),
             Values::Int8(values) | Values::Timestamp(values) => Arc::new(Int64Array::new(values.into(), nulls)),
+            Values::Float4(values) => Arc::new(Float32Array::new(values.into(), nulls)),
+            Values::Float8(values) => Arc::new(Float64Array::new(values.into(), nulls)),
+            Values::Bool(values) => Arc::new(BooleanArray::new(BooleanBuffer::from(values), nulls)),
             Values::Date(values) => Arc::new(Date32Array::new(values.into(), nulls)),
-            Values::Uuid(bytes) => Arc::new(
-                FixedSizeBinaryArray::try_new(UUID_BYTES as i32, bytes.into(), nulls)
-                    .expect("every row added exactly 16 bytes"),
+            Values::Fixed(bytes, form) => Arc::new(
+                FixedSizeBinaryArray::try_new(form.bytes() as i32, bytes.into(), nulls)
+                    .expect("every row added exactly its width"),
             ),
             Values::Text(mut texts) | Values::Jsonb(mut texts) => Arc::new(texts.finish()),
-            Values::Network { views, .. } => Arc::new(
+            Values::Bytes { views, .. } => Arc::new(
                 BinaryViewArray::try_new(views.into(), vec![wire.clone(), Buffer::from(unescaped)], nulls)
                     .expect("every view was cut from one of the two buffers"),
             ),
+            Values::Nested(nested) => nested.finish(wire, nulls),
         }
     }
 }

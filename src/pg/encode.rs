@@ -2,16 +2,18 @@
 //!
 //! Source: PostgreSQL documentation, COPY, "Binary Format", and the `*_recv` functions of each type.
 
-use super::decode::{date_to_wire, timestamp_legal};
+use super::decode::{Fixed, Span, date_to_wire, timestamp_legal};
+use super::nested::{NestedCursor, Opened};
 use super::text_format::{self, GapFields};
 use super::types::{Field, Format, Layout};
 use crate::error::{Diagnose, Exit, Report};
 use crate::mask::Shape;
 use crate::mask::batch::{Gap, MaskedBatch};
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, Date32Array, FixedSizeBinaryArray, Int16Array, Int32Array, Int64Array, StringArray,
+    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, FixedSizeBinaryArray, Float32Array, Float64Array,
+    Int16Array, Int32Array, Int64Array, StringArray,
 };
-use arrow_buffer::NullBuffer;
+use arrow_buffer::{BooleanBuffer, NullBuffer};
 use std::io::Write;
 use thiserror::Error;
 
@@ -65,7 +67,8 @@ impl Diagnose for EncodeError {
 /// [`EncodeError`] if the arrays do not fit the layout or hold a date or timestamp that PostgreSQL cannot store. `out`
 /// then ends in part of a row.
 pub fn encode(format: Format, layout: &Layout, batch: &MaskedBatch, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    let columns = cursors(layout, batch)?;
+    let opened = open(layout, batch);
+    let columns = cursors(layout, batch, &opened)?;
     let kept_bytes: usize = batch.gaps().iter().map(|gap| gap.len as usize).sum();
     let masked_bytes: usize = columns.iter().map(Cursor::bytes).sum();
     let rows = batch.rows();
@@ -131,7 +134,7 @@ fn kept(batch: &MaskedBatch, gap: Gap) -> &[u8] {
 }
 
 /// A masked column, resolved once per batch so that a cell costs one predictable jump.
-struct Cursor<'a> {
+pub(super) struct Cursor<'a> {
     values: Values<'a>,
     nulls: Option<&'a NullBuffer>,
 }
@@ -140,90 +143,131 @@ enum Values<'a> {
     Int2(&'a [i16]),
     Int4(&'a [i32]),
     Int8(&'a [i64]),
-    /// `Text`, `Json`: offsets and bytes.
+    Float4(&'a [f32]),
+    Float8(&'a [f64]),
+    Bool(&'a BooleanBuffer),
+    /// `Text`, `Enum`, `Json`: offsets and bytes.
     Text(&'a [i32], &'a [u8]),
     Jsonb(&'a [i32], &'a [u8]),
-    Uuid(&'a [u8]),
+    Fixed(&'a [u8], Fixed),
     Date(&'a [i32]),
     Timestamp(&'a [i64]),
-    Inet(&'a [i32], &'a [u8]),
-    Cidr(&'a [i32], &'a [u8]),
+    Span(&'a [i32], &'a [u8], Span),
+    Nested(Box<NestedCursor<'a>>),
 }
 
-fn cursors<'a>(layout: &Layout, batch: &'a MaskedBatch) -> Result<Vec<Cursor<'a>>, EncodeError> {
-    let shapes = layout.fields.iter().filter_map(|field| match field {
-        Field::Mask(shape) => Some(*shape),
+fn masked(layout: &Layout) -> impl Iterator<Item = &Shape> {
+    layout.fields.iter().filter_map(|field| match field {
+        Field::Mask(shape) => Some(shape),
         Field::Keep | Field::Read(_) => None,
-    });
+    })
+}
+
+/// Takes the containers among the masked columns apart; cursors borrow from the parts.
+fn open(layout: &Layout, batch: &MaskedBatch) -> Vec<Option<Opened>> {
+    masked(layout).zip(batch.columns()).map(|(shape, array)| Opened::of(shape, array)).collect()
+}
+
+fn cursors<'a>(
+    layout: &Layout,
+    batch: &'a MaskedBatch,
+    opened: &'a [Option<Opened>],
+) -> Result<Vec<Cursor<'a>>, EncodeError> {
     let (expected, found, gaps) = (layout.masked(), batch.columns().len(), batch.gaps().len());
     if found != expected || gaps != batch.rows() * (expected + 1) {
         return Err(EncodeError::Columns { expected, found, gaps });
     }
-    let cursor = |(column, (shape, array)): (usize, (Shape, &'a ArrayRef))| {
-        let values = Values::of(shape, array).filter(|_| array.len() == batch.rows());
+    let cursor = |(column, ((shape, array), opened)): (usize, ((&Shape, &'a ArrayRef), &'a Option<Opened>))| {
+        let cursor = Cursor::of(shape, array, opened.as_ref()).filter(|_| array.len() == batch.rows());
+        cursor.ok_or(EncodeError::Array { column })
+    };
+    masked(layout).zip(batch.columns()).zip(opened).enumerate().map(cursor).collect()
+}
+
+impl<'a> Cursor<'a> {
+    /// None if the array is not the one that carries the shape. `opened`: the parts of a container.
+    pub(super) fn of(shape: &Shape, array: &'a ArrayRef, opened: Option<&'a Opened>) -> Option<Self> {
         // A null buffer without nulls would cost a test for each value.
         let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
-        values.map(|values| Cursor { values, nulls }).ok_or(EncodeError::Array { column })
-    };
-    shapes.zip(batch.columns()).enumerate().map(cursor).collect()
+        Some(Self { values: Values::of(shape, array, opened)?, nulls })
+    }
 }
 
 impl<'a> Values<'a> {
-    /// None if the array is not the one that carries the shape.
-    fn of(shape: Shape, array: &'a ArrayRef) -> Option<Self> {
+    fn of(shape: &Shape, array: &'a ArrayRef, opened: Option<&'a Opened>) -> Option<Self> {
         let any = array.as_any();
         let int8 = || any.downcast_ref::<Int64Array>().map(|array| &**array.values());
         let text = || any.downcast_ref::<StringArray>().map(|array| (array.value_offsets(), array.value_data()));
-        let bytes = || any.downcast_ref::<BinaryArray>().map(|array| (array.value_offsets(), array.value_data()));
-        Some(match shape {
-            Shape::Int2 => Self::Int2(any.downcast_ref::<Int16Array>()?.values()),
-            Shape::Int4 => Self::Int4(any.downcast_ref::<Int32Array>()?.values()),
-            Shape::Int8 => Self::Int8(int8()?),
-            Shape::Timestamp => Self::Timestamp(int8()?),
-            Shape::Date => Self::Date(any.downcast_ref::<Date32Array>()?.values()),
-            Shape::Uuid => {
-                let array = any.downcast_ref::<FixedSizeBinaryArray>().filter(|array| array.value_length() == 16)?;
-                Self::Uuid(array.value_data())
+        let span = |span| {
+            let array = any.downcast_ref::<BinaryArray>()?;
+            Some(Self::Span(array.value_offsets(), array.value_data(), span))
+        };
+        let fixed = |form: Fixed| {
+            let array = any.downcast_ref::<FixedSizeBinaryArray>();
+            let array = array.filter(|array| array.value_length() as usize == form.bytes())?;
+            Some(Self::Fixed(array.value_data(), form))
+        };
+        match shape {
+            Shape::Int2 => any.downcast_ref::<Int16Array>().map(|array| Self::Int2(array.values())),
+            Shape::Int4 => any.downcast_ref::<Int32Array>().map(|array| Self::Int4(array.values())),
+            Shape::Int8 => int8().map(Self::Int8),
+            Shape::Float4 => any.downcast_ref::<Float32Array>().map(|array| Self::Float4(array.values())),
+            Shape::Float8 => any.downcast_ref::<Float64Array>().map(|array| Self::Float8(array.values())),
+            Shape::Bool => any.downcast_ref::<BooleanArray>().map(|array| Self::Bool(array.values())),
+            Shape::Timestamp => int8().map(Self::Timestamp),
+            Shape::Date => any.downcast_ref::<Date32Array>().map(|array| Self::Date(array.values())),
+            Shape::Uuid => fixed(Fixed::Uuid),
+            Shape::Mac => fixed(Fixed::Mac),
+            Shape::Mac8 => fixed(Fixed::Mac8),
+            Shape::Point => fixed(Fixed::Point),
+            Shape::Text { .. } | Shape::Enum(_) | Shape::Json => {
+                text().map(|(offsets, data)| Self::Text(offsets, data))
             }
-            Shape::Text { .. } | Shape::Json => text().map(|(offsets, data)| Self::Text(offsets, data))?,
-            Shape::Jsonb => text().map(|(offsets, data)| Self::Jsonb(offsets, data))?,
-            Shape::Inet => bytes().map(|(offsets, data)| Self::Inet(offsets, data))?,
-            Shape::Cidr => bytes().map(|(offsets, data)| Self::Cidr(offsets, data))?,
-        })
+            Shape::Jsonb => text().map(|(offsets, data)| Self::Jsonb(offsets, data)),
+            Shape::Inet => span(Span::Inet),
+            Shape::Cidr => span(Span::Cidr),
+            Shape::Numeric { .. } => span(Span::Numeric),
+            Shape::Bytea => span(Span::Bytea),
+            Shape::Opaque => span(Span::Opaque),
+            Shape::Array(_) | Shape::Range(_) | Shape::Multirange(_) | Shape::Composite(_) | Shape::Hstore => {
+                NestedCursor::of(shape, opened?).map(|cursor| Self::Nested(Box::new(cursor)))
+            }
+        }
     }
 }
 
 impl Cursor<'_> {
     /// Bytes of all values, without length words.
-    fn bytes(&self) -> usize {
-        match self.values {
-            Values::Int2(values) => size_of_val(values),
-            Values::Int4(values) | Values::Date(values) => size_of_val(values),
-            Values::Int8(values) | Values::Timestamp(values) => size_of_val(values),
-            Values::Uuid(bytes) => bytes.len(),
-            Values::Text(offsets, _)
-            | Values::Jsonb(offsets, _)
-            | Values::Inet(offsets, _)
-            | Values::Cidr(offsets, _) => {
+    pub(super) fn bytes(&self) -> usize {
+        match &self.values {
+            Values::Int2(values) => size_of_val(*values),
+            Values::Int4(values) | Values::Date(values) => size_of_val(*values),
+            Values::Int8(values) | Values::Timestamp(values) => size_of_val(*values),
+            Values::Float4(values) => size_of_val(*values),
+            Values::Float8(values) => size_of_val(*values),
+            Values::Bool(values) => values.len(),
+            Values::Fixed(bytes, _) => bytes.len(),
+            Values::Text(offsets, _) | Values::Jsonb(offsets, _) | Values::Span(offsets, ..) => {
                 let end = |offset: Option<&i32>| offset.map_or(0, |offset| *offset as usize);
                 end(offsets.last()) - end(offsets.first())
             }
+            Values::Nested(nested) => nested.bytes(),
         }
     }
 
     #[inline]
-    fn null(&self, row: usize) -> bool {
+    pub(super) fn null(&self, row: usize) -> bool {
         self.nulls.is_some_and(|nulls| nulls.is_null(row))
     }
 
     /// Appends length and value; none if PostgreSQL cannot store the value.
     #[inline]
-    fn put_binary(&self, row: usize, out: &mut Vec<u8>) -> Option<()> {
+    pub(super) fn put_binary(&self, row: usize, out: &mut Vec<u8>) -> Option<()> {
         if self.null(row) {
             out.extend_from_slice(&NULL);
             return Some(());
         }
-        match self.values {
+        match &self.values {
             Values::Int2(values) => {
                 let [a, b] = values[row].to_be_bytes();
                 out.extend_from_slice(&[0, 0, 0, 2, a, b]);
@@ -232,11 +276,14 @@ impl Cursor<'_> {
             Values::Date(values) => put_four(date_to_wire(values[row])?, out),
             Values::Int8(values) => put_eight(values[row], out),
             Values::Timestamp(values) => put_eight(Some(values[row]).filter(|micros| timestamp_legal(*micros))?, out),
-            Values::Uuid(bytes) => {
-                out.extend_from_slice(&16_u32.to_be_bytes());
-                out.extend_from_slice(uuid(bytes, row));
+            Values::Float4(values) => put_four(i32::from_be_bytes(values[row].to_be_bytes()), out),
+            Values::Float8(values) => put_eight(i64::from_be_bytes(values[row].to_be_bytes()), out),
+            Values::Bool(values) => out.extend_from_slice(&[0, 0, 0, 1, u8::from(values.value(row))]),
+            Values::Fixed(bytes, form) => {
+                out.extend_from_slice(&(form.bytes() as u32).to_be_bytes());
+                out.extend_from_slice(nth(bytes, *form, row));
             }
-            Values::Text(offsets, data) | Values::Inet(offsets, data) | Values::Cidr(offsets, data) => {
+            Values::Text(offsets, data) | Values::Span(offsets, data, _) => {
                 let value = slice(offsets, data, row);
                 out.extend_from_slice(&(value.len() as u32).to_be_bytes());
                 out.extend_from_slice(value);
@@ -247,6 +294,7 @@ impl Cursor<'_> {
                 out.extend_from_slice(&[a, b, c, d, JSONB_VERSION]);
                 out.extend_from_slice(value);
             }
+            Values::Nested(nested) => nested.put_binary(row, out)?,
         }
         Some(())
     }
@@ -257,10 +305,29 @@ impl Cursor<'_> {
             text_format::put_null(out);
             return Some(());
         }
-        match self.values {
+        match &self.values {
+            Values::Text(offsets, data) | Values::Jsonb(offsets, data) => {
+                text_format::escape(slice(offsets, data, row), out);
+            }
+            Values::Nested(_) | Values::Span(_, _, Span::Bytea | Span::Opaque) => {
+                let mut plain = Vec::new();
+                self.put_plain(row, &mut plain)?;
+                text_format::escape(&plain, out);
+            }
+            _ => self.put_plain(row, out)?,
+        }
+        Some(())
+    }
+
+    /// Appends the text of a value that is not NULL, without escapes; none if PostgreSQL cannot store the value.
+    pub(super) fn put_plain(&self, row: usize, out: &mut Vec<u8>) -> Option<()> {
+        match &self.values {
             Values::Int2(values) => put_number(i64::from(values[row]), out),
             Values::Int4(values) => put_number(i64::from(values[row]), out),
             Values::Int8(values) => put_number(values[row], out),
+            Values::Float4(values) => text_format::put_float(values[row], out),
+            Values::Float8(values) => text_format::put_float(values[row], out),
+            Values::Bool(values) => out.push(if values.value(row) { b't' } else { b'f' }),
             Values::Date(values) => {
                 date_to_wire(values[row])?;
                 text_format::put_date(values[row], out);
@@ -269,12 +336,12 @@ impl Cursor<'_> {
                 let micros = Some(values[row]).filter(|micros| timestamp_legal(*micros))?;
                 text_format::put_timestamp(micros, out);
             }
-            Values::Uuid(bytes) => text_format::put_uuid(uuid(bytes, row), out),
+            Values::Fixed(bytes, form) => text_format::put_fixed(nth(bytes, *form, row), *form, out),
             Values::Text(offsets, data) | Values::Jsonb(offsets, data) => {
-                text_format::escape(slice(offsets, data, row), out);
+                out.extend_from_slice(slice(offsets, data, row));
             }
-            Values::Inet(offsets, data) => text_format::put_network(slice(offsets, data, row), false, out)?,
-            Values::Cidr(offsets, data) => text_format::put_network(slice(offsets, data, row), true, out)?,
+            Values::Span(offsets, data, form) => text_format::put_span(slice(offsets, data, row), *form, out)?,
+            Values::Nested(nested) => nested.put_text(row, out)?,
         }
         Some(())
     }
@@ -286,8 +353,8 @@ fn slice<'a>(offsets: &[i32], data: &'a [u8], row: usize) -> &'a [u8] {
 }
 
 #[inline]
-fn uuid(bytes: &[u8], row: usize) -> &[u8] {
-    &bytes[row * 16..][..16]
+fn nth(bytes: &[u8], form: Fixed, row: usize) -> &[u8] {
+    &bytes[row * form.bytes()..][..form.bytes()]
 }
 
 #[inline]

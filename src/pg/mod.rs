@@ -3,6 +3,7 @@
 pub mod conninfo;
 pub mod decode;
 pub mod encode;
+mod nested;
 pub mod problem;
 pub mod session;
 mod text_format;

@@ -15,9 +15,10 @@
 //!
 //! Source: PostgreSQL documentation, COPY, "Text Format"; `EncodeDateOnly`, `EncodeDateTime`, `network_out`.
 
-use super::decode::{self, Column, DecodeError, DecodeErrorKind, EPOCH_DAYS, Step, UNESCAPED, Values};
+use super::decode::{self, Column, DecodeError, DecodeErrorKind, EPOCH_DAYS, Fixed, Span, Step, UNESCAPED, Values};
 use super::types::{Field, Layout};
 use crate::mask::batch::RawBatch;
+use crate::mask::decimal;
 use bytes::Bytes;
 use std::io::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -155,28 +156,107 @@ fn find_delimiter(wire: &[u8], from: usize) -> Option<usize> {
 fn push(column: &mut Column, wire: &[u8], start: usize, end: usize) -> Result<(), DecodeErrorKind> {
     let raw = &wire[start..end];
     match &mut column.values {
-        Values::Int2(values) => values.push(integer(raw)?),
-        Values::Int4(values) => values.push(integer(raw)?),
-        Values::Int8(values) => values.push(integer(raw)?),
-        Values::Uuid(bytes) => bytes.extend_from_slice(&uuid(raw).ok_or(DecodeErrorKind::Value)?),
+        Values::Text(texts) | Values::Jsonb(texts) => {
+            if !raw.contains(&b'\\') {
+                return decode::push_view(texts, start, end - start);
+            }
+            column.unescaped.clear();
+            unescape(raw, &mut column.unescaped)?;
+            texts.append_value(std::str::from_utf8(&column.unescaped).map_err(|_| DecodeErrorKind::Encoding)?);
+            Ok(())
+        }
+        Values::Nested(_) | Values::Bytes { .. } if raw.contains(&b'\\') => {
+            let mut plain = Vec::with_capacity(raw.len());
+            unescape(raw, &mut plain)?;
+            push_plain(column, &plain)
+        }
+        _ => push_plain(column, raw),
+    }
+}
+
+/// Adds the value that a text without escapes stands for: a field, or a leaf of a container.
+pub(super) fn push_plain(column: &mut Column, raw: &[u8]) -> Result<(), DecodeErrorKind> {
+    match &mut column.values {
+        Values::Int2(values) => values.push(number(raw)?),
+        Values::Int4(values) => values.push(number(raw)?),
+        Values::Int8(values) => values.push(number(raw)?),
+        Values::Float4(values) => values.push(number(raw)?),
+        Values::Float8(values) => values.push(number(raw)?),
+        Values::Bool(values) => values.push(match raw {
+            b"t" => true,
+            b"f" => false,
+            _ => return Err(DecodeErrorKind::Value),
+        }),
+        Values::Fixed(bytes, form) => {
+            let found = match form {
+                Fixed::Uuid => uuid(raw).map(|uuid| bytes.extend_from_slice(&uuid)),
+                Fixed::Mac | Fixed::Mac8 => mac(raw, form.bytes(), bytes),
+                Fixed::Point => point(raw, bytes),
+            };
+            found.ok_or(DecodeErrorKind::Value)?;
+        }
         Values::Date(values) => values.push(date(raw).ok_or(DecodeErrorKind::Value)?),
         Values::Timestamp(values) => values.push(timestamp(raw).ok_or(DecodeErrorKind::Value)?),
-        Values::Network { views, cidr } => {
+        Values::Bytes { views, form } => {
             let at = column.unescaped.len();
-            network(raw, *cidr, &mut column.unescaped).ok_or(DecodeErrorKind::Value)?;
+            span(raw, *form, &mut column.unescaped).ok_or(DecodeErrorKind::Value)?;
+            // Views count to 4 GiB.
+            if u32::try_from(column.unescaped.len()).is_err() {
+                return Err(DecodeErrorKind::Value);
+            }
             views.push(decode::view(&column.unescaped, at, column.unescaped.len() - at, UNESCAPED));
         }
         Values::Text(texts) | Values::Jsonb(texts) => {
-            if raw.contains(&b'\\') {
-                column.unescaped.clear();
-                unescape(raw, &mut column.unescaped)?;
-                texts.append_value(std::str::from_utf8(&column.unescaped).map_err(|_| DecodeErrorKind::Encoding)?);
-            } else {
-                decode::push_view(texts, start, end - start)?;
-            }
+            texts.append_value(std::str::from_utf8(raw).map_err(|_| DecodeErrorKind::Encoding)?);
         }
+        Values::Nested(nested) => nested.push_text(raw)?,
     }
     Ok(())
+}
+
+/// Reads a value into the form of the binary wire.
+fn span(raw: &[u8], form: Span, out: &mut Vec<u8>) -> Option<()> {
+    match form {
+        Span::Inet | Span::Cidr => network(raw, form == Span::Cidr, out),
+        Span::Numeric => decimal::push_text_wire(std::str::from_utf8(raw).ok()?, out),
+        Span::Bytea => {
+            let digits = raw.strip_prefix(b"\\x").filter(|digits| digits.len().is_multiple_of(2))?;
+            for pair in digits.chunks_exact(2) {
+                out.push(hex(pair[0])? << 4 | hex(pair[1])?);
+            }
+            Some(())
+        }
+        Span::Opaque => {
+            out.extend_from_slice(raw);
+            Some(())
+        }
+    }
+}
+
+fn hex(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).map(|digit| digit as u8)
+}
+
+/// Reads `08:00:2b:01:02:03`.
+fn mac(raw: &[u8], bytes: usize, out: &mut Vec<u8>) -> Option<()> {
+    if raw.len() != bytes * 3 - 1 {
+        return None;
+    }
+    for (place, part) in raw.chunks(3).enumerate() {
+        let colon = part.get(2).is_none_or(|byte| *byte == b':') && (part.len() == 3) == (place + 1 < bytes);
+        out.push(colon.then_some(hex(part[0])? << 4 | hex(part[1])?)?);
+    }
+    Some(())
+}
+
+/// Reads `(x,y)`.
+fn point(raw: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let text = std::str::from_utf8(raw).ok()?.strip_prefix('(')?.strip_suffix(')')?;
+    let (x, y) = text.split_once(',')?;
+    for coordinate in [x, y] {
+        out.extend_from_slice(&number::<f64>(coordinate.as_bytes()).ok()?.to_be_bytes());
+    }
+    Some(())
 }
 
 /// Undoes the escapes that a server writes; octal and hexadecimal ones are input only and refused.
@@ -241,7 +321,60 @@ impl GapFields {
     }
 }
 
-fn integer<T: std::str::FromStr>(raw: &[u8]) -> Result<T, DecodeErrorKind> {
+/// Appends the forms of [`span`]; none if the bytes are not of the form.
+pub(super) fn put_span(value: &[u8], form: Span, out: &mut Vec<u8>) -> Option<()> {
+    match form {
+        Span::Inet | Span::Cidr => return put_network(value, form == Span::Cidr, out),
+        Span::Numeric => {
+            let mut text = String::new();
+            decimal::push_wire_text(value, &mut text)?;
+            out.extend_from_slice(text.as_bytes());
+        }
+        Span::Bytea => {
+            out.extend_from_slice(b"\\x");
+            value.iter().for_each(|byte| put_hex(*byte, out));
+        }
+        Span::Opaque => out.extend_from_slice(value),
+    }
+    Some(())
+}
+
+/// Appends a value of fixed width.
+pub(super) fn put_fixed(value: &[u8], form: Fixed, out: &mut Vec<u8>) {
+    match form {
+        Fixed::Uuid => put_uuid(value, out),
+        Fixed::Mac | Fixed::Mac8 => {
+            for (place, byte) in value.iter().enumerate() {
+                out.extend((place > 0).then_some(b':'));
+                put_hex(*byte, out);
+            }
+        }
+        Fixed::Point => {
+            for (place, coordinate) in value.as_chunks::<8>().0.iter().enumerate() {
+                out.push(if place > 0 { b',' } else { b'(' });
+                put_float(f64::from_be_bytes(*coordinate), out);
+            }
+            out.push(b')');
+        }
+    }
+}
+
+/// Appends the shortest digits that give the number back.
+pub(super) fn put_float<T: Into<f64> + Copy + std::fmt::Display + std::fmt::LowerExp>(value: T, out: &mut Vec<u8>) {
+    let magnitude: f64 = value.into().abs();
+    // Plain digits would be hundreds at the ends of the range.
+    let plain = magnitude == 0.0 || !magnitude.is_finite() || (1e-5..1e15).contains(&magnitude);
+    let written = if plain { write!(out, "{value}") } else { write!(out, "{value:e}") };
+    written.expect("a vector takes every write");
+}
+
+fn put_hex(byte: u8, out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+}
+
+/// Reads a number that Rust reads as PostgreSQL does: whole ones, and floats, which PostgreSQL calls `Infinity` and `NaN`.
+fn number<T: std::str::FromStr>(raw: &[u8]) -> Result<T, DecodeErrorKind> {
     let text = std::str::from_utf8(raw).map_err(|_| DecodeErrorKind::Value)?;
     text.parse().map_err(|_| DecodeErrorKind::Value)
 }
@@ -251,24 +384,20 @@ fn uuid(raw: &[u8]) -> Option<[u8; 16]> {
     if raw.len() != 36 || [8, 13, 18, 23].iter().any(|at| raw[*at] != b'-') {
         return None;
     }
-    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
     let mut digits = raw.iter().enumerate().filter(|(at, _)| !matches!(at, 8 | 13 | 18 | 23));
     let mut value = [0; 16];
     for byte in &mut value {
         let (_, high) = digits.next()?;
         let (_, low) = digits.next()?;
-        *byte = digit(*high)? << 4 | digit(*low)?;
+        *byte = hex(*high)? << 4 | hex(*low)?;
     }
     Some(value)
 }
 
 pub(super) fn put_uuid(value: &[u8], out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for (at, byte) in value.iter().enumerate() {
-        if matches!(at, 4 | 6 | 8 | 10) {
-            out.push(b'-');
-        }
-        out.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        out.extend(matches!(at, 4 | 6 | 8 | 10).then_some(b'-'));
+        put_hex(*byte, out);
     }
 }
 

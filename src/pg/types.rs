@@ -1,7 +1,8 @@
 //! PostgreSQL types: which are binary-safe, which shape a mask sees, and how a row is cut.
 
 use crate::catalog::{Catalog, Oid, Type};
-use crate::mask::Shape;
+use crate::mask::{Attribute, Shape};
+use std::sync::Arc;
 
 /// How rows travel in COPY.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,7 +12,7 @@ pub enum Format {
 }
 
 /// What happens to one field of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Field {
     /// Passes as opaque bytes.
     Keep,
@@ -43,13 +44,20 @@ impl Layout {
 
 /// OIDs of the core types that masks can see; fixed in `pg_type.dat` since long before PostgreSQL 12.
 mod oid {
+    pub const BOOL: u32 = 16;
+    pub const BYTEA: u32 = 17;
     pub const NAME: u32 = 19;
     pub const INT8: u32 = 20;
     pub const INT2: u32 = 21;
     pub const INT4: u32 = 23;
     pub const TEXT: u32 = 25;
     pub const JSON: u32 = 114;
+    pub const POINT: u32 = 600;
     pub const CIDR: u32 = 650;
+    pub const FLOAT4: u32 = 700;
+    pub const FLOAT8: u32 = 701;
+    pub const MACADDR8: u32 = 774;
+    pub const MACADDR: u32 = 829;
     pub const INET: u32 = 869;
     pub const ACLITEM: u32 = 1033;
     pub const BPCHAR: u32 = 1042;
@@ -57,6 +65,7 @@ mod oid {
     pub const DATE: u32 = 1082;
     pub const TIMESTAMP: u32 = 1114;
     pub const TIMESTAMPTZ: u32 = 1184;
+    pub const NUMERIC: u32 = 1700;
     pub const UUID: u32 = 2950;
     pub const JSONB: u32 = 3802;
     /// regproc, regprocedure, regoper, regoperator, regclass, regtype, regconfig, regdictionary, regnamespace, regrole,
@@ -87,38 +96,77 @@ pub enum Transport {
 
 /// Returns the shape masks see for a column type, looking through domains; none if no mask can handle the type.
 ///
-/// `typmod` is that of the column; a domain brings its own.
+/// `typmod` is that of the column; a domain brings its own. Arrays, ranges and composites have the shapes of their parts
+/// inside; a composite may hold attributes that no mask can handle.
 pub fn shape(catalog: &Catalog, type_oid: Oid, typmod: i32) -> Option<Shape> {
+    shape_within(catalog, type_oid, typmod, DEPTH_MAX)
+}
+
+fn shape_within(catalog: &Catalog, type_oid: Oid, typmod: i32, depth: u32) -> Option<Shape> {
     // `varchar(n)` and `char(n)` store n + 4, the length word of the heap tuple included.
     let chars = |typmod: i32| u32::try_from(typmod - 4).ok();
     let shape = match type_oid {
         oid::INT2 => Shape::Int2,
         oid::INT4 => Shape::Int4,
         oid::INT8 => Shape::Int8,
-        oid::TEXT => Shape::Text { chars_max: None, padded: false },
+        oid::NUMERIC => Shape::Numeric { limit: numeric_limit(typmod) },
+        oid::FLOAT4 => Shape::Float4,
+        oid::FLOAT8 => Shape::Float8,
+        oid::BOOL => Shape::Bool,
+        oid::TEXT => Shape::TEXT,
         oid::VARCHAR => Shape::Text { chars_max: chars(typmod), padded: false },
         // `bpchar` without length is not padded on the wire, yet its trailing blanks do not count.
         oid::BPCHAR => Shape::Text { chars_max: chars(typmod), padded: true },
         // NAMEDATALEN is 64 with the terminator.
         oid::NAME => Shape::Text { chars_max: Some(63), padded: false },
+        oid::BYTEA => Shape::Bytea,
         oid::UUID => Shape::Uuid,
+        oid::MACADDR => Shape::Mac,
+        oid::MACADDR8 => Shape::Mac8,
+        oid::POINT => Shape::Point,
         oid::DATE => Shape::Date,
         oid::TIMESTAMP | oid::TIMESTAMPTZ => Shape::Timestamp,
         oid::INET => Shape::Inet,
         oid::CIDR => Shape::Cidr,
         oid::JSON => Shape::Json,
         oid::JSONB => Shape::Jsonb,
-        _ => return user_shape(catalog, type_oid),
+        _ if depth == 0 || oid::VECTOR.contains(&type_oid) => return None,
+        _ => return made_shape(catalog, type_oid, typmod, depth - 1),
     };
     Some(shape)
 }
 
-fn user_shape(catalog: &Catalog, type_oid: Oid) -> Option<Shape> {
+/// Precision and scale, which share a word: the scale is signed and has the low 11 bits.
+fn numeric_limit(typmod: i32) -> Option<(u16, i16)> {
+    let bits = u32::try_from(typmod - 4).ok()?;
+    let scale = (bits & 0x7ff) as i16;
+    Some(((bits >> 16) as u16, if scale > 0x3ff { scale - 0x800 } else { scale }))
+}
+
+/// The shape of a type that is made of others, or of an extension.
+fn made_shape(catalog: &Catalog, type_oid: Oid, typmod: i32, depth: u32) -> Option<Shape> {
     let r#type = catalog.type_of(type_oid)?;
-    if r#type.kind == 'd' {
-        return shape(catalog, r#type.base, r#type.base_typmod);
+    let element = |typmod| shape_within(catalog, r#type.element, typmod, depth).map(Arc::new);
+    match r#type.kind {
+        'd' => shape_within(catalog, r#type.base, r#type.base_typmod, depth),
+        'e' => Some(Shape::Enum(r#type.labels.clone().into())),
+        'r' => element(-1).map(Shape::Range),
+        'm' => element(-1).map(Shape::Multirange),
+        'c' => Some(Shape::Composite(attributes(catalog, r#type, depth))),
+        'b' if r#type.element != 0 => element(typmod).map(Shape::Array),
+        _ if is_citext(r#type) => Some(Shape::TEXT),
+        _ if r#type.name == "hstore" && r#type.extension.as_deref() == Some("hstore") => Some(Shape::Hstore),
+        _ => None,
     }
-    is_citext(r#type).then_some(Shape::Text { chars_max: None, padded: false })
+}
+
+fn attributes(catalog: &Catalog, r#type: &Type, depth: u32) -> Arc<[Attribute]> {
+    let typmods = r#type.attribute_typmods.iter().copied().chain(std::iter::repeat(-1));
+    let attribute = |((part, name), typmod): ((&Oid, &String), i32)| Attribute {
+        name: name.clone(),
+        shape: shape_within(catalog, *part, typmod, depth).unwrap_or(Shape::Opaque),
+    };
+    r#type.attributes.iter().zip(&r#type.attribute_names).zip(typmods).map(attribute).collect()
 }
 
 /// `citext`: text whose equality ignores case.
@@ -204,8 +252,39 @@ mod tests {
     }
 
     #[test]
-    fn numeric_has_no_shape() {
-        assert_eq!(shape(&catalog(vec![base(1700, "numeric")]), 1700, -1), None);
+    fn numeric_carries_precision_and_scale() {
+        let catalog = catalog(vec![]);
+        assert_eq!(shape(&catalog, 1700, -1), Some(Shape::Numeric { limit: None }));
+        let typmod = |precision: i32, scale: i32| (precision << 16 | scale & 0x7ff) + 4;
+        assert_eq!(shape(&catalog, 1700, typmod(12, 2)), Some(Shape::Numeric { limit: Some((12, 2)) }));
+        assert_eq!(shape(&catalog, 1700, typmod(5, -3)), Some(Shape::Numeric { limit: Some((5, -3)) }));
+    }
+
+    #[test]
+    fn containers_carry_the_shapes_of_their_parts() {
+        let names = Type { element: 1043, ..base(1015, "_varchar") };
+        let pair = Type {
+            kind: 'c',
+            attributes: vec![23, 2205],
+            attribute_names: vec!["n".into(), "class".into()],
+            attribute_typmods: vec![-1, -1],
+            ..base(20_000, "pair")
+        };
+        let pairs = Type { element: 20_000, ..base(20_001, "_pair") };
+        let range = Type { kind: 'r', element: 1082, ..base(3912, "daterange") };
+        let mood = Type { kind: 'e', labels: vec!["sad".into(), "ok".into()], ..base(20_002, "mood") };
+        let hstore = Type { extension: Some("hstore".into()), ..base(20_003, "hstore") };
+        let oids = Type { element: 26, ..base(1028, "_oid") };
+        let catalog = catalog(vec![names, pair, pairs, range, mood, hstore, oids, base(26, "oid")]);
+        let text = Shape::Text { chars_max: Some(40), padded: false };
+        assert_eq!(shape(&catalog, 1015, 44), Some(Shape::Array(Arc::new(text))));
+        let attribute = |name: &str, shape| Attribute { name: name.into(), shape };
+        let pair = Shape::Composite([attribute("n", Shape::Int4), attribute("class", Shape::Opaque)].into());
+        assert_eq!(shape(&catalog, 20_001, -1), Some(Shape::Array(Arc::new(pair))));
+        assert_eq!(shape(&catalog, 3912, -1), Some(Shape::Range(Arc::new(Shape::Date))));
+        assert_eq!(shape(&catalog, 20_002, -1), Some(Shape::Enum(["sad".into(), "ok".into()].into())));
+        assert_eq!(shape(&catalog, 20_003, -1), Some(Shape::Hstore));
+        assert_eq!(shape(&catalog, 1028, -1), None);
     }
 
     #[test]

@@ -73,7 +73,7 @@ fn probe_value(graph: &Graph<'_>, node: usize, resolved: &Resolved, tiers: &Tier
             let set = (mask.kind.full_name(), mask.label.clone());
             ProbeValue::Mask {
                 tier: tiers.get(&set).copied().unwrap_or(0),
-                shape: graph.nodes[node].shape?,
+                shape: graph.nodes[node].shape.clone()?,
                 spec: MaskSpec { kind: set.0, label: set.1, params: mask.params.clone(), subject: None },
             }
         }

@@ -134,8 +134,8 @@ fn constant(graph: &Graph<'_>, node: Node, own: &Own<'_>, rule: &MaskRule) -> Re
     };
     let name = graph.name(node);
     let text = text.ok_or_else(|| wrong(format!("the constant for column \"{name}\" has no usable `value`")))?;
-    if let Some(mask::Shape::Text { chars_max: Some(chars_max), .. }) = graph.nodes[node].shape
-        && text.chars().count() > chars_max as usize
+    if let Some(mask::Shape::Text { chars_max: Some(chars_max), .. }) = &graph.nodes[node].shape
+        && text.chars().count() > *chars_max as usize
     {
         return Err(wrong(format!("the constant for column \"{name}\" is longer than its {chars_max} characters")));
     }

@@ -96,7 +96,7 @@ fn check_mask(graph: &Graph<'_>, node: Node, resolved: &Resolved, mask: &Mask) -
                 .hint("Mask the columns it is computed from; staging computes it again."),
         ));
     }
-    let Some(shape) = column.shape else {
+    let Some(shape) = &column.shape else {
         return Err(with(
             Report::new(
                 "plan::unmaskable-type",
@@ -184,7 +184,7 @@ fn check_subject(
     };
     let anchor = Anchor::parse(graph, group, subject).map_err(|(detail, hint)| wrong(detail, hint))?;
     let column = anchor.column();
-    if graph.nodes[column].shape.is_none() {
+    if !graph.nodes[column].shape.as_ref().is_some_and(Shape::names_subjects) {
         let detail = format!("\"{}\" has type {}.", graph.name(column), graph.nodes[column].column.type_name);
         return Err(wrong(detail, "A subject is an integer, text, uuid or date.".to_owned()));
     }
@@ -272,8 +272,8 @@ fn tiers(graph: &Graph<'_>, domains: &Domains, reports: &mut Vec<Report>) -> Tie
     }
     let mut tiers = Tiers::new();
     for (set, columns) in sets {
-        let width = |node: Node| match graph.nodes[node].shape {
-            Some(Shape::Text { chars_max, .. }) => chars_max,
+        let width = |node: Node| match graph.nodes[node].shape.as_ref().map(Shape::leaf) {
+            Some(Shape::Text { chars_max, .. }) => *chars_max,
             _ => None,
         };
         // What a form needs depends on the parameters (a street is longer than a zip), so those with equal ones are

@@ -62,7 +62,7 @@ pub(super) fn undecided(graph: &Graph<'_>, policy: &Policy<'_>, node: Node) -> R
 pub(super) fn proposal(graph: &Graph<'_>, node: Node) -> String {
     let column = &graph.nodes[node];
     let name = column.column.name.to_lowercase();
-    if let Some(shape) = column.shape {
+    if let Some(shape) = &column.shape {
         let words = BY_NAME.iter().filter(|(parts, _)| parts.iter().any(|part| names(&name, part)));
         for (_, word) in words {
             let Some(kind) = mask::kind(word).filter(|kind| kind.takes(shape)) else { continue };
@@ -96,7 +96,9 @@ pub(super) fn subject(graph: &Graph<'_>, group: usize, but: Node) -> Option<Stri
     let primary = uniques.iter().find(|index| index.primary && index.columns.len() == 1 && index.columns[0] != 0);
     let key = primary.and_then(|index| graph.node_at(index.table, index.columns[0]));
     let reference = || graph.edges_from[group].first().map(|edge| graph.edges[*edge].pairs[0].0);
-    let node = key.or_else(reference).filter(|node| *node != but && graph.nodes[*node].shape.is_some())?;
+    let node = key
+        .or_else(reference)
+        .filter(|node| *node != but && graph.nodes[*node].shape.as_ref().is_some_and(Shape::names_subjects))?;
     Some(graph.nodes[node].column.name.clone())
 }
 

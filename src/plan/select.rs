@@ -80,7 +80,7 @@ impl<'g> Tables<'g> {
             let Some(node) = graph.node(group, &column.name) else { continue };
             if let Some(Resolved { choice: Choice::Mask(mask), .. }) = &self.domains.resolved[node] {
                 spec_labels.push((mask.kind.full_name(), mask.label.clone()));
-                has_leaves |= matches!(mask.kind.name, "json" | "text.spans");
+                has_leaves |= matches!(mask.kind.name, "json" | "text.spans" | "composite" | "hstore");
                 query.subject(node, mask, &self.fitted.anchors, &self.rows[group]);
             }
         }
@@ -230,8 +230,8 @@ impl<'g> Query<'g> {
                 let sql = format!("CASE WHEN t.{name} IS NULL THEN NULL ELSE {literal}::{} END", column.type_name);
                 (sql, Field::Keep, None)
             }
-            Choice::Mask(mask) => match self.graph.nodes[node].shape {
-                Some(shape) => (format!("t.{name}"), Field::Mask(shape), Some(mask)),
+            Choice::Mask(mask) => match &self.graph.nodes[node].shape {
+                Some(shape) => (format!("t.{name}"), Field::Mask(shape.clone()), Some(mask)),
                 None => (format!("t.{name}"), Field::Keep, None),
             },
         };
@@ -246,7 +246,7 @@ impl<'g> Query<'g> {
             return;
         };
         let column = anchor.column();
-        let Some(shape) = self.graph.nodes[column].shape else { return };
+        let Some(shape) = self.graph.nodes[column].shape.clone() else { return };
         let name = quote(&self.graph.nodes[column].column.name);
         let field = match anchor {
             Anchor::Column(_) => match self.nodes.iter().position(|(known, ..)| *known == Some(column)) {
@@ -340,11 +340,11 @@ impl<'g> Query<'g> {
         let number = |field: usize| self.fields[..field].iter().filter(|field| decoded(field)).count();
         let mut columns = Vec::new();
         for (field, (node, name, mask)) in self.nodes.iter().enumerate() {
-            let (Field::Read(shape) | Field::Mask(shape)) = self.fields[field] else { continue };
+            let (Field::Read(shape) | Field::Mask(shape)) = &self.fields[field] else { continue };
             let name = if name.is_empty() { leaf.full_name() } else { name.clone() };
             columns.push(ColumnSpec {
                 name,
-                shape,
+                shape: shape.clone(),
                 mask: mask.map(|mask| MaskSpec {
                     kind: mask.kind.full_name(),
                     label: mask.label.clone(),

@@ -85,7 +85,11 @@ pub(super) fn hash(plan: &Plan) -> String {
             .map(|column| {
                 let spec = column.mask.as_ref();
                 let mask = spec.map(|spec| json!([spec.kind, spec.label, sorted(&spec.params), spec.subject]));
-                json!([column.name, mask])
+                // What a mask of labels gives depends on which there are.
+                match mask.is_some().then(|| column.shape.leaf()) {
+                    Some(mask::Shape::Enum(labels)) => json!([column.name, mask, **labels]),
+                    _ => json!([column.name, mask]),
+                }
             })
             .collect();
         let columns: Vec<Value> = table

@@ -8,7 +8,11 @@ const INT4: Oid = 23;
 const TEXT: Oid = 25;
 const VARCHAR: Oid = 1043;
 const DATE: Oid = 1082;
+const INTERVAL: Oid = 1186;
 const NUMERIC: Oid = 1700;
+const TEXTS: Oid = 1009;
+const DATERANGE: Oid = 3912;
+const MOOD: Oid = 20_001;
 const CITEXT: Oid = 20_000;
 
 fn base(oid: Oid, name: &str) -> Type {
@@ -33,7 +37,11 @@ impl World {
             base(TEXT, "text"),
             base(VARCHAR, "varchar"),
             base(DATE, "date"),
+            base(INTERVAL, "interval"),
             base(NUMERIC, "numeric"),
+            Type { element: TEXT, ..base(TEXTS, "_text") },
+            Type { kind: 'r', element: DATE, ..base(DATERANGE, "daterange") },
+            Type { kind: 'e', labels: vec!["sad".into(), "ok".into()], ..base(MOOD, "mood") },
             citext,
         ];
         let server = Server {
@@ -176,7 +184,11 @@ fn column(number: usize, text: &str) -> Column {
         "int" => (INT4, -1),
         "text" => (TEXT, -1),
         "date" => (DATE, -1),
+        "interval" => (INTERVAL, -1),
         "numeric" => (NUMERIC, -1),
+        "text[]" => (TEXTS, -1),
+        "daterange" => (DATERANGE, -1),
+        "mood" => (MOOD, -1),
         "citext" => (CITEXT, -1),
         sized => (VARCHAR, sized.parse::<i32>().expect("a length") + 4),
     };
@@ -410,7 +422,7 @@ fn a_reference_needs_a_mask_of_the_value() {
 fn a_masked_reference_from_an_unmaskable_type_is_refused() {
     let world = World::new()
         .table("a", &["id int!"])
-        .table("b", &["a_id numeric"])
+        .table("b", &["a_id interval"])
         .foreign_key(("b", "a_id"), ("a", "id"))
         .rule("public.a", json!({"id": "int"}));
     let report = world.refusal();
@@ -424,6 +436,43 @@ fn a_kind_that_does_not_take_the_type_is_refused() {
     let report = world.refusal();
     assert_eq!(report.code, "plan::wrong-type");
     assert!(report.hint.expect("a hint").contains("int"));
+}
+
+#[test]
+fn containers_take_the_kinds_of_their_leaves() {
+    let world = World::new().table("a", &["id int!", "emails text[]", "stay daterange"]);
+    let rules = |stay| json!({"id": "keep", "emails": "email", "stay": {"mask": stay, "subject": "id"}});
+    let plan = world.clone().rule("public.a", rules("date.shift")).plan();
+    let array = Shape::Array(std::sync::Arc::new(Shape::TEXT));
+    let range = Shape::Range(std::sync::Arc::new(Shape::Date));
+    assert_eq!(plan.tables[0].layout.fields[1..], [Field::Mask(array), Field::Mask(range)]);
+    let report = world.rule("public.a", rules("date.within_year")).refusal();
+    assert_eq!(report.code, "plan::wrong-type");
+    let hint = report.hint.expect("a hint");
+    assert!(hint.contains("date.shift") && !hint.contains("date.within_year"), "{hint}");
+}
+
+#[test]
+fn arrays_name_no_subject() {
+    let world = World::new().table("a", &["ids text[]", "born date"]);
+    let report =
+        world.rule("public.a", json!({"ids": "keep", "born": {"mask": "date.shift", "subject": "ids"}})).refusal();
+    assert_eq!(report.code, "plan::bad-subject");
+}
+
+#[test]
+fn labels_of_an_enum_are_part_of_the_hash() {
+    let world = World::new().table("a", &["m mood"]).rule("public.a", json!({"m": "enum.perm"}));
+    let before = world.clone().plan();
+    let labels = |plan: &Plan| match &plan.tables[0].mask.columns[0].shape {
+        Shape::Enum(labels) => labels.to_vec(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(labels(&before), ["sad", "ok"]);
+    let mut after = world;
+    let mood = after.catalog.types.iter_mut().find(|known| known.oid == MOOD).expect("the enum");
+    mood.labels = vec!["sad".into(), "ok".into(), "wild".into()];
+    assert_ne!(after.plan().hash, before.hash);
 }
 
 #[test]

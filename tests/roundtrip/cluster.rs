@@ -89,7 +89,7 @@ impl Cluster {
             .args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "postgres", "-c", sql, "-h"])
             .arg(self.dir())
             .env("PGCLIENTENCODING", "UTF8")
-            .env("PGOPTIONS", "-c TimeZone=UTC -c DateStyle=ISO,YMD")
+            .env("PGOPTIONS", "-c TimeZone=UTC -c DateStyle=ISO,YMD -c extra_float_digits=3")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -20,7 +20,7 @@ impl Column {
     }
 
     fn mask(&mut self, text: &str) -> Option<String> {
-        let rows = Rows { len: 1, subjects: &[], raw: &[], masked: &[] };
+        let rows = Rows { len: 1, subjects: &[], raw: &[], masked: &[], origin: None };
         let mut out = String::new();
         TextKind::mask(&self.national, text, At { row: 0, rows: &rows }, &mut self.memo, &mut out).then_some(out)
     }

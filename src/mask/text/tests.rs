@@ -29,7 +29,7 @@ fn mask(names: &[(Role, &str, &str)], chars_max: Option<u32>, text: &str) -> Str
         names.iter().map(|(_, raw, _)| Arc::new(StringViewArray::from(vec![*raw])) as ArrayRef).collect();
     let masked: Vec<Option<ArrayRef>> =
         names.iter().map(|(.., masked)| Some(Arc::new(StringArray::from(vec![*masked])) as ArrayRef)).collect();
-    let rows = Rows { len: 1, subjects: &[], raw: &raw, masked: &masked };
+    let rows = Rows { len: 1, subjects: &[], raw: &raw, masked: &masked, origin: None };
     let column: ArrayRef = Arc::new(StringViewArray::from(vec![text]));
     let done = spans.apply(&column, &rows).unwrap();
     done.as_any().downcast_ref::<StringArray>().unwrap().value(0).to_owned()
