@@ -42,8 +42,9 @@ struct Layout {
     form: &'static [u8],
     /// Characters before the first digit.
     before: usize,
-    /// Digits there at least.
+    /// Digits that begin there, and whether what follows them may be a digit too.
     digits: usize,
+    open: bool,
     /// Words of which one has to stand before the number; none: it needs none.
     words: &'static [&'static str],
 }
@@ -58,7 +59,8 @@ const fn layout(kind: &'static str, form: &'static str, words: &'static [&'stati
     while before + digits < form.len() && form[before + digits] == b'#' {
         digits += 1;
     }
-    Layout { kind, form, before, digits, words }
+    let open = before + digits < form.len() && matches!(form[before + digits], b'?' | b'*');
+    Layout { kind, form, before, digits, open, words }
 }
 
 const LAYOUTS: &[Layout] = &[
@@ -128,7 +130,8 @@ pub(super) fn find(text: &str, at: usize) -> Option<Id> {
     if let Some((start, end)) = account(text, at) {
         return Some(Id { start, end, detector: Detector::Id(0) });
     }
-    LAYOUTS.iter().filter(|layout| layout.digits <= digits).find_map(|layout| {
+    let begins = |layout: &&Layout| layout.digits == digits || layout.open && layout.digits < digits;
+    LAYOUTS.iter().filter(begins).find_map(|layout| {
         let start = at.checked_sub(layout.before)?;
         let end = start + layout.form.len();
         let fits = |(byte, form): (&u8, &u8)| match form {
@@ -152,7 +155,7 @@ pub(super) fn find(text: &str, at: usize) -> Option<Id> {
 /// An account number whose check digits begin at `at`, with a single separator between any two characters.
 fn account(text: &str, at: usize) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
-    let start = at.checked_sub(2)?;
+    let start = at.checked_sub(2).filter(|start| bytes[*start].is_ascii_alphabetic())?;
     let country = [bytes[start].to_ascii_uppercase(), bytes[start + 1].to_ascii_uppercase()];
     let mut missing = iban::length(&country)? - 2;
     let mut end = at;
