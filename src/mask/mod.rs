@@ -39,6 +39,8 @@ mod token;
 mod unicode;
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;
 
 pub use column::{ColumnMask, Compile, CompileError, MaskError, Refusal, Rows};

@@ -23,7 +23,7 @@ fn params(json: &str) -> Params {
 }
 
 /// Parameters a kind cannot do without.
-fn needed(kind: &Kind) -> Params {
+pub(super) fn needed(kind: &Kind) -> Params {
     match kind.name {
         "const" => params(r#"{"value":"x"}"#),
         "json" => params(r#"{"rest":"pattern"}"#),
