@@ -28,6 +28,7 @@ mod phone;
 mod place;
 mod quantity;
 mod recent;
+mod single;
 mod temporal;
 pub mod text;
 mod token;
