@@ -208,3 +208,31 @@ fn masks_that_do_not_fit_a_type_are_refused_with_the_kinds_that_do() {
     refused("width = 10", "width = 0.5", &["width"]);
     refused("with = \"north\"", "with = \"nord\"", &["with"]);
 }
+
+#[test]
+fn elements_of_a_declared_reference_follow_the_column_they_point_to() {
+    let lab = Lab::new("types_references");
+    lab.seed(
+        "CREATE TABLE users (id int PRIMARY KEY, name text);
+         INSERT INTO users SELECT g, 'user ' || g FROM generate_series(1, 300) g;
+         CREATE TABLE teams (id int PRIMARY KEY, members bigint[]);
+         INSERT INTO teams SELECT g, array[g, g + 1, NULL, 1000 + g] FROM generate_series(1, 200) g",
+    );
+    let policy = |name: &str| {
+        format!(
+            "[[references]]\nfrom = \"public.teams.members\"\nto = \"public.users.id\"\n\n\
+             [tables.\"public.users\".columns]\nid = \"int\"\nname = \"pattern\"\n\n\
+             [tables.\"public.teams\".columns]\nid = {name}\n"
+        )
+    };
+    lab.config(&policy("\"keep\""));
+    let ran = lab.refresh();
+    let joined = "SELECT count(*), count(DISTINCT u.id) FROM teams t JOIN users u ON u.id = ANY (t.members)";
+    assert_eq!(lab.staging(joined), lab.production(joined), "{ran:?}");
+    let same = "SELECT count(*) FROM teams WHERE members[1] = id AND members[2] = id + 1";
+    assert_ne!(lab.staging(same), lab.production(same));
+    let subject = "{ mask = \"num.noise\", subject = \"members -> public.users.name\" }";
+    lab.config(&policy(subject));
+    let ran = lab.restage(&["plan"]);
+    assert!(ran.code == 3 && ran.stderr.contains("is an array"), "{ran:?}");
+}

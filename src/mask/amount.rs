@@ -166,7 +166,7 @@ fn fits(shape: &Shape, value: &Decimal) -> bool {
         Shape::Int4 => whole(i32::MIN.into(), i32::MAX.into()),
         Shape::Int8 => whole(i64::MIN, i64::MAX),
         Shape::Numeric { limit: Some((precision, scale)) } => {
-            let below = isize::from(*precision as i16) - isize::from(*scale);
+            let below = (usize::from(*precision) as isize) - isize::from(*scale);
             value.exponent().is_none_or(|exponent| exponent < below)
                 && value.scale() <= usize::try_from(*scale).unwrap_or(0)
         }

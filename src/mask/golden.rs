@@ -7,7 +7,7 @@ use super::batch::RawBatch;
 use super::tests::needed;
 use super::*;
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, Int64Array, StringViewArray};
+use arrow_array::{ArrayRef, StringViewArray};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};

@@ -6,10 +6,10 @@ use super::column::{ColumnMask, Compile, CompileError, MaskError, Refusal, Rows}
 use super::key::RealmKey;
 use super::leaf::TextBuilder;
 use super::quantity::{canonical_integer, push_number};
-use super::{ColumnSpec, Kind, MaskSpec, Params, Shape, TableSpec, kind};
+use super::{ColumnSpec, Kind, MaskSpec, Params, Shape, TableSpec, kind, single};
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Float64Type, Int16Type, Int32Type, Int64Type};
-use arrow_array::{Array, ArrayRef, BinaryViewArray, Float64Array, Int64Array, StringArray, StringViewArray};
+use arrow_array::types::{Date32Type, Int16Type, Int32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, Int64Array, StringArray, StringViewArray};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -241,11 +241,11 @@ pub fn mask_value(
     let unknown =
         || CompileError { column: "value".to_owned(), refusal: Refusal::UnknownKind { kind: kind_name.to_owned() } };
     let found: &Kind = kind(kind_name).ok_or_else(unknown)?;
-    let (shape, column) = value_column(found, value)?;
+    let (shape, column) = single::column(found, value)?;
     let spec = MaskSpec { kind: found.full_name(), label: label.to_owned(), params, subject: subject.map(|_| 1) };
     let mut table = TableSpec::default();
     let mut columns = vec![column];
-    table.columns.push(ColumnSpec { name: "value".to_owned(), shape, mask: Some(spec) });
+    table.columns.push(ColumnSpec { name: "value".to_owned(), shape: shape.clone(), mask: Some(spec) });
     if let Some(subject) = subject {
         let (shape, column): (Shape, ArrayRef) = match canonical_integer(subject) {
             Some(number) => (Shape::Int8, Arc::new(Int64Array::from(vec![number]))),
@@ -257,45 +257,5 @@ pub fn mask_value(
     let masker = Masker::compile(realm, &table).map_err(|mut errors| errors.swap_remove(0))?;
     let masked = masker.apply(RawBatch { rows: 1, wire: Bytes::new(), gaps: Vec::new(), columns })?;
     let column = &masked.columns()[0];
-    Ok(column.is_valid(0).then(|| shown(column)))
-}
-
-/// The column of the kind's usual type that holds the value.
-fn value_column(found: &Kind, value: &str) -> Result<(Shape, ArrayRef), ValueError> {
-    let anything = found.keyed_on == super::KeyedOn::Nothing;
-    let text = || (Shape::TEXT, Arc::new(StringViewArray::from(vec![value])) as ArrayRef);
-    let not_a_number = || ValueError::NotANumber { kind: found.full_name() };
-    if found.takes(&Shape::Int8) && !anything {
-        if let Some(number) = canonical_integer(value.trim()) {
-            return Ok((Shape::Int8, Arc::new(Int64Array::from(vec![number]))));
-        }
-        // Amounts have decimal places, and an age can be a date.
-        let more = found.takes(&Shape::Float8) || found.takes(&Shape::Date);
-        return if more { Ok(text()) } else { Err(not_a_number()) };
-    }
-    if found.takes(&Shape::TEXT) {
-        return Ok(text());
-    }
-    if found.takes(&Shape::Float8) {
-        let number = value.trim().parse::<f64>().map_err(|_| not_a_number())?;
-        return Ok((Shape::Float8, Arc::new(Float64Array::from(vec![number]))));
-    }
-    if found.takes(&Shape::Bytea) {
-        return Ok((Shape::Bytea, Arc::new(BinaryViewArray::from(vec![value.as_bytes()]))));
-    }
-    Ok((Shape::Json, text().1))
-}
-
-/// The one value of a masked column as text; bytes as PostgreSQL writes them.
-fn shown(column: &ArrayRef) -> String {
-    if let Some(texts) = column.as_string_opt::<i32>() {
-        return texts.value(0).to_owned();
-    }
-    if let Some(numbers) = column.as_primitive_opt::<Float64Type>() {
-        return numbers.value(0).to_string();
-    }
-    if let Some(bytes) = column.as_binary_opt::<i32>() {
-        return bytes.value(0).iter().fold("\\x".to_owned(), |shown, byte| shown + &format!("{byte:02x}"));
-    }
-    column.as_primitive::<Int64Type>().value(0).to_string()
+    Ok(column.is_valid(0).then(|| single::shown(&shape, column)))
 }

@@ -33,6 +33,7 @@ mod phone;
 mod place;
 mod postal;
 mod quantity;
+mod single;
 mod temporal;
 pub mod text;
 mod token;

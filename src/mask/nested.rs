@@ -279,7 +279,7 @@ pub(super) static COMPOSITE: Kind = Kind {
     accepts: &[Takes::Composite],
     keyed_on: KeyedOn::Either,
     injective: Injective::No,
-    samples: &["(Main St 1,12345)"],
+    samples: &[r#"{"email": "bob@example.com", "zip": "12345"}"#],
     compile: compile_composite,
     ..TEXT
 };
@@ -299,7 +299,7 @@ pub(super) static HSTORE: Kind = Kind {
     accepts: &[Takes::Hstore],
     keyed_on: KeyedOn::Either,
     injective: Injective::No,
-    samples: &[r#""email"=>"bob@example.com""#],
+    samples: &[r#"{"email": "bob@example.com", "plan": "free"}"#],
     compile: compile_hstore,
     ..TEXT
 };

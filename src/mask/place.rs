@@ -42,7 +42,7 @@ const PLACE: Kind = Kind {
     keyed_on: KeyedOn::Subject,
     injective: Injective::No,
     needs_subject: true,
-    samples: &["52.520008"],
+    samples: &["(13.404954,52.520008)"],
     compile,
     ..TEXT
 };

@@ -2,6 +2,7 @@
 
 use super::graph::{Graph, Node};
 use crate::catalog::TableKind;
+use crate::mask::Shape;
 
 /// Where the subject of a row is found.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,6 +70,10 @@ fn hop(graph: &Graph<'_>, from: Node, to: Node) -> Result<Hop, Trouble> {
         let hint = format!("Declare it:\n[[references]]\nfrom = \"{from_name}\"\nto   = \"{table}.<key column>\"");
         return Err((format!("No foreign key leads from \"{from_name}\" to \"{table}\"."), hint));
     };
+    if matches!(graph.nodes[from].shape, Some(Shape::Array(_))) {
+        let hint = "A row of an array would have many subjects; choose a path over a single value.".to_owned();
+        return Err((format!("\"{from_name}\" is an array."), hint));
+    }
     let key: Vec<Node> = edge.pairs.iter().map(|(_, to)| *to).collect();
     if edge.declared && !is_unique(graph, right, &key) {
         let hint = "Without a unique index a row could have two subjects; choose a path over a key.".to_owned();

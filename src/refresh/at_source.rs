@@ -1,12 +1,13 @@
 //! What the run reads of the source beside its rows: sequences, structure, and the digest of its definitions.
 
 use super::Job;
-use crate::catalog;
+use crate::catalog::{self, Catalog};
 use crate::error::Failure;
 use crate::extract::ExtractError;
 use crate::extract::snapshot::{self, Snapshot};
 use crate::load::database::SequenceValue;
-use crate::pg;
+use crate::mask::Shape;
+use crate::pg::{self, types};
 use crate::plan::Plan;
 use crate::verify::{OrphanQuery, Structure};
 use std::collections::BTreeMap;
@@ -22,7 +23,7 @@ pub(super) struct AtSource {
 
 impl AtSource {
     /// Reads it under the snapshot.
-    pub(super) async fn read(job: &Job, plan: &Plan, snapshot: &Snapshot) -> Result<Self, Failure> {
+    pub(super) async fn read(job: &Job, plan: &Plan, catalog: &Catalog, snapshot: &Snapshot) -> Result<Self, Failure> {
         let session = snapshot.session().await?;
         let reading = |error| ExtractError::sql("reading sequences and constraints", &error);
         let mut sequences = BTreeMap::new();
@@ -51,14 +52,21 @@ impl AtSource {
             .map(|row| (row.get(0), row.get(1)))
             .collect();
         let mut orphans = Vec::new();
-        for query in orphan_queries(job) {
+        for query in orphan_queries(job, catalog) {
             orphans.push(query.count(session.client()).await.map_err(reading)?);
         }
         Ok(Self { sequences, structure, populated, orphans })
     }
 }
 
-pub(super) fn orphan_queries(job: &Job) -> Vec<OrphanQuery> {
+pub(super) fn orphan_queries(job: &Job, catalog: &Catalog) -> Vec<OrphanQuery> {
+    let array = |path: &str| {
+        let table = catalog.tables.iter().find(|table| path.starts_with(&format!("{}.", table.full_name())));
+        let column =
+            table.and_then(|table| table.columns.iter().find(|column| path.ends_with(&format!(".{}", column.name))));
+        let shape = column.and_then(|column| types::shape(catalog, column.type_oid, column.typmod));
+        matches!(shape, Some(Shape::Array(_)))
+    };
     let split = |path: &str| {
         let mut parts = path.splitn(3, '.');
         let (schema, table, column) = (parts.next()?, parts.next()?, parts.next()?);
@@ -69,7 +77,7 @@ pub(super) fn orphan_queries(job: &Job) -> Vec<OrphanQuery> {
         .filter_map(|reference| {
             let (from, to) = (split(&reference.from)?, split(&reference.to)?);
             let name = format!("{} -> {}", reference.from, reference.to);
-            Some(OrphanQuery::new(name, (&from.0, &from.1), (&to.0, &to.1)))
+            Some(OrphanQuery::new(name, (&from.0, &from.1), (&to.0, &to.1), array(&reference.from)))
         })
         .collect()
 }

@@ -236,7 +236,7 @@ impl Run {
         let environment = job.source.child_environment_named(&job.application());
         let (objects, at_source) = tokio::join!(
             async { prepared.tools.read(&environment, Some(&id)).await.map_err(Failure::from) },
-            AtSource::read(job, &prepared.plan, snapshot),
+            AtSource::read(job, &prepared.plan, &prepared.catalog, snapshot),
         );
         let (mut objects, at_source) = (objects?, at_source?);
         let admin = &prepared.admin.session;
@@ -463,7 +463,9 @@ impl Run {
             gates.push(verify::constraints(&at_source.structure, &structure));
             gates.push(verify::indexes(&at_source.structure, &structure));
             gates.push(verify::sequences(&session, &prepared.plan, &at_source.sequences).await?);
-            gates.extend(verify::orphans(&session, &orphan_queries(&self.job), &at_source.orphans).await?);
+            gates.extend(
+                verify::orphans(&session, &orphan_queries(&self.job, &prepared.catalog), &at_source.orphans).await?,
+            );
             gates.extend(verify::assertions(&session, &self.job.assertions).await);
             Ok::<_, Failure>(gates)
         };

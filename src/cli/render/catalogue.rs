@@ -53,6 +53,15 @@ fn example(kind: &KindView) -> String {
     let params = match name {
         "json" => r#" --param rest=keep --param 'paths={"$.contact.email": "email"}'"#,
         "const" => " --param value=none",
+        "int.range" => " --param lo=18 --param hi=99",
+        "date.trunc" => " --param unit=month",
+        "age.cap" => " --param as_of=2026-01-01",
+        "num.bucket" => " --param width=1000",
+        "num.cap" => " --param max=1000",
+        "enum.perm" => r#" --param 'values=["free", "silver", "gold"]'"#,
+        "enum.sample" => r#" --param 'weights={"free": 20, "gold": 1}'"#,
+        "enum.rr" => r#" --param 'values=["free", "gold"]' --param threshold=3221225472"#,
+        "composite" | "hstore" => r#" --param rest=keep --param 'fields={"email": "email"}'"#,
         _ => "",
     };
     format!("restage mask {name} '{}'{subject}{params}", sample.replace('\'', r"'\''"))
