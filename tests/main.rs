@@ -14,6 +14,7 @@ mod refresh;
 mod roundtrip;
 mod shop;
 mod source;
+mod texts;
 mod tidy;
 mod types;
 mod validator;

@@ -115,3 +115,63 @@ fn only_the_command_line_prints() {
         .collect();
     assert!(found.is_empty(), "{found:#?}");
 }
+
+/// Kinds and forms of decision in the second column of the tables, between backquotes, that are none of parameters.
+fn kinds_named(text: &str) -> Vec<String> {
+    let rows = text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("|--"));
+    let cells = rows.filter_map(|row| row.trim_end_matches(" |").split_once(" | ").map(|(_, cell)| cell));
+    let mut named = Vec::new();
+    for cell in cells {
+        for word in cell.split('`').skip(1).step_by(2) {
+            let kind = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '_';
+            if word.chars().all(kind) {
+                named.push(word.to_owned());
+            }
+        }
+    }
+    named
+}
+
+#[test]
+fn every_kind_that_newcomers_are_pointed_to_exists() {
+    /// Parameters, filters and functions of other tools that stand between backquotes without being kinds.
+    const NO_KINDS: &[&str] = &[
+        "else",
+        "fake_city_in_country",
+        "fake_region_in_country",
+        "find",
+        "generate",
+        "hipaa3",
+        "keep_first",
+        "keep_last",
+        "length",
+        "lower",
+        "map",
+        "match",
+        "paths",
+        "part",
+        "rest",
+        "slug",
+        "subject",
+        "upper",
+        "values",
+        "days_max",
+        "fill",
+        "label",
+    ];
+    /// Containers whose parts are masked; a column of their type takes its decision under these words.
+    const CONTAINERS: &[&str] = &["range", "hstore", "composite"];
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/coming-from.md");
+    let text = std::fs::read_to_string(path).expect("the page is there");
+    let named = kinds_named(&text);
+    assert!(named.len() > 200, "{}", named.len());
+    let unknown: Vec<&String> = named
+        .iter()
+        .filter(|word| !NO_KINDS.contains(&word.as_str()) && !CONTAINERS.contains(&word.as_str()))
+        .filter(|word| restage::mask::kind(word).is_none())
+        .collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+    for heading in ["## Greenmask", "## PostgreSQL Anonymizer", "## Neosync", "## Tonic Structural"] {
+        assert!(text.contains(heading), "{heading}");
+    }
+}

@@ -64,6 +64,7 @@ fn guarantees(kind: &Kind) -> Vec<String> {
         KeyedOn::Subject => "depends on the subject, not on the value: values join only through the subject",
         KeyedOn::Either => "depends on the value, or on the subject with by = \"subject\"",
         KeyedOn::Nothing => "every value gets the same mask",
+        KeyedOn::Row => "depends on the row: equal values of two rows may get different masks",
     };
     let injective = match kind.injective {
         Injective::ByConstruction => "two values never share a mask: unique columns stay unique",
@@ -71,6 +72,9 @@ fn guarantees(kind: &Kind) -> Vec<String> {
         Injective::No => "two values may share a mask: not for unique columns",
     };
     let mut list = vec![keyed.to_owned(), injective.to_owned()];
+    if kind.promises.is_some() {
+        list.push("parameters can change both; a plan refuses what does not fit its column".to_owned());
+    }
     if kind.folds {
         list.push("upper and lower case get the same mask, unless fold = false".to_owned());
     }
@@ -93,7 +97,13 @@ pub(super) async fn mask(context: &Context, args: MaskArgs) -> Result<MaskResult
     let loaded = key::load(&chosen.source, args.key.test.allow_test_key).await?;
     let values = if args.values.is_empty() { lines(context).await? } else { args.values };
     let realm = loaded.key.realm(&chosen.realm);
-    let params: Params = args.params.into_iter().collect();
+    let mut params: Params = args.params.into_iter().collect();
+    if kind.name == "lookup"
+        && let Some(path) = params.get("file").and_then(serde_json::Value::as_str)
+    {
+        let text = crate::config::read_lookup(std::path::Path::new(path));
+        params.insert("file".to_owned(), text.map_err(|report| input(*report))?.into());
+    }
     let mut masked = Vec::with_capacity(values.len());
     for (index, value) in values.iter().enumerate() {
         if context.cancel.is_cancelled() {

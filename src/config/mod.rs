@@ -4,6 +4,7 @@
 //! (`load`), and `sections` takes it apart by hand through a reader (`read`) that only knows the keys listed in
 //! [`OPTIONS`]. So a key cannot be read without being documented, and every problem is reported at once.
 
+mod files;
 mod glob;
 mod hash;
 mod load;
@@ -18,6 +19,7 @@ mod units;
 mod variables;
 
 use crate::error::{Diagnose, Exit, Report};
+pub use files::read_lookup;
 pub use glob::{Specificity, matches, specificity};
 pub use options::{ConfigOption, OPTIONS, options_markdown};
 pub use pending::Pending;

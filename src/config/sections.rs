@@ -417,7 +417,7 @@ struct Written {
 }
 
 fn mask_action(inside: In<'_, '_, '_>, option: &ConfigOption, node: &Node, written: Written) -> Option<Action> {
-    let Written { label, subject, rest } = written;
+    let Written { label, subject, mut rest } = written;
     let kind = match resolved(node) {
         Ok(kind) => kind,
         Err(wrong) => {
@@ -434,6 +434,7 @@ fn mask_action(inside: In<'_, '_, '_>, option: &ConfigOption, node: &Node, writt
         report_kind(inside, &inside.title, node.at, node);
         return None;
     }
+    super::files::load(inside.context, Some(kind), &mut rest);
     let mut params = serde_json::Map::new();
     for (key, value) in rest {
         match value.json() {

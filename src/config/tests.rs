@@ -680,3 +680,37 @@ proptest! {
         prop_assert!(matches(&pattern, &name));
     }
 }
+
+#[test]
+fn the_file_of_a_lookup_takes_the_place_of_its_path() {
+    let decisions = r#"
+        [tables."public.people".columns]
+        team = { mask = "lookup", file = "teams.csv", take = "name" }
+        doc = { mask = "json", rest = "keep", paths = { "$.team" = { mask = "lookup/1", file = "../teams.csv" } } }
+        other = { mask = "pattern", file = "teams.csv" }
+    "#;
+    let main = format!("include = [\"policy/people.toml\"]\n{}", with(""));
+    let files = [("restage.toml", main.as_str()), ("policy/people.toml", decisions)];
+    let with_csv =
+        |inner: &'static str| [&files[..], &[("policy/teams.csv", "name\nSales\n"), ("teams.csv", inner)]].concat();
+    let config = read_files(&with_csv("name\nLegal\n")).unwrap_or_else(|reports| panic!("{}", show(&reports)));
+    let columns = &config.tables.iter().find(|rule| rule.pattern == "public.people").unwrap().columns;
+    let params = |column: &str| match &columns.iter().find(|(name, _)| name == column).unwrap().1.action {
+        Action::Mask(rule) => rule.params.clone(),
+        _ => panic!("{column} is masked"),
+    };
+    assert_eq!(params("team")["file"], "name\nSales\n");
+    assert_eq!(params("doc")["paths"]["$.team"]["file"], "name\nLegal\n");
+    assert_eq!(params("other")["file"], "teams.csv", "of other kinds it is a parameter like any other");
+    let changed = read_files(&with_csv("name\nHR\n")).unwrap_or_else(|reports| panic!("{}", show(&reports)));
+    assert_ne!(changed.hash, config.hash);
+    let reports = read_files(&files).unwrap_err();
+    let told: Vec<_> = reports.iter().map(|report| (report.code, report.place.clone().unwrap_or_default())).collect();
+    assert_eq!(
+        told,
+        [
+            ("config::mask-file", "policy/people.toml:3:42".to_owned()),
+            ("config::mask-file", "policy/people.toml:4:96".to_owned())
+        ]
+    );
+}

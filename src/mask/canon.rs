@@ -115,7 +115,8 @@ fn is_local(local: &str) -> bool {
     !local.is_empty() && (quoted && !local.chars().any(char::is_control) || local.chars().all(plain))
 }
 
-fn is_domain(domain: &str) -> bool {
+/// Tells whether a canonical text can be the name of a host, or an address in brackets.
+pub fn is_domain(domain: &str) -> bool {
     if domain.starts_with('[') {
         return domain.len() > 2
             && domain.ends_with(']')

@@ -35,6 +35,12 @@ list!(
     "place.tsv"
 );
 
+/// User agents of browsers of 2023 to 2025, by rough share.
+pub static USER_AGENT: LazyLock<Dictionary> =
+    LazyLock::new(|| Dictionary::parse(include_str!("../../rules/dict/v1/any/user_agent.tsv")));
+
+/// Words of placeholder text; `fake` 5.1.0. Words may repeat, which is their weight.
+pub const LOREM: &[&str] = <fake::locales::EN as fake::locales::Data>::LOREM_WORD;
 /// Names streets are called after; `fake` 5.1.0.
 pub const STREET_NAMES: &[&str] = <fake::locales::EN as fake::locales::Data>::NAME_LAST_NAME;
 /// What follows the name of a street; `fake` 5.1.0.
@@ -49,6 +55,8 @@ const MANIFEST: &[(&str, &str)] = &[
     ("en_US/first_male.tsv", "8fe0b7e1fe774946ac9c7e1244cafd65c38095a8ed015945c3a3a9d366a6f71f"),
     ("en_US/last.tsv", "b450f0af2d87af57e4c5a47dd01df0d8b8849d7e60d580ec31c858819969418e"),
     ("en_US/place.tsv", "ce00d0d178de7bf84f042f5de5d9b06ac2fab0f3a50aac92996a78f0e3fcc0af"),
+    ("any/user_agent.tsv", "ce218a56fd5f472d2b142ceafc5c61f522f224fddfcb7f1697dec95acc3ae687"),
+    ("fake/EN/LOREM_WORD", "96dfd0bf1f0ab166dbc31f9228d28e1b7d64c4e2201e4d93d91ea300e8e0c520"),
     ("fake/EN/NAME_LAST_NAME", "d7810172dddb6b1e7ac3b2a1189a5ede1291854d8b316229e335113949acedea"),
     ("fake/EN/ADDRESS_STREET_SUFFIX", "712022a7568f84a82a191e73d5038ccd3119d07ce063a0392844f0dff346c101"),
     ("fake/EN/COMPANY_SUFFIX", "ff53c4f6690b69997e681caa2cb0bc7d7739d0359bf1302824d2b0ffacfa410a"),
@@ -179,6 +187,8 @@ mod tests {
             hash(include_bytes!("../../rules/dict/v1/en_US/first_male.tsv")),
             hash(include_bytes!("../../rules/dict/v1/en_US/last.tsv")),
             hash(include_bytes!("../../rules/dict/v1/en_US/place.tsv")),
+            hash(include_bytes!("../../rules/dict/v1/any/user_agent.tsv")),
+            hash(LOREM.join("\n").as_bytes()),
             hash(STREET_NAMES.join("\n").as_bytes()),
             hash(STREET_SUFFIXES.join("\n").as_bytes()),
             hash(COMPANY_SUFFIXES.join("\n").as_bytes()),
@@ -190,7 +200,7 @@ mod tests {
 
     #[test]
     fn lists_are_sorted_bytewise_and_have_no_empty_value() {
-        for list in [&*FIRST_FEMALE, &FIRST_MALE, &LAST, &PLACE] {
+        for list in [&*FIRST_FEMALE, &FIRST_MALE, &LAST, &PLACE, &USER_AGENT] {
             assert!(list.values().is_sorted_by(|a, b| a < b));
             assert!(list.values().all(|value| !value.is_empty()));
         }

@@ -4,7 +4,7 @@ use super::account::push_uuid;
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
 use super::kind::{Domain, Param};
 use super::leaf::{TEXT, TextBuilder};
-use super::{Injective, KeyedOn, Kind, Shape, Takes, nested};
+use super::{Injective, KeyedOn, Kind, Shape, Takes, chars, nested};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Date32Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, BinaryArray, BooleanArray, FixedSizeBinaryArray, PrimitiveArray};
@@ -51,10 +51,6 @@ pub(super) static CONST: Kind = Kind {
     compile: compile_const,
     ..TEXT
 };
-
-fn chars(text: &str) -> u32 {
-    u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
-}
 
 /// The Arrow type of masked columns of a shape; that of a container depends on its leaves and is made by `nested`.
 pub(super) fn output_type(shape: &Shape) -> DataType {

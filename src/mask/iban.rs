@@ -318,7 +318,7 @@ impl TextKind for Iban {
         payload.extend(account.national()[inner.end..].iter().map(|symbol| char::from(*symbol)));
         loop {
             permuted.clear();
-            self.0.push_permuted_within(&[b"iban", &country], payload, pattern, permuted);
+            self.0.push_permuted_after(&[b"iban".as_slice(), &country].concat(), payload, pattern, permuted);
             let (before, after) = permuted.as_bytes().split_at(inner.start);
             account.symbols[HEAD..HEAD + inner.start].copy_from_slice(before);
             account.symbols[HEAD + inner.end..account.len].copy_from_slice(after);

@@ -15,7 +15,7 @@
 //! Digits of a number are masked as often (up to 64 times) as it takes to have no leading zero, so a permutation stays
 //! injective. The last row happens in `json` columns only beyond 10 000 levels of nesting.
 
-mod path;
+pub(super) mod path;
 mod splice;
 
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
@@ -57,12 +57,13 @@ pub static JSON: Kind = Kind {
     accepts: &[Takes::Text, Takes::Json],
     keyed_on: KeyedOn::Either,
     injective: Injective::No,
-    injective_if: |_| None,
     folds: false,
     lowercase: false,
     ranges: false,
     needs_subject: false,
     samples: &[r#"{"contact": {"email": "bob@example.com"}, "plan": 3}"#],
+    promises: None,
+    columns: |_| Vec::new(),
     least: |_| Vec::new(),
     compile,
 };
@@ -79,9 +80,22 @@ struct Json {
 }
 
 fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
-    let params = &compile.spec.params;
+    let (automaton, masks) = rules(compile)?;
+    let (fallback, chars_max) = match compile.shape {
+        Shape::Text { chars_max, .. } => {
+            (Some(compile.nested("pattern", "", Params::new(), compile.shape.clone())?), chars_max)
+        }
+        Shape::Json | Shape::Jsonb => (None, None),
+        _ => return Err(compile.wrong_shape()),
+    };
+    Ok(Box::new(Json { automaton, masks, fallback, chars_max }))
+}
+
+/// Reads `rest`, `paths` and `keys`: the automaton, and the masks its actions name.
+pub(super) fn rules(compile: &Compile<'_>) -> Result<(Automaton, Vec<Box<dyn ColumnMask>>), CompileError> {
     let mut masks = Vec::new();
-    let rest = params.get("rest").ok_or_else(|| compile.bad_param("rest", "given: \"keep\", \"null\" or a mask"))?;
+    let rest = compile.spec.params.get("rest");
+    let rest = rest.ok_or_else(|| compile.bad_param("rest", "given: \"keep\", \"null\" or a mask"))?;
     let rest = action(compile, "rest", rest, &mut masks)?;
     let mut rules = Vec::new();
     for (text, value) in table(compile, "paths")? {
@@ -96,14 +110,7 @@ fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
     }
     let automaton = Automaton::build(&rules, &keys, rest)
         .map_err(|_| compile.bad_param("paths", "fewer paths with `..`: together these need too many states"))?;
-    let (fallback, chars_max) = match compile.shape {
-        Shape::Text { chars_max, .. } => {
-            (Some(compile.nested("pattern", "", Params::new(), compile.shape.clone())?), chars_max)
-        }
-        Shape::Json | Shape::Jsonb => (None, None),
-        _ => return Err(compile.wrong_shape()),
-    };
-    Ok(Box::new(Json { automaton, masks, fallback, chars_max }))
+    Ok((automaton, masks))
 }
 
 fn table<'a>(
@@ -140,21 +147,12 @@ fn action(
         _ => {}
     }
     let number = u16::try_from(masks.len()).map_err(|_| compile.bad_param(param, "a table of fewer masks"))?;
-    masks.push(nested_mask(compile, param, value)?);
+    masks.push(nested_mask(compile, param, value, LEAF)?);
     Ok(Action::Mask(number))
 }
 
-/// Compiles a mask written as `"email"` or `{ mask = "email", label = "…", … }` for a text leaf.
+/// Compiles a mask written as `"email"` or `{ mask = "email", label = "…", … }` for a part of the column.
 pub(super) fn nested_mask(
-    compile: &Compile<'_>,
-    param: &str,
-    value: &Value,
-) -> Result<Box<dyn ColumnMask>, CompileError> {
-    nested_mask_of(compile, param, value, LEAF)
-}
-
-/// The same for a leaf of any shape.
-pub(super) fn nested_mask_of(
     compile: &Compile<'_>,
     param: &str,
     value: &Value,

@@ -4,6 +4,7 @@
 //! The specification is MASKING.md; a kind and version never changes its output.
 
 mod account;
+mod agent;
 mod amount;
 pub mod batch;
 mod blob;
@@ -11,9 +12,12 @@ mod calendar;
 mod canon;
 mod choice;
 pub mod column;
+mod credential;
+mod csv;
 pub mod decimal;
 mod dict;
 mod draft;
+mod draw;
 mod fixed;
 mod iban;
 pub mod json;
@@ -27,17 +31,25 @@ mod naming;
 mod national;
 pub mod nested;
 mod network;
+mod part;
 mod pattern;
 mod person;
 mod phone;
 mod place;
 mod postal;
+mod prose;
 mod quantity;
+mod regular;
+mod replace;
+mod row;
 mod single;
+mod template;
 mod temporal;
 pub mod text;
 mod token;
 mod unicode;
+mod web;
+mod xml;
 
 #[cfg(test)]
 mod golden;
@@ -46,7 +58,7 @@ mod tests;
 
 pub use column::{ColumnMask, Compile, CompileError, MaskError, Refusal, Rows};
 pub use key::{MasterKey, RealmKey};
-pub use kind::{Injective, KeyedOn, Kind, LeastLength, Param, Takes};
+pub use kind::{Injective, KeyedOn, Kind, LeastLength, Param, Promise, Takes};
 pub use masker::{Masker, ValueError, mask_value};
 
 use std::collections::BTreeMap;
@@ -115,9 +127,28 @@ pub static KINDS: &[&Kind] = &[
     &nested::COMPOSITE,
     &nested::HSTORE,
     &text::SPANS,
+    &prose::LOREM_TEXT,
+    &prose::DROP,
+    &xml::XML,
+    &web::URL,
+    &agent::UA,
+    &credential::PASSWORD,
+    &credential::TOKEN,
+    &template::TEMPLATE,
+    &replace::REPLACE,
+    &regular::REGEX,
+    &draw::CHOICE,
+    &draw::LOOKUP,
+    &part::HASH,
+    &part::PARTIAL,
     &fixed::NULL,
     &fixed::CONST,
 ];
+
+/// Length in code points, as `varchar(n)` counts.
+fn chars(text: &str) -> u32 {
+    u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
+}
 
 /// Finds a kind by name, with version (`email/1`) or without (the newest).
 pub fn kind(name: &str) -> Option<&'static Kind> {

@@ -13,7 +13,7 @@ use super::lanes::Queue;
 use super::leaf::{Asks, At, FOLD, TEXT, TextMask};
 use super::person::{NAME_FIRST, NAME_FULL, NAME_LAST, Persona, longest};
 use super::token::{Purpose, below, push_b32, word};
-use super::{Injective, Kind, Params};
+use super::{Injective, KeyedOn, Kind, Params, Promise};
 
 pub(super) static COMPANY: Kind = Kind {
     name: "company",
@@ -28,7 +28,12 @@ pub(super) static COMPANY: Kind = Kind {
         FOLD,
     ],
     injective: Injective::No,
-    injective_if: |params| is_unique(params).then_some(Injective::Bits80),
+    promises: Some(|params| Promise {
+        keyed_on: KeyedOn::Value,
+        injective: if is_unique(params) { Injective::Bits80 } else { Injective::No },
+        needs_subject: false,
+        capacity: None,
+    }),
     folds: true,
     samples: &["Acme Corp.", "Miller & Sons Ltd"],
     least: |params| {
@@ -215,8 +220,8 @@ mod tests {
         let masks: HashSet<String> = (0..5_000).map(|i| unique(&format!("Company {i}"))).collect();
         assert_eq!(masks.len(), 5_000);
         let params = |json: &str| serde_json::from_str(json).expect("JSON");
-        assert_eq!(COMPANY.injective_with(&params(r#"{"unique":true}"#)), Injective::Bits80);
-        assert_eq!(COMPANY.injective_with(&params("{}")), Injective::No);
+        assert_eq!(COMPANY.promise(&params(r#"{"unique":true}"#)).injective, Injective::Bits80);
+        assert_eq!(COMPANY.promise(&params("{}")).injective, Injective::No);
     }
 
     #[test]

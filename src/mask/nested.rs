@@ -28,7 +28,7 @@
 //! | hstore | nothing | keys; values |
 
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Refusal, Rows};
-use super::json::nested_mask_of;
+use super::json::nested_mask;
 use super::kind::{Domain, Kind, Param};
 use super::leaf::{TEXT, TextBuilder};
 use super::{Injective, KeyedOn, Shape, Takes, decimal};
@@ -315,7 +315,7 @@ fn action(compile: &Compile<'_>, param: &str, value: &Value, shape: &Shape) -> R
     match value.as_str() {
         Some("keep") => Ok(Action::Keep),
         Some("null") => Ok(Action::Null),
-        _ => nested_mask_of(compile, param, value, shape.clone()).map(Action::Mask),
+        _ => nested_mask(compile, param, value, shape.clone()).map(Action::Mask),
     }
 }
 

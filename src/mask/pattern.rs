@@ -148,7 +148,7 @@ impl Pattern {
         Self::of_kind(realm, "pattern/1", label)
     }
 
-    /// The pattern mask of another kind, which has its own key.
+    /// The same construction under the key of another kind.
     pub fn of_kind(realm: &RealmKey, kind: &str, label: &str) -> Self {
         Self { key: realm.domain(kind, label), cache: realm.shared(kind, label, PermCache::default) }
     }
@@ -162,19 +162,12 @@ impl Pattern {
 
     /// Appends the permuted value; false, with `out` unchanged, if it has a letter or digit of no class.
     pub fn push_permuted(&self, value: &str, memo: &mut PatternMemo, out: &mut String) -> bool {
-        self.push_permuted_within(&[], value, memo, out)
+        self.push_permuted_after(&[], value, memo, out)
     }
 
-    /// As [`Pattern::push_permuted`], with a permutation of its own for what `prefix` joined says; it stands in the tweak
-    /// after `pat`.
-    pub fn push_permuted_within(
-        &self,
-        prefix: &[&[u8]],
-        value: &str,
-        memo: &mut PatternMemo,
-        out: &mut String,
-    ) -> bool {
-        let Some(note) = self.read(prefix, value, memo) else { return false };
+    /// As [`Pattern::push_permuted`], with a part of the tweak that stands between `pat` and the classes.
+    pub fn push_permuted_after(&self, tweak: &[u8], value: &str, memo: &mut PatternMemo, out: &mut String) -> bool {
+        let Some(note) = self.read(tweak, value, memo) else { return false };
         let index = note.n.map(|n| self.perm(n, &mut memo.perm, |perm| perm.apply(note.index)));
         self.write(value, &note, index, memo, out);
         memo.digits.truncate(note.start);
@@ -184,11 +177,11 @@ impl Pattern {
 
     /// Reads a value: its symbols to the end of `memo`, its tweak into `memo.perm`. None if it has a letter or digit of
     /// no class.
-    fn read(&self, prefix: &[&[u8]], value: &str, memo: &mut PatternMemo) -> Option<PatternNote> {
+    fn read(&self, tweak: &[u8], value: &str, memo: &mut PatternMemo) -> Option<PatternNote> {
         let PatternMemo { perm, digits, radixes } = memo;
         perm.tweak.clear();
         perm.tweak.extend_from_slice(b"pat");
-        prefix.iter().for_each(|part| perm.tweak.extend_from_slice(part));
+        perm.tweak.extend_from_slice(tweak);
         let start = digits.len();
         let (mut product, mut index) = (Some(1u128), 0u128);
         for c in value.chars() {
@@ -236,6 +229,11 @@ impl Pattern {
             let digit = member(c).and_then(|found| masked.next().map(|digit| (found.class, *digit)));
             out.push(digit.map_or(c, |(class, digit)| char_of(class, digit)));
         }
+    }
+
+    /// Tells whether a value has a letter or digit, so that its mask can differ from it.
+    pub fn changes(value: &str) -> bool {
+        value.chars().any(|c| member(c).is_some() || is_telling(c))
     }
 
     /// Texts with letters of no class become a tag of the same number of characters.

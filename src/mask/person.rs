@@ -68,7 +68,7 @@ pub(super) static ADDRESS: Kind = Kind {
     ..NAME
 };
 
-const BY: Param = Param {
+pub(super) const BY: Param = Param {
     name: "by",
     summary: "\"value\": equal values get equal masks; \"subject\": the mask follows the person of the row",
     domain: Domain::OneOf(&["value", "subject"]),
@@ -147,6 +147,27 @@ impl Persona {
     pub(super) fn ask(&self, subject: &str, name: &str, queue: &mut Queue) {
         attribute(subject, name, |parts| queue.hash(&self.key, parts));
     }
+
+    /// Appends an attribute by name; false for a name that is none.
+    pub fn push(&self, name: &str, subject: &str, out: &mut String) -> bool {
+        let mut queue = Queue::default();
+        match name {
+            "first" => self.ask_first(subject, &mut queue),
+            "last" => self.ask_last(subject, &mut queue),
+            "street" => self.ask(subject, "street", &mut queue),
+            "city" | "region" | "zip" => self.ask(subject, "place", &mut queue),
+            _ => return false,
+        }
+        queue.run();
+        match name {
+            "street" => push_street(&mut queue, out),
+            "city" => out.push_str(place(&mut queue).city),
+            "region" => out.push_str(place(&mut queue).region),
+            "zip" => push_number(place(&mut queue).zip, 5, out),
+            _ => out.push_str(queue.next_drawn()),
+        }
+        true
+    }
 }
 
 /// Calls `then` with the parts of the input of an attribute stream: purpose and frame (MASKING.md section 3).
@@ -186,8 +207,17 @@ pub struct Place {
     pub zip: u64,
 }
 
+/// Longest text of an attribute that [`Persona::push`] knows.
+pub(super) fn attribute_longest(attribute: &str) -> u32 {
+    match attribute {
+        "first" => longest(&FIRST_FEMALE).max(longest(&FIRST_MALE)),
+        "last" => longest(&LAST),
+        part => address_least(&Params::from_iter([("part".to_owned(), part.into())]))[0],
+    }
+}
+
 /// Calls `then` with the subject of the row; a row without one is its own subject.
-fn with_subject<R>(value: &str, at: At<'_>, slot: Option<usize>, then: impl FnOnce(&str) -> R) -> R {
+pub(super) fn with_subject<R>(value: &str, at: At<'_>, slot: Option<usize>, then: impl FnOnce(&str) -> R) -> R {
     match at.subject(slot) {
         Some(subject) => then(subject),
         None => then(&super::canon::canonical(value, true)),
@@ -440,6 +470,21 @@ const PROVIDERS: &[(&str, &str)] = &[
     ("yandex.ru", "yandex"),
 ];
 
+/// Appends the pseudonym of a canonical domain: a provider's name or a tag, under `.example`. `key` is that of
+/// `emaildomain/1` without label.
+pub(super) fn push_email_domain(key: &DomainKey, domain: &str, out: &mut String) {
+    let start = out.len();
+    match PROVIDERS.binary_search_by_key(&domain, |provider| provider.0) {
+        Ok(index) => out.push_str(PROVIDERS[index].1),
+        Err(_) => {
+            out.push('d');
+            push_b32(&key.hash(Purpose::Tag, domain.as_bytes())[..10], out);
+            out.truncate(start + 13);
+        }
+    }
+    out.push_str(".example");
+}
+
 /// Domains remembered per worker; a full memory starts anew.
 const DOMAINS_MAX: usize = 4_096;
 
@@ -485,15 +530,7 @@ impl Email {
             return out.push_str(masked);
         }
         let start = out.len();
-        match PROVIDERS.binary_search_by_key(&domain, |provider| provider.0) {
-            Ok(index) => out.push_str(PROVIDERS[index].1),
-            Err(_) => {
-                out.push('d');
-                push_b32(&self.domains.hash(Purpose::Tag, domain.as_bytes())[..10], out);
-                out.truncate(start + 13);
-            }
-        }
-        out.push_str(".example");
+        push_email_domain(&self.domains, domain, out);
         if known.len() >= DOMAINS_MAX {
             known.clear();
         }

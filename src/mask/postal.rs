@@ -10,7 +10,7 @@ use super::column::{ColumnMask, Compile, CompileError};
 use super::kind::{Domain, Param};
 use super::leaf::{At, ON_INVALID, TEXT, TextKind, TextMask};
 use super::pattern::{Pattern, PatternMemo};
-use super::{Injective, Kind, Params};
+use super::{Injective, KeyedOn, Kind, Params, Promise};
 
 pub(super) static ZIP: Kind = Kind {
     name: "zip",
@@ -30,7 +30,12 @@ pub(super) static ZIP: Kind = Kind {
         },
         ON_INVALID,
     ],
-    injective_if: |params| is_hipaa(params).then_some(Injective::No),
+    promises: Some(|params| Promise {
+        keyed_on: KeyedOn::Value,
+        injective: if is_hipaa(params) { Injective::No } else { Injective::ByConstruction },
+        needs_subject: false,
+        capacity: None,
+    }),
     samples: &["90210", "10115", "SW1A 1AA", "1012 LG"],
     compile,
     ..TEXT
@@ -70,7 +75,7 @@ impl TextKind for Zip {
         let (kept, rest) = value.split_at(end);
         let start = out.len();
         out.push_str(kept);
-        if !self.pattern.push_permuted_within(&[b"zip", kept.as_bytes()], rest, memo, out) {
+        if !self.pattern.push_permuted_after(&[b"zip", kept.as_bytes()].concat(), rest, memo, out) {
             out.truncate(start);
             self.pattern.push_tag(value, out);
         }
@@ -154,8 +159,8 @@ mod tests {
         }
         let kind = crate::mask::kind("zip").expect("the kind");
         let params = serde_json::from_str(r#"{"mode":"hipaa3"}"#).expect("JSON");
-        assert_eq!(kind.injective_with(&params), Injective::No);
-        assert_eq!(kind.injective_with(&Params::new()), Injective::ByConstruction);
+        assert_eq!(kind.promise(&params).injective, Injective::No);
+        assert_eq!(kind.promise(&Params::new()).injective, Injective::ByConstruction);
         assert!(SMALL_AREAS.is_sorted());
     }
 }

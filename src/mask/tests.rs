@@ -26,7 +26,6 @@ fn params(json: &str) -> Params {
 pub(super) fn needed(kind: &Kind) -> Params {
     match kind.name {
         "const" => params(r#"{"value":"x"}"#),
-        "json" => params(r#"{"rest":"pattern"}"#),
         "int.range" => params(r#"{"lo":1,"hi":99999}"#),
         "date.trunc" => params(r#"{"unit":"month"}"#),
         "age.cap" => params(r#"{"as_of":"2026-01-01"}"#),
@@ -34,6 +33,13 @@ pub(super) fn needed(kind: &Kind) -> Params {
         "num.cap" => params(r#"{"max":"99.5"}"#),
         "enum.rr" => params(r#"{"values":["gold","red"],"threshold":2147483648}"#),
         "enum.sample" | "enum.perm" => params(r#"{"values":["gold","red"]}"#),
+        "json" | "xml" => params(r#"{"rest":"pattern"}"#),
+        "text.drop" => params(r#"{"placeholder":"x"}"#),
+        "replace" => params(r#"{"map":{"a":"b"}}"#),
+        "regex" => params(r#"{"generate":"[a-z]{3}"}"#),
+        "choice" => params(r#"{"values":["a","b"]}"#),
+        "lookup" => params(r#"{"file":"a\nx\ny\n"}"#),
+        "template" => params(r#"{"text":"u-{b32:16}"}"#),
         _ => Params::new(),
     }
 }
@@ -287,6 +293,11 @@ fn kinds_that_are_injective_by_construction_never_collide() {
     assert_eq!(distinct("phone", "{}", COUNT, |i| format!("+49{:010}", 3_000_000_000 + i)), n);
     assert_eq!(distinct("phone", r#"{"region":"US"}"#, COUNT, |i| format!("(2{:02}) 2{:06}", i % 90, i / 90)), n);
     assert_eq!(distinct("pattern", "{}", COUNT, |i| format!("AB-{:07}", spread(i, 9_999_991))), n);
+    let ends = |i: u64| format!("{}x{:06}-{}", i % 3, i / 6, i % 2);
+    assert_eq!(distinct("partial", r#"{"keep_first":1,"keep_last":1}"#, COUNT, ends), n);
+    assert_eq!(distinct("secret.token", "{}", COUNT, |i| format!("sk_{i:012x}")), n);
+    assert_eq!(distinct("hash", r#"{"length":20}"#, COUNT, |i| i.to_string()), n);
+    assert_eq!(distinct("template", r#"{"text":"{b32:16}"}"#, COUNT, |i| i.to_string()), n);
     assert_eq!(distinct("ip", "{}", COUNT, |i| std::net::Ipv4Addr::from_bits((i * 4093) as u32).to_string()), n);
     assert_eq!(distinct("uuid", "{}", COUNT, |i| format!("018f4e2a-7b3c-7d21-8f00-{i:012x}")), n);
     assert_eq!(
@@ -424,6 +435,38 @@ fn dictionary_masks_fit_their_least_length() {
     let part = |part: &str| value("address", &format!(r#"{{"part":"{part}"}}"#), Some("7"), "x").unwrap();
     let line = value("address", "{}", Some("7"), "x").unwrap();
     assert_eq!(line, format!("{}, {}, {} {}", part("street"), part("city"), part("region"), part("zip")));
+}
+
+#[test]
+fn every_kind_fits_the_narrowest_column_it_accepts() {
+    let realm = realm();
+    let values: Vec<String> = (0..200)
+        .map(|i| match i % 4 {
+            0 => format!("user{i}@example.com"),
+            1 => format!("https://t.co/{i}/%20%C3%A9?q={i}#x{i}"),
+            2 => format!("Person {i}"),
+            _ => i.to_string(),
+        })
+        .collect();
+    for kind in text_kinds() {
+        let least = (kind.least)(&needed(kind));
+        let Some(&narrowest) = least.last().filter(|narrowest| **narrowest > 0) else { continue };
+        let mut mask = spec(&kind.full_name(), kind.needs_subject.then_some(1));
+        mask.params = needed(kind);
+        let shape = Shape::Text { chars_max: Some(narrowest), padded: false };
+        let columns = vec![column("t.c", shape, Some(mask)), column("t.id", Shape::Int8, None)];
+        let tier = (least.len() - 1) as u8;
+        let tiers = [((kind.full_name(), String::new()), tier)].into();
+        let masker = Masker::compile(&realm, &TableSpec { columns, tiers }).unwrap();
+        // What stands in such a column is no longer than it.
+        let short: Vec<String> = values.iter().map(|value| value.chars().take(narrowest as usize).collect()).collect();
+        let short: Vec<Option<&str>> = short.iter().map(|value| Some(value.as_str())).collect();
+        let ids: Vec<i64> = (0..short.len() as i64).collect();
+        let masked = masker.apply(batch(vec![texts(&short), Arc::new(Int64Array::from(ids))])).unwrap();
+        for text in masked.columns()[0].as_string::<i32>().iter().flatten() {
+            assert!(text.chars().count() <= narrowest as usize, "{} in {narrowest}: {text}", kind.name);
+        }
+    }
 }
 
 #[test]

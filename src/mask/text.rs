@@ -10,7 +10,7 @@
 //! | phone | international, North American, national with trunk 0, 10–13 bare digits, 6–15 digits after a word like `tel` | `phone` |
 //! | IP address | v4, v6 | `ip` |
 //! | URL | credentials and tokens; user names in path and query | `pattern`; `username` |
-//! | the row's own names | values of the name, user name, company and address columns of the same row | the mask of that column |
+//! | the row's own names | values of the name, user name, company and address columns of the same row, and of `template` columns and `lookup` columns that draw, because names are made with them too | the mask of that column |
 //!
 //! A span gets the mask the same value has in a column of that kind and label. Text outside of spans keeps its bytes, and
 //! a text without spans is returned as it is. A date, a time, an amount and a number behind `#` are no phone numbers; any
@@ -27,12 +27,12 @@ mod net;
 mod numbers;
 mod spans;
 
-use super::Shape;
 use super::column::{ColumnMask, Compile, CompileError, Leaves, MaskError, Rows};
 use super::draft::{self, Draft};
 use super::json::{LEAF, nested_mask};
 use super::kind::{Domain, Injective, KeyedOn, Kind, Param, Takes};
 use super::leaf::{TextBuilder, view_values};
+use super::{MaskSpec, Shape};
 use arrow_array::builder::StringBuilder;
 use arrow_array::{Array, ArrayRef, StringArray, StringViewArray};
 use names::{Names, Role};
@@ -62,12 +62,13 @@ pub static SPANS: Kind = Kind {
     accepts: &[Takes::Text],
     keyed_on: KeyedOn::Either,
     injective: Injective::No,
-    injective_if: |_| None,
     folds: false,
     lowercase: false,
     ranges: false,
     needs_subject: false,
     samples: &["Call me at +1-212-555-0100 or write to bob@example.com."],
+    promises: None,
+    columns: |_| Vec::new(),
     least: |_| Vec::new(),
     compile,
 };
@@ -168,7 +169,7 @@ fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
         *mask = match overrides.and_then(|masks| masks.get(name)) {
             Some(Value::String(word)) if word == "keep" => None,
             Some(Value::String(kind)) => Some(compile.nested(kind, label, Default::default(), LEAF)?),
-            Some(value) => Some(nested_mask(compile, "masks", value)?),
+            Some(value) => Some(nested_mask(compile, "masks", value, LEAF)?),
             None => Some(compile.nested(kind, label, Default::default(), LEAF)?),
         };
     }
@@ -198,12 +199,19 @@ fn sources(compile: &Compile<'_>) -> Vec<(usize, Role)> {
         ("company", _) | ("address", None | Some("street")) => Some(Role::Whole),
         _ => None,
     };
+    // Names are composed and drawn from lists of the user too; a `lookup` that finds codes holds no names.
+    let made = |mask: &MaskSpec| match mask.kind.split('/').next() {
+        Some("template") => Some(Role::Username),
+        Some("lookup") if !mask.params.contains_key("find") => Some(Role::Username),
+        _ => None,
+    };
     let columns = compile.table.columns.iter().enumerate().filter(|(index, _)| *index != compile.column);
     columns
         .filter(|(_, column)| matches!(column.shape, Shape::Text { .. }))
         .filter_map(|(index, column)| {
             let mask = column.mask.as_ref()?;
-            Some((index, role(&mask.kind, mask.params.get("part").and_then(Value::as_str))?))
+            let part = mask.params.get("part").and_then(Value::as_str);
+            Some((index, role(&mask.kind, part).or_else(|| made(mask))?))
         })
         .collect()
 }

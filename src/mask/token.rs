@@ -84,6 +84,32 @@ pub fn word(stream: &[u8; 32], index: usize) -> u64 {
     u64::from_le_bytes(bytes)
 }
 
+/// The draws of a keyed stream, one after the other.
+pub struct Stream {
+    reader: blake3::OutputReader,
+    buffer: [u8; 64],
+    at: usize,
+}
+
+impl Stream {
+    /// Starts at the beginning of an unbounded output.
+    pub fn new(reader: blake3::OutputReader) -> Self {
+        Self { reader, buffer: [0; 64], at: 64 }
+    }
+
+    /// Draws from `0..n`, `1 ≤ n ≤ 2^32`; takes 8 bytes.
+    pub fn below(&mut self, n: u64) -> u64 {
+        if self.at == self.buffer.len() {
+            self.reader.fill(&mut self.buffer);
+            self.at = 0;
+        }
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&self.buffer[self.at..self.at + 8]);
+        self.at += 8;
+        below(u64::from_le_bytes(bytes), n)
+    }
+}
+
 /// Maps a random `u64` to `0..n`, `1 ≤ n ≤ 2^32`.
 pub fn below(x: u64, n: u64) -> u64 {
     debug_assert!((1..=1 << 32).contains(&n));

@@ -24,14 +24,15 @@ pub(super) struct Fitted {
 
 /// The mask of a row depends on its subject, not on the value alone.
 pub(super) fn by_subject(mask: &Mask) -> bool {
+    let keyed_on = mask.promise().keyed_on;
     mask.kind.needs_subject
-        || mask.kind.keyed_on == KeyedOn::Subject
-        || (mask.kind.keyed_on == KeyedOn::Either && mask.params.get("by").and_then(Value::as_str) == Some("subject"))
+        || keyed_on == KeyedOn::Subject
+        || (keyed_on == KeyedOn::Either && mask.params.get("by").and_then(Value::as_str) == Some("subject"))
 }
 
 /// Two different values of a column never share a mask.
 pub(super) fn injective(mask: &Mask) -> bool {
-    mask.kind.injective_with(&mask.params) != Injective::No && !by_subject(mask)
+    mask.promise().injective != Injective::No && !by_subject(mask)
 }
 
 /// Masks of values that are equal without regard to case are equal, and stay different otherwise.
@@ -59,6 +60,8 @@ pub(super) fn check(graph: &Graph<'_>, domains: &Domains, reports: &mut Vec<Repo
             Choice::Null => {}
             Choice::Mask(mask) => {
                 if let Err(report) = check_mask(graph, node, resolved, mask) {
+                    reports.push(at(resolved, *report));
+                } else if let Err(report) = check_columns(graph, domains, node, mask) {
                     reports.push(at(resolved, *report));
                 } else if let Err(report) = check_subject(graph, domains, node, mask, &mut fitted.anchors) {
                     reports.push(at(resolved, *report));
@@ -153,6 +156,43 @@ fn accepts(domain: Domain, value: &Value) -> bool {
     }
 }
 
+/// Checks that every column a mask names is there to be read, kept or masked.
+fn check_columns(graph: &Graph<'_>, domains: &Domains, node: Node, mask: &Mask) -> Result<(), Box<Report>> {
+    let group = graph.nodes[node].group;
+    for column in mask.kind.columns_read(&mask.params) {
+        let message =
+            format!("mask {} of column \"{}\" cannot read \"{column}\"", mask.kind.full_name(), graph.name(node));
+        let report = Report::new("plan::bad-column", message);
+        let Some(named) = graph.node(group, &column) else {
+            let columns = graph.groups[group].root.columns.iter().map(|column| column.name.as_str());
+            return Err(Box::new(match nearest(&column, columns) {
+                Some(near) => report.detail("The table has no such column.").hint(format!("Did you mean \"{near}\"?")),
+                None => report.detail("The table has no such column."),
+            }));
+        };
+        let known = &graph.nodes[named];
+        match domains.resolved[named].as_ref().map(|resolved| &resolved.choice) {
+            // A column without a decision is reported for itself.
+            _ if known.column.generated => {
+                let hint = "Name the columns it is computed from.";
+                return Err(Box::new(report.detail("It is generated, so it is not copied.").hint(hint)));
+            }
+            Some(choice @ (Choice::Null | Choice::Const(_))) => {
+                let detail = format!("It is decided \"{}\", so its value never leaves the source.", words(choice));
+                return Err(Box::new(report.detail(detail).hint("Name a column that is kept or masked.")));
+            }
+            _ if known.shape.is_none() => {
+                let detail = format!("It has type {}.", known.column.type_name);
+                return Err(Box::new(
+                    report.detail(detail).hint("Name a column of text, whole numbers, UUIDs or dates."),
+                ));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Finds the subject of a mask that needs one, or names one although it does not.
 fn check_subject(
     graph: &Graph<'_>,
@@ -164,7 +204,7 @@ fn check_subject(
     let group = graph.nodes[node].group;
     let (name, kind) = (graph.name(node), mask.kind.full_name());
     let Some(subject) = &mask.subject else {
-        if !by_subject(mask) {
+        if !by_subject(mask) && !mask.promise().needs_subject {
             return Ok(());
         }
         let report = Report::new("plan::missing-subject", format!("mask {kind} of column \"{name}\" needs a subject"))
@@ -224,6 +264,17 @@ fn check_references(graph: &Graph<'_>, domains: &Domains, reports: &mut Vec<Repo
                     "plan::subject-keyed-reference",
                     format!(
                         "column \"{}\" is referenced by \"{}\" ({}), but mask {} depends on the row's subject",
+                        graph.name(to),
+                        graph.name(from),
+                        edge.name,
+                        mask.kind.full_name()
+                    ),
+                )
+                .hint("Choose a kind that is keyed on the value, so that both sides get the same mask."),
+                Choice::Mask(mask) if mask.promise().keyed_on == KeyedOn::Row && told.insert(to) => Report::new(
+                    "plan::row-keyed-reference",
+                    format!(
+                        "column \"{}\" is referenced by \"{}\" ({}), but mask {} depends on more than its value",
                         graph.name(to),
                         graph.name(from),
                         edge.name,

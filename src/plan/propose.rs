@@ -38,6 +38,8 @@ const BY_NAME: &[(&[&str], &str)] = &[
     (&["street", "address"], "address"),
     (&["zip", "postcode", "postal_code"], "zip"),
     (&["company", "employer"], "company"),
+    (&["user_agent", "useragent"], "ua"),
+    (&["url", "website", "homepage"], "url"),
     (&["notes", "comment", "message", "body", "description"], "text.spans"),
 ];
 

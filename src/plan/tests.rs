@@ -930,3 +930,101 @@ fn a_thousand_tables_are_planned_quickly() {
     assert_eq!(plan.tables.len(), 2000);
     assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());
 }
+
+/// The codes of all refusals; none for a plan.
+fn codes(world: &World) -> Vec<&'static str> {
+    world.build().err().map_or(Vec::new(), |refusals| refusals.0.iter().map(|report| report.code).collect())
+}
+
+/// A table whose column `login` is a template of others.
+fn template(text: &str, more: serde_json::Value) -> World {
+    let columns = ["id int!", "login text", "last varchar", "note text", "total numeric"];
+    let columns = columns.map(|column| column.replace("varchar", "40"));
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let mut rules = json!({
+        "id": "keep",
+        "login": {"mask": "template", "text": text, "subject": "id"},
+        "last": {"mask": "name.last", "subject": "id"},
+        "note": "null",
+        "total": "keep",
+    });
+    for (column, rule) in more.as_object().expect("an object") {
+        rules[column] = rule.clone();
+    }
+    World::new().table("a", &columns).rule("public.a", rules)
+}
+
+#[test]
+fn a_template_reads_kept_columns_and_runs_after_masked_ones() {
+    let plan = template("{last}-{id}-{\"last\"}", json!({})).plan();
+    let table = &plan.tables[0];
+    let decoded: Vec<&str> = table.mask.columns.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(decoded, ["public.a.id", "public.a.login", "public.a.last"]);
+    assert!(matches!(table.layout.fields[0], Field::Read(_)) && table.select.len() == 5);
+    let nested =
+        json!({"login": {"mask": "replace", "map": {"x": "y"}, "else": {"mask": "template", "text": "u{id}"}}});
+    let plan = template("x", nested).plan();
+    assert!(matches!(plan.tables[0].layout.fields[0], Field::Read(_)));
+    let plan = template("x{b32:16}", json!({})).plan();
+    assert!(matches!(plan.tables[0].layout.fields[3], Field::Keep));
+}
+
+#[test]
+fn a_template_of_columns_that_cannot_be_read_is_refused() {
+    let refused = |text: &str| {
+        let report = template(text, json!({})).refusal();
+        assert_eq!(report.code, "plan::bad-column", "{text}");
+        (report.detail.unwrap_or_default(), report.hint.unwrap_or_default())
+    };
+    assert_eq!(refused("{lost}").1, "Did you mean \"last\"?");
+    assert!(refused("{note}").0.contains("\"null\""));
+    assert!(refused("{total}").0.contains("numeric"));
+    let missing = template("x", json!({"login": {"mask": "template", "text": "{first}"}})).refusal();
+    assert_eq!(missing.code, "plan::missing-subject");
+    assert!(template("x", json!({"login": {"mask": "template", "text": "{id}"}})).build().is_ok());
+}
+
+#[test]
+fn parameters_decide_whether_a_kind_fits_a_key() {
+    let unique = |how: serde_json::Value| {
+        let world = World::new().table("a", &["id int!", "x text"]).unique("a", &["x"], |_| ());
+        codes(&world.rule("public.a", json!({"id": "keep", "x": how})))
+    };
+    for good in [
+        json!("hash"),
+        json!({"mask": "hash", "length": 20}),
+        json!({"mask": "partial", "keep_last": 4}),
+        json!({"mask": "template", "text": "{id}-{b32:16}"}),
+        json!({"mask": "template", "text": "{first}-{b32:16}", "subject": "id"}),
+        json!("secret.token"),
+    ] {
+        assert_eq!(unique(good.clone()), [""; 0], "{good}");
+    }
+    for bad in [
+        json!({"mask": "hash", "length": 19}),
+        json!({"mask": "partial", "keep_last": 4, "fill": "*"}),
+        json!({"mask": "template", "text": "{id}-{b32:15}"}),
+        json!({"mask": "replace", "map": {"a": "b"}}),
+        json!("ua"),
+        json!("text.lorem"),
+    ] {
+        assert_eq!(unique(bad.clone()), ["plan::unique-column"], "{bad}");
+    }
+    let world = World::new().table("a", &["x text"]).unique("a", &["x"], |_| ());
+    let report = world.rule("public.a", json!({"x": {"mask": "regex", "generate": "[A-Z]{3}-\\d{2}"}})).refusal();
+    let told = format!("{:?} {:?}", report.detail, report.hint);
+    assert!(told.contains("1757600"), "{told}");
+}
+
+#[test]
+fn a_reference_to_a_column_made_of_its_row_is_refused() {
+    let build = |text: &str| {
+        World::new()
+            .table("a", &["id int!", "code text"])
+            .table("b", &["code text"])
+            .foreign_key(("b", "code"), ("a", "code"))
+            .rule("public.a", json!({"id": "keep", "code": {"mask": "template", "text": text}}))
+    };
+    assert!(codes(&build("{id}-{b32:16}")).contains(&"plan::row-keyed-reference"));
+    assert_eq!(codes(&build("c-{b32:16}")), [""; 0]);
+}

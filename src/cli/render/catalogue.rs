@@ -52,6 +52,7 @@ fn example(kind: &KindView) -> String {
     // Kinds that cannot guess what is wanted.
     let params = match name {
         "json" => r#" --param rest=keep --param 'paths={"$.contact.email": "email"}'"#,
+        "xml" => r#" --param rest=keep --param 'paths={"$.order.email": "email"}'"#,
         "const" => " --param value=none",
         "int.range" => " --param lo=18 --param hi=99",
         "date.trunc" => " --param unit=month",
@@ -62,9 +63,17 @@ fn example(kind: &KindView) -> String {
         "enum.sample" => r#" --param 'weights={"free": 20, "gold": 1}'"#,
         "enum.rr" => r#" --param 'values=["free", "gold"]' --param threshold=3221225472"#,
         "composite" | "hstore" => r#" --param rest=keep --param 'fields={"email": "email"}'"#,
+        "text.drop" => " --param 'placeholder=[removed]'",
+        "template" => " --param 'text=user-{b32:16}@shop.example'",
+        "replace" => r#" --param 'map={"internal": "external"}'"#,
+        "regex" => r" --param 'generate=[A-Z]{3}-\d{4}'",
+        "choice" => r#" --param 'values={"gold": 1, "silver": 3}'"#,
+        "lookup" => " --param file=/dev/stdin",
+        "partial" => " --param keep_first=4 --param keep_last=2",
         _ => "",
     };
-    format!("restage mask {name} '{}'{subject}{params}", sample.replace('\'', r"'\''"))
+    let input = if name == "lookup" { r"printf 'team\nSales\nLegal\n' | " } else { "" };
+    format!("{input}restage mask {name} '{}'{subject}{params}", sample.replace('\'', r"'\''"))
 }
 
 /// One masked value per line; SQL NULL as `psql` prints it with `\pset null NULL`.

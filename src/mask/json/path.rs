@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 /// What happens to the scalars of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Action {
+pub(in crate::mask) enum Action {
     Keep,
     /// Every scalar becomes `null`; keys and nesting stay.
     Null,
@@ -17,7 +17,7 @@ pub(super) enum Action {
 
 /// Why a path, or the set of paths, is not usable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PathError {
+pub(in crate::mask) enum PathError {
     Syntax,
     /// The paths together need more than [`STATES_MAX`] states.
     TooMany,
@@ -43,12 +43,12 @@ struct Hop {
 
 /// One parsed path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Path {
+pub(in crate::mask) struct Path {
     hops: Vec<Hop>,
 }
 
 impl Path {
-    pub(super) fn parse(text: &str) -> Result<Self, PathError> {
+    pub(in crate::mask) fn parse(text: &str) -> Result<Self, PathError> {
         let mut rest = text.strip_prefix('$').ok_or(PathError::Syntax)?;
         let mut hops = Vec::new();
         while !rest.is_empty() {
@@ -113,7 +113,7 @@ fn bracket(text: &str) -> Result<(Step, &str), PathError> {
 
 /// A place in a document as far as the paths can tell places apart.
 #[derive(Debug, Clone)]
-pub(super) struct State {
+pub(in crate::mask) struct State {
     pub action: Action,
     /// Mask of the keys of an object that stands here.
     pub keys_mask: Option<u16>,
@@ -126,7 +126,7 @@ pub(super) struct State {
 impl State {
     /// Returns the state of the member `key` (unescaped).
     #[inline]
-    pub(super) fn member(&self, key: &[u8]) -> u32 {
+    pub(in crate::mask) fn member(&self, key: &[u8]) -> u32 {
         // A handful of keys: comparing lengths first beats a hash.
         match self.keys.iter().find(|(name, _)| name.as_bytes() == key) {
             Some((_, next)) => *next,
@@ -136,7 +136,7 @@ impl State {
 
     /// Returns the state of the element at `index`.
     #[inline]
-    pub(super) fn element(&self, index: u32) -> u32 {
+    pub(in crate::mask) fn element(&self, index: u32) -> u32 {
         match self.indexes.iter().find(|(at, _)| *at == index) {
             Some((_, next)) => *next,
             None => self.other_index,
@@ -145,14 +145,14 @@ impl State {
 
     /// All members share one state, so keys need not be looked at.
     #[inline]
-    pub(super) fn blind(&self) -> bool {
+    pub(in crate::mask) fn blind(&self) -> bool {
         self.keys.is_empty()
     }
 }
 
 /// All paths of a policy as one deterministic automaton. State 0 is the document itself.
 #[derive(Debug, Clone)]
-pub(super) struct Automaton {
+pub(in crate::mask) struct Automaton {
     pub states: Vec<State>,
 }
 
@@ -172,7 +172,11 @@ struct Builder<'a> {
 
 impl Automaton {
     /// Joins the paths of values (`rules`) and of objects whose keys are masked (`keys`); `rest` is for what no rule names.
-    pub(super) fn build(rules: &[(Path, Action)], keys: &[(Path, u16)], rest: Action) -> Result<Self, PathError> {
+    pub(in crate::mask) fn build(
+        rules: &[(Path, Action)],
+        keys: &[(Path, u16)],
+        rest: Action,
+    ) -> Result<Self, PathError> {
         let mut rules: Vec<_> = rules.iter().map(|(path, action)| (path, *action)).collect();
         let mut keys: Vec<_> = keys.iter().map(|(path, mask)| (path, *mask)).collect();
         rules.sort_by_cached_key(|(path, _)| std::cmp::Reverse(path.rank()));

@@ -72,3 +72,24 @@ fn spans_and_leaves_get_the_mask_of_the_column() {
         assert!(!notes.contains(original), "{original}");
     }
 }
+
+#[test]
+fn names_that_lists_and_templates_mask_are_found_too() {
+    let file = json!({ "file": "name\nAda\nMax\n" });
+    let table = TableSpec {
+        columns: vec![
+            column(TEXT, "lookup", file, None),
+            column(TEXT, "template", json!({ "text": "u-{b32:5}" }), None),
+            column(TEXT, "lookup", json!({ "file": "code,name\nnew,old\n", "find": "code" }), None),
+            column(TEXT, "text.spans", json!({}), None),
+        ],
+        ..TableSpec::default()
+    };
+    let values = ["Kowalska", "kasia77", "new", "Kowalska (kasia77) has a new phone, says KOWALSKA."];
+    let columns = values.map(|value| Arc::new(StringViewArray::from(vec![value])) as ArrayRef).to_vec();
+    let masker = Masker::compile(&MasterKey::test().realm("default"), &table).unwrap();
+    let masked = masker.apply(RawBatch { rows: 1, wire: bytes::Bytes::new(), gaps: Vec::new(), columns }).unwrap();
+    let masked: Vec<&str> = masked.columns().iter().map(|column| column.as_string::<i32>().value(0)).collect();
+    let [name, login, ..] = masked[..] else { unreachable!() };
+    assert_eq!(masked[3], format!("{name} ({login}) has a new phone, says {}.", name.to_uppercase()));
+}

@@ -1,0 +1,81 @@
+//! Kinds on text that read other columns, files and formats, in real databases.
+
+use crate::support::Lab;
+
+const STAFF: &str = r#"
+CREATE TABLE staff (
+    id int PRIMARY KEY, login text NOT NULL UNIQUE, handle varchar(40), last text, team text, office varchar(20),
+    city text, site text, agent text, profile text, note text, hash text, digest text, token text, badge text UNIQUE
+);
+INSERT INTO staff SELECT i, 'canary' || i || '@acme.com', 'canary' || i, 'Canary' || i, (ARRAY['S','L','X'])[1 + i % 3],
+    'Office ' || i, 'City ' || i, 'https://www.acme.com/people/canary' || i || '?q=Canary', 'canary/' || i,
+    '<p id="canary' || i || '"><name>Canary</name><rank>3</rank></p>', 'Canary called, at ' || i || '!',
+    'SCRAM-SHA-256$4096:Y2FuYXJ5$canary' || i || '=:canary=', encode(sha256('canary'), 'hex'), 'sk_canary_' || i,
+    'AB-' || lpad(i::text, 5, '0') || '-Z'
+FROM generate_series(1, 300) i;
+UPDATE staff SET last = NULL, note = '' WHERE id = 7;
+"#;
+
+const POLICY: &str = r#"
+[tables."public.staff".columns]
+id = "keep"
+login = { mask = "template", text = "{first|slug}.{\"last\"|slug:9}.{id}.{b32:16}@shop.example", subject = "id" }
+handle = { mask = "template", text = "{city:20}/{id}", subject = "id" }
+last = { mask = "name.last", subject = "id" }
+team = { mask = "lookup", file = "teams.csv", find = "code", take = "name", else = { mask = "const", value = "Other" } }
+office = { mask = "lookup", file = "offices.csv", take = "office", by = "subject", subject = "id" }
+city = { mask = "lookup", file = "offices.csv", take = "city", by = "subject", subject = "id" }
+site = "url"
+agent = "ua"
+profile = { mask = "xml", rest = "pattern", paths = { "$.p.rank" = "keep" } }
+note = "text.lorem"
+hash = "secret.password"
+digest = "secret.password"
+token = "secret.token"
+badge = { mask = "partial", keep_first = 3, keep_last = 2 }
+"#;
+
+#[test]
+fn texts_are_composed_looked_up_and_masked_by_their_format() {
+    let lab = Lab::new("texts");
+    lab.seed(STAFF);
+    lab.config(POLICY);
+    std::fs::write(lab.path("teams.csv"), "code,name\nS,Sales\nL,\"Legal, Risk\"\n").expect("a file");
+    std::fs::write(lab.path("offices.csv"), "office,city\nNorth,Bergen\nSouth,Bari\nEast,Brno\n").expect("a file");
+    lab.refresh();
+    let all = |condition: &str| {
+        let found = lab.staging(&format!("SELECT count(*) FROM staff WHERE NOT coalesce(({condition}), true)"));
+        assert_eq!(found, "0", "{condition}");
+    };
+    assert_eq!(lab.staging("SELECT count(*) FROM staff WHERE staff::text ~* 'canary|acme[.]com'"), "0");
+    assert_eq!(lab.staging("SELECT count(*), count(DISTINCT login), count(DISTINCT badge) FROM staff"), "300|300|300");
+    all("login ~ ('^[a-z]+[.][a-z]{1,9}[.]' || id || '[.][0-9a-z]{16}@shop[.]example$') OR id = 7");
+    all("split_part(login, '.', 2) = left(lower(regexp_replace(last, '[^A-Za-z]', '', 'g')), 9)");
+    assert_eq!(lab.staging("SELECT split_part(login, '.', 2) || '|' || note FROM staff WHERE id = 7"), "|");
+    all("handle ~ ('^[A-Z][^/]+/' || id || '$')");
+    assert_eq!(
+        lab.staging("SELECT string_agg(DISTINCT team, '|' ORDER BY team) FROM staff"),
+        "Legal, Risk|Other|Sales"
+    );
+    all("office || city IN ('NorthBergen', 'SouthBari', 'EastBrno')");
+    assert_eq!(lab.staging("SELECT count(DISTINCT city) FROM staff"), "3");
+    all("site ~ '^https://www[.]d[0-9a-z]{12}[.]example/[a-z]{6}/[a-z]{6}[0-9]+[?]q=[A-Z][a-z]{5}$'");
+    assert_eq!(lab.staging("SELECT count(DISTINCT split_part(site, '/', 3)) FROM staff"), "1");
+    all("xmlparse(CONTENT profile) IS DOCUMENT");
+    all("profile ~ '^<p id=\"[a-z]{6}[0-9]+\"><name>[A-Z][a-z]{5}</name><rank>3</rank></p>$'");
+    all("note ~ '^[A-Z][a-z]{5} [a-z]{6}, [a-z]{2} [0-9]+!$' OR id = 7");
+    all("hash LIKE 'SCRAM-SHA-256$4096:%$%:%' AND digest = encode(sha256('restage'), 'hex')");
+    all("badge ~ '^AB-[0-9]{5}-Z$' AND token ~ '^[a-z]{2}_[a-z]{6}_[0-9]+$'");
+
+    // The test hash is one that the server takes for a password, as it is.
+    let hash = lab.staging("SELECT DISTINCT hash FROM staff");
+    lab.target.sql("postgres", &format!("CREATE ROLE texts_login PASSWORD '{hash}'"));
+    let kept = lab.target.sql("postgres", "SELECT rolpassword FROM pg_authid WHERE rolname = 'texts_login'");
+    lab.target.sql("postgres", "DROP ROLE texts_login");
+    assert_eq!(kept, hash);
+
+    std::fs::remove_file(lab.path("teams.csv")).expect("it was there");
+    let ran = lab.restage(&["plan"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.stderr.contains("config::mask-file") && ran.stderr.contains("teams.csv"), "{}", ran.stderr);
+}
