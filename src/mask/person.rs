@@ -491,8 +491,8 @@ const DOMAINS_MAX: usize = 4_096;
 struct Email {
     handle: Handle,
     domains: DomainKey,
-    /// What has an `@` and is no address (`Bob <bob@x.com>`, two addresses) becomes an address too: as a pattern it
-    /// could be delivered to somebody.
+    /// What has an `@` and is no address (`Bob <bob@x.com>`, two addresses) becomes a token with two of them, which is no
+    /// address either: as a pattern it could be delivered to somebody.
     adopts: bool,
 }
 
@@ -569,7 +569,7 @@ impl Asks for Email {
     ) {
         let Some((domain, domain_end)) = note.domain else {
             note.token.push(queue, out);
-            return out.push_str("@x.example");
+            return out.push_str("@x@example");
         };
         if self.handle.tier <= 1 {
             self.handle.push_first(queue, out);
