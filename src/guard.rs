@@ -68,7 +68,7 @@ pub fn report(check: &Check) -> Report {
     let code = match check.name {
         "marker" => "guard::marker",
         "other cluster" => "guard::same-cluster",
-        "other database" => "guard::same-database",
+        OTHER_DATABASE => "guard::same-database",
         "name" => "guard::name",
         "confirm" => "guard::confirm",
         "source role" => "guard::source-role",
@@ -205,13 +205,17 @@ pub async fn check_all(
 
 /// Keeps the checks that refuse the run.
 pub fn refused(checks: &[Check]) -> Vec<Check> {
-    let refused: Vec<Check> = checks.iter().filter(|check| !check.ok).cloned().collect();
-    // A target that is the source fails nearly every guard; there is one thing to do about it.
-    match refused.iter().find(|check| check.name == "other database") {
-        Some(same) => vec![same.clone()],
-        None => refused,
-    }
+    decisive(checks).filter(|check| !check.ok).cloned().collect()
 }
+
+/// Leaves out the checks that fail only because another one does: a target that is the source fails nearly every guard,
+/// and there is one thing to do about it.
+pub fn decisive(checks: &[Check]) -> impl Iterator<Item = &Check> {
+    let same = checks.iter().any(|check| check.name == OTHER_DATABASE && !check.ok);
+    checks.iter().filter(move |check| check.ok || !same || check.name == OTHER_DATABASE)
+}
+
+const OTHER_DATABASE: &str = "other database";
 
 fn same_database(
     source: &Server,
@@ -228,7 +232,7 @@ fn same_database(
         && (source.database == admin.live || source_info.database == admin.live)
         && (!source.standby || replica_of_target);
     check(
-        "other database",
+        OTHER_DATABASE,
         !same,
         if same {
             format!("the target is the source itself: database \"{}\" on the same server", admin.live)

@@ -39,6 +39,9 @@ pub struct PlanView {
     /// Largest first, as in the plan.
     pub tables: Vec<TableView>,
     pub skipped: Vec<Skipped>,
+    /// What staging computes by itself, for `explain`: views and generated columns.
+    #[serde(skip)]
+    pub derived: Vec<Skipped>,
     pub totals: PlanTotals,
     pub estimate: Option<Estimate>,
     /// What must hold before the first write.
@@ -185,7 +188,7 @@ impl ColumnView {
     }
 }
 
-/// A table that is not copied at all.
+/// A table, view or column that is not copied, by its full name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Skipped {
     pub table: String,

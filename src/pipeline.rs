@@ -13,7 +13,7 @@
 use crate::buffers::Buffers;
 use crate::error::{Diagnose, Exit, Report};
 use crate::event::Events;
-use crate::extract::postgres::{Deliver, Reader, Wire};
+use crate::extract::postgres::{Deliver, Reader, Wire, row_sql};
 use crate::extract::{ExtractError, Stop};
 use crate::load::LoadError;
 use crate::load::postgres::{Load, Receipt, Sessions, Unit};
@@ -41,15 +41,51 @@ pub enum PipelineError {
     #[error(transparent)]
     Load(#[from] LoadError),
     #[error("a row of {table} could not be decoded")]
-    Decode { table: String, source: DecodeError },
+    Decode { table: String, at: Box<RowPlace>, source: DecodeError },
     #[error("a row of {table} could not be masked")]
-    Mask { table: String, source: MaskError },
+    Mask { table: String, at: Box<RowPlace>, source: MaskError },
     #[error("a row of {table} could not be encoded")]
-    Encode { table: String, source: EncodeError },
+    Encode { table: String, at: Box<RowPlace>, source: EncodeError },
     #[error("a masking job of {table} panicked")]
     Panic { table: String },
     #[error("row counts of {table} differ: {read} read, {written} written")]
     Lost { table: String, read: u64, written: u64 },
+}
+
+/// Where a row stands in its table: batches mean nothing to a person.
+#[derive(Debug)]
+pub struct RowPlace {
+    chunk: u32,
+    chunks: usize,
+    /// 1-based row of the chunk.
+    row: u64,
+    /// The query that finds the row at the source.
+    look: String,
+}
+
+impl RowPlace {
+    fn report(&self, code: &'static str, message: String, why: &str) -> Report {
+        let RowPlace { chunk, chunks, row, look } = self;
+        let of = if *chunks > 1 { format!(" of chunk {} of {chunks}", chunk + 1) } else { String::new() };
+        Report::new(code, message)
+            .detail(format!("{why}. It is row {row}{of}."))
+            .hint(format!("Find the row at the source, if it has not moved since the snapshot:\n{look}"))
+    }
+}
+
+/// The rows of a chunk that came before a batch.
+#[derive(Clone, Copy)]
+struct Origin {
+    chunk: Chunk,
+    before: u64,
+}
+
+impl Origin {
+    fn place(self, table: &TablePlan, row: usize) -> Box<RowPlace> {
+        let row = self.before + row as u64;
+        let look = row_sql(table, &self.chunk, row);
+        Box::new(RowPlace { chunk: self.chunk.number, chunks: table.chunks.len(), row: row + 1, look })
+    }
 }
 
 impl PipelineError {
@@ -78,9 +114,20 @@ impl Diagnose for PipelineError {
         let report = match self {
             PipelineError::Extract(error) => return error.reports(),
             PipelineError::Load(error) => return error.reports(),
-            PipelineError::Decode { source, .. } => Report::new("source::decode", message).detail(source.to_string()),
-            PipelineError::Mask { source, .. } => Report::new("source::mask", message).detail(source.to_string()),
-            PipelineError::Encode { source, .. } => Report::new("source::encode", message).detail(source.to_string()),
+            PipelineError::Decode { at, source, .. } => {
+                let field = source.field.map(|field| format!(", field {}", field + 1)).unwrap_or_default();
+                at.report("source::decode", message, &format!("As it came from the server{field}: {}", source.kind))
+            }
+            PipelineError::Mask { at, source, .. } => {
+                at.report("source::mask", message, &format!("Column \"{}\": {}", source.column, source.reason))
+            }
+            PipelineError::Encode { at, source, .. } => {
+                let why = match source {
+                    EncodeError::Range { .. } => "A mask is outside what PostgreSQL can store".to_owned(),
+                    other => other.to_string(),
+                };
+                at.report("source::encode", message, &why)
+            }
             PipelineError::Panic { .. } => Report::new("internal::panic", message)
                 .hint("This is a defect of restage. The place is in the log; the value is not."),
             PipelineError::Lost { .. } => Report::new("internal::row-count", message),
@@ -182,10 +229,13 @@ impl Pipeline {
         }
         let mut writer = load.begin(session).await?;
         let (sender, mut receiver) = mpsc::channel::<Pending>(BATCHES_IN_FLIGHT);
-        let mut feed = Feed { pipeline: self, work, sender };
+        // Set anew before each chunk.
+        let nowhere = Chunk { number: 0, start: None, end: None, bytes: 0 };
+        let mut feed = Feed { pipeline: self, work, sender, origin: Origin { chunk: nowhere, before: 0 } };
         let reading = async move {
             let mut read = 0;
             for chunk in work.chunks {
+                feed.origin = Origin { chunk: *chunk, before: 0 };
                 read += reader.read(table, chunk, &mut feed).await?;
             }
             Ok::<u64, PipelineError>(read)
@@ -214,7 +264,7 @@ impl Pipeline {
     }
 
     /// Hands one batch to the pool; a table without masks is passed on as it came.
-    async fn spawn(&self, work: &Work<'_>, wire: Wire) -> Pending {
+    async fn spawn(&self, work: &Work<'_>, origin: Origin, wire: Wire) -> Pending {
         let permit = self.budget.take(wire.bytes.len()).await;
         let (sender, receiver) = oneshot::channel();
         if work.table.layout.opaque() {
@@ -226,7 +276,9 @@ impl Pipeline {
         self.pool.spawn(move || {
             // A panic must not take the process down with a half-written message; its payload may hold a value and is
             // dropped. The closed channel tells the writer.
-            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| mask(&table, &masker, &buffers, wire)));
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                mask(&table, &masker, &buffers, origin, wire)
+            }));
             if let Ok(done) = done {
                 let _ = sender.send(done.map(|(rows, bytes)| Unit { rows, bytes, permit: Some(permit) }));
             }
@@ -240,13 +292,16 @@ struct Feed<'a> {
     pipeline: &'a Pipeline,
     work: &'a Work<'a>,
     sender: mpsc::Sender<Pending>,
+    origin: Origin,
 }
 
 impl Deliver for Feed<'_> {
     type Error = PipelineError;
 
     async fn deliver(&mut self, wire: Wire) -> Result<(), PipelineError> {
-        let pending = self.pipeline.spawn(self.work, wire).await;
+        let rows = wire.rows;
+        let pending = self.pipeline.spawn(self.work, self.origin, wire).await;
+        self.origin.before += rows;
         // A closed channel means the writer failed; its error is the one that is told.
         self.sender.send(pending).await.map_err(|_| self.pipeline.stop.error().into())
     }
@@ -255,15 +310,30 @@ impl Deliver for Feed<'_> {
 type Pending = oneshot::Receiver<Result<Unit, PipelineError>>;
 
 /// The hot path: wire bytes in, masked wire bytes out. No I/O, no lock, no await.
-fn mask(table: &TablePlan, masker: &Masker, buffers: &Buffers, wire: Wire) -> Result<(u64, Bytes), PipelineError> {
+fn mask(
+    table: &TablePlan,
+    masker: &Masker,
+    buffers: &Buffers,
+    origin: Origin,
+    wire: Wire,
+) -> Result<(u64, Bytes), PipelineError> {
     let rows = wire.rows;
+    let at = |row: usize| (table.full_name(), origin.place(table, row));
     // Masks are about as long as values; a little more room than the wire saves the copy of growing.
     let mut out = buffers.take(wire.bytes.len() + wire.bytes.len() / 8);
-    let raw = decode::decode(table.format, &table.layout, wire.bytes)
-        .map_err(|source| PipelineError::Decode { table: table.full_name(), source })?;
-    let masked = masker.apply(raw).map_err(|source| PipelineError::Mask { table: table.full_name(), source })?;
-    encode::encode(table.format, &table.layout, &masked, &mut out)
-        .map_err(|source| PipelineError::Encode { table: table.full_name(), source })?;
+    let raw = decode::decode(table.format, &table.layout, wire.bytes).map_err(|source| {
+        let (table, at) = at(source.row);
+        PipelineError::Decode { table, at, source }
+    })?;
+    let masked = masker.apply(raw).map_err(|source| {
+        let (table, at) = at(source.row);
+        PipelineError::Mask { table, at, source }
+    })?;
+    encode::encode(table.format, &table.layout, &masked, &mut out).map_err(|source| {
+        let row = if let EncodeError::Range { row, .. } = source { row } else { 0 };
+        let (table, at) = at(row);
+        PipelineError::Encode { table, at, source }
+    })?;
     Ok((rows, buffers.share(out)))
 }
 

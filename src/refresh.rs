@@ -6,9 +6,11 @@
 mod at_source;
 mod graph;
 mod hooks;
+mod preflight;
 mod prepare;
 mod run;
 
+pub use preflight::target_lacks;
 pub use prepare::{Inspected, Prepared, inspect, prepare};
 pub use run::refresh;
 

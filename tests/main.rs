@@ -7,6 +7,7 @@ mod catalog;
 mod cli;
 mod conn;
 mod faults;
+mod foresight;
 mod guards;
 mod identity;
 mod leak;

@@ -24,6 +24,10 @@ pub struct Catalog {
     /// Every type a column uses, and the types these are made of.
     pub types: Vec<Type>,
     pub extensions: Vec<String>,
+    /// Objects outside of extensions that only a superuser may create, as SQL names them.
+    pub privileged: Vec<String>,
+    /// Views, whose rows staging computes from masked tables.
+    pub views: Vec<View>,
     /// Large objects exist (they are excluded, with a warning).
     pub large_objects: u64,
     /// MD5 over the definitions of all functions: nothing locks them during a run.
@@ -133,6 +137,14 @@ pub struct Column {
     pub collation: Option<String>,
     /// The collation calls different texts equal (nondeterministic ICU collation).
     pub folding_collation: bool,
+}
+
+/// A view or materialized view.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct View {
+    pub schema: String,
+    pub name: String,
+    pub materialized: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,6 +1,8 @@
 //! Reads the catalog: one query per `.sql` file, whatever the number of tables.
 
-use super::{Catalog, Column, Constraint, ConstraintKind, Oid, Sequence, Server, Table, TableKind, Type, UniqueIndex};
+use super::{
+    Catalog, Column, Constraint, ConstraintKind, Oid, Sequence, Server, Table, TableKind, Type, UniqueIndex, View,
+};
 use crate::error::{Diagnose, Exit, Report};
 use std::collections::HashMap;
 use tokio_postgres::{Client, Row};
@@ -85,6 +87,8 @@ pub async fn read(client: &Client) -> Result<Catalog, CatalogError> {
         rows(client, "indexes", include_str!("unique_indexes.sql")).await?.iter().map(unique_index).collect();
     catalog.sequences = rows(client, "sequences", include_str!("sequences.sql")).await?.iter().map(sequence).collect();
     catalog.extensions = names(client, "extensions", include_str!("extensions.sql")).await?;
+    catalog.privileged = names(client, "objects of superusers", include_str!("privileged.sql")).await?;
+    catalog.views = rows(client, "views", include_str!("views.sql")).await?.iter().map(view).collect();
     catalog.functions = names(client, "functions", include_str!("functions.sql")).await?.pop().unwrap_or_default();
     if catalog.types.iter().any(|r#type| r#type.oid == MONEY) {
         server.money_digits = money_digits(client).await?;
@@ -289,6 +293,10 @@ fn unique_index(row: &Row) -> UniqueIndex {
         primary: row.get("primary"),
         nulls_distinct: row.get("nulls_distinct"),
     }
+}
+
+fn view(row: &Row) -> View {
+    View { schema: row.get("schema"), name: row.get("name"), materialized: row.get("materialized") }
 }
 
 fn sequence(row: &Row) -> Sequence {

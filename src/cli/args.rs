@@ -424,7 +424,9 @@ fn parse_param(text: &str) -> Result<(String, serde_json::Value), String> {
     if name.is_empty() {
         return Err("the name before = is empty".to_owned());
     }
-    let value = serde_json::from_str(value).unwrap_or_else(|_| serde_json::Value::String(value.to_owned()));
+    // No parameter takes the null of JSON; `rest=null` means the decision of that name.
+    let json = serde_json::from_str(value).ok().filter(|value: &serde_json::Value| !value.is_null());
+    let value = json.unwrap_or_else(|| serde_json::Value::String(value.to_owned()));
     Ok((name.to_owned(), value))
 }
 
@@ -466,6 +468,7 @@ mod tests {
         assert_eq!(parse_param("days_max=30").unwrap(), ("days_max".to_owned(), 30.into()));
         assert_eq!(parse_param("void=true").unwrap().1, serde_json::json!(true));
         assert_eq!(parse_param("format=a=b").unwrap().1, serde_json::json!("a=b"));
+        assert_eq!(parse_param("rest=null").unwrap().1, serde_json::json!("null"));
         assert!(parse_param("days_max").is_err());
         assert!(parse_param("=1").is_err());
     }

@@ -10,7 +10,9 @@ use crate::guard;
 use crate::load::objects::Tools;
 use crate::outcome::{Check, DoctorReport, Group, Status};
 use crate::pg::SourceSession;
+use crate::plan;
 use crate::publish::Admin;
+use crate::refresh;
 use crate::release::State;
 
 /// Clocks further apart than this make times in reports misleading.
@@ -99,7 +101,7 @@ async fn check_source(config: &Config, found: &mut Findings) -> Option<Catalog> 
     };
     let server = &catalog.server;
     found.add(Group::Source, "version", Status::Ok, format!("PostgreSQL {}", server.version), None);
-    rights(&catalog, found);
+    rights(&catalog, config.source.allow_write_role, found);
     if server.standby {
         standby(&session, config.source.pause_replay, found).await;
     } else {
@@ -108,34 +110,27 @@ async fn check_source(config: &Config, found: &mut Findings) -> Option<Catalog> 
     Some(catalog)
 }
 
-fn rights(catalog: &Catalog, found: &mut Findings) {
+/// The rights that `plan` asks for, in its own words, so that both say the same.
+fn rights(catalog: &Catalog, allow_write_role: bool, found: &mut Findings) {
     let server = &catalog.server;
-    let unreadable: Vec<String> = catalog
-        .tables
-        .iter()
-        .filter(|table| !table.readable && table.extension.is_none())
-        .map(|table| crate::pg::quote_qualified(&table.schema, &table.name))
-        .collect();
     let role = crate::pg::quote_ident(&server.role);
-    if unreadable.is_empty() {
-        let detail = format!("{role} can read all {} tables", catalog.tables.len());
+    let missing = plan::rights(catalog);
+    if missing.is_empty() {
+        let detail =
+            format!("{role} can read all {} tables and {} sequences", catalog.tables.len(), catalog.sequences.len());
         found.add(Group::Source, "rights", Status::Ok, detail, None);
-    } else {
-        let fix = format!("GRANT SELECT ON TABLE {} TO {role};", unreadable.join(", "));
-        let detail = format!("{role} cannot read {} tables", unreadable.len());
-        found.add(Group::Source, "rights", Status::Fail, detail, Some(fix));
     }
-    let secured = catalog.tables.iter().any(|table| table.row_security);
-    if secured && !server.role_bypassrls && !server.role_superuser {
-        let detail = format!("some tables have row security, and {role} is bound by it: reading would be refused");
-        found.add(Group::Source, "row security", Status::Warn, detail, Some(format!("ALTER ROLE {role} BYPASSRLS;")));
+    for report in &missing {
+        let name = if report.code == "plan::row-security" { "row security" } else { "rights" };
+        found.add(Group::Source, name, Status::Fail, report.message.clone(), report.hint.clone());
     }
     if server.role_superuser || !server.role_writes.is_empty() {
         let what = if server.role_superuser { "is a superuser" } else { "may write" };
+        let status = if allow_write_role { Status::Warn } else { Status::Fail };
         found.add(
             Group::Source,
             "read-only role",
-            Status::Warn,
+            status,
             format!("{role} {what}"),
             Some("Use a role with SELECT only, or set `allow_write_role = true` under [source].".to_owned()),
         );
@@ -242,6 +237,14 @@ async fn check_target(config: &Config, catalog: Option<&Catalog>, found: &mut Fi
                 }
             }
             Err(error) => found.failed(Group::Target, "guards", &Failure::from(error).reports),
+        }
+        match refresh::target_lacks(catalog, &admin, target.owner.as_deref()).await {
+            Ok(reports) if reports.is_empty() => {
+                let detail = "all extensions and objects of the source can be created";
+                found.add(Group::Target, "objects", Status::Ok, detail, None);
+            }
+            Ok(reports) => found.failed(Group::Target, "objects", &reports),
+            Err(failure) => found.failed(Group::Target, "objects", &failure.reports),
         }
     }
     if let Ok(releases) = admin.releases().await {

@@ -5,6 +5,7 @@ use super::args::{
 };
 use super::context::Consent;
 use super::{Context, doctor as checkup, key};
+use crate::catalog::Catalog;
 use crate::config::{Config, KeySource, TargetConfig};
 use crate::demo::Playground;
 use crate::error::{Exit, Failure, Report};
@@ -191,14 +192,14 @@ fn view(job: &Job, found: Inspected, warnings: Vec<String>) -> PlanView {
     let mut view = PlanView {
         source: format!("{} (PostgreSQL {})", job.source.describe(), server.version),
         target: Some(job.target.describe()),
-        guards: found
-            .checks
-            .iter()
+        // As many ✗ as errors: what only follows from another one is not shown.
+        guards: guard::decisive(&found.checks)
             .map(|check| Guard { name: check.name.to_owned(), ok: check.ok, detail: check.detail.clone() })
             .collect(),
         warnings,
         refusals: found.refusals,
         key_id: Some(job.key_id.clone()),
+        derived: derived(&found.catalog),
         ..PlanView::default()
     };
     if let Some(plan) = found.plan {
@@ -221,6 +222,26 @@ fn view(job: &Job, found: Inspected, warnings: Vec<String>) -> PlanView {
         view.hash = plan.hash;
     }
     view
+}
+
+/// What staging computes by itself: views and generated columns, and why they are not in the plan.
+fn derived(catalog: &Catalog) -> Vec<Skipped> {
+    let views = catalog.views.iter().map(|view| {
+        let reason = if view.materialized {
+            "A materialized view: staging fills it from masked tables."
+        } else {
+            "A view: staging has its definition, which reads masked tables."
+        };
+        Skipped { table: format!("{}.{}", view.schema, view.name), reason: reason.to_owned() }
+    });
+    let generated = catalog.tables.iter().flat_map(|table| {
+        let columns = table.columns.iter().filter(|column| column.generated);
+        columns.map(|column| Skipped {
+            table: format!("{}.{}", table.full_name(), column.name),
+            reason: "A generated column: staging computes it from masked columns.".to_owned(),
+        })
+    });
+    views.chain(generated).collect()
 }
 
 pub(super) async fn refresh(context: &Context, args: RefreshArgs) -> Result<RefreshOutcome, Failure> {

@@ -62,11 +62,11 @@ fn explanation(mut table: TableView, column: Option<usize>) -> Explanation {
 
 fn unknown(plan: &PlanView, name: &str) -> Failure {
     // A refused column is not in the plan, and its refusal is the explanation.
-    let refusals: Vec<Report> = plan.refusals.iter().filter(|report| report.message.contains(name)).cloned().collect();
+    let refusals: Vec<Report> = plan.refusals.iter().filter(|report| is_about(report, name)).cloned().collect();
     if !refusals.is_empty() {
         return Failure { exit: Exit::Refused, reports: refusals };
     }
-    if let Some(skip) = plan.skipped.iter().find(|skip| skip.table == name) {
+    if let Some(skip) = plan.skipped.iter().chain(&plan.derived).find(|skip| answers_to(&skip.table, name)) {
         let report = Report::new("usage::not-copied", format!("\"{name}\" is not copied")).detail(skip.reason.clone());
         return Failure::new(Exit::Usage, report);
     }
@@ -85,6 +85,26 @@ fn unknown(plan: &PlanView, name: &str) -> Failure {
             None => report.hint("restage plan -v lists every table and column."),
         },
     )
+}
+
+/// Whether a refusal names a table or column, in its message or in the lines it proposes for a table.
+fn is_about(report: &Report, name: &str) -> bool {
+    let proposed = || {
+        let (table, column) = name.rsplit_once('.')?;
+        let hint = report.hint.as_deref().filter(|_| report.message.contains(table))?;
+        let starts =
+            |line: &str| line.starts_with(&format!("{column} = ")) || line.starts_with(&format!("\"{column}\" = "));
+        Some(hint.lines().any(starts))
+    };
+    report.message.contains(name) || proposed().unwrap_or(false)
+}
+
+/// Whether a typed name means this object, with or without its schema, or one of its columns.
+fn answers_to(full: &str, name: &str) -> bool {
+    let short = full.split_once('.').map_or(full, |(_, rest)| rest);
+    [full, short]
+        .iter()
+        .any(|known| name.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
 }
 
 /// The most similar name, if it is similar enough to be meant.

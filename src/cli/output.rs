@@ -73,13 +73,28 @@ pub(super) fn usage(error: &clap::Error, json: bool) -> ExitCode {
         return ExitCode::from(Exit::Done.code());
     }
     if json {
-        let text = error.to_string();
-        let first = text.lines().next().unwrap_or_default();
-        let reports =
-            [Report::new("usage::arguments", first.strip_prefix("error: ").unwrap_or(first)).hint("restage --help")];
+        let reports = [usage_report(&error.to_string())];
         let _ = write_stdout(&document(&ErrorDocument { schema: SCHEMA, error: &reports, exit: Exit::Usage.code() }));
     }
     ExitCode::from(Exit::Usage.code())
+}
+
+/// The text of clap as a report: what is wrong may take several lines (a list of arguments, a suggestion), and ends where
+/// the usage begins.
+fn usage_report(text: &str) -> Report {
+    let body = text.split("\nUsage:").next().unwrap_or(text);
+    let lines =
+        body.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("For more information"));
+    let (mut message, mut tips) = (Vec::new(), Vec::new());
+    for line in lines {
+        match line.strip_prefix("tip: ") {
+            Some(tip) => tips.push(tip),
+            None => message.push(line),
+        }
+    }
+    let message = message.join(" ");
+    tips.push("restage --help");
+    Report::new("usage::arguments", message.strip_prefix("error: ").unwrap_or(&message)).hint(tips.join("\n"))
 }
 
 /// How results are shown.
@@ -216,6 +231,19 @@ mod tests {
         assert_eq!(wants(&["restage", "--color=always", "x"]), (false, Color::Always));
         assert_eq!(wants(&["restage", "mask", "email", "--", "--json"]), (false, Color::Auto));
         assert_eq!(wants(&["--json"]), (false, Color::Auto), "the first is the program");
+    }
+
+    #[test]
+    fn usage_errors_are_told_whole() {
+        let told = |args: &[&str]| {
+            let error = crate::cli::args::command().try_get_matches_from(args).expect_err("it is wrong");
+            usage_report(&error.to_string())
+        };
+        let missing = told(&["restage", "mask"]);
+        assert_eq!(missing.message, "the following required arguments were not provided: <KIND>");
+        let unknown = told(&["restage", "plan", "--jsn"]);
+        assert_eq!(unknown.message, "unexpected argument '--jsn' found");
+        assert_eq!(unknown.hint.as_deref(), Some("a similar argument exists: '--json'\nrestage --help"));
     }
 
     #[test]

@@ -239,6 +239,11 @@ pub fn copy_sql(table: &TablePlan, chunk: &Chunk) -> String {
     }
 }
 
+/// The query that finds one row of a chunk, counted from 0 in the order in which chunks are read.
+pub fn row_sql(table: &TablePlan, chunk: &Chunk, row: u64) -> String {
+    format!("{} OFFSET {row} LIMIT 1;", rows_sql("t.ctid", table, chunk, ""))
+}
+
 /// The query of one chunk.
 fn rows_sql(select: &str, table: &TablePlan, chunk: &Chunk, limit: &str) -> String {
     let mut sql = format!("SELECT {select} FROM {}", table.from);

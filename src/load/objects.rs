@@ -267,6 +267,8 @@ impl Tools {
             "--no-publications",
             "--no-subscriptions",
             "--exclude-schema=restage",
+            // The text is cut as UTF-8, whatever the database is in.
+            "--encoding=UTF8",
             "--lock-wait-timeout=10000",
         ]);
         if self.major >= 18 {

@@ -287,7 +287,7 @@ impl Kind {
 
 impl Domain {
     /// Returns what was expected if the value is outside the domain.
-    fn refuses(self, value: &Value) -> Option<String> {
+    pub fn refuses(self, value: &Value) -> Option<String> {
         let (fits, expected) = match self {
             Domain::Bool => (value.is_boolean(), "true or false".to_owned()),
             Domain::Integer { min, max, unit } => (

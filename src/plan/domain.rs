@@ -297,6 +297,8 @@ impl Domains {
         decisions: &mut Decisions<'_>,
         reports: &mut Vec<Report>,
     ) {
+        // One report per table, so that its lines can be pasted under one header.
+        let mut undecided: BTreeMap<usize, Vec<Node>> = BTreeMap::new();
         for node in 0..graph.nodes.len() {
             let column = &graph.nodes[node];
             let done = self.resolved[node].is_some() || decisions.broken.contains(&node) || column.column.generated;
@@ -312,9 +314,10 @@ impl Domains {
                 });
             } else {
                 decisions.broken.insert(node);
-                reports.push(propose::undecided(graph, policy, node));
+                undecided.entry(column.group).or_default().push(node);
             }
         }
+        reports.extend(undecided.values().map(|nodes| propose::undecided(graph, policy, nodes)));
     }
 }
 

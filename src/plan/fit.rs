@@ -5,7 +5,7 @@ use super::domain::{Choice, Domains, Mask, Resolved, words};
 use super::graph::{Graph, Node, nearest};
 use super::{place, propose, unique};
 use crate::error::Report;
-use crate::mask::kind::{Domain, Injective, KeyedOn};
+use crate::mask::kind::{Injective, KeyedOn};
 use crate::mask::{self, Params, Shape};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -38,6 +38,13 @@ pub(super) fn injective(mask: &Mask) -> bool {
 /// Masks of values that are equal without regard to case are equal, and stay different otherwise.
 pub(super) fn folds(mask: &Mask) -> bool {
     mask.kind.folds && mask.kind.lowercase && mask.params.get("fold").and_then(Value::as_bool) != Some(false)
+}
+
+/// As [`folds`], and also for values that are not of the kind: `pattern`, where those go, tells case apart.
+fn folds_all(mask: &Mask) -> bool {
+    let reads_a_format = mask.kind.params.iter().any(|param| param.name == "on_invalid");
+    let on_invalid = mask.params.get("on_invalid").and_then(Value::as_str);
+    folds(mask) && (!reads_a_format || matches!(on_invalid, Some("null" | "fail")))
 }
 
 /// Checks all columns; every problem is reported once, at the column that has to change.
@@ -105,7 +112,7 @@ fn check_mask(graph: &Graph<'_>, node: Node, resolved: &Resolved, mask: &Mask) -
                 "plan::unmaskable-type",
                 format!("column \"{name}\" has type {}, which no mask can change", column.column.type_name),
             )
-            .hint("Decide \"null\" or `{ keep = \"why\" }`."),
+            .hint(way_out(graph, node)),
         ));
     };
     if !mask.kind.takes(shape) {
@@ -121,6 +128,18 @@ fn check_mask(graph: &Graph<'_>, node: Node, resolved: &Resolved, mask: &Mask) -
     check_params(mask, &name).map_err(|report| with(*report))
 }
 
+/// What else can be decided for a column that no mask takes.
+fn way_out(graph: &Graph<'_>, node: Node) -> &'static str {
+    let referenced = graph.edges.iter().flat_map(|edge| &edge.pairs).any(|(_, to)| *to == node);
+    if referenced {
+        return "Keep it with a reason: other columns reference it, so it cannot be NULL or constant.";
+    }
+    if graph.nodes[node].not_null {
+        return "It is NOT NULL: decide `{ mask = \"const\", value = \"…\" }`, or keep it with a reason.";
+    }
+    "Decide \"null\", or keep it with a reason."
+}
+
 fn check_params(mask: &Mask, name: &str) -> Result<(), Box<Report>> {
     for (param, value) in &mask.params {
         let kind = mask.kind.full_name();
@@ -134,26 +153,16 @@ fn check_params(mask: &Mask, name: &str) -> Result<(), Box<Report>> {
                 None => report.hint(format!("It takes: {}.", names.collect::<Vec<_>>().join(", "))),
             }));
         };
-        if !accepts(known.domain, value) {
+        if let Some(expected) = known.domain.refuses(value) {
             let message = format!("parameter \"{param}\" of mask {kind} for column \"{name}\" has a wrong value");
             return Err(Box::new(
                 Report::new("plan::bad-parameter", message)
-                    .hint(format!("{} `restage kinds {}` tells more.", known.summary, mask.kind.name)),
+                    .detail(format!("It takes {expected}: {}.", known.summary))
+                    .hint(format!("restage kinds {}     # tells all parameters", mask.kind.name)),
             ));
         }
     }
     Ok(())
-}
-
-fn accepts(domain: Domain, value: &Value) -> bool {
-    match domain {
-        Domain::Bool => value.is_boolean(),
-        Domain::Integer { min, max, .. } => value.as_i64().is_some_and(|number| (min..=max).contains(&number)),
-        Domain::OneOf(words) => value.as_str().is_some_and(|text| words.contains(&text)),
-        Domain::Text => value.is_string(),
-        Domain::Texts => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
-        Domain::Any => true,
-    }
 }
 
 /// Checks that every column a mask names is there to be read, kept or masked.
@@ -303,7 +312,22 @@ fn check_references(graph: &Graph<'_>, domains: &Domains, reports: &mut Vec<Repo
                             edge.name
                         ),
                     )
-                    .hint("Use \"email\" or \"username\", which fold case, or keep the column."),
+                    .hint("Use \"username\", or \"email\" with `on_invalid = \"fail\"`: they fold case. Or keep the column."),
+                    Some(folding) if edge.checked && !folds_all(mask) && told.insert(to) => Report::new(
+                        "plan::case-insensitive-reference",
+                        format!(
+                            "column \"{}\" ignores case, but not all masks of {} do, so {} could break",
+                            graph.name(folding),
+                            mask.kind.full_name(),
+                            edge.name
+                        ),
+                    )
+                    .detail("A value that is not of the kind becomes a pattern, and patterns of two spellings differ.")
+                    .hint(format!(
+                        "{} = {{ mask = \"{}\", on_invalid = \"fail\" }}     # stops at such a value; \"null\" drops it",
+                        propose::key(&graph.nodes[to].column.name),
+                        mask.kind.name
+                    )),
                     _ => continue,
                 },
                 _ => continue,

@@ -13,6 +13,7 @@ mod source;
 mod sql;
 mod summary;
 mod unique;
+mod values;
 
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,9 @@ use crate::mask::{MaskSpec, Shape, TableSpec};
 use crate::pg::types::{Format, Layout};
 use graph::Graph;
 
+pub use source::rights;
 pub use summary::summary_json;
+pub use values::{ValueFault, ValueProbe, holds_patterns};
 
 /// What the user decided; borrowed from the configuration.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +82,7 @@ pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Res
     let graph = Graph::new(catalog, policy.references, &mut reports);
     let mut decisions = policy::decide(&graph, policy, &mut reports);
     source::check(&graph, &decisions.rows, settings, &mut reports);
+    source::check_conditions(policy.rules, &mut reports);
     let domains = domain::resolve(&graph, policy, &mut decisions, &mut reports);
     let fitted = fit::check(&graph, &domains, &mut reports);
     let rows = &decisions.rows;
@@ -88,6 +92,7 @@ pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Res
         return Err(Refusals(reports));
     }
     let probes = checks::collect(&graph, rows, &domains, &fitted.tiers, &mut warnings);
+    let value_probes = values::collect(&graph, rows, &domains, &mut warnings);
     let tables = select::Tables::new(&graph, &domains, rows, &fitted, settings).plan();
     general_warnings(catalog, &graph, rows, &mut warnings);
     let mut plan = Plan {
@@ -95,6 +100,7 @@ pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Res
         sequences: sequences(catalog),
         skipped: skipped(catalog),
         probes,
+        value_probes,
         warnings,
         hash: String::new(),
     };
@@ -166,6 +172,8 @@ pub struct Plan {
     pub skipped: Vec<(String, String)>,
     /// CHECK constraints on changed columns, to be evaluated by the source's server.
     pub probes: Vec<CheckProbe>,
+    /// Questions about values, to be asked before a refresh reads its snapshot.
+    pub value_probes: Vec<ValueProbe>,
     pub warnings: Vec<String>,
     /// BLAKE3 over every decision, hex: equal plans mask equally.
     pub hash: String,

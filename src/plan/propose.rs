@@ -1,109 +1,209 @@
-//! The line to paste for an undecided column.
+//! The lines to paste for undecided columns.
+//!
+//! A proposal never gives a reason to keep data: only a person knows one. What is proposed is a mask for what the name
+//! says, NULL where nothing is known, and `keep` for nothing but surrogate keys.
 
 use super::Policy;
 use super::graph::{Graph, Node};
 use crate::error::Report;
+use crate::mask::kind::Injective;
 use crate::mask::{self, Shape};
 
-/// Parts of column names and the kind each one suggests; the first that is found wins.
-const BY_NAME: &[(&[&str], &str)] = &[
-    (&["email", "e_mail", "mail_address"], "email"),
-    (&["password", "passwd", "pwhash", "pw_hash"], "secret.password"),
-    (&["token", "secret", "api_key", "apikey"], "secret.token"),
-    (&["first_name", "firstname", "given_name", "forename"], "name.first"),
-    (&["last_name", "lastname", "surname", "family_name"], "name.last"),
-    (&["full_name", "fullname", "display_name", "contact_name", "customer_name"], "name.full"),
-    (&["username", "user_name", "login", "nickname"], "username"),
-    (&["phone", "mobile", "telefon", "fax"], "phone"),
-    (&["iban"], "iban"),
-    (&["ssn", "social_security"], "us.ssn"),
-    (&["bsn", "burgerservicenummer"], "nl.bsn"),
-    (&["codice_fiscale", "codicefiscale"], "it.cf"),
-    (&["pesel"], "pl.pesel"),
-    (&["personnummer"], "se.pnr"),
-    (&["hetu", "henkilotunnus"], "fi.hetu"),
-    (&["fodselsnummer"], "no.fnr"),
-    (&["cpf"], "br.cpf"),
-    (&["cnpj"], "br.cnpj"),
-    (&["aadhaar"], "in.aadhaar"),
-    (&["nhs_number", "nhs_no"], "gb.nhs"),
-    (&["nino", "national_insurance"], "gb.nino"),
-    (&["steuer_id", "steuerid"], "de.idnr"),
-    (&["dni"], "es.dni"),
-    (&["nie"], "es.nie"),
-    (&["mac", "mac_address", "mac_addr", "macaddr"], "mac"),
-    (&["card_number", "cardno", "credit_card", "pan"], "card"),
-    (&["ip_address", "ip_addr", "remote_addr", "client_ip"], "ip"),
-    (&["birth", "dob", "born_on"], "date.shift"),
-    (&["street", "address"], "address"),
-    (&["zip", "postcode", "postal_code"], "zip"),
-    (&["company", "employer"], "company"),
-    (&["user_agent", "useragent"], "ua"),
-    (&["url", "website", "homepage"], "url"),
-    (&["notes", "comment", "message", "body", "description"], "text.spans"),
+/// Parts of column names and what each one suggests: a kind, with its parameters in TOML. The first kind that fits the
+/// column wins; without one the column is personal all the same, and its values go.
+const BY_NAME: &[(&[&str], &[(&str, &str)])] = &[
+    (&["email", "e_mail", "e-mail", "mail"], &[("email", "")]),
+    (&["passw", "pwhash", "pw_hash", "pwd", "kennwort", "passphrase"], &[("secret.password", "")]),
+    (&["token", "secret", "api_key", "apikey", "private_key", "credential"], &[("secret.token", "")]),
+    (&["pin", "otp", "tan"], &[]),
+    (&["first_name", "firstname", "given_name", "forename", "vorname", "prenom"], &[("name.first", "")]),
+    (&["last_name", "lastname", "surname", "family_name", "nachname", "maiden"], &[("name.last", "")]),
+    (&["username", "user_name", "login", "nickname", "benutzername"], &[("username", "")]),
+    (
+        &["full_name", "fullname", "display_name", "contact_name", "customer_name", "person_name", "=name"],
+        &[("name.full", "")],
+    ),
+    (&["phone", "mobile", "telefon", "handy", "fax", "tel", "msisdn"], &[("phone", "")]),
+    (&["iban"], &[("iban", "")]),
+    (&["bic", "account_no", "account_number", "kontonummer"], &[("pattern", "")]),
+    (&["ssn", "social_security"], &[("us.ssn", "")]),
+    (&["bsn", "burgerservicenummer"], &[("nl.bsn", "")]),
+    (&["codice_fiscale", "codicefiscale"], &[("it.cf", "")]),
+    (&["pesel"], &[("pl.pesel", "")]),
+    (&["personnummer"], &[("se.pnr", "")]),
+    (&["hetu", "henkilotunnus"], &[("fi.hetu", "")]),
+    (&["fodselsnummer"], &[("no.fnr", "")]),
+    (&["cpf"], &[("br.cpf", "")]),
+    (&["cnpj"], &[("br.cnpj", "")]),
+    (&["aadhaar"], &[("in.aadhaar", "")]),
+    (&["nhs_number", "nhs_no"], &[("gb.nhs", "")]),
+    (&["nino", "national_insurance"], &[("gb.nino", "")]),
+    (&["steuer_id", "steuerid"], &[("de.idnr", "")]),
+    (&["dni"], &[("es.dni", "")]),
+    (&["nie"], &[("es.nie", "")]),
+    (
+        &["national_id", "passport", "identity_number", "tax_id", "steuer", "sozialversicherung", "license_number"],
+        &[("pattern", "")],
+    ),
+    (&["card_number", "cardno", "card_no", "credit_card", "pan"], &[("card", "")]),
+    (&["mac", "mac_address", "mac_addr", "macaddr"], &[("mac", "")]),
+    (&["ip_address", "ip_addr", "remote_addr", "client_ip", "ip"], &[("ip", "")]),
+    (&["birth", "dob", "born", "geburt", "naissance"], &[("date.shift", "")]),
+    (&["zip", "postcode", "postal_code", "plz"], &[("address", "part = \"zip\""), ("zip", "")]),
+    (&["street", "strasse", "straße"], &[("address", "part = \"street\"")]),
+    (&["city", "town", "wohnort"], &[("address", "part = \"city\"")]),
+    (&["address", "adresse", "anschrift"], &[("address", "")]),
+    (&["company", "employer"], &[("company", "")]),
+    (&["user_agent", "useragent"], &[("ua", "")]),
+    (&["url", "website", "homepage"], &[("url", "")]),
+    (&["notes", "comment", "message", "body", "description", "remark"], &[("text.spans", "")]),
+    (&["salary", "wage", "income", "gehalt", "gender", "religion", "ethnic", "diagnos", "latitude", "longitude"], &[]),
 ];
 
-/// Reports a column without decision, with the line to paste.
-pub(super) fn undecided(graph: &Graph<'_>, policy: &Policy<'_>, node: Node) -> Report {
-    let column = &graph.nodes[node];
-    let table = &graph.groups[column.group].root;
+/// The one reason that is known without a person: a surrogate key is made up already.
+const KEEP_KEY: &str = "{ keep = \"technical key, names nobody outside\" }";
+
+/// Reports the undecided columns of a table, with lines that can be pasted together.
+pub(super) fn undecided(graph: &Graph<'_>, policy: &Policy<'_>, nodes: &[Node]) -> Report {
+    let group = graph.nodes[nodes[0]].group;
+    let table = &graph.groups[group].root;
     let full_name = table.full_name();
     let header = format!("[tables.\"{}\".columns]", escape(&full_name));
-    let existing = policy.rules.iter().find(|rule| rule.pattern == full_name);
-    let line = format!("{} = {}", key(&column.column.name), proposal(graph, node));
+    let existing = policy.rules.iter().find(|rule| rule.pattern == full_name && !rule.columns.is_empty());
+    let line = |node: &Node| format!("{} = {}", key(&graph.nodes[*node].column.name), proposal(graph, *node));
+    let lines = nodes.iter().map(line).collect::<Vec<_>>().join("\n");
     let hint = match existing {
-        Some(rule) => format!("Add under {header} ({}):\n{line}", super::place(&rule.place)),
-        None => format!("Add\n{header}\n{line}"),
+        Some(rule) => format!("Add under {header} ({}):\n{lines}", super::place(&rule.place)),
+        None => format!("Add\n{header}\n{lines}"),
     };
-    let mut report = Report::new(
-        "plan::undecided-column",
-        format!("column \"{full_name}.{}\" has no masking decision", column.column.name),
-    )
-    .hint(hint);
-    let referencing = graph.edges_to[column.group]
-        .iter()
-        .flat_map(|edge| &graph.edges[*edge].pairs)
-        .filter(|(_, to)| *to == node)
-        .count();
+    let name = |node: &Node| graph.nodes[*node].column.name.as_str();
+    let message = match nodes {
+        [one] => format!("column \"{full_name}.{}\" has no masking decision", name(one)),
+        several => format!("{} columns of \"{full_name}\" have no masking decision", several.len()),
+    };
+    let mut details = Vec::new();
+    let referencing: usize = nodes.iter().map(|node| referencing(graph, *node)).sum();
     if referencing > 0 {
-        report = report.detail(format!("{referencing} column(s) that reference it follow its decision."));
-    } else if column.not_null && policy.undecided == crate::config::Undecided::Null {
-        report = report.detail("It is NOT NULL, so `undecided = \"null\"` cannot decide it.");
-    } else if !table.inherits.is_empty() {
-        report = report.detail("The table inherits from another one; each table decides its own columns.");
+        let it = if nodes.len() == 1 { "it follow its decision" } else { "them follow their decisions" };
+        details.push(format!("{referencing} column(s) that reference {it}."));
     }
-    report
+    if policy.undecided == crate::config::Undecided::Null {
+        details.push("NOT NULL columns cannot be decided by `undecided = \"null\"`.".to_owned());
+    }
+    if !table.inherits.is_empty() {
+        details.push("The table inherits from another one; each table decides its own columns.".to_owned());
+    }
+    if !nodes.iter().all(|node| proposal(graph, *node).starts_with(KEEP_KEY)) {
+        details.push("What says nothing about a person is kept by `{ keep = \"…\" }`, with your reason.".to_owned());
+    }
+    let report = Report::new("plan::undecided-column", message).hint(hint);
+    if details.is_empty() { report } else { report.detail(details.join(" ")) }
 }
 
-/// A decision in TOML, by the column's name and type.
+/// How many columns reference this one.
+fn referencing(graph: &Graph<'_>, node: Node) -> usize {
+    let edges = graph.edges_to[graph.nodes[node].group].iter();
+    edges.flat_map(|edge| &graph.edges[*edge].pairs).filter(|(_, to)| *to == node).count()
+}
+
+/// A decision in TOML, by the column's name, type and place in keys.
 pub(super) fn proposal(graph: &Graph<'_>, node: Node) -> String {
     let column = &graph.nodes[node];
     let name = column.column.name.to_lowercase();
-    if let Some(shape) = &column.shape {
-        let words = BY_NAME.iter().filter(|(parts, _)| parts.iter().any(|part| names(&name, part)));
-        for (_, word) in words {
-            let Some(kind) = mask::kind(word).filter(|kind| kind.takes(shape)) else { continue };
-            if !kind.needs_subject {
-                return format!("\"{word}\"");
+    let says = BY_NAME.iter().filter(|(parts, _)| parts.iter().any(|part| names(&name, part)));
+    let mut personal = false;
+    let (key, unique) = (is_key(graph, node), is_unique(graph, node));
+    for (_, kinds) in says {
+        personal = true;
+        for (word, params) in *kinds {
+            let shape = column.shape.as_ref();
+            let line = shape.and_then(|shape| line(graph, node, shape, word, params, key || unique));
+            if let Some(line) = line {
+                return line;
             }
-            if let Some(subject) = subject(graph, column.group, node) {
-                return format!("{{ mask = \"{word}\", subject = \"{}\" }}", escape(&subject));
-            }
-        }
-        if matches!(shape, Shape::Int2 | Shape::Int4 | Shape::Int8 | Shape::Uuid) {
-            return "{ keep = \"technical key, names nobody outside\" }".to_owned();
         }
     }
-    "{ keep = \"why it is safe\" }".to_owned()
+    let counts = || matches!(column.shape, None | Some(Shape::Int2 | Shape::Int4 | Shape::Int8 | Shape::Uuid));
+    if key && !personal && counts() {
+        return KEEP_KEY.to_owned();
+    }
+    if !(key || unique || column.not_null) {
+        return "\"null\"".to_owned();
+    }
+    match &column.shape {
+        Some(Shape::Text { .. }) => "\"pattern\"".to_owned(),
+        Some(Shape::Uuid) => "\"uuid\"".to_owned(),
+        Some(Shape::Inet | Shape::Cidr) => "\"ip\"".to_owned(),
+        Some(Shape::Int2 | Shape::Int4 | Shape::Int8) if key || unique => "\"int\"".to_owned(),
+        Some(Shape::Date | Shape::Timestamp) => {
+            let shape = column.shape.as_ref();
+            let shifted = shape.and_then(|shape| line(graph, node, shape, "date.shift", "", key || unique));
+            shifted.unwrap_or_else(|| constant("\"2000-01-01\""))
+        }
+        _ if !column.not_null && referencing(graph, node) == 0 => "\"null\"".to_owned(),
+        Some(Shape::Json | Shape::Jsonb) => constant("\"{}\""),
+        Some(Shape::Int2 | Shape::Int4 | Shape::Int8) => constant("0"),
+        Some(Shape::Numeric { .. } | Shape::Float4 | Shape::Float8) => constant("0"),
+        Some(Shape::Bool) => constant("false"),
+        _ => match column.column.type_name.as_str() {
+            "boolean" => constant("false"),
+            name if name.starts_with("numeric") || name == "real" || name == "double precision" => constant("0"),
+            _ => constant("\"…\""),
+        },
+    }
 }
 
-/// Whether a column name has a part: at a word boundary, so that `company` does not show a `pan`.
+fn constant(value: &str) -> String {
+    format!("{{ mask = \"const\", value = {value} }}")
+}
+
+/// The decision for a kind, if it takes the column, keeps it unique where that matters, and finds a subject.
+fn line(graph: &Graph<'_>, node: Node, shape: &Shape, word: &str, params: &str, unique: bool) -> Option<String> {
+    let kind = mask::kind(word).filter(|kind| kind.takes(shape))?;
+    let promise = kind.promise(&mask::Params::new());
+    if unique && (promise.injective == Injective::No || promise.needs_subject) {
+        return None;
+    }
+    let mut fields = vec![format!("mask = \"{word}\"")];
+    fields.extend((!params.is_empty()).then(|| params.to_owned()));
+    if kind.needs_subject {
+        let subject = subject(graph, graph.nodes[node].group, node)?;
+        fields.push(format!("subject = \"{}\"", escape(&subject)));
+    }
+    Some(if fields.len() == 1 { format!("\"{word}\"") } else { format!("{{ {} }}", fields.join(", ")) })
+}
+
+/// Part of a primary key, of a foreign key, or referenced by one.
+fn is_key(graph: &Graph<'_>, node: Node) -> bool {
+    let group = graph.nodes[node].group;
+    let primary = |index: &&crate::catalog::UniqueIndex| index.primary && in_index(graph, index, node);
+    let references = || {
+        let edges = graph.edges_from[group].iter().map(|edge| &graph.edges[*edge]);
+        edges.filter(|edge| !edge.declared).flat_map(|edge| &edge.pairs).any(|(from, _)| *from == node)
+    };
+    graph.groups[group].uniques.iter().any(|index| primary(index)) || references() || referencing(graph, node) > 0
+}
+
+fn is_unique(graph: &Graph<'_>, node: Node) -> bool {
+    graph.groups[graph.nodes[node].group].uniques.iter().any(|index| in_index(graph, index, node))
+}
+
+fn in_index(graph: &Graph<'_>, index: &crate::catalog::UniqueIndex, node: Node) -> bool {
+    let listed = index.columns.iter().chain(&index.expression_columns).filter(|attnum| **attnum != 0);
+    listed.filter_map(|attnum| graph.node_at(index.table, *attnum)).any(|column| column == node)
+}
+
+/// Whether a column name has a part: short ones as a word of its own, so that `company` does not show a `pan`; longer
+/// ones anywhere, as in `homephone`. A part that begins with `=` is the whole name.
 fn names(name: &str, part: &str) -> bool {
+    if let Some(whole) = part.strip_prefix('=') {
+        return name == whole;
+    }
     name.match_indices(part).any(|(at, _)| {
         let free = |byte: Option<&u8>| byte.is_none_or(|byte| !byte.is_ascii_alphabetic());
         let bytes = name.as_bytes();
-        free(at.checked_sub(1).and_then(|before| bytes.get(before)))
-            && (part.len() > 3 || free(bytes.get(at + part.len())))
+        part.len() > 4
+            || (free(at.checked_sub(1).and_then(|before| bytes.get(before))) && free(bytes.get(at + part.len())))
     })
 }
 

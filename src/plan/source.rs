@@ -18,10 +18,11 @@ const LOCKERS: u64 = 3;
 /// Checks what no rule can change.
 pub(super) fn check(graph: &Graph<'_>, rows: &[Rows], settings: &Settings, reports: &mut Vec<Report>) {
     let catalog = graph.catalog;
-    rights(catalog, reports);
+    reports.extend(rights(catalog));
     guard(catalog, settings, reports);
     versions(catalog, settings, reports);
     locks(graph, rows, reports);
+    unlogged(graph, rows, reports);
     let mut never: HashMap<u32, bool> = HashMap::new();
     for group in (0..graph.groups.len()).filter(|group| rows[*group] != Rows::None) {
         for node in graph.nodes_of(group) {
@@ -46,8 +47,9 @@ pub(super) fn check(graph: &Graph<'_>, rows: &[Rows], settings: &Settings, repor
     }
 }
 
-/// One report per schema, with the statements to paste.
-fn rights(catalog: &Catalog, reports: &mut Vec<Report>) {
+/// Tells what the role cannot read: one report per schema, with the statements to paste.
+pub fn rights(catalog: &Catalog) -> Vec<Report> {
+    let mut reports = Vec::new();
     let role = super::anchor::quote(&catalog.server.role);
     let quoted = |schema: &str, name: &str| format!("{}.{}", super::anchor::quote(schema), super::anchor::quote(name));
     let mut grants: BTreeMap<&str, (usize, Vec<String>)> = BTreeMap::new();
@@ -101,6 +103,37 @@ fn rights(catalog: &Catalog, reports: &mut Vec<Report>) {
             )
             .hint(format!("ALTER ROLE {role} BYPASSRLS;")),
         );
+    }
+    reports
+}
+
+/// Refuses conditions that would not stay inside the parentheses they are put in: they would choose other rows than
+/// they say, or the same ones twice.
+pub(super) fn check_conditions(rules: &[TableRule], reports: &mut Vec<Report>) {
+    for rule in rules {
+        let Some(Rows::Where { condition: Some(condition), .. }) = &rule.rows else { continue };
+        if let Err(why) = super::sql::one_expression(condition) {
+            let message = format!("the `where` of [tables.\"{}\"] is not one condition", rule.pattern);
+            let report = Report::new("plan::rows-where", message).place(place(&rule.place)).detail(why);
+            reports.push(report.hint("Write one SQL expression, with its parentheses and quotes closed."));
+        }
+    }
+}
+
+/// The rows of unlogged tables are not there on a standby, and asking for them is an error.
+fn unlogged(graph: &Graph<'_>, rows: &[Rows], reports: &mut Vec<Report>) {
+    if !graph.catalog.server.standby {
+        return;
+    }
+    for (group, _) in graph.groups.iter().zip(rows).filter(|(_, rows)| **rows != Rows::None) {
+        let root = group.root.full_name();
+        if let Some(leaf) = group.leaves.iter().find(|leaf| leaf.unlogged) {
+            reports.push(
+                Report::new("plan::unlogged-on-standby", format!("table \"{}\" is unlogged", leaf.full_name()))
+                    .detail("The source is a standby, which has no rows of unlogged tables.")
+                    .hint(format!("[tables.\"{}\"]\nrows = \"none\"", super::propose::escape(&root))),
+            );
+        }
     }
 }
 

@@ -47,6 +47,94 @@ fn tokens(sql: &str) -> Vec<Token> {
     tokens
 }
 
+/// Checks that a text ends where it began: quotes, comments and parentheses are closed and nothing ends the statement, so
+/// that parentheses around it hold all of it.
+///
+/// Source: PostgreSQL's lexical rules (section 4.1), with `standard_conforming_strings` on.
+pub(super) fn one_expression(sql: &str) -> Result<(), &'static str> {
+    let bytes = sql.as_bytes();
+    let (mut at, mut depth) = (0, 0usize);
+    if sql.trim().is_empty() {
+        return Err("It is empty.");
+    }
+    while at < bytes.len() {
+        let rest = &sql[at..];
+        at += match bytes[at] {
+            b'\'' => {
+                let escapes = at > 0
+                    && matches!(bytes[at - 1], b'e' | b'E')
+                    && !at.checked_sub(2).is_some_and(|before| in_name(bytes[before]));
+                quoted(&bytes[at..], b'\'', escapes).ok_or("A string is not closed.")?
+            }
+            b'"' => quoted(&bytes[at..], b'"', false).ok_or("A quoted name is not closed.")?,
+            b'$' if at.checked_sub(1).is_none_or(|before| !in_name(bytes[before])) => match dollar_tag(rest) {
+                Some(tag) => {
+                    tag.len() * 2 + rest[tag.len()..].find(tag).ok_or("A dollar-quoted string is not closed.")?
+                }
+                None => 1,
+            },
+            // At the end of the text it would swallow the parenthesis that follows.
+            b'-' if rest.starts_with("--") => rest.find('\n').ok_or("It ends in a comment.")?,
+            b'/' if rest.starts_with("/*") => comment(rest).ok_or("A comment is not closed.")?,
+            b'(' | b'[' => {
+                depth += 1;
+                1
+            }
+            b')' | b']' => {
+                depth = depth.checked_sub(1).ok_or("It closes a parenthesis that it did not open.")?;
+                1
+            }
+            b';' => return Err("It has a semicolon outside of quotes."),
+            // A character of several bytes has none of the bytes above.
+            _ => 1,
+        };
+        while !sql.is_char_boundary(at) {
+            at += 1;
+        }
+    }
+    if depth > 0 { Err("A parenthesis is not closed.") } else { Ok(()) }
+}
+
+fn in_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || !byte.is_ascii()
+}
+
+/// Length of a quoted text that begins here; a doubled quote stands for itself.
+fn quoted(bytes: &[u8], quote: u8, escapes: bool) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        match *bytes.get(at)? {
+            b'\\' if escapes => at += 2,
+            byte if byte == quote && bytes.get(at + 1) == Some(&quote) => at += 2,
+            byte if byte == quote => return Some(at + 1),
+            _ => at += 1,
+        }
+    }
+}
+
+/// `$$` or `$tag$` at the start of a text.
+fn dollar_tag(sql: &str) -> Option<&str> {
+    let end = sql[1..].find('$')? + 1;
+    let tag = &sql[1..end];
+    let name =
+        !tag.starts_with(|first: char| first.is_ascii_digit()) && tag.bytes().all(|byte| byte != b'$' && in_name(byte));
+    name.then(|| &sql[..=end])
+}
+
+/// Length of a comment that begins here; comments nest.
+fn comment(sql: &str) -> Option<usize> {
+    let bytes = sql.as_bytes();
+    let (mut at, mut depth) = (2, 1);
+    while depth > 0 {
+        match bytes.get(at..at + 2)? {
+            b"/*" => (at, depth) = (at + 2, depth + 1),
+            b"*/" => (at, depth) = (at + 2, depth - 1),
+            _ => at += 1,
+        }
+    }
+    Some(at)
+}
+
 /// The expression with its string literals left out: somebody may have written a person's data into a condition.
 pub(super) fn without_literals(sql: &str) -> String {
     sql.split('\'').enumerate().map(|(number, part)| if number % 2 == 0 { part } else { "'…'" }).collect()
@@ -98,6 +186,35 @@ mod tests {
         assert!(!mentions("(x = 'it''s email'::text)", "email"));
         assert!(mentions("(\"E Mail\" IS NULL)", "E Mail"));
         assert!(!mentions("(email2 IS NULL)", "email"));
+    }
+
+    #[test]
+    fn a_condition_has_to_close_what_it_opens() {
+        for good in [
+            "id <= 10",
+            "(a = ')' OR \"b)\" = 'it''s')",
+            "a = E'\\')' AND b = $$)$$ AND c = $x$;$$)$x$",
+            "note = 'e\\' AND b",
+            "/* ( /* ) */ */ id > 0",
+            "id > 0 -- (\n AND b[1] = 'ü)'",
+            "a$1b = 2 AND x = $1",
+        ] {
+            assert_eq!(one_expression(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "id <= 10) or (id > 99990",
+            "(id",
+            "id = 'x",
+            "id = 1; DROP TABLE t",
+            "true -- all",
+            "/* true",
+            "\"id = 1",
+            "a = $x$ $y$",
+            "a = E'\\'",
+            "  ",
+        ] {
+            assert!(one_expression(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -7,14 +7,26 @@ use super::graph::{Graph, Node};
 use super::sql::{is_lower, mentions, only_null_tests, without_literals};
 use crate::catalog::{Constraint, ConstraintKind, UniqueIndex};
 use crate::error::Report;
-use crate::mask::kind::Injective;
+use crate::mask::kind::{Injective, KeyedOn};
+use crate::mask::{self, Kind};
 use std::collections::BTreeSet;
 
 /// Rows up to which two of 2^80 masks meet with a chance below one in a million: n² / 2^81 < 10^-6.
 const ROWS_80_BITS: u64 = 1_554_944_255;
 
-/// Why a column spoils uniqueness.
-type Spoiler = (Node, String);
+/// Why a column spoils uniqueness, and what would help.
+type Spoiler = (Node, String, Help);
+
+/// Which other decision would keep a column unique.
+#[derive(Clone, Copy, PartialEq)]
+enum Help {
+    /// Any kind that keeps different values different.
+    Injective,
+    /// One whose masks also fold case.
+    Folding,
+    /// No mask can.
+    Keep,
+}
 
 /// Reports every unique index and exclusion constraint that a decision could violate.
 pub(super) fn check(graph: &Graph<'_>, domains: &Domains, reports: &mut Vec<Report>) {
@@ -24,24 +36,24 @@ pub(super) fn check(graph: &Graph<'_>, domains: &Domains, reports: &mut Vec<Repo
         let group = &graph.groups[number];
         for index in &group.uniques {
             let Some(spoilers) = index_spoilers(graph, domains, number, index) else { continue };
-            for (node, why) in spoilers {
-                if told.insert((node, why.clone())) {
-                    reports.push(report(graph, domains, node, &format!("unique index \"{}\"", index.name), why));
+            for spoiler in spoilers {
+                if told.insert((spoiler.0, spoiler.1.clone())) {
+                    reports.push(report(graph, domains, &format!("unique index \"{}\"", index.name), spoiler));
                 }
             }
         }
         for constraint in group.constraints.iter().filter(|known| known.kind == ConstraintKind::Exclusion) {
-            for (node, why) in exclusion_spoilers(graph, domains, number, constraint) {
-                if told.insert((node, why.clone())) {
+            for spoiler in exclusion_spoilers(graph, domains, number, constraint) {
+                if told.insert((spoiler.0, spoiler.1.clone())) {
                     let what = format!("exclusion constraint \"{}\"", constraint.name);
-                    reports.push(report(graph, domains, node, &what, why));
+                    reports.push(report(graph, domains, &what, spoiler));
                 }
             }
         }
     }
 }
 
-fn report(graph: &Graph<'_>, domains: &Domains, node: Node, what: &str, why: String) -> Report {
+fn report(graph: &Graph<'_>, domains: &Domains, what: &str, (node, why, help): Spoiler) -> Report {
     let resolved = domains.resolved[node].as_ref();
     let choice = resolved.map_or_else(String::new, |resolved| words(&resolved.choice));
     let report = Report::new(
@@ -49,11 +61,36 @@ fn report(graph: &Graph<'_>, domains: &Domains, node: Node, what: &str, why: Str
         format!("column \"{}\" is part of {what}, and {choice} would not keep it unique", graph.name(node)),
     )
     .detail(why)
-    .hint("Choose a kind that keeps different values different (`int`, `uuid`, `pattern`, `email`, …), or keep the column.");
+    .hint(hint(graph, domains, node, help));
     match resolved {
         Some(resolved) => at(resolved, report),
         None => report,
     }
+}
+
+/// Names the kinds that this column takes and that would keep it unique.
+fn hint(graph: &Graph<'_>, domains: &Domains, node: Node, help: Help) -> String {
+    let column = &graph.nodes[node];
+    let refused = match choice(domains, node) {
+        Some(Choice::Mask(mask)) => mask.kind.name,
+        _ => "",
+    };
+    let folding = column.folding || help == Help::Folding;
+    let fits = |kind: &&&Kind| {
+        let unique = kind.injective != Injective::No && !kind.needs_subject && kind.keyed_on != KeyedOn::Nothing;
+        let takes = column.shape.as_ref().is_some_and(|shape| kind.takes(shape));
+        unique && takes && kind.name != refused && (!folding || (kind.folds && kind.lowercase))
+    };
+    let kinds: Vec<&str> = match help {
+        Help::Keep => Vec::new(),
+        Help::Injective | Help::Folding => mask::KINDS.iter().filter(fits).map(|kind| kind.name).collect(),
+    };
+    if kinds.is_empty() {
+        return "No mask keeps it unique: keep the column with a reason, or leave out the rows of the table."
+            .to_owned();
+    }
+    let what = if folding { "ignores case and keeps" } else { "keeps" };
+    format!("Choose a kind that {what} different values different ({}), or keep the column.", kinds.join(", "))
 }
 
 fn choice(domains: &Domains, node: Node) -> Option<&Choice> {
@@ -77,10 +114,10 @@ fn index_spoilers(graph: &Graph<'_>, domains: &Domains, group: usize, index: &Un
     if index.nulls_distinct && keys.iter().any(nulled) {
         return None;
     }
-    let mut spoilers: Vec<Spoiler> =
-        keys.iter().filter_map(|node| Some((*node, key_spoils(graph, domains, group, *node)?))).collect();
+    let mut spoilers: Vec<Spoiler> = keys.iter().filter_map(|node| key_spoils(graph, domains, group, *node)).collect();
     if !spoilers.is_empty() {
-        let good: Vec<Node> = keys.iter().copied().filter(|node| spoilers.iter().all(|(bad, _)| bad != node)).collect();
+        let good: Vec<Node> =
+            keys.iter().copied().filter(|node| spoilers.iter().all(|(bad, ..)| bad != node)).collect();
         // Columns that are unique without the bad ones stay so.
         if !good.is_empty() && anchor::is_unique(graph, group, &good) {
             spoilers.clear();
@@ -98,35 +135,41 @@ fn index_spoilers(graph: &Graph<'_>, domains: &Domains, group: usize, index: &Un
 }
 
 /// Why a plain key column can collide.
-fn key_spoils(graph: &Graph<'_>, domains: &Domains, group: usize, node: Node) -> Option<String> {
+fn key_spoils(graph: &Graph<'_>, domains: &Domains, group: usize, node: Node) -> Option<Spoiler> {
     let column = &graph.nodes[node];
     if let Some(generation) = &column.column.generation {
         let used: Vec<Node> = graph.nodes_of(group).collect();
-        return expression_spoilers(graph, domains, generation, &used).pop().map(|(_, why)| why);
+        return expression_spoilers(graph, domains, generation, &used).pop().map(|(_, why, _)| (node, why, Help::Keep));
     }
-    match choice(domains, node)? {
-        Choice::Keep { .. } => None,
-        Choice::Null => Some("NULLs are not distinct in it.".to_owned()),
-        Choice::Const(_) => Some("A constant is the same in every row.".to_owned()),
+    let (why, help) = match choice(domains, node)? {
+        Choice::Keep { .. } => return None,
+        Choice::Null => ("NULLs are not distinct in it.".to_owned(), Help::Injective),
+        Choice::Const(_) => ("A constant is the same in every row.".to_owned(), Help::Injective),
         Choice::Mask(mask) if by_subject(mask) => {
             let own_subject = mask.subject.as_deref().and_then(|subject| graph.node(group, subject));
             let per_row = own_subject
                 .is_some_and(|subject| graph.nodes[subject].not_null && anchor::is_unique(graph, group, &[subject]));
-            (!per_row || mask.promise().injective == Injective::No)
-                .then(|| "Two rows of one subject, or two subjects, can get the same mask.".to_owned())
+            if per_row && mask.promise().injective != Injective::No {
+                return None;
+            }
+            ("Two rows of one subject, or two subjects, can get the same mask.".to_owned(), Help::Injective)
         }
-        Choice::Mask(mask) if !injective(mask) => Some(match mask.promise().capacity {
-            Some(capacity) => format!("Two values can get the same mask: there are {capacity} at most."),
-            None => "Two values can get the same mask.".to_owned(),
-        }),
+        Choice::Mask(mask) if !injective(mask) => {
+            let why = match mask.promise().capacity {
+                Some(capacity) => format!("Two values can get the same mask: there are {capacity} at most."),
+                None => "Two values can get the same mask.".to_owned(),
+            };
+            (why, Help::Injective)
+        }
         Choice::Mask(mask) if mask.promise().injective == Injective::Bits80 && rows(graph, group) > ROWS_80_BITS => {
-            Some(format!("An 80-bit mask is safe up to {ROWS_80_BITS} rows."))
+            (format!("An 80-bit mask is safe up to {ROWS_80_BITS} rows."), Help::Injective)
         }
         Choice::Mask(mask) if column.folding && !folds(mask) => {
-            Some("The column ignores case; the masks of two values could differ in case only.".to_owned())
+            ("The column ignores case; the masks of two values could differ in case only.".to_owned(), Help::Folding)
         }
-        Choice::Mask(_) => None,
-    }
+        Choice::Mask(_) => return None,
+    };
+    Some((node, why, help))
 }
 
 fn rows(graph: &Graph<'_>, group: usize) -> u64 {
@@ -148,7 +191,8 @@ fn expression_spoilers(graph: &Graph<'_>, domains: &Domains, expression: &str, u
         })
         .map(|node| {
             let shown = without_literals(expression);
-            (node, format!("Its expression is {shown}; only kinds that fold case keep lower(…) unique."))
+            let help = if is_lower(expression, &graph.nodes[node].column.name) { Help::Folding } else { Help::Keep };
+            (node, format!("Its expression is {shown}; only kinds that fold case keep lower(…) unique."), help)
         })
         .collect()
 }
@@ -168,7 +212,7 @@ fn predicate_spoilers(graph: &Graph<'_>, domains: &Domains, predicate: &str, use
                 _ => !tests,
             }
         })
-        .map(|node| (node, why()))
+        .map(|node| (node, why(), Help::Keep))
         .collect()
 }
 
@@ -181,10 +225,10 @@ fn exclusion_spoilers(graph: &Graph<'_>, domains: &Domains, group: usize, constr
         let equality = constraint.operators.get(place).is_some_and(|operator| operator == "=");
         match choice(domains, node) {
             Some(Choice::Mask(_)) if !equality => {
-                spoilers.push((node, "It is compared by more than equality.".to_owned()));
+                spoilers.push((node, "It is compared by more than equality.".to_owned(), Help::Keep));
             }
             Some(Choice::Mask(_) | Choice::Const(_)) => {
-                spoilers.extend(key_spoils(graph, domains, group, node).map(|why| (node, why)));
+                spoilers.extend(key_spoils(graph, domains, group, node));
             }
             _ => {}
         }
@@ -192,7 +236,7 @@ fn exclusion_spoilers(graph: &Graph<'_>, domains: &Domains, group: usize, constr
     for node in graph.nodes_of(group).filter(|node| !plain.contains(node)) {
         let masked = matches!(choice(domains, node), Some(Choice::Mask(_) | Choice::Const(_)));
         if masked && mentions(&constraint.definition, &graph.nodes[node].column.name) {
-            spoilers.push((node, "It is compared inside an expression.".to_owned()));
+            spoilers.push((node, "It is compared inside an expression.".to_owned(), Help::Keep));
         }
     }
     spoilers

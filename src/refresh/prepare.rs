@@ -1,6 +1,6 @@
 //! Everything that can be refused is refused here, before a row is read: policy, rights, versions, guards.
 
-use super::Job;
+use super::{Job, preflight};
 use crate::catalog::{self, Catalog, ProbeError, Sample};
 use crate::config::{HookAction, HookConfig};
 use crate::error::{Diagnose, Exit, Failure, Report};
@@ -8,7 +8,6 @@ use crate::event::Events;
 use crate::extract::ExtractError;
 use crate::extract::{replay, snapshot};
 use crate::guard::{self, Check, TargetFacts};
-use crate::load::LoadError;
 use crate::load::objects::{Objects, Tools};
 use crate::mask::{CompileError, Injective, KeyedOn, Masker};
 use crate::pg::{Side, SourceSession};
@@ -70,6 +69,7 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
             Err(ProbeError::Violated(reports)) => refusals.extend(reports),
             Err(error) => return Err(Failure::from(error).with_state(NOTHING)),
         }
+        refusals.extend(preflight::conditions(&session, &job.rules, plan).await?);
         maskers = compile(job, plan, &mut refusals);
     }
     let admin = Admin::connect(&job.target, &job.maintenance_db, &job.application())
@@ -90,7 +90,7 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
             None
         }
     };
-    refusals.extend(missing_extensions(&catalog, &admin).await?);
+    refusals.extend(preflight::target_lacks(&catalog, &admin, job.owner.as_deref()).await?);
     if let Some(tools) = &tools
         && refusals.is_empty()
     {
@@ -103,7 +103,7 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
     Ok(Inspected { catalog, plan, maskers, checks, target, tools, admin: Some(admin), refusals })
 }
 
-/// As [`inspect`], but any refusal is a failure.
+/// As [`inspect`], but any refusal is a failure; also looks whether values fit their masks, which reads rows.
 ///
 /// # Errors
 /// Every refusal at once, or what made looking impossible.
@@ -113,15 +113,24 @@ pub async fn prepare(job: &Job) -> Result<Prepared, Failure> {
         return Err(Failure { exit: Exit::Refused, reports: found.refusals }.with_state(NOTHING));
     }
     match (found.plan, found.tools, found.admin) {
-        (Some(plan), Some(tools), Some(admin)) => Ok(Prepared {
-            catalog: found.catalog,
-            plan,
-            maskers: found.maskers,
-            checks: found.checks,
-            target: found.target,
-            tools,
-            admin,
-        }),
+        (Some(mut plan), Some(tools), Some(admin)) => {
+            let (refusals, warnings) =
+                preflight::values(job, &plan).await.map_err(|failure| failure.with_state(NOTHING))?;
+            if !refusals.is_empty() {
+                let state = "The values were only counted at the source; nothing was written to the target.";
+                return Err(Failure { exit: Exit::Refused, reports: refusals }.with_state(state));
+            }
+            plan.warnings.extend(warnings);
+            Ok(Prepared {
+                catalog: found.catalog,
+                plan,
+                maskers: found.maskers,
+                checks: found.checks,
+                target: found.target,
+                tools,
+                admin,
+            })
+        }
         _ => Err(Failure::new(Exit::Internal, Report::new("internal::plan", "a plan without refusals is incomplete"))),
     }
 }
@@ -242,36 +251,6 @@ fn cannot_mask(table: &TablePlan, error: &CompileError) -> Report {
         }
     }
     report
-}
-
-/// Extensions of the source that the target server cannot create.
-async fn missing_extensions(catalog: &Catalog, admin: &Admin) -> Result<Option<Report>, Failure> {
-    let rows = admin
-        .session
-        .client()
-        .query(
-            "SELECT wanted FROM unnest($1::text[]) AS wanted \
-             WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_available_extensions e WHERE e.name = wanted)",
-            &[&catalog.extensions],
-        )
-        .await
-        .map_err(|error| {
-            Failure::from(LoadError::sql("asking for available extensions", &error)).with_state(NOTHING)
-        })?;
-    let missing: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-    if missing.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(
-        Report::new(
-            "plan::missing-extension",
-            match missing.as_slice() {
-                [one] => format!("the target server lacks the extension {one}"),
-                more => format!("the target server lacks the extensions {}", more.join(", ")),
-            },
-        )
-        .hint("Install the packages on the target server (for contrib: `apt-get install postgresql-contrib`)."),
-    ))
 }
 
 /// Definitions that hold what looks like personal data: nothing masks a default, a comment or a function body.

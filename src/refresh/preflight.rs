@@ -1,0 +1,229 @@
+//! What only a server can say before a run: whether it accepts the user's conditions, whether values fit their masks, and
+//! whether the target can hold what the source is made of.
+
+use super::Job;
+use super::prepare::{NOTHING, connect_source};
+use crate::catalog::Catalog;
+use crate::config::{Rows, TableRule};
+use crate::error::{Failure, Report};
+use crate::extract::{ExtractError, snapshot};
+use crate::load::LoadError;
+use crate::pg::{SourceSession, SqlProblem};
+use crate::plan::{Plan, ValueFault, ValueProbe};
+use crate::publish::Admin;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// Longest that one question about values may take, and all of them: they delay every run.
+const PROBE_MAX: Duration = Duration::from_secs(20);
+const PROBES_MAX: Duration = Duration::from_secs(60);
+
+/// Asks the source to read each `where`, without running it.
+///
+/// # Errors
+/// The connection is lost, or a lock cannot be had.
+pub(super) async fn conditions(
+    session: &SourceSession,
+    rules: &[TableRule],
+    plan: &Plan,
+) -> Result<Vec<Report>, Failure> {
+    let mut reports = Vec::new();
+    let mut told = BTreeSet::new();
+    for table in &plan.tables {
+        let Rows::Where { condition: Some(condition), .. } = &table.rows else { continue };
+        if told.contains(condition) {
+            continue;
+        }
+        let sql = format!("SELECT 1 FROM {} WHERE (\n{condition}\n)", table.from);
+        let why = match under_savepoint(session, session.client().prepare(&sql)).await? {
+            Ok(statement) if statement.params().is_empty() => continue,
+            Ok(_) => "It has a parameter ($1), and nothing gives it a value.".to_owned(),
+            Err(problem) => format!("{problem}."),
+        };
+        told.insert(condition.clone());
+        let name = table.full_name();
+        let mut report = Report::new("plan::rows-where", format!("the source cannot read the `where` of \"{name}\""))
+            .detail(why)
+            .hint("Names of columns are as in the table; functions and types outside pg_catalog need their schema.");
+        let rule = rules.iter().find(|rule| rule.rows.as_ref() == Some(&table.rows));
+        report.place = rule.map(|rule| rule.place.to_string());
+        reports.push(report);
+    }
+    Ok(reports)
+}
+
+/// Runs one statement so that its failure leaves the transaction usable. The inner error is the server's answer.
+async fn under_savepoint<T>(
+    session: &SourceSession,
+    statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<Result<T, SqlProblem>, Failure> {
+    let failed = |error: &tokio_postgres::Error| Failure::from(ExtractError::sql("asking the source", error));
+    let run = async |sql: &str| session.client().batch_execute(sql).await.map_err(|error| failed(&error));
+    run("SAVEPOINT restage_question").await?;
+    let answer = statement.await;
+    if let Err(error) = &answer
+        && SqlProblem::from(error).is_connection_lost()
+    {
+        return Err(failed(error));
+    }
+    run("ROLLBACK TO SAVEPOINT restage_question; RELEASE SAVEPOINT restage_question").await?;
+    Ok(answer.map_err(|error| SqlProblem::from(&error)))
+}
+
+/// Asks the questions of the plan about values. Returns refusals, and a warning for what could not be answered in time.
+///
+/// # Errors
+/// The source cannot be reached.
+pub(super) async fn values(job: &Job, plan: &Plan) -> Result<(Vec<Report>, Vec<String>), Failure> {
+    let (mut reports, mut warnings) = (Vec::new(), Vec::new());
+    if plan.value_probes.is_empty() {
+        return Ok((reports, warnings));
+    }
+    let session = connect_source(job).await?;
+    snapshot::begin(&session, None).await?;
+    let started = Instant::now();
+    let mut unasked = Vec::new();
+    for probe in &plan.value_probes {
+        let left = PROBES_MAX.saturating_sub(started.elapsed()).min(PROBE_MAX);
+        match count(&session, probe, left).await? {
+            Some(0) => {}
+            Some(count) => reports.push(misfit(probe, count)),
+            None => unasked.push(format!("\"{}\"", probe.column)),
+        }
+    }
+    if !unasked.is_empty() {
+        warnings.push(format!(
+            "the values of {} could not be looked through in time; if some do not fit their masks, the load stops there",
+            unasked.join(", ")
+        ));
+    }
+    session.close().await;
+    Ok((reports, warnings))
+}
+
+/// The answer to one question; none if it takes too long, or the server will not say.
+async fn count(session: &SourceSession, probe: &ValueProbe, left: Duration) -> Result<Option<i64>, Failure> {
+    let limit = format!("SET LOCAL statement_timeout = {}", left.as_millis());
+    if left.is_zero() {
+        return Ok(None);
+    }
+    let setting = session.client().batch_execute(&limit).await;
+    setting.map_err(|error| ExtractError::sql("limiting the time of a question", &error))?;
+    match under_savepoint(session, session.client().query_one(&probe.any_sql, &[])).await? {
+        Ok(row) if !row.get::<_, bool>(0) => return Ok(Some(0)),
+        Ok(_) => {}
+        Err(_) => return Ok(None),
+    }
+    let answer = under_savepoint(session, session.client().query_one(&probe.count_sql, &[])).await?;
+    Ok(answer.ok().map(|row| row.get(0)))
+}
+
+fn misfit(probe: &ValueProbe, count: i64) -> Report {
+    let ValueProbe { column, kind, .. } = probe;
+    let mut report = match &probe.fault {
+        ValueFault::Collide { index, can_unfold } => {
+            let what = format!(
+                "{count} value(s) of \"{column}\" are other spellings of a value that is there too, and {kind} masks both \
+                 alike, so unique index \"{index}\" would not hold"
+            );
+            let fold = if *can_unfold { "; if they differ in case alone, `fold = false` is enough" } else { "" };
+            Report::new("plan::spellings-collide", what)
+                .detail("Case, spaces around a value and a dot at its end make no other address, name or number.")
+                .hint(format!(
+                    "Make them one at the source, or decide \"pattern\", which tells all spellings apart{fold}."
+                ))
+        }
+        ValueFault::LeaveEncoding { encoding, reads_a_format } => {
+            let what = format!("{count} value(s) of \"{column}\" hold letters beyond ASCII");
+            let way_out = if *reads_a_format {
+                "Say what becomes of values that are not of the kind: `on_invalid = \"null\"` or `on_invalid = \"fail\"`."
+            } else {
+                "Decide \"null\" or another kind for the column, or keep it with a reason."
+            };
+            Report::new("plan::leaves-encoding", what)
+                .detail(format!("A pattern of them can have letters that {encoding}, the encoding of the source and so of staging, has not."))
+                .hint(way_out)
+        }
+    };
+    report.place = probe.place.as_ref().map(ToString::to_string);
+    report
+}
+
+/// Roles of hosted servers whose members may create the extensions that are offered there.
+const HOSTED: &str = "('rds_superuser', 'cloudsqlsuperuser', 'azure_pg_admin', 'alloydbsuperuser')";
+
+/// Tells what of the source the target cannot create: extensions it does not have, and what only a superuser may create.
+///
+/// `owner` is the role that will own the copy, if it is not that of the connection.
+///
+/// # Errors
+/// The error of the target.
+pub async fn target_lacks(catalog: &Catalog, admin: &Admin, owner: Option<&str>) -> Result<Vec<Report>, Failure> {
+    let query = format!(
+        "SELECT wanted, e.name IS NOT NULL, coalesce((SELECT v.superuser AND NOT \
+           coalesce((pg_catalog.to_jsonb(v) ->> 'trusted')::pg_catalog.bool, false) \
+           FROM pg_catalog.pg_available_extension_versions AS v \
+           WHERE v.name = e.name AND v.version = e.default_version), false) \
+         FROM pg_catalog.unnest($1::pg_catalog.text[]) AS wanted \
+         LEFT JOIN pg_catalog.pg_available_extensions AS e ON e.name = wanted"
+    );
+    let asking = |error: &tokio_postgres::Error| {
+        Failure::from(LoadError::sql("asking for available extensions", error)).with_state(NOTHING)
+    };
+    let rows = admin.session.client().query(&query, &[&catalog.extensions]).await.map_err(|error| asking(&error))?;
+    let role = admin
+        .session
+        .client()
+        .query_opt(
+            &format!(
+                "SELECT r.rolname::pg_catalog.text, r.rolsuper, EXISTS (SELECT FROM pg_catalog.pg_roles AS h \
+                 WHERE h.rolname IN {HOSTED} AND pg_catalog.pg_has_role(r.oid, h.oid, 'MEMBER')) \
+                 FROM pg_catalog.pg_roles AS r WHERE r.rolname = coalesce($1, current_user)"
+            ),
+            &[&owner],
+        )
+        .await
+        .map_err(|error| asking(&error))?;
+    let (role, superuser, hosted) = match &role {
+        Some(row) => (row.get::<_, String>(0), row.get::<_, bool>(1), row.get::<_, bool>(2)),
+        // A role that is missing is told elsewhere.
+        None => (String::new(), true, true),
+    };
+    let names = |wanted: fn(bool, bool) -> bool| {
+        let found = rows.iter().filter(move |row| wanted(row.get(1), row.get(2)));
+        found.map(|row| row.get::<_, String>(0)).collect::<Vec<_>>()
+    };
+    let mut reports = Vec::new();
+    let missing = names(|there, _| !there);
+    if !missing.is_empty() {
+        let what = match missing.as_slice() {
+            [one] => format!("the target server lacks the extension {one}"),
+            more => format!("the target server lacks the extensions {}", more.join(", ")),
+        };
+        reports
+            .push(Report::new("plan::missing-extension", what).hint(
+                "Install the packages on the target server (for contrib: `apt-get install postgresql-contrib`).",
+            ));
+    }
+    let grant = format!(
+        "ALTER ROLE {} SUPERUSER;     -- on the target; or drop them at the source",
+        crate::pg::quote_ident(&role)
+    );
+    let untrusted = names(|there, untrusted| there && untrusted);
+    if !untrusted.is_empty() && !superuser && !hosted {
+        let what = format!("role \"{role}\" may not create the extension(s) {} on the target", untrusted.join(", "));
+        let report = Report::new("plan::untrusted-extension", what);
+        reports.push(report.detail("They are not trusted, so only a superuser can create them.").hint(grant.clone()));
+    }
+    if !catalog.privileged.is_empty() && !superuser {
+        let count = catalog.privileged.len();
+        let shown = catalog.privileged.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+        let more = if count > 5 { format!(" and {} more", count - 5) } else { String::new() };
+        let report = Report::new(
+            "plan::superuser-objects",
+            format!("role \"{role}\" may not create {shown}{more} on the target"),
+        );
+        reports.push(report.detail("Only a superuser can create such objects.").hint(grant));
+    }
+    Ok(reports)
+}

@@ -1,0 +1,332 @@
+//! What is refused before a run rather than during it, and whether the lines to paste lead anywhere.
+
+use crate::support::{Lab, Ran};
+
+const KEEP: &str = "[tables.\"public.*\"]\ndefault = \"keep\"\n";
+
+/// Refusals of a command as (code, message, hint).
+fn refusals(ran: &Ran) -> Vec<(String, String, String)> {
+    let document: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
+    let reports = document["error"].as_array().cloned().unwrap_or_default();
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    reports.iter().map(|report| (text(&report["code"]), text(&report["message"]), text(&report["hint"]))).collect()
+}
+
+fn codes(ran: &Ran) -> Vec<String> {
+    refusals(ran).into_iter().map(|(code, ..)| code).collect()
+}
+
+/// Replaces the source database by one in another encoding.
+fn in_encoding(lab: &Lab<'_>, encoding: &str) {
+    lab.source.sql("postgres", &format!("DROP DATABASE \"{}\"", lab.name));
+    let sql = format!("CREATE DATABASE \"{}\" TEMPLATE template0 OWNER app ENCODING '{encoding}' LOCALE 'C'", lab.name);
+    lab.source.sql("postgres", &sql);
+}
+
+#[test]
+fn proposed_lines_can_be_pasted_and_keep_nothing_but_keys() {
+    let lab = Lab::new("paste");
+    lab.seed(
+        "CREATE TABLE e (id int PRIMARY KEY, salary int, birth_year int NOT NULL, phone_number bigint, national_id bigint UNIQUE, \
+         pin int, mail text, iban text, passwd text, token text, geburtsdatum date, \"Full Name\" text NOT NULL, \
+         active boolean NOT NULL, rate numeric(4,2) NOT NULL, seen timestamptz NOT NULL, data jsonb NOT NULL, tags text[]);
+         CREATE TABLE f (e_id int REFERENCES e, note text, PRIMARY KEY (e_id));
+         INSERT INTO e VALUES (1, 100, 1990, 49, 7, 1, 'a@b.com', 'DE1', 'x', 'y', '1990-01-01', 'Ann', true, 1.5, now(), '{}', '{a}');
+         INSERT INTO f VALUES (1, 'Ann');",
+    );
+    lab.config("");
+    let plan = lab.restage(&["plan", "--json"]);
+    assert_eq!(plan.code, 3, "{plan:?}");
+    let mut pasted = String::new();
+    for (code, _, hint) in refusals(&plan) {
+        assert_eq!(code, "plan::undecided-column");
+        pasted.push_str(hint.strip_prefix("Add\n").expect("a table of its own"));
+        pasted.push('\n');
+    }
+    let kept: Vec<&str> = pasted.lines().filter(|line| line.contains("keep")).collect();
+    assert_eq!(kept, ["id = { keep = \"technical key, names nobody outside\" }"], "{pasted}");
+    lab.config(&pasted);
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT count(*) FROM e JOIN f ON f.e_id = e.id"), "1");
+    let explained = lab.restage(&["explain", "e.salary"]);
+    assert!(explained.code == 0 && explained.stdout.contains("null"), "{explained:?}");
+}
+
+#[test]
+fn refusal_of_a_column_among_others_can_be_explained() {
+    let lab = Lab::new("explain");
+    lab.seed(
+        "CREATE TABLE t (id int PRIMARY KEY, a text, b text, twice int GENERATED ALWAYS AS (id * 2) STORED);
+         CREATE MATERIALIZED VIEW sums AS SELECT count(*) AS n FROM t; CREATE VIEW shown AS SELECT id FROM t;",
+    );
+    lab.config("[tables.\"public.t\".columns]\nid = \"keep\"\n");
+    let column = lab.restage(&["explain", "public.t.b"]);
+    assert!(column.code == 3 && column.stderr.contains("2 columns of \"public.t\""), "{column:?}");
+    lab.config(KEEP);
+    for (name, reason) in [
+        ("public.t.twice", "A generated column"),
+        ("t.twice", "A generated column"),
+        ("public.sums", "A materialized view"),
+        ("sums.n", "A materialized view"),
+        ("shown", "A view"),
+    ] {
+        let ran = lab.restage(&["explain", name]);
+        assert!(ran.code == 2 && ran.stderr.contains(reason), "{name}: {ran:?}");
+    }
+}
+
+#[test]
+fn condition_that_the_source_cannot_read_is_refused_with_its_place() {
+    let lab = Lab::new("where");
+    lab.seed("CREATE TABLE t (id int, note text); INSERT INTO t SELECT i, 'x' FROM generate_series(1, 100) i;");
+    for (condition, why) in [
+        ("id <= 10) or (id > 90", "closes a parenthesis"),
+        ("idd = 1", "42703"),
+        ("id = ", "42601"),
+        ("id", "42804"),
+        ("id = $1", "parameter"),
+        ("id = 1 -- one", "comment"),
+    ] {
+        lab.config(&format!("[tables.\"public.t\"]\ndefault = \"keep\"\nrows = {{ where = \"{condition}\" }}\n"));
+        let ran = lab.restage(&["plan"]);
+        assert_eq!(ran.code, 3, "{condition}: {ran:?}");
+        assert_eq!(ran.stderr.matches("error[").count(), 1, "{}", ran.stderr);
+        assert!(ran.stderr.contains("error[plan::rows-where]") && ran.stderr.contains(why), "{}", ran.stderr);
+        assert!(ran.stderr.contains("restage.toml:"), "{}", ran.stderr);
+    }
+    lab.config("[tables.\"public.t\"]\ndefault = \"keep\"\nrows = { where = \"id <= 10 OR note = ')'\" }\n");
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT count(*) FROM t"), "10");
+}
+
+#[test]
+fn spellings_that_masks_would_merge_are_counted_before_the_run() {
+    let lab = Lab::new("spelled");
+    lab.seed(
+        "CREATE TABLE t (id int PRIMARY KEY, tenant int NOT NULL, mail text, UNIQUE (tenant, mail));
+         INSERT INTO t SELECT i, i % 2, 'user' || i || '@x.com' FROM generate_series(1, 50) i;
+         INSERT INTO t VALUES (100, 0, 'User2@x.com'), (101, 0, ' user2@x.com'), (102, 0, 'user4@x.com.'),
+           (103, 1, 'User2@x.com'), (104, 0, 'Nobody'), (105, 0, 'nobody'), (106, 0, NULL), (107, 0, NULL);",
+    );
+    let policy =
+        |mail: &str| format!("[tables.\"public.t\".columns]\nid = \"int\"\ntenant = \"keep\"\nmail = {mail}\n");
+    lab.config(&policy("\"email\""));
+    assert_eq!(lab.restage(&["plan"]).code, 0, "a plan reads no row");
+    let ran = lab.restage(&["-q", "refresh", "--json"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let found = refusals(&ran);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].0, "plan::spellings-collide");
+    assert!(found[0].1.starts_with("3 value(s) of \"public.t.mail\""), "{found:?}");
+    assert_eq!(lab.databases(), std::slice::from_ref(&lab.name), "nothing was made");
+
+    lab.config(&policy("\"pattern\""));
+    lab.refresh();
+    lab.source.sql_as("app", &lab.name, "DELETE FROM t WHERE id IN (101, 102)");
+    lab.config(&policy("\"email\""));
+    assert_eq!(codes(&lab.restage(&["-q", "refresh", "--json"])), ["plan::spellings-collide"]);
+    lab.config(&policy("{ mask = \"email\", fold = false }"));
+    lab.refresh();
+    lab.source.sql_as("app", &lab.name, "DELETE FROM t WHERE id = 100");
+    lab.config(&policy("\"email\""));
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT count(*) FROM t"), "55");
+}
+
+#[test]
+fn source_in_another_encoding_arrives_as_it_is() {
+    let lab = Lab::new("latin1");
+    in_encoding(&lab, "LATIN1");
+    lab.seed(
+        "SET client_encoding = 'UTF8'; CREATE TABLE \"café\" (id int PRIMARY KEY, \"straße\" text DEFAULT 'Köln', code text, CHECK (\"straße\" <> 'Nürnberg'));
+         COMMENT ON TABLE \"café\" IS 'Übersicht';
+         INSERT INTO \"café\" (id, code) SELECT i, 'Ä' || i || 'éßø' FROM generate_series(1, 200) i;",
+    );
+    lab.config("[tables.\"public.café\".columns]\nid = \"keep\"\n\"straße\" = \"keep\"\ncode = \"pattern\"\n");
+    lab.refresh();
+    assert_eq!(
+        lab.staging(
+            "SET client_encoding = 'UTF8'; SELECT count(DISTINCT code) FROM \"café\" WHERE \"straße\" = 'Köln'"
+        ),
+        "200"
+    );
+    assert_eq!(lab.staging("SELECT getdatabaseencoding()"), "LATIN1");
+}
+
+#[test]
+fn letters_that_masks_would_carry_out_of_the_encoding_are_refused_before_the_run() {
+    let lab = Lab::new("win1252");
+    in_encoding(&lab, "WIN1252");
+    lab.seed(
+        "SET client_encoding = 'UTF8'; CREATE TABLE t (id int PRIMARY KEY, code text, mail text);
+         INSERT INTO t VALUES (1, 'AB-1', 'müller@x.com'), (2, 'CD-2', 'bob@x.com');",
+    );
+    lab.config("[tables.\"public.t\".columns]\nid = \"keep\"\ncode = \"pattern\"\nmail = \"email\"\n");
+    let plan = lab.restage(&["plan"]);
+    assert!(plan.code == 0 && plan.stdout.contains("encoding WIN1252"), "{plan:?}");
+    lab.refresh();
+    lab.source.sql_as("app", &lab.name, "SET client_encoding = 'UTF8'; INSERT INTO t VALUES (3, 'Šž', 'kein Müller')");
+    let ran = lab.restage(&["-q", "refresh", "--json"]);
+    assert_eq!((ran.code, codes(&ran)), (3, vec!["plan::leaves-encoding".to_owned(); 2]), "{ran:?}");
+    lab.config(
+        "[tables.\"public.t\".columns]\nid = \"keep\"\ncode = \"null\"\nmail = { mask = \"email\", on_invalid = \"null\" }\n",
+    );
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT count(*), count(mail) FROM t"), "3|2");
+}
+
+/// The oracle is the server: it converts what patterns of every letter of an encoding became.
+#[test]
+fn patterns_stay_in_the_encodings_that_the_plan_lets_them_into() {
+    let lab = Lab::new("closed");
+    let all = lab.target.sql("postgres", "SELECT pg_encoding_to_char(i) FROM generate_series(0, 41) i");
+    let closed: Vec<&str> = all
+        .lines()
+        .filter(|name| restage::plan::holds_patterns(name) && !matches!(*name, "UTF8" | "SQL_ASCII"))
+        .collect();
+    assert_eq!(closed.len(), 12, "{closed:?}");
+    lab.target.sql("postgres", "CREATE OR REPLACE FUNCTION pg_temp.noop() RETURNS int LANGUAGE sql AS 'SELECT 1'");
+    let letters = |encoding: &str| {
+        let sql = format!(
+            "CREATE TEMP TABLE letters (c text);
+             DO $$ BEGIN FOR b IN 128..255 LOOP BEGIN
+               INSERT INTO letters VALUES (convert_from(set_byte('\\x00', 0, b), '{encoding}'));
+             EXCEPTION WHEN OTHERS THEN NULL; END; END LOOP; END $$;
+             SELECT string_agg(c, '') FROM letters WHERE c !~ '[\\x01-\\x9f]'"
+        );
+        lab.target.sql("postgres", &sql)
+    };
+    for encoding in closed {
+        let letters = letters(encoding);
+        assert!(letters.chars().count() > 40, "{encoding}: {letters}");
+        let mut masks = String::new();
+        for letter in letters.chars() {
+            // Long enough that every letter of its alphabet turns up.
+            for number in 0..8 {
+                let value = format!("{}{number}", letter.to_string().repeat(12));
+                masks.push_str(&pattern(&value));
+            }
+        }
+        let written = lab.target.try_sql(
+            "postgres",
+            "postgres",
+            &format!("SELECT length(convert_to('{}', '{encoding}'))", masks.replace('\'', "''")),
+        );
+        assert!(written.is_ok(), "{encoding}: {written:?}");
+    }
+}
+
+fn pattern(value: &str) -> String {
+    let key = restage::mask::MasterKey::test().realm("default");
+    restage::mask::mask_value(&key, "pattern", "", serde_json::Map::new(), None, value)
+        .expect("a pattern takes any text")
+        .expect("and gives one")
+}
+
+#[test]
+fn what_only_a_superuser_can_create_is_refused_by_plan_and_doctor() {
+    let lab = Lab::new("untrusted");
+    lab.seed("CREATE TABLE t (id int PRIMARY KEY)");
+    lab.source.sql(&lab.name, "CREATE EXTENSION file_fdw; CREATE EXTENSION citext; CREATE TYPE later");
+    lab.config(KEEP);
+    let plan = lab.restage(&["plan", "--json"]);
+    assert_eq!(codes(&plan), ["plan::untrusted-extension", "plan::superuser-objects"], "{plan:?}");
+    let told = refusals(&plan);
+    assert!(told[0].1.contains("file_fdw") && !told[0].1.contains("citext"), "{told:?}");
+    assert!(told[1].1.contains("type public.later"), "{told:?}");
+    let doctor = lab.restage(&["doctor"]);
+    assert!(doctor.code != 0 && doctor.stdout.contains("file_fdw"), "{doctor:?}");
+    lab.source.sql(&lab.name, "DROP EXTENSION file_fdw; DROP TYPE later");
+    lab.refresh();
+}
+
+#[test]
+fn doctor_and_plan_ask_for_the_same_rights() {
+    let lab = Lab::new("rights");
+    lab.seed(
+        "CREATE TABLE t (id int PRIMARY KEY); CREATE SCHEMA closed; CREATE TABLE closed.u (id serial PRIMARY KEY);
+         CREATE SCHEMA open; CREATE SEQUENCE open.s;",
+    );
+    lab.source.sql(
+        &lab.name,
+        "REVOKE ALL ON SCHEMA closed FROM reader; REVOKE ALL ON ALL TABLES IN SCHEMA closed FROM reader; \
+        REVOKE ALL ON ALL SEQUENCES IN SCHEMA closed, open FROM reader",
+    );
+    lab.config("[tables.\"*.*\"]\ndefault = \"keep\"\n");
+    let plan = lab.restage(&["plan", "--json"]);
+    let doctor = lab.restage(&["doctor"]);
+    assert_eq!(codes(&plan), ["plan::unreadable"; 2], "{plan:?}");
+    let grants: Vec<String> = refusals(&plan).into_iter().flat_map(|(.., hint)| lines(&hint)).collect();
+    assert_eq!(grants.len(), 4, "{grants:?}");
+    for grant in &grants {
+        assert!(doctor.stdout.contains(grant.as_str()), "{grant} is not in:\n{}", doctor.stdout);
+    }
+    lab.source.sql(&lab.name, &grants.join("\n"));
+    assert_eq!(lab.restage(&["plan"]).code, 0);
+    assert_eq!(lab.restage(&["doctor"]).code, 0);
+}
+
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn doctor_fails_where_row_security_would_refuse_the_run() {
+    let lab = Lab::new("rls");
+    lab.seed("CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t ENABLE ROW LEVEL SECURITY");
+    let role = format!("{}_bound", lab.name);
+    lab.source.sql(&lab.name, &format!("CREATE ROLE \"{role}\" LOGIN IN ROLE reader"));
+    lab.config(KEEP);
+    let file = lab.path("restage.toml");
+    let text =
+        std::fs::read_to_string(&file).expect("configuration").replacen("user=reader", &format!("user={role}"), 1);
+    std::fs::write(file, text).expect("written");
+    let (plan, doctor) = (lab.restage(&["plan", "--json"]), lab.restage(&["doctor"]));
+    assert_eq!(codes(&plan), ["plan::row-security"], "{plan:?}");
+    assert!(doctor.code != 0 && !doctor.stdout.contains("It will work"), "{doctor:?}");
+    assert!(doctor.stdout.contains(&format!("ALTER ROLE \"{role}\" BYPASSRLS;")), "{}", doctor.stdout);
+    lab.source.sql(&lab.name, &format!("DROP ROLE \"{role}\""));
+}
+
+#[test]
+fn as_many_guards_are_marked_as_errors_are_told() {
+    let lab = Lab::new("guards_told");
+    lab.seed("CREATE TABLE t (id int PRIMARY KEY)");
+    lab.config(KEEP);
+    let file = lab.path("restage.toml");
+    let text = std::fs::read_to_string(&file).expect("configuration");
+    let (from, to) = (lab.target.url("restage", &lab.name), lab.source.url("app", &lab.name));
+    std::fs::write(file, text.replacen(&from, &to, 1)).expect("written");
+    let plan = lab.restage(&["plan"]);
+    assert_eq!(plan.code, 3, "{plan:?}");
+    assert_eq!(
+        plan.stdout.matches('✗').count(),
+        plan.stderr.matches("error[").count(),
+        "{}\n{}",
+        plan.stdout,
+        plan.stderr
+    );
+}
+
+#[test]
+fn row_that_cannot_be_masked_is_told_by_its_place_in_the_table() {
+    let lab = Lab::new("place");
+    lab.seed(
+        "CREATE TABLE t (id int, mail text);
+         INSERT INTO t SELECT i, repeat('x', 500) || i || '@x.com' FROM generate_series(1, 20000) i;
+         UPDATE t SET mail = 'nobody' WHERE id = 15000;",
+    );
+    lab.source.sql(&lab.name, "VACUUM FULL t; ANALYZE t");
+    lab.config_with(
+        "chunk_bytes = \"4MiB\"",
+        "",
+        "[tables.\"public.t\".columns]\nid = \"keep\"\nmail = { mask = \"email\", on_invalid = \"fail\" }\n",
+    );
+    let ran = lab.restage(&["-q", "refresh", "--json"]);
+    assert_eq!((ran.code, codes(&ran)), (4, vec!["source::mask".to_owned()]), "{ran:?}");
+    let hint = &refusals(&ran)[0].2;
+    let query = hint.lines().last().expect("a query");
+    let ctid = lab.production(query);
+    assert_eq!(lab.production(&format!("SELECT id FROM t WHERE ctid = '{ctid}'")), "15000", "{hint}");
+    assert!(ran.stdout.contains(" of chunk ") && !ran.stdout.contains("of the batch"), "{}", ran.stdout);
+}
