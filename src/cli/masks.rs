@@ -64,6 +64,7 @@ fn guarantees(kind: &Kind) -> Vec<String> {
         KeyedOn::Subject => "depends on the subject, not on the value: values join only through the subject",
         KeyedOn::Either => "depends on the value, or on the subject with by = \"subject\"",
         KeyedOn::Nothing => "every value gets the same mask",
+        KeyedOn::Row => "depends on the row: equal values of two rows may get different masks",
     };
     let injective = match kind.injective {
         Injective::ByConstruction => "two values never share a mask: unique columns stay unique",

@@ -61,6 +61,8 @@ pub static JSON: Kind = Kind {
     lowercase: false,
     needs_subject: false,
     samples: &[r#"{"contact": {"email": "bob@example.com"}, "plan": 3}"#],
+    promises: None,
+    columns: |_| Vec::new(),
     least: |_| Vec::new(),
     compile,
 };

@@ -60,6 +60,8 @@ pub enum KeyedOn {
     Either,
     /// Nothing: every value gets the same mask.
     Nothing,
+    /// The row: its value together with other columns or the person. Equal values of two rows may differ.
+    Row,
 }
 
 /// Whether two values can share a mask.
@@ -71,6 +73,17 @@ pub enum Injective {
     Bits80,
     /// Yes: unusable for unique columns.
     No,
+}
+
+/// What a mask promises once its parameters are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Promise {
+    pub keyed_on: KeyedOn,
+    pub injective: Injective,
+    /// A subject must be named.
+    pub needs_subject: bool,
+    /// How many different masks there are at most, if that is a number users would count with.
+    pub capacity: Option<u128>,
 }
 
 /// What a parameter may be.
@@ -120,6 +133,10 @@ pub struct Kind {
     pub needs_subject: bool,
     /// Inputs that show what the kind does.
     pub samples: &'static [&'static str],
+    /// What holds with these parameters, for kinds whose parameters decide; none: what the other fields say.
+    pub promises: Option<fn(&Params) -> Promise>,
+    /// Columns of the row that the mask reads, by name.
+    pub columns: fn(&Params) -> Vec<String>,
     /// Least `varchar(n)` per tier, widest first; empty: the length is kept or does not matter.
     pub least: fn(&Params) -> Vec<u32>,
     pub(super) compile: fn(&Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError>,
@@ -134,6 +151,34 @@ impl Kind {
     /// Returns `email/1`.
     pub fn full_name(&self) -> String {
         format!("{}/{}", self.name, self.version)
+    }
+
+    /// Returns what a mask of the kind promises with these parameters.
+    pub fn promise(&self, params: &Params) -> Promise {
+        let Self { keyed_on, injective, needs_subject, .. } = *self;
+        match self.promises {
+            Some(promises) => promises(params),
+            None => Promise { keyed_on, injective, needs_subject, capacity: None },
+        }
+    }
+
+    /// Returns the names of the columns that the mask, or a mask inside its parameters, reads.
+    pub fn columns_read(&self, params: &Params) -> Vec<String> {
+        fn inside(value: &Value, names: &mut Vec<String>) {
+            match value {
+                Value::Object(table) => match table.get("mask").and_then(Value::as_str).and_then(super::kind) {
+                    Some(kind) => names.append(&mut kind.columns_read(table)),
+                    None => table.values().for_each(|value| inside(value, names)),
+                },
+                Value::Array(items) => items.iter().for_each(|value| inside(value, names)),
+                _ => {}
+            }
+        }
+        let mut names = (self.columns)(params);
+        params.values().for_each(|value| inside(value, &mut names));
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     /// Tells whether a column of this shape can carry the kind.
@@ -171,7 +216,7 @@ impl Kind {
             return Err(compile.error(Refusal::WrongShape { kind: kind() }));
         }
         let by_subject = compile.spec.params.get("by").and_then(Value::as_str) == Some("subject");
-        if (self.needs_subject || by_subject) && compile.subject.is_none() {
+        if (self.promise(&compile.spec.params).needs_subject || by_subject) && compile.subject.is_none() {
             return Err(compile.error(Refusal::NeedsSubject { kind: kind() }));
         }
         if let Shape::Text { chars_max: Some(chars_max), .. } = compile.shape {

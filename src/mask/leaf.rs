@@ -344,6 +344,8 @@ pub(super) const TEXT: Kind = Kind {
     lowercase: false,
     needs_subject: false,
     samples: &[],
+    promises: None,
+    columns: |_| Vec::new(),
     least: any_length,
     compile: |compile| Err(compile.wrong_shape()),
 };

@@ -31,7 +31,7 @@ mod tests;
 
 pub use column::{ColumnMask, Compile, CompileError, MaskError, Refusal, Rows};
 pub use key::{MasterKey, RealmKey};
-pub use kind::{Injective, KeyedOn, Kind, LeastLength, Param, Takes};
+pub use kind::{Injective, KeyedOn, Kind, LeastLength, Param, Promise, Takes};
 pub use masker::{Masker, ValueError, mask_value};
 
 use std::collections::BTreeMap;

@@ -62,6 +62,8 @@ pub static SPANS: Kind = Kind {
     lowercase: false,
     needs_subject: false,
     samples: &["Call me at +1-212-555-0100 or write to bob@example.com."],
+    promises: None,
+    columns: |_| Vec::new(),
     least: |_| Vec::new(),
     compile,
 };

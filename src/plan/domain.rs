@@ -30,6 +30,13 @@ pub(super) struct Mask {
     pub labelled: bool,
 }
 
+impl Mask {
+    /// What the mask promises with its parameters.
+    pub fn promise(&self) -> mask::Promise {
+        self.kind.promise(&self.params)
+    }
+}
+
 impl PartialEq for Mask {
     fn eq(&self, other: &Self) -> bool {
         self.kind.full_name() == other.kind.full_name()

@@ -24,14 +24,15 @@ pub(super) struct Fitted {
 
 /// The mask of a row depends on its subject, not on the value alone.
 pub(super) fn by_subject(mask: &Mask) -> bool {
+    let keyed_on = mask.promise().keyed_on;
     mask.kind.needs_subject
-        || mask.kind.keyed_on == KeyedOn::Subject
-        || (mask.kind.keyed_on == KeyedOn::Either && mask.params.get("by").and_then(Value::as_str) == Some("subject"))
+        || keyed_on == KeyedOn::Subject
+        || (keyed_on == KeyedOn::Either && mask.params.get("by").and_then(Value::as_str) == Some("subject"))
 }
 
 /// Two different values of a column never share a mask.
 pub(super) fn injective(mask: &Mask) -> bool {
-    mask.kind.injective != Injective::No && !by_subject(mask)
+    mask.promise().injective != Injective::No && !by_subject(mask)
 }
 
 /// Masks of values that are equal without regard to case are equal, and stay different otherwise.
@@ -164,7 +165,7 @@ fn check_subject(
     let group = graph.nodes[node].group;
     let (name, kind) = (graph.name(node), mask.kind.full_name());
     let Some(subject) = &mask.subject else {
-        if !by_subject(mask) {
+        if !by_subject(mask) && !mask.promise().needs_subject {
             return Ok(());
         }
         let report = Report::new("plan::missing-subject", format!("mask {kind} of column \"{name}\" needs a subject"))
@@ -224,6 +225,17 @@ fn check_references(graph: &Graph<'_>, domains: &Domains, reports: &mut Vec<Repo
                     "plan::subject-keyed-reference",
                     format!(
                         "column \"{}\" is referenced by \"{}\" ({}), but mask {} depends on the row's subject",
+                        graph.name(to),
+                        graph.name(from),
+                        edge.name,
+                        mask.kind.full_name()
+                    ),
+                )
+                .hint("Choose a kind that is keyed on the value, so that both sides get the same mask."),
+                Choice::Mask(mask) if mask.promise().keyed_on == KeyedOn::Row && told.insert(to) => Report::new(
+                    "plan::row-keyed-reference",
+                    format!(
+                        "column \"{}\" is referenced by \"{}\" ({}), but mask {} depends on more than its value",
                         graph.name(to),
                         graph.name(from),
                         edge.name,

@@ -112,11 +112,14 @@ fn key_spoils(graph: &Graph<'_>, domains: &Domains, group: usize, node: Node) ->
             let own_subject = mask.subject.as_deref().and_then(|subject| graph.node(group, subject));
             let per_row = own_subject
                 .is_some_and(|subject| graph.nodes[subject].not_null && anchor::is_unique(graph, group, &[subject]));
-            (!per_row || mask.kind.injective == Injective::No)
+            (!per_row || mask.promise().injective == Injective::No)
                 .then(|| "Two rows of one subject, or two subjects, can get the same mask.".to_owned())
         }
-        Choice::Mask(mask) if !injective(mask) => Some("Two values can get the same mask.".to_owned()),
-        Choice::Mask(mask) if mask.kind.injective == Injective::Bits80 && rows(graph, group) > ROWS_80_BITS => {
+        Choice::Mask(mask) if !injective(mask) => Some(match mask.promise().capacity {
+            Some(capacity) => format!("Two values can get the same mask: there are {capacity} at most."),
+            None => "Two values can get the same mask.".to_owned(),
+        }),
+        Choice::Mask(mask) if mask.promise().injective == Injective::Bits80 && rows(graph, group) > ROWS_80_BITS => {
             Some(format!("An 80-bit mask is safe up to {ROWS_80_BITS} rows."))
         }
         Choice::Mask(mask) if column.folding && !folds(mask) => {

@@ -208,7 +208,8 @@ fn missing_hooks(job: &Job) -> Vec<Report> {
 fn samples(job: &Job, probe: &CheckProbe) -> Vec<Sample> {
     let ProbeValue::Mask { spec, .. } = &probe.value else { return Vec::new() };
     let Some(kind) = crate::mask::kind(&spec.kind) else { return Vec::new() };
-    let keeps_layout = kind.injective == Injective::ByConstruction && kind.keyed_on == KeyedOn::Value;
+    let promise = kind.promise(&spec.params);
+    let keeps_layout = promise.injective == Injective::ByConstruction && promise.keyed_on == KeyedOn::Value;
     let masked = |sample: &str| {
         crate::mask::mask_value(&job.key, &spec.kind, &spec.label, spec.params.clone(), Some("1"), sample).ok()?
     };
