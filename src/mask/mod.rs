@@ -15,6 +15,7 @@ pub mod key;
 pub mod kind;
 mod lanes;
 mod leaf;
+mod locale;
 mod masker;
 mod network;
 mod pattern;

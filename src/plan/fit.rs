@@ -61,6 +61,8 @@ pub(super) fn check(graph: &Graph<'_>, domains: &Domains, reports: &mut Vec<Repo
             Choice::Mask(mask) => {
                 if let Err(report) = check_mask(graph, node, resolved, mask) {
                     reports.push(at(resolved, *report));
+                } else if let Err(report) = check_columns(graph, domains, node, mask) {
+                    reports.push(at(resolved, *report));
                 } else if let Err(report) = check_subject(graph, domains, node, mask, &mut fitted.anchors) {
                     reports.push(at(resolved, *report));
                 }
@@ -152,6 +154,43 @@ fn accepts(domain: Domain, value: &Value) -> bool {
         Domain::Texts => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
         Domain::Any => true,
     }
+}
+
+/// Checks that every column a mask names is there to be read, kept or masked.
+fn check_columns(graph: &Graph<'_>, domains: &Domains, node: Node, mask: &Mask) -> Result<(), Box<Report>> {
+    let group = graph.nodes[node].group;
+    for column in mask.kind.columns_read(&mask.params) {
+        let message =
+            format!("mask {} of column \"{}\" cannot read \"{column}\"", mask.kind.full_name(), graph.name(node));
+        let report = Report::new("plan::bad-column", message);
+        let Some(named) = graph.node(group, &column) else {
+            let columns = graph.groups[group].root.columns.iter().map(|column| column.name.as_str());
+            return Err(Box::new(match nearest(&column, columns) {
+                Some(near) => report.detail("The table has no such column.").hint(format!("Did you mean \"{near}\"?")),
+                None => report.detail("The table has no such column."),
+            }));
+        };
+        let known = &graph.nodes[named];
+        match domains.resolved[named].as_ref().map(|resolved| &resolved.choice) {
+            // A column without a decision is reported for itself.
+            _ if known.column.generated => {
+                let hint = "Name the columns it is computed from.";
+                return Err(Box::new(report.detail("It is generated, so it is not copied.").hint(hint)));
+            }
+            Some(choice @ (Choice::Null | Choice::Const(_))) => {
+                let detail = format!("It is decided \"{}\", so its value never leaves the source.", words(choice));
+                return Err(Box::new(report.detail(detail).hint("Name a column that is kept or masked.")));
+            }
+            _ if known.shape.is_none() => {
+                let detail = format!("It has type {}.", known.column.type_name);
+                return Err(Box::new(
+                    report.detail(detail).hint("Name a column of text, whole numbers, UUIDs or dates."),
+                ));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Finds the subject of a mask that needs one, or names one although it does not.

@@ -82,6 +82,7 @@ impl<'g> Tables<'g> {
                 spec_labels.push((mask.kind.full_name(), mask.label.clone()));
                 has_leaves |= matches!(mask.kind.name, "json" | "text.spans");
                 query.subject(node, mask, &self.fitted.anchors, &self.rows[group]);
+                query.read_columns(mask);
             }
         }
         // A leaf of a document or a span of a text has the form of the columns it joins with, whatever table they are in.
@@ -271,6 +272,17 @@ impl<'g> Query<'g> {
         self.subjects.insert(node, field);
         if let Anchor::Path { .. } = anchor {
             self.nodes[field].1 = self.graph.name(column);
+        }
+    }
+
+    /// Makes sure that kept columns which a mask names are decoded.
+    fn read_columns(&mut self, mask: &Mask) {
+        for name in mask.kind.columns_read(&mask.params) {
+            let Some(node) = self.graph.node(self.group, &name) else { continue };
+            let Some(field) = self.nodes.iter().position(|(known, ..)| *known == Some(node)) else { continue };
+            if let (Field::Keep, Some(shape)) = (&self.fields[field], self.graph.nodes[node].shape) {
+                self.fields[field] = Field::Read(shape);
+            }
         }
     }
 
