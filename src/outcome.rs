@@ -1,7 +1,7 @@
 //! What commands return: plain data that the terminal, `--json` and the report files are made of.
 //!
-//! No type here can hold a source value: names, counts, times, hashes and decisions only. [`DemoSample`] is the one
-//! exception, and it shows made-up people.
+//! No type here can hold a source value: names, counts, times, hashes and decisions only. [`DemoSample`] and
+//! [`Difference`] are the exceptions, and they show made-up people: those of the demo, and of the user's policy tests.
 
 use crate::error::{Exit, Report};
 use crate::event::Phase;

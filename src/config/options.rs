@@ -258,7 +258,7 @@ pub const OPTIONS: &[ConfigOption] = &[
     option("notify.url", WebHook, Required, "\"${SLACK_WEBHOOK}\"", "Web hook that receives a POST."),
 
     option("test", Tables, Default("[]"), "", "A row and what masks must make of it, for `restage test`."),
-    option("test.name", Text, Absent("its place names it"), "\"mail follows the person\"", "Name in output, and for `same_as`."),
+    option("test.name", Text, Absent("the table names it"), "\"mail follows the person\"", "Name in output, and for `same_as`."),
     option("test.table", Text, Required, "\"public.users\"", "Table the row is of, as `schema.table`."),
     option("test.given", Values, Required, "{ id = 7, email = \"Bob@X.com\" }", "The row, column by column; `{ null = true }` is NULL."),
     option("test.expect", Values, Required, "{ email = { valid = \"email\", differs = true } }",
