@@ -24,7 +24,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | what people type and read | [`cli`], [`demo`] |
-//! | the line | [`refresh`], [`pipeline`] |
+//! | the line | [`refresh`], [`pipeline`]; [`trial`]: policy and masks alone |
 //! | edges, each with its own server or file | [`extract`], [`load`], [`verify`], [`publish`], [`guard`], [`secret`] |
 //! | decisions and bytes, pure but for [`catalog::read`] and sessions | [`plan`], [`catalog`], [`pg`] |
 //! | masks: knows Arrow and BLAKE3, nothing of PostgreSQL | [`mask`] |
@@ -54,6 +54,7 @@ pub mod demo;
 
 pub mod pipeline;
 pub mod refresh;
+pub mod trial;
 
 pub mod extract;
 pub mod guard;

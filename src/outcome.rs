@@ -1,7 +1,7 @@
 //! What commands return: plain data that the terminal, `--json` and the report files are made of.
 //!
-//! No type here can hold a source value: names, counts, times, hashes and decisions only. [`DemoSample`] is the one
-//! exception, and it shows made-up people.
+//! No type here can hold a source value: names, counts, times, hashes and decisions only. [`DemoSample`] and
+//! [`Difference`] are the exceptions, and they show made-up people: those of the demo, and of the user's policy tests.
 
 use crate::error::{Exit, Report};
 use crate::event::Phase;
@@ -500,6 +500,43 @@ pub struct MaskResult {
     pub key_id: String,
     /// None is SQL NULL.
     pub values: Vec<Option<String>>,
+}
+
+/// What policy unit tests came to. Values are those that the tests give and what masks made of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct TestOutcome {
+    pub tests: Vec<TestView>,
+    pub passed: usize,
+    pub failed: usize,
+    pub key_id: String,
+    pub realm: String,
+}
+
+impl TestOutcome {
+    pub fn exit(&self) -> Exit {
+        if self.failed == 0 { Exit::Done } else { Exit::Verify }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct TestView {
+    /// As written, else the table.
+    pub name: String,
+    pub table: String,
+    /// `restage.toml:12:1`.
+    pub place: String,
+    pub ok: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<Difference>,
+}
+
+/// An expectation that did not hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    pub column: String,
+    pub expected: String,
+    /// None is SQL NULL.
+    pub got: Option<String>,
 }
 
 /// The catalogue of mask kinds, or one of them.

@@ -1,5 +1,6 @@
 //! Every test that needs the program or a server; one binary, because linking is what takes time.
 
+mod policy;
 mod support;
 
 mod broken;

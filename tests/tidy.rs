@@ -22,6 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("guard", &["catalog", "error", "load", "pg", "publish", "release"]),
     ("verify", &["config", "error", "load", "outcome", "pg", "plan"]),
     ("pipeline", &["buffers", "error", "event", "extract", "load", "mask", "pg", "plan"]),
+    ("trial", &["catalog", "config", "error", "mask", "outcome", "plan"]),
     ("demo", &["error"]),
 ];
 

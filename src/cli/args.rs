@@ -16,7 +16,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Try it", &["demo"]),
     ("Refresh staging", &["plan", "refresh", "verify", "releases", "rollback"]),
     ("Set up and look", &["init-target", "doctor", "explain"]),
-    ("Masks and keys", &["kinds", "mask", "key"]),
+    ("Masks and keys", &["kinds", "mask", "test", "key"]),
     ("Shell", &["completions", "man", "help"]),
 ];
 
@@ -120,6 +120,7 @@ pub enum Command {
     Explain(ExplainArgs),
     Kinds(KindsArgs),
     Mask(MaskArgs),
+    Test(TestArgs),
     Key(KeyArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
@@ -267,6 +268,23 @@ pub struct MaskArgs {
     /// Parameter of the kind; may be repeated. VALUE is read as JSON, else as text
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parse_param)]
     pub params: Vec<(String, serde_json::Value)>,
+    #[command(flatten)]
+    pub key: KeyChoice,
+}
+
+/// Run the policy unit tests of the configuration
+///
+/// Masks the row that each `[[test]]` gives and compares it with what the test expects. Needs no server: the columns are
+/// those of the tests, their types those of the values. Undecided columns and masks that do not fit are refused as by
+/// `restage plan`. Exits with 6 if an expectation does not hold.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  restage test\n  restage test --file tests/policy.toml\n  restage test --key-file test.key --allow-test-key    Where the real key is not at hand\n\nA test:\n  [[test]]\n  table = \"public.users\"\n  given = { id = 7, email = \"Bob@X.com\" }\n  expect = { id = { differs = true }, email = { matches = \"^[a-z.0-9]+@.*\\\\.example$\", valid = \"email\" } }"
+)]
+pub struct TestArgs {
+    /// File with `[[test]]`; without it, those of the configuration
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
     #[command(flatten)]
     pub key: KeyChoice,
 }

@@ -17,13 +17,14 @@ mod progress;
 mod render;
 mod shell;
 mod signal;
+mod trial;
 
 pub use context::{Consent, Context};
 
 use crate::error::{Exit, Failure, Report};
 use crate::outcome::{
     DemoOutcome, DoctorReport, Explanation, InitTargetOutcome, KeyInfo, Kinds, MaskResult, PlanView, RefreshOutcome,
-    Releases, RollbackOutcome, VerifyOutcome,
+    Releases, RollbackOutcome, TestOutcome, VerifyOutcome,
 };
 use args::{Cli, Command, LogFormat};
 use clap::FromArgMatches as _;
@@ -49,6 +50,7 @@ pub(crate) enum Outcome {
     Doctor(DoctorReport),
     Kinds(Kinds),
     Masked(MaskResult),
+    Tested(TestOutcome),
     Key(KeyInfo),
     /// A new key that was asked for on standard output.
     NewKey {
@@ -71,6 +73,7 @@ impl Outcome {
             Outcome::Demo(done) => (done.refresh.exit, &done.refresh.problems),
             Outcome::Verify(done) => (done.exit(), &[]),
             Outcome::Doctor(report) => (report.exit(), &[]),
+            Outcome::Tested(done) => (done.exit(), &[]),
             _ => (Exit::Done, &[]),
         }
     }
@@ -163,6 +166,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Outcome, Failur
         Command::Explain(args) => explain::explain(context, args).await.map(Outcome::Explanation),
         Command::Kinds(args) => masks::kinds(&args).map(Outcome::Kinds),
         Command::Mask(args) => masks::mask(context, args).await.map(Outcome::Masked),
+        Command::Test(args) => trial::test(context, args).await.map(Outcome::Tested),
         Command::Key(args) => key::key(context, args.command).await,
         Command::Completions(args) => Ok(shell::completions(&args)),
         Command::Man(args) => shell::man(&args),

@@ -175,6 +175,7 @@ fn json(outcome: &Outcome) -> String {
         Outcome::Doctor(body) => document(&Document::new("doctor", exit, body)),
         Outcome::Kinds(body) => document(&Document::new("kinds", exit, body)),
         Outcome::Masked(body) => document(&Document::new("mask", exit, body)),
+        Outcome::Tested(body) => document(&Document::new("test", exit, body)),
         Outcome::Key(body) => document(&Document::new("key", exit, body)),
         Outcome::NewKey { info, key } => {
             let body = serde_json::json!({ "id": info.id, "source": info.source, "key": key.as_str() });

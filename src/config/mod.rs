@@ -10,6 +10,7 @@ mod hash;
 mod load;
 pub mod options;
 mod pending;
+mod policy_test;
 mod read;
 mod sections;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use files::read_lookup;
 pub use glob::{Specificity, matches, specificity};
 pub use options::{ConfigOption, OPTIONS, options_markdown};
 pub use pending::Pending;
+pub use policy_test::{Expect, Given, PolicyTest, SameAs};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -102,6 +104,8 @@ pub struct Config {
     /// None: `restage schedule` has nothing to do.
     pub schedule: Option<ScheduleConfig>,
     pub notify: Vec<NotifyConfig>,
+    /// In file order.
+    pub tests: Vec<PolicyTest>,
     /// What is written and not done by this build.
     pub pending: Vec<Pending>,
     /// BLAKE3 of the resolved configuration without secrets (URLs' passwords left out), hex.
@@ -456,6 +460,14 @@ impl Config {
     pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
         let loaded = load::load(path, env).map_err(ConfigErrors)?;
         sections::read(path, loaded).map_err(ConfigErrors)
+    }
+
+    /// Reads a file of `[[test]]` that stands beside the configuration.
+    ///
+    /// # Errors
+    /// [`ConfigErrors`] with every problem found; exit code 2.
+    pub fn load_tests(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Vec<PolicyTest>, ConfigErrors> {
+        policy_test::read_file(path, env)
     }
 
     /// The entries whose pattern matches a table, most specific first; equal ones in file order.

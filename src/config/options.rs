@@ -79,6 +79,8 @@ pub enum Kind {
     Tables,
     /// Names chosen by the user, text values.
     Map,
+    /// Columns and their values.
+    Values,
     /// `"all"`, `"none"` or a table.
     Rows,
     /// `"all"`, `"none"` or a table with `max`.
@@ -105,7 +107,7 @@ const fn option(
 
 use Kind::{
     AnyOf, Boolean, Children, ColumnName, Command, Connection, Cron, Decision, Integer, Map, Name, Names, Number,
-    OneOf, Path, Rate, Rows, Size, Table, Tables, Text, Texts, WebHook,
+    OneOf, Path, Rate, Rows, Size, Table, Tables, Text, Texts, Values, WebHook,
 };
 use Need::{Absent, Default, Required};
 
@@ -254,6 +256,14 @@ pub const OPTIONS: &[ConfigOption] = &[
     option("notify.on", AnyOf(&["failure", "recovered", "success"]), Required, "[\"failure\", \"recovered\"]",
         "What is told; `recovered` is the first success after a failure."),
     option("notify.url", WebHook, Required, "\"${SLACK_WEBHOOK}\"", "Web hook that receives a POST."),
+
+    option("test", Tables, Default("[]"), "", "A row and what masks must make of it, for `restage test`."),
+    option("test.name", Text, Absent("the table names it"), "\"mail follows the person\"", "Name in output, and for `same_as`."),
+    option("test.table", Text, Required, "\"public.users\"", "Table the row is of, as `schema.table`."),
+    option("test.given", Values, Required, "{ id = 7, email = \"Bob@X.com\" }", "The row, column by column; `{ null = true }` is NULL."),
+    option("test.expect", Values, Required, "{ email = { valid = \"email\", differs = true } }",
+        "What columns must become: a value, or a table of `matches`, `valid`, `differs`, `same_as`, `null`, `length`, `max_length`, `equals`."),
+    option("test.type", Values, Default("{}"), "{ email = \"varchar(40)\" }", "PostgreSQL types of columns whose value does not say enough."),
 ];
 
 /// Finds the option of a path.
@@ -302,7 +312,7 @@ impl Kind {
             Rate { .. } => "a rate in quotes, such as \"200MiB/s\"",
             Texts | Names | AnyOf(_) => "a list of strings",
             Command => "a list of strings: the program and its arguments",
-            Table | Map => "a table",
+            Table | Map | Values => "a table",
             Tables => "a list of tables",
             Rows => "\"all\", \"none\" or a table",
             Children => "\"all\", \"none\" or a table",
@@ -329,6 +339,7 @@ impl Kind {
             Table => "table",
             Tables => "list of tables",
             Map => "table of strings",
+            Values => "table of columns",
             Rows | Children => "string or table",
             Decision => "decision",
         }

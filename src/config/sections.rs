@@ -8,7 +8,7 @@ use super::{
     Action, Children, Config, Cover, Decision, EdgeRule, FidelityConfig, FixtureConfig, FixtureFormat, HookAction,
     HookConfig, HookPoint, KeyConfig, KeySource, MaskRule, MissingRoles, NotifyConfig, NotifyEvent, OnBlockedDdl,
     PolicyConfig, PublishConfig, PublishMode, ReferenceRule, Rows, ScheduleConfig, SeedRule, SourceConfig, SqlGate,
-    SubsetConfig, TableRule, TargetConfig, Undecided, VerifyConfig, hash, pending,
+    SubsetConfig, TableRule, TargetConfig, Undecided, VerifyConfig, hash, pending, policy_test,
 };
 use crate::error::Report;
 use secrecy::{ExposeSecret, SecretString};
@@ -56,6 +56,7 @@ pub(super) fn read_root(path: &Path, context: &Context<'_>, entries: Entries) ->
     let hooks = root.tables("hook", hook);
     let schedule = root.table("schedule", schedule);
     let notify = root.tables("notify", notify);
+    let tests = root.tables("test", policy_test::test);
     root.finish();
     let (source, target) = (source.flatten(), target.map(|target| target.ok_or(())));
     if let (Some(source), Some(Ok(target))) = (&source, &target) {
@@ -76,6 +77,7 @@ pub(super) fn read_root(path: &Path, context: &Context<'_>, entries: Entries) ->
         hooks: hooks.into_iter().collect::<Option<_>>()?,
         schedule: schedule.map(|schedule| schedule.ok_or(())).transpose().ok()?,
         notify: notify.into_iter().collect::<Option<_>>()?,
+        tests: tests.into_iter().collect::<Option<_>>()?,
         pending,
         hash: String::new(),
     })

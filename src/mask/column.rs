@@ -163,6 +163,19 @@ impl Compile<'_> {
         CompileError { column: self.column_name().to_owned(), refusal }
     }
 
+    /// Finds another column of the mask's own table; none if it is neither masked nor read.
+    pub fn column_beside(&self, name: &str) -> Option<usize> {
+        let own = self.column_name();
+        // Names are written `schema.table.column`, and each may hold dots: the shortest that ends in `.name` and begins
+        // like the mask's own column is in the same table.
+        let table = |column: &str| {
+            let table = column.strip_suffix(name)?;
+            (table.ends_with('.') && own.starts_with(table)).then_some(table.len())
+        };
+        let candidates = self.table.columns.iter().enumerate();
+        candidates.filter_map(|(index, column)| Some((table(&column.name)?, index))).min().map(|(_, index)| index)
+    }
+
     /// Returns `schema.table.column`.
     pub fn column_name(&self) -> &str {
         self.table.columns.get(self.column).map_or("", |column| column.name.as_str())

@@ -98,7 +98,7 @@ impl Dictionary {
     /// # Panics
     /// If a line has another form, the weights exceed 2^32, a value 255 bytes or the file 16 MiB: the lists are part of
     /// the program and tested.
-    fn parse(text: &'static str) -> Self {
+    pub(super) fn parse(text: &'static str) -> Self {
         let mut total = 0u32;
         let mut entries = Vec::new();
         let mut at = 0;
@@ -164,6 +164,12 @@ impl Dictionary {
     fn value(&self, entry: Entry) -> &'static str {
         let at = (entry.place >> 8) as usize;
         &self.text[at..at + (entry.place & 0xff) as usize]
+    }
+
+    /// The file itself.
+    #[cfg(test)]
+    pub(super) fn source(&self) -> &'static str {
+        self.text
     }
 
     /// Every value, in file order.

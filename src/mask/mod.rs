@@ -25,6 +25,7 @@ pub mod key;
 pub mod kind;
 mod lanes;
 mod leaf;
+mod locale;
 mod mac;
 mod masker;
 mod naming;

@@ -11,7 +11,8 @@ use super::key::DomainKey;
 use super::kind::{Domain, Param};
 use super::lanes::Queue;
 use super::leaf::{Asks, At, FOLD, TEXT, TextMask};
-use super::person::{NAME_FIRST, NAME_FULL, NAME_LAST, Persona, longest};
+use super::locale::LOCALES;
+use super::person::{NAME_FIRST, NAME_FULL, NAME_LAST, Persona};
 use super::token::{Purpose, below, push_b32, word};
 use super::{Injective, KeyedOn, Kind, Params, Promise};
 
@@ -38,8 +39,8 @@ pub(super) static COMPANY: Kind = Kind {
     samples: &["Acme Corp.", "Miller & Sons Ltd"],
     least: |params| {
         let suffix = COMPANY_SUFFIXES.iter().map(|suffix| suffix.len()).max().unwrap_or(0) as u32;
-        let name = longest(&LAST) + 1 + suffix;
-        if is_unique(params) { vec![name + 1 + TOKEN, TOKEN] } else { vec![name, longest(&LAST)] }
+        let name = LOCALES[0].last_longest() + 1 + suffix;
+        if is_unique(params) { vec![name + 1 + TOKEN, TOKEN] } else { vec![name, LOCALES[0].last_longest()] }
     },
     compile: compile_company,
     ..TEXT
@@ -168,10 +169,10 @@ impl Asks for NameValue {
         canonical.clear();
         push_canonical(value, self.fold, canonical);
         if self.part != Part::Last {
-            self.persona.ask_first(canonical, queue);
+            self.persona.ask_first(&LOCALES[0], canonical, queue);
         }
         if self.part != Part::First {
-            self.persona.ask_last(canonical, queue);
+            self.persona.ask_last(&LOCALES[0], canonical, queue);
         }
         Some(())
     }

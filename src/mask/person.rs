@@ -5,33 +5,39 @@
 
 use super::canon::{push_canonical, push_email};
 use super::column::{ColumnMask, Compile, CompileError};
-use super::dict::{FIRST_FEMALE, FIRST_MALE, LAST, PLACE, STREET_NAMES, STREET_SUFFIXES};
 use super::key::{DomainKey, RealmKey};
 use super::kind::{Domain, Param};
 use super::lanes::Queue;
 use super::leaf::{Asks, At, FOLD, ON_INVALID, TEXT, TextMask};
-use super::quantity::{canonical_integer, push_number};
-use super::token::{Perm, Purpose, below, push_b32, word};
+use super::locale::{self, Chosen, LOCALE, LOCALE_FROM, LOCALES, Locale, longest_of};
+use super::quantity::canonical_integer;
+use super::token::{Perm, Purpose, push_b32};
 use super::{Injective, KeyedOn, Kind, Params, Shape};
 use std::collections::HashMap;
-use std::sync::LazyLock;
 
-const NAME: Kind = Kind { keyed_on: KeyedOn::Subject, injective: Injective::No, needs_subject: true, ..TEXT };
+const NAME: Kind = Kind {
+    keyed_on: KeyedOn::Subject,
+    injective: Injective::No,
+    needs_subject: true,
+    params: &[LOCALE, LOCALE_FROM],
+    columns: locale::columns,
+    ..TEXT
+};
 
 pub(super) static NAME_FIRST: Kind = Kind {
     name: "name.first",
-    summary: "Gives the person a first name from the US census, as often as people have it",
+    summary: "Gives the person a first name of the country, in the US as often as people have it",
     samples: &["Robert"],
-    least: |_| vec![longest(&FIRST_FEMALE).max(longest(&FIRST_MALE))],
+    least: |params| vec![longest_of(params, Locale::first_longest)],
     compile: |compile| compile_name(compile, Part::First),
     ..NAME
 };
 
 pub(super) static NAME_LAST: Kind = Kind {
     name: "name.last",
-    summary: "Gives the person a last name from the US census, as often as people have it",
+    summary: "Gives the person a last name of the country, in the US as often as people have it",
     samples: &["Miller"],
-    least: |_| vec![longest(&LAST)],
+    least: |params| vec![longest_of(params, Locale::last_longest)],
     compile: |compile| compile_name(compile, Part::Last),
     ..NAME
 };
@@ -40,14 +46,14 @@ pub(super) static NAME_FULL: Kind = Kind {
     name: "name.full",
     summary: "Gives the person a first and a last name, the same as `name.first` and `name.last`",
     samples: &["Robert Miller"],
-    least: |_| vec![longest(&FIRST_FEMALE).max(longest(&FIRST_MALE)) + 1 + longest(&LAST)],
+    least: |params| vec![longest_of(params, |locale| locale.first_longest() + 1 + locale.last_longest())],
     compile: |compile| compile_name(compile, Part::Full),
     ..NAME
 };
 
 pub(super) static ADDRESS: Kind = Kind {
     name: "address",
-    summary: "Gives the person an address; street, city, region and ZIP code fit together",
+    summary: "Gives the person an address; street, city, region and postal code fit together",
     params: &[
         Param {
             name: "part",
@@ -61,6 +67,8 @@ pub(super) static ADDRESS: Kind = Kind {
             domain: Domain::OneOf(&["keep", "set"]),
             default: "keep",
         },
+        LOCALE,
+        LOCALE_FROM,
     ],
     samples: &["12 Main Street"],
     least: address_least,
@@ -78,39 +86,32 @@ pub(super) const BY: Param = Param {
 pub(super) static EMAIL: Kind = Kind {
     name: "email",
     summary: "Replaces e-mail addresses by undeliverable ones under `.example`; equal addresses stay equal",
-    params: &[BY, FOLD, ON_INVALID],
+    params: &[BY, FOLD, ON_INVALID, LOCALE, LOCALE_FROM],
+    columns: locale::columns,
     keyed_on: KeyedOn::Either,
     injective: Injective::Bits80,
     folds: true,
     lowercase: true,
     samples: &["bob@example.com", "Alice.Jones@gmail.com"],
     least: |_| vec![70, 40, 38, 26],
-    compile: |compile| TextMask::boxed(compile, Email::new(compile)),
+    compile: |compile| TextMask::boxed(compile, Email::new(compile)?),
     ..TEXT
 };
 
 pub(super) static USERNAME: Kind = Kind {
     name: "username",
     summary: "Replaces user names by `first_<token>`; equal names stay equal",
-    params: &[BY, FOLD],
+    params: &[BY, FOLD, LOCALE, LOCALE_FROM],
+    columns: locale::columns,
     keyed_on: KeyedOn::Either,
     injective: Injective::Bits80,
     folds: true,
     lowercase: true,
     samples: &["bob", "alice_77"],
     least: |_| vec![32, 18, 16],
-    compile: |compile| TextMask::boxed(compile, Username(Handle::new(compile, "username/1"))),
+    compile: |compile| TextMask::boxed(compile, Username(Handle::new(compile, "username/1")?)),
     ..TEXT
 };
-
-/// Characters of the longest entry of a list.
-pub(super) fn longest(list: &super::dict::Dictionary) -> u32 {
-    longest_of(list.values())
-}
-
-fn longest_of<'a>(values: impl Iterator<Item = &'a str>) -> u32 {
-    values.map(|value| value.chars().count() as u32).max().unwrap_or(0)
-}
 
 /// The person a subject becomes.
 ///
@@ -131,16 +132,21 @@ impl Persona {
     }
 
     /// Asks for the first name, from the list of the persona's sex: one draw.
-    pub(super) fn ask_first(&self, subject: &str, queue: &mut Queue) {
-        let lists = [&*FIRST_FEMALE, &*FIRST_MALE];
+    pub(super) fn ask_first(&self, locale: &Locale, subject: &str, queue: &mut Queue) {
+        let lists = locale.first();
         attribute(subject, "sex", |sex| {
             attribute(subject, "first", |first| queue.draw_either(lists, &self.key, sex, first));
         });
     }
 
     /// Asks for the last name: one draw.
-    pub(super) fn ask_last(&self, subject: &str, queue: &mut Queue) {
-        attribute(subject, "last", |parts| queue.draw(&LAST, &self.key, parts));
+    pub(super) fn ask_last(&self, locale: &Locale, subject: &str, queue: &mut Queue) {
+        match locale.last() {
+            Ok(list) => attribute(subject, "last", |parts| queue.draw(list, &self.key, parts)),
+            Err(lists) => attribute(subject, "sex", |sex| {
+                attribute(subject, "last", |last| queue.draw_either(lists, &self.key, sex, last));
+            }),
+        }
     }
 
     /// Asks for the stream of another attribute, `street` or `place`: one hash.
@@ -151,19 +157,20 @@ impl Persona {
     /// Appends an attribute by name; false for a name that is none.
     pub fn push(&self, name: &str, subject: &str, out: &mut String) -> bool {
         let mut queue = Queue::default();
+        let locale = &LOCALES[0];
         match name {
-            "first" => self.ask_first(subject, &mut queue),
-            "last" => self.ask_last(subject, &mut queue),
+            "first" => self.ask_first(locale, subject, &mut queue),
+            "last" => self.ask_last(locale, subject, &mut queue),
             "street" => self.ask(subject, "street", &mut queue),
             "city" | "region" | "zip" => self.ask(subject, "place", &mut queue),
             _ => return false,
         }
         queue.run();
         match name {
-            "street" => push_street(&mut queue, out),
-            "city" => out.push_str(place(&mut queue).city),
-            "region" => out.push_str(place(&mut queue).region),
-            "zip" => push_number(place(&mut queue).zip, 5, out),
+            "street" => locale.push_street(queue.next_hash(), out),
+            "city" => out.push_str(locale.place(queue.next_hash()).city),
+            "region" => out.push_str(locale.place(queue.next_hash()).region),
+            "zip" => locale.place(queue.next_hash()).push_zip(out),
             _ => out.push_str(queue.next_drawn()),
         }
         true
@@ -176,42 +183,12 @@ fn attribute(subject: &str, name: &str, then: impl FnOnce(&[&[u8]])) {
     then(&[&[Purpose::Stream as u8], &length, subject.as_bytes(), &name_length, name.as_bytes()]);
 }
 
-/// Appends number, name and suffix of a street; takes the stream of `street`.
-pub(super) fn push_street(queue: &mut Queue, out: &mut String) {
-    let stream = queue.next_hash();
-    let pick = |index: usize, list: &[&'static str]| list[below(word(stream, index), list.len() as u64) as usize];
-    let number = below(word(stream, 0), STREET_NUMBERS) + 1;
-    push_number(number, 1, out);
-    out.push(' ');
-    out.push_str(pick(1, STREET_NAMES));
-    out.push(' ');
-    out.push_str(pick(2, STREET_SUFFIXES));
-}
-
-/// City, region and ZIP code that belong together; takes the stream of `place`.
-pub(super) fn place(queue: &mut Queue) -> Place {
-    let stream = queue.next_hash();
-    let mut parts = PLACE.draw(word(stream, 0)).split('|');
-    let mut next = || parts.next().expect("a place is city, region and ZIP prefix");
-    let (city, region, prefix) = (next(), next(), next());
-    let zip: u64 = prefix.parse().expect("a ZIP prefix is a number");
-    Place { city, region, zip: zip * 100 + below(word(stream, 1), 100) }
-}
-
-const STREET_NUMBERS: u64 = 9_999;
-
-/// A city with its region and a ZIP code of the area.
-pub struct Place {
-    pub city: &'static str,
-    pub region: &'static str,
-    pub zip: u64,
-}
-
 /// Longest text of an attribute that [`Persona::push`] knows.
 pub(super) fn attribute_longest(attribute: &str) -> u32 {
+    let locale = &LOCALES[0];
     match attribute {
-        "first" => longest(&FIRST_FEMALE).max(longest(&FIRST_MALE)),
-        "last" => longest(&LAST),
+        "first" => locale.first_longest(),
+        "last" => locale.last_longest(),
         part => address_least(&Params::from_iter([("part".to_owned(), part.into())]))[0],
     }
 }
@@ -235,8 +212,9 @@ enum Part {
     Line,
     /// The country as it is.
     KeepCountry,
-    /// The country of every address of the locale.
-    Country(&'static str),
+    /// The country of the locale, by name or by code.
+    Country,
+    CountryCode,
 }
 
 /// One side of a persona.
@@ -244,11 +222,12 @@ struct Side {
     persona: Persona,
     part: Part,
     slot: Option<usize>,
+    locale: Chosen,
 }
 
 fn compile_name(compile: &Compile<'_>, part: Part) -> Result<Box<dyn ColumnMask>, CompileError> {
     let persona = Persona::new(compile.realm, &compile.spec.label);
-    TextMask::boxed(compile, Side { persona, part, slot: compile.subject })
+    TextMask::boxed(compile, Side { persona, part, slot: compile.subject, locale: Chosen::new(compile)? })
 }
 
 fn compile_address(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
@@ -258,45 +237,42 @@ fn compile_address(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, Compile
         Some("region") => Part::Region,
         Some("zip") => Part::Zip,
         Some("country") if compile.word("country") != Some("set") => Part::KeepCountry,
-        Some("country") => Part::Country(if compile.tier() == 0 { COUNTRY } else { COUNTRY_CODE }),
+        Some("country") if compile.tier() == 0 => Part::Country,
+        Some("country") => Part::CountryCode,
         _ => Part::Line,
     };
     compile_name(compile, part)
 }
 
-const COUNTRY: &str = "United States";
-const COUNTRY_CODE: &str = "US";
-
 fn address_least(params: &Params) -> Vec<u32> {
-    static STREET: LazyLock<u32> = LazyLock::new(|| {
-        4 + 1 + longest_of(STREET_NAMES.iter().copied()) + 1 + longest_of(STREET_SUFFIXES.iter().copied())
-    });
-    static CITY: LazyLock<u32> =
-        LazyLock::new(|| longest_of(PLACE.values().filter_map(|place| place.split('|').next())));
     let word = |name: &str| params.get(name).and_then(|value| value.as_str());
+    let longest = |of: fn(&Locale) -> u32| vec![longest_of(params, of)];
     match word("part") {
-        Some("street") => vec![*STREET],
-        Some("city") => vec![*CITY],
-        Some("region") => vec![2],
-        Some("zip") => vec![5],
-        Some("country") if word("country") == Some("set") => vec![COUNTRY.len() as u32, COUNTRY_CODE.len() as u32],
+        Some("street") => longest(Locale::street_longest),
+        Some("city") => longest(Locale::city_longest),
+        Some("region") => longest(Locale::region_longest),
+        Some("zip") => longest(Locale::zip_longest),
+        Some("country") if word("country") == Some("set") => {
+            vec![longest_of(params, |locale| locale.country.len() as u32), 2]
+        }
         Some("country") => Vec::new(),
-        _ => vec![*STREET + 2 + *CITY + 2 + 2 + 1 + 5],
+        _ => longest(Locale::line_longest),
     }
 }
 
 impl Asks for Side {
     type Scratch = ();
-    type Note = ();
+    type Note = &'static Locale;
 
-    fn ask(&self, value: &str, at: At<'_>, _scratch: &mut (), queue: &mut Queue) -> Option<()> {
+    fn ask(&self, value: &str, at: At<'_>, _scratch: &mut (), queue: &mut Queue) -> Option<&'static Locale> {
         let persona = &self.persona;
+        let locale = self.locale.of(at);
         with_subject(value, at, self.slot, |subject| match self.part {
-            Part::First => persona.ask_first(subject, queue),
-            Part::Last => persona.ask_last(subject, queue),
+            Part::First => persona.ask_first(locale, subject, queue),
+            Part::Last => persona.ask_last(locale, subject, queue),
             Part::Full => {
-                persona.ask_first(subject, queue);
-                persona.ask_last(subject, queue);
+                persona.ask_first(locale, subject, queue);
+                persona.ask_last(locale, subject, queue);
             }
             Part::Street => persona.ask(subject, "street", queue),
             Part::City | Part::Region | Part::Zip => persona.ask(subject, "place", queue),
@@ -304,33 +280,40 @@ impl Asks for Side {
                 persona.ask(subject, "street", queue);
                 persona.ask(subject, "place", queue);
             }
-            Part::KeepCountry | Part::Country(_) => {}
+            Part::KeepCountry | Part::Country | Part::CountryCode => {}
         });
-        Some(())
+        Some(locale)
     }
 
-    fn answer(&self, value: &str, _note: (), _at: At<'_>, _scratch: &mut (), queue: &mut Queue, out: &mut String) {
+    fn answer(
+        &self,
+        value: &str,
+        locale: &'static Locale,
+        _at: At<'_>,
+        _scratch: &mut (),
+        queue: &mut Queue,
+        out: &mut String,
+    ) {
         match self.part {
             Part::First | Part::Last => out.push_str(queue.next_drawn()),
             Part::Full => {
-                out.push_str(queue.next_drawn());
+                let (first, last) = (queue.next_drawn(), queue.next_drawn());
+                let (before, after) = if locale.family_first { (last, first) } else { (first, last) };
+                out.push_str(before);
                 out.push(' ');
-                out.push_str(queue.next_drawn());
+                out.push_str(after);
             }
-            Part::Street => push_street(queue, out),
-            Part::City => out.push_str(place(queue).city),
-            Part::Region => out.push_str(place(queue).region),
-            Part::Zip => push_number(place(queue).zip, 5, out),
+            Part::Street => locale.push_street(queue.next_hash(), out),
+            Part::City => out.push_str(locale.place(queue.next_hash()).city),
+            Part::Region => out.push_str(locale.place(queue.next_hash()).region),
+            Part::Zip => locale.place(queue.next_hash()).push_zip(out),
             Part::Line => {
-                push_street(queue, out);
-                let place = place(queue);
-                for part in [", ", place.city, ", ", place.region, " "] {
-                    out.push_str(part);
-                }
-                push_number(place.zip, 5, out);
+                let street = *queue.next_hash();
+                locale.push_line(&street, queue.next_hash(), out);
             }
             Part::KeepCountry => out.push_str(value),
-            Part::Country(country) => out.push_str(country),
+            Part::Country => out.push_str(locale.country),
+            Part::CountryCode => out.push_str(locale.code),
         }
     }
 
@@ -341,17 +324,6 @@ impl Asks for Side {
 
 /// Longest part of a name in an e-mail address or user name.
 const SLUG_MAX: usize = 15;
-
-/// Appends the ASCII letters and digits of a name in lowercase, `max` at most.
-fn push_slug(name: &str, max: usize, out: &mut String) {
-    let mut slug = [0; SLUG_MAX];
-    let mut length = 0;
-    for byte in name.bytes().filter(u8::is_ascii_alphanumeric).take(max.min(SLUG_MAX)) {
-        slug[length] = byte.to_ascii_lowercase();
-        length += 1;
-    }
-    out.push_str(std::str::from_utf8(&slug[..length]).expect("ASCII is text"));
-}
 
 /// Integer anchors below this have a suffix of 8 characters that cannot collide.
 const UID_MAX: i64 = 1 << 40;
@@ -367,16 +339,21 @@ struct Handle {
     slot: Option<usize>,
     /// The anchor is an integer column.
     integer_anchor: bool,
+    locale: Chosen,
 }
 
 impl Handle {
-    fn new(compile: &Compile<'_>, kind: &str) -> Self {
+    fn new(compile: &Compile<'_>, kind: &str) -> Result<Self, CompileError> {
         let label = &compile.spec.label;
         let by_subject = compile.word("by") == Some("subject");
+        if !by_subject && compile.word("locale_from").is_some() {
+            // Equal values in rows of two countries would get two masks.
+            return Err(compile.bad_param("locale_from", "used together with `by = \"subject\"`"));
+        }
         let anchor = compile.spec.subject.and_then(|column| compile.table.columns.get(column));
         let integer_anchor =
             anchor.is_some_and(|anchor| matches!(anchor.shape, Shape::Int2 | Shape::Int4 | Shape::Int8));
-        Self {
+        Ok(Self {
             key: compile.realm.domain(kind, label),
             persona: Persona::new(compile.realm, label),
             uid: Perm::new(&compile.realm.domain("uid/1", label), 1 << 40, b"uid40"),
@@ -384,16 +361,17 @@ impl Handle {
             fold: compile.flag("fold", true),
             slot: compile.subject.filter(|_| by_subject),
             integer_anchor,
-        }
+            locale: Chosen::new(compile)?,
+        })
     }
 
     /// Asks for the names that the tier shows, the last one if `with_last`, and for the token.
-    fn ask(&self, keyed: &str, from_subject: bool, with_last: bool, queue: &mut Queue) -> Token {
+    fn ask(&self, keyed: &str, from_subject: bool, with_last: bool, locale: &Locale, queue: &mut Queue) -> Token {
         if self.tier <= 1 {
-            self.persona.ask_first(keyed, queue);
+            self.persona.ask_first(locale, keyed, queue);
         }
         if self.tier == 0 && with_last {
-            self.persona.ask_last(keyed, queue);
+            self.persona.ask_last(locale, keyed, queue);
         }
         let id = if from_subject && self.integer_anchor { canonical_integer(keyed) } else { None };
         match id.filter(|id| (0..UID_MAX).contains(id)) {
@@ -408,9 +386,18 @@ impl Handle {
         }
     }
 
-    /// Appends the first name, or its first letter, as the tier allows.
-    fn push_first(&self, queue: &mut Queue, out: &mut String) {
-        push_slug(queue.next_drawn(), if self.tier == 0 { SLUG_MAX } else { 1 }, out);
+    /// Appends the first name, or its first letter, as the tier allows, and what separates it from the rest.
+    fn push_first(&self, locale: &Locale, separator: char, queue: &mut Queue, out: &mut String) {
+        push_slug(locale, queue.next_drawn(), if self.tier == 0 { SLUG_MAX } else { 1 }, separator, out);
+    }
+}
+
+/// Appends a name in ASCII and the separator; neither for a name in another script.
+fn push_slug(locale: &Locale, name: &str, max: usize, separator: char, out: &mut String) {
+    let start = out.len();
+    locale.push_slug(name, max, out);
+    if out.len() > start {
+        out.push(separator);
     }
 }
 
@@ -508,13 +495,15 @@ struct EmailNote {
     /// Where its domain stands in [`EmailMemo::canonical`]; none for what is adopted.
     domain: Option<(usize, usize)>,
     token: Token,
+    locale: &'static Locale,
 }
 
 impl Email {
-    fn new(compile: &Compile<'_>) -> Self {
+    fn new(compile: &Compile<'_>) -> Result<Self, CompileError> {
         // One pseudonym per domain in the whole realm, whatever the label.
         let adopts = compile.word("on_invalid").is_none_or(|word| word == "pattern");
-        Self { handle: Handle::new(compile, "email/1"), domains: compile.realm.domain("emaildomain/1", ""), adopts }
+        let handle = Handle::new(compile, "email/1")?;
+        Ok(Self { handle, domains: compile.realm.domain("emaildomain/1", ""), adopts })
     }
 
     fn push_domain(
@@ -550,12 +539,13 @@ impl Asks for Email {
             }
             push_canonical(value, self.handle.fold, &mut memo.canonical);
             queue.hash(&self.handle.key, &[&[Purpose::Tag as u8], &memo.canonical.as_bytes()[start..]]);
-            return Some(EmailNote { domain: None, token: Token::Tag });
+            return Some(EmailNote { domain: None, token: Token::Tag, locale: &LOCALES[0] });
         };
         let subject = at.subject(self.handle.slot);
         let keyed = subject.unwrap_or(&memo.canonical[start..]);
-        let token = self.handle.ask(keyed, subject.is_some(), true, queue);
-        Some(EmailNote { domain: Some((start + domain, memo.canonical.len())), token })
+        let locale = self.handle.locale.of(at);
+        let token = self.handle.ask(keyed, subject.is_some(), true, locale, queue);
+        Some(EmailNote { domain: Some((start + domain, memo.canonical.len())), token, locale })
     }
 
     fn answer(
@@ -572,12 +562,10 @@ impl Asks for Email {
             return out.push_str("@x@example");
         };
         if self.handle.tier <= 1 {
-            self.handle.push_first(queue, out);
-            out.push('.');
+            self.handle.push_first(note.locale, '.', queue, out);
         }
         if self.handle.tier == 0 {
-            push_slug(queue.next_drawn(), SLUG_MAX, out);
-            out.push('.');
+            push_slug(note.locale, queue.next_drawn(), SLUG_MAX, '.', out);
         }
         note.token.push(queue, out);
         out.push('@');
@@ -601,9 +589,9 @@ struct Username(Handle);
 
 impl Asks for Username {
     type Scratch = String;
-    type Note = Token;
+    type Note = (Token, &'static Locale);
 
-    fn ask(&self, value: &str, at: At<'_>, canonical: &mut String, queue: &mut Queue) -> Option<Token> {
+    fn ask(&self, value: &str, at: At<'_>, canonical: &mut String, queue: &mut Queue) -> Option<Self::Note> {
         let subject = at.subject(self.0.slot);
         let keyed = match subject {
             Some(subject) => subject,
@@ -613,21 +601,21 @@ impl Asks for Username {
                 canonical
             }
         };
-        Some(self.0.ask(keyed, subject.is_some(), false, queue))
+        let locale = self.0.locale.of(at);
+        Some((self.0.ask(keyed, subject.is_some(), false, locale, queue), locale))
     }
 
     fn answer(
         &self,
         _value: &str,
-        token: Token,
+        (token, locale): Self::Note,
         _at: At<'_>,
         _canonical: &mut String,
         queue: &mut Queue,
         out: &mut String,
     ) {
         if self.0.tier <= 1 {
-            self.0.push_first(queue, out);
-            out.push('_');
+            self.0.push_first(locale, '_', queue, out);
         }
         token.push(queue, out);
     }
@@ -641,6 +629,8 @@ impl Asks for Username {
 mod tests {
     use super::*;
     use crate::mask::MasterKey;
+    use crate::mask::dict::{FIRST_FEMALE, PLACE};
+    use crate::mask::locale::LOCALES;
 
     #[test]
     fn uid_matches_the_golden_vector() {
@@ -660,19 +650,22 @@ mod tests {
     #[test]
     fn a_persona_is_one_person() {
         let persona = Persona::new(&MasterKey::test().realm("default"), "");
+        let locale = &LOCALES[0];
         let person = |subject: &str| {
             let mut queue = Queue::default();
-            persona.ask_first(subject, &mut queue);
-            persona.ask_last(subject, &mut queue);
+            persona.ask_first(locale, subject, &mut queue);
+            persona.ask_last(locale, subject, &mut queue);
             persona.ask(subject, "place", &mut queue);
             queue.run();
-            (queue.next_drawn(), queue.next_drawn(), place(&mut queue))
+            let mut zip = String::new();
+            let place = locale.place(queue.next_hash());
+            place.push_zip(&mut zip);
+            (queue.next_drawn(), queue.next_drawn(), format!("{}|{}|{}", place.city, place.region, &zip[..3]), zip)
         };
-        let (first, last, place) = person("42");
-        let again = person("42");
-        assert_eq!((first, last, place.zip), (again.0, again.1, again.2.zip));
-        let entry = format!("{}|{}|{:03}", place.city, place.region, place.zip / 100);
-        assert!(PLACE.values().any(|value| value == entry));
+        let first = person("42");
+        assert_eq!(first, person("42"));
+        assert_eq!(first.3.len(), 5);
+        assert!(PLACE.values().any(|value| value == first.2));
         let women = (0..1_000)
             .filter(|i| {
                 let name = person(&i.to_string()).0;

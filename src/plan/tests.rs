@@ -900,6 +900,25 @@ fn checks_on_changed_columns_become_probes() {
 }
 
 #[test]
+fn a_column_that_a_mask_names_is_read_and_kept() {
+    let world = World::new().table("a", &["id int!", "country text", "name text", "total numeric"]);
+    let name = |column: &str| json!({"mask": "name.first", "subject": "id", "locale_from": column});
+    let rule = |column: &str, country: &str| {
+        world.clone().rule("public.a", json!({"id": "keep", "country": country, "name": name(column), "total": "keep"}))
+    };
+    let plan = rule("country", "keep").plan();
+    let text = Shape::Text { chars_max: None, padded: false };
+    let fields = [Field::Read(Shape::Int4), Field::Read(text.clone()), Field::Mask(text.clone()), Field::Keep];
+    assert_eq!(plan.tables[0].layout.fields, fields);
+    assert_eq!(rule("country", "pattern").plan().tables[0].layout.fields[1], Field::Mask(text));
+
+    assert!(rule("land", "keep").refusal().to_string().contains("has no such column"));
+    assert!(rule("country", "null").refusal().to_string().contains("never leaves the source"));
+    assert!(rule("total", "keep").refusal().to_string().contains("It has type numeric"));
+    assert_eq!(rule("contry", "keep").refusal().hint.as_deref(), Some("Did you mean \"country\"?"));
+}
+
+#[test]
 fn the_hash_follows_decisions_and_nothing_else() {
     let world = || World::new().table("a", &["x text"]);
     let first = world().rule("public.a", json!({"x": "pattern"})).plan();

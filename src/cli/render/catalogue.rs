@@ -1,8 +1,25 @@
 //! Kinds, masked values and keys.
 
 use super::{Look, facts, hang, table};
-use crate::outcome::{KeyInfo, KindView, Kinds, MaskResult};
+use crate::outcome::{KeyInfo, KindView, Kinds, MaskResult, TestOutcome};
 use std::fmt::Write as _;
+
+/// Renders one line per test, and under a failed one what was expected and what came.
+pub(super) fn tested(done: &TestOutcome, look: &Look) -> String {
+    let mut text = String::new();
+    for test in &done.tests {
+        let _ = writeln!(text, "{} {}  {}", look.tick(test.ok), test.name, look.dim(&test.place));
+        for difference in &test.differences {
+            let got = difference.got.as_ref().map_or_else(|| "NULL".to_owned(), |text| format!("{text:?}"));
+            let _ = writeln!(text, "    {}", look.name(&difference.column));
+            let _ = writeln!(text, "      {} {}", look.good("expected"), difference.expected);
+            let _ = writeln!(text, "      {}      {got}", look.bad("got"));
+        }
+    }
+    let count = format!("{} passed, {} failed", done.passed, done.failed);
+    text.push_str(&if done.failed == 0 { look.good(&count) } else { look.bad(&count) });
+    text
+}
 
 /// Renders the list of kinds, or one kind in full when it is the only one.
 pub(super) fn kinds(list: &Kinds, look: &Look) -> String {

@@ -109,6 +109,7 @@ pub(super) fn outcome(outcome: &Outcome, look: &Look) -> String {
         Outcome::Doctor(report) => doctor::doctor(report, look),
         Outcome::Kinds(kinds) => catalogue::kinds(kinds, look),
         Outcome::Masked(result) => catalogue::masked(result),
+        Outcome::Tested(done) => catalogue::tested(done, look),
         Outcome::Key(key) => catalogue::key(key, look),
         Outcome::NewKey { key, .. } => key.to_string(),
         Outcome::Text { text, .. } => text.clone(),

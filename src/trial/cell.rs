@@ -1,0 +1,316 @@
+//! Values of tests as the arrays that masks see, and masked arrays as text.
+
+use crate::config::Given;
+use crate::mask::Shape;
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Date32Type, Int16Type, Int32Type, Int64Type};
+use arrow_array::{
+    Array as _, ArrayRef, BinaryViewArray, Date32Array, FixedSizeBinaryArray, Int16Array, Int32Array, Int64Array,
+    StringViewArray,
+};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// A type of a column.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct SqlType {
+    pub oid: u32,
+    pub typmod: i32,
+    /// `varchar`.
+    pub base: &'static str,
+    /// `varchar(20)`.
+    pub name: String,
+    /// Taken for NULL, which could be of any type.
+    pub guessed: bool,
+}
+
+/// Names, and OIDs, which never change (`pg_type.dat`).
+const TYPES: &[(&str, u32)] = &[
+    ("text", 25),
+    ("varchar", 1043),
+    ("char", 1042),
+    ("smallint", 21),
+    ("integer", 23),
+    ("bigint", 20),
+    ("uuid", 2950),
+    ("date", 1082),
+    ("timestamp", 1114),
+    ("timestamptz", 1184),
+    ("inet", 869),
+    ("json", 114),
+    ("jsonb", 3802),
+    ("boolean", 16),
+    ("numeric", 1700),
+    ("double precision", 701),
+];
+
+/// Other names of these types.
+const ALIASES: &[(&str, &str)] = &[
+    ("character varying", "varchar"),
+    ("character", "char"),
+    ("bpchar", "char"),
+    ("int2", "smallint"),
+    ("int", "integer"),
+    ("int4", "integer"),
+    ("int8", "bigint"),
+    ("timestamp without time zone", "timestamp"),
+    ("timestamp with time zone", "timestamptz"),
+    ("bool", "boolean"),
+    ("decimal", "numeric"),
+    ("float8", "double precision"),
+];
+
+/// The length word that the typmod of a text includes.
+const TEXT_HEADER: i32 = 4;
+
+pub(super) fn known_types() -> String {
+    TYPES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+}
+
+impl SqlType {
+    /// Reads `varchar(20)`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let lower = text.trim().to_lowercase();
+        let (name, length) = match lower.split_once('(') {
+            Some((name, rest)) => (name.trim(), Some(rest.strip_suffix(')')?.trim().parse::<i32>().ok()?)),
+            None => (lower.as_str(), None),
+        };
+        let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| name);
+        let &(base, oid) = TYPES.iter().find(|(known, _)| *known == name)?;
+        let typmod = match (base, length) {
+            ("varchar" | "char", Some(length)) if length > 0 => length.checked_add(TEXT_HEADER)?,
+            ("char", None) => 1 + TEXT_HEADER,
+            (_, None) => -1,
+            _ => return None,
+        };
+        Some(Self { oid, typmod, base, name: lower, guessed: false })
+    }
+
+    /// The type of a value that stands for itself.
+    pub fn of(given: &Given) -> Self {
+        let name = match given {
+            Given::Null | Given::Text(_) => "text",
+            Given::Integer(_) => "bigint",
+            Given::Float(_) => "double precision",
+            Given::Boolean(_) => "boolean",
+            Given::Date(text) if text.parse::<Date>().is_ok() && text.len() == 10 => "date",
+            Given::Date(text) if text.parse::<jiff::Timestamp>().is_ok() => "timestamptz",
+            Given::Date(_) => "timestamp",
+            Given::Json(_) => "jsonb",
+        };
+        let &(base, oid) = TYPES.iter().find(|(known, _)| *known == name).unwrap_or(&TYPES[0]);
+        Self { oid, typmod: -1, base, name: name.to_owned(), guessed: *given == Given::Null }
+    }
+}
+
+/// A value of a column.
+pub(super) struct Cell {
+    /// None for types that no mask takes.
+    pub array: Option<ArrayRef>,
+    /// As PostgreSQL would write it, nearly; none for NULL.
+    pub text: Option<String>,
+}
+
+/// Microseconds from 1970 to 2000, where PostgreSQL's time begins.
+const EPOCH_MICROS: i64 = 946_684_800_000_000;
+/// Family numbers in the binary form of `inet`.
+const INET4: u8 = 2;
+const INET6: u8 = 3;
+
+/// Makes the value of a column.
+///
+/// # Errors
+/// What the value should have been.
+pub(super) fn cell(kind: &SqlType, given: &Given) -> Result<Cell, &'static str> {
+    let integer = |min: i64, max: i64| match given {
+        Given::Null => Ok(None),
+        Given::Integer(number) if (min..=max).contains(number) => Ok(Some(*number)),
+        _ => Err("a whole number in the range of its type"),
+    };
+    let (array, shape): (ArrayRef, Shape) = match kind.base {
+        "smallint" => {
+            let number = integer(i16::MIN.into(), i16::MAX.into())?.map(|number| number as i16);
+            (Arc::new(Int16Array::from(vec![number])), Shape::Int2)
+        }
+        "integer" => {
+            let number = integer(i32::MIN.into(), i32::MAX.into())?.map(|number| number as i32);
+            (Arc::new(Int32Array::from(vec![number])), Shape::Int4)
+        }
+        "bigint" => (Arc::new(Int64Array::from(vec![integer(i64::MIN, i64::MAX)?])), Shape::Int8),
+        "date" => {
+            let days = texts(given, "a date", |text| {
+                let date: Date = text.parse().ok()?;
+                i32::try_from(date.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second().div_euclid(86_400)).ok()
+            })?;
+            (Arc::new(Date32Array::from(vec![days])), Shape::Date)
+        }
+        "timestamp" | "timestamptz" => {
+            let micros = texts(given, "a date with time", |text| Some(timestamp(text)? - EPOCH_MICROS))?;
+            (Arc::new(Int64Array::from(vec![micros])), Shape::Timestamp)
+        }
+        "uuid" => {
+            let uuid = texts(given, "a UUID", |text| uuid::Uuid::parse_str(text).ok())?;
+            let bytes = uuid.map(uuid::Uuid::into_bytes);
+            let array = FixedSizeBinaryArray::try_from_sparse_iter_with_size(std::iter::once(bytes), 16)
+                .map_err(|_| "a UUID")?;
+            (Arc::new(array), Shape::Uuid)
+        }
+        "inet" => {
+            let bytes = texts(given, "an IP address", inet)?;
+            (Arc::new(BinaryViewArray::from_iter(std::iter::once(bytes))), Shape::Inet)
+        }
+        "json" | "jsonb" => {
+            let text = match given {
+                Given::Null => None,
+                Given::Text(text) if serde_json::from_str::<serde_json::Value>(text).is_ok() => Some(text.clone()),
+                Given::Json(json) => Some(json.to_string()),
+                _ => return Err("JSON: a TOML table, or JSON in quotes"),
+            };
+            (Arc::new(StringViewArray::from_iter(std::iter::once(text))), Shape::Jsonb)
+        }
+        "text" | "varchar" | "char" => {
+            let text = texts(given, "a string", |text| Some(text.to_owned()))?;
+            let limit = usize::try_from(kind.typmod - TEXT_HEADER).ok();
+            if let (Some(text), Some(limit)) = (&text, limit)
+                && text.chars().count() > limit
+            {
+                return Err("a string of the length of its type");
+            }
+            let array = Arc::new(StringViewArray::from_iter(std::iter::once(text)));
+            (array, Shape::Text { chars_max: None, padded: false })
+        }
+        _ => return Ok(Cell { array: None, text: plain(given) }),
+    };
+    let text = text(&array, &shape);
+    Ok(Cell { array: Some(array), text })
+}
+
+/// Reads a text; NULL stays NULL.
+fn texts<T>(
+    given: &Given,
+    expected: &'static str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, &'static str> {
+    match given {
+        Given::Null => Ok(None),
+        Given::Text(text) | Given::Date(text) => read(text).map(Some).ok_or(expected),
+        _ => Err(expected),
+    }
+}
+
+fn timestamp(text: &str) -> Option<i64> {
+    if let Ok(moment) = text.parse::<jiff::Timestamp>() {
+        return Some(moment.as_microsecond());
+    }
+    let moment: jiff::civil::DateTime = text.parse().ok()?;
+    Some(moment.to_zoned(TimeZone::UTC).ok()?.timestamp().as_microsecond())
+}
+
+/// Family, prefix length, is-cidr, address length, address.
+fn inet(text: &str) -> Option<Vec<u8>> {
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, prefix)) => (address, Some(prefix.parse::<u8>().ok()?)),
+        None => (text, None),
+    };
+    let (family, octets) = match address.parse().ok()? {
+        IpAddr::V4(address) => (INET4, address.octets().to_vec()),
+        IpAddr::V6(address) => (INET6, address.octets().to_vec()),
+    };
+    let bits = octets.len() as u8 * 8;
+    let prefix = prefix.unwrap_or(bits);
+    let head = [family, prefix, 0, octets.len() as u8];
+    (prefix <= bits).then(|| [&head[..], &octets].concat())
+}
+
+/// A value of a type that no mask takes.
+fn plain(given: &Given) -> Option<String> {
+    match given {
+        Given::Null => None,
+        Given::Text(text) | Given::Date(text) => Some(text.clone()),
+        Given::Integer(number) => Some(number.to_string()),
+        Given::Float(number) => Some(number.to_string()),
+        Given::Boolean(value) => Some(value.to_string()),
+        Given::Json(json) => Some(json.to_string()),
+    }
+}
+
+/// The first value of an array as text; none for NULL.
+pub(super) fn text(array: &ArrayRef, shape: &Shape) -> Option<String> {
+    if array.is_null(0) {
+        return None;
+    }
+    Some(match shape {
+        Shape::Int2 => array.as_primitive_opt::<Int16Type>()?.value(0).to_string(),
+        Shape::Int4 => array.as_primitive_opt::<Int32Type>()?.value(0).to_string(),
+        Shape::Int8 => array.as_primitive_opt::<Int64Type>()?.value(0).to_string(),
+        Shape::Date => {
+            let seconds = i64::from(array.as_primitive_opt::<Date32Type>()?.value(0)) * 86_400;
+            let day = jiff::Timestamp::from_second(seconds).ok()?.to_zoned(TimeZone::UTC);
+            day.date().to_string()
+        }
+        Shape::Timestamp => {
+            let micros = array.as_primitive_opt::<Int64Type>()?.value(0);
+            jiff::Timestamp::from_microsecond(micros.checked_add(EPOCH_MICROS)?).ok()?.to_string()
+        }
+        Shape::Uuid => uuid::Uuid::from_slice(array.as_fixed_size_binary_opt()?.value(0)).ok()?.to_string(),
+        Shape::Inet | Shape::Cidr => {
+            let bytes = match array.as_binary_view_opt() {
+                Some(view) => view.value(0),
+                None => array.as_binary_opt::<i32>()?.value(0),
+            };
+            inet_text(bytes)?
+        }
+        _ => match array.as_string_view_opt() {
+            Some(view) => view.value(0).to_owned(),
+            None => array.as_string_opt::<i32>()?.value(0).to_owned(),
+        },
+    })
+}
+
+fn inet_text(bytes: &[u8]) -> Option<String> {
+    let (head, address) = bytes.split_at_checked(4)?;
+    let (address, bits) = match head[0] {
+        INET4 => (IpAddr::from(<[u8; 4]>::try_from(address).ok()?), 32),
+        _ => (IpAddr::from(<[u8; 16]>::try_from(address).ok()?), 128),
+    };
+    Some(if head[1] == bits { address.to_string() } else { format!("{address}/{}", head[1]) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_read_by_any_of_their_names() {
+        let parsed = |text| SqlType::parse(text).map(|found| (found.base, found.typmod));
+        assert_eq!(parsed("Character Varying(20)"), Some(("varchar", 24)));
+        assert_eq!(parsed("int4"), Some(("integer", -1)));
+        assert_eq!(parsed("char"), Some(("char", 5)));
+        for wrong in ["varchar(0)", "varchar(", "int(4)", "money", ""] {
+            assert_eq!(parsed(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn values_come_back_as_they_were_given() {
+        let same = |kind: &str, given: Given| cell(&SqlType::parse(kind).unwrap(), &given).unwrap().text;
+        let text = |text: &str| Given::Text(text.to_owned());
+        for (kind, value) in [
+            ("uuid", "550e8400-e29b-41d4-a716-446655440000"),
+            ("date", "1969-12-31"),
+            ("timestamptz", "2024-02-29T12:30:00.5Z"),
+            ("inet", "10.0.0.0/8"),
+            ("inet", "2001:db8::1"),
+            ("varchar(3)", "äöü"),
+        ] {
+            assert_eq!(same(kind, text(value)).as_deref(), Some(value));
+            assert_eq!(same(kind, Given::Null), None);
+        }
+        assert_eq!(same("smallint", Given::Integer(-5)).as_deref(), Some("-5"));
+        assert!(cell(&SqlType::parse("smallint").unwrap(), &Given::Integer(40_000)).is_err());
+        assert!(cell(&SqlType::parse("varchar(3)").unwrap(), &text("four")).is_err());
+        assert!(cell(&SqlType::parse("date").unwrap(), &text("2024-02-30")).is_err());
+    }
+}
