@@ -4,7 +4,7 @@ mod probe;
 mod read;
 
 pub use probe::{ProbeError, Sample, probe_checks};
-pub use read::{CatalogError, money_digits, read, read_digest};
+pub use read::{CatalogError, money_digits, read, read_digest, read_server};
 
 /// Object identifier of PostgreSQL.
 pub type Oid = u32;

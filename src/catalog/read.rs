@@ -74,7 +74,7 @@ pub async fn read(client: &Client) -> Result<Catalog, CatalogError> {
         return Err(CatalogError::Version { version: (version / 10_000).to_string() });
     }
     client.batch_execute(SETTINGS).await.map_err(|source| CatalogError::Query { what: "settings", source })?;
-    let (mut server, large_objects) = read_server(client).await?;
+    let (mut server, large_objects) = server(client).await?;
     let mut catalog = Catalog { large_objects, ..Catalog::default() };
     server.role_writes = names(client, "rights", include_str!("role_writes.sql")).await?;
     catalog.tables = read_tables(client).await?;
@@ -134,7 +134,16 @@ async fn names(client: &Client, what: &'static str, sql: &str) -> Result<Vec<Str
     Ok(rows(client, what, sql).await?.iter().map(|row| row.get(0)).collect())
 }
 
-async fn read_server(client: &Client) -> Result<(Server, u64), CatalogError> {
+/// Reads the facts about the server and our role alone, without what the role may write; needs no transaction.
+///
+/// # Errors
+/// [`CatalogError::Query`].
+pub async fn read_server(client: &Client) -> Result<Server, CatalogError> {
+    Ok(server(client).await?.0)
+}
+
+/// The server, and its number of large objects.
+async fn server(client: &Client) -> Result<(Server, u64), CatalogError> {
     let row = client
         .query_one(include_str!("server.sql"), &[])
         .await

@@ -212,6 +212,9 @@ pub struct InitTargetArgs {
     /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
+    /// Mark it although the source cannot say that it is another server
+    #[arg(long)]
+    pub trust_target: bool,
 }
 
 /// Check connections, rights, versions and key, and say how to fix what is wrong

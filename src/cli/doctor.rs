@@ -1,6 +1,6 @@
 //! `doctor`: connections, rights, versions, tools, key, clock. Looks, changes nothing, and says what to paste.
 
-use super::engine::conninfo;
+use super::engine::{conninfo, guard_settings};
 use super::key;
 use crate::catalog::{self, Catalog};
 use crate::config::Config;
@@ -220,15 +220,7 @@ async fn check_target(config: &Config, catalog: Option<&Catalog>, found: &mut Fi
     if let Some(catalog) = catalog
         && let Ok(source) = conninfo(config, "source", &config.source.url)
     {
-        let settings = guard::Settings {
-            confirm: target.confirm.clone(),
-            realm: config.key.as_ref().map_or_else(|| "default".to_owned(), |key| key.realm.clone()),
-            allow_same_cluster: target.allow_same_cluster,
-            allow_prod_name: target.allow_prod_name,
-            allow_write_role: config.source.allow_write_role,
-            confirmed: false,
-            yes: false,
-        };
+        let settings = guard_settings(config, target, false, false);
         let bytes = catalog.tables.iter().map(|table| table.bytes).sum();
         match guard::check_all(&settings, &catalog.server, &source, &admin, bytes).await {
             Ok((checks, _)) => {

@@ -334,6 +334,7 @@ impl Run {
             release: Some(job.run.clone()),
             key_id: Some(job.key_id.clone()),
             as_of: as_of.map(str::to_owned),
+            left: None,
             empty: false,
         }
     }
@@ -608,7 +609,7 @@ impl Run {
             outcome.warnings.push(text);
         }
         // From here on the swap is all or nothing; an interrupt waits for its end, which is seconds away.
-        Ok(prepared.admin.swap(&self.job.run, mark, people).await?)
+        Ok(prepared.admin.swap(&self.job.run, mark, people, jiff::Timestamp::now()).await?)
     }
 
     /// Steps after publishing: a failure here is told, but the new release is live.
