@@ -7,7 +7,9 @@ mod at_source;
 mod graph;
 mod hooks;
 mod prepare;
+mod record;
 mod run;
+pub mod target;
 
 pub use prepare::{Inspected, Prepared, inspect, prepare};
 pub use run::refresh;

@@ -14,4 +14,5 @@ mod refresh;
 mod roundtrip;
 mod shop;
 mod source;
+mod staging;
 mod tidy;

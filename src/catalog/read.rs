@@ -233,6 +233,7 @@ fn table(row: &Row) -> Table {
         unlogged: row.get("unlogged"),
         heap: row.get("heap"),
         rows: row.get::<_, f64>("rows") as u64,
+        unanalyzed: row.get::<_, bool>("unanalyzed") && row.get::<_, i64>("blocks") > 0,
         bytes: unsigned(row.get("bytes")),
         blocks: u32::try_from(row.get::<_, i64>("blocks")).unwrap_or(u32::MAX),
         filenode: row.get("filenode"),
@@ -307,6 +308,7 @@ fn sequence(row: &Row) -> Sequence {
         schema: row.get("schema"),
         name: row.get("name"),
         owner: table.zip(row.get("owner_column")),
+        users: list::<Oid>(row, "user_tables").into_iter().zip(list(row, "user_columns")).collect(),
         readable: row.get("readable"),
         extension: row.get("extension"),
     }
@@ -359,6 +361,7 @@ fn digest(catalog: &Catalog) -> String {
     for table in &catalog.tables {
         let stable = Table {
             rows: 0,
+            unanalyzed: false,
             bytes: 0,
             blocks: 0,
             filenode: 0,

@@ -77,7 +77,7 @@ pub struct Global {
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 
-    /// Tell more; twice for debugging
+    /// Tell more: tables, notes; twice: every gate and every warning
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
 
@@ -167,7 +167,7 @@ pub struct RefreshArgs {
     /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
-    /// For cron: print nothing when all is well, and the whole story when not
+    /// For cron: print nothing when all is well, what was left out if something was, and the whole story of a failure
     #[arg(long, conflicts_with = "verbose")]
     pub cron: bool,
     /// Do nothing if the source has not changed since the release that is live

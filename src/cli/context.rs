@@ -138,7 +138,8 @@ fn mismatch(configured: &str, expected: &str) -> Failure {
 fn nobody(question: &str, expected: &str, by_person: bool) -> Failure {
     let report = Report::new("usage::not-confirmed", "this needs a confirmation, and there is no terminal to ask on");
     let hint = match by_person {
-        true => "Add --yes. `confirm` in the configuration is for later refreshes; it does not stand for it here.".to_owned(),
+        true => "Add --yes. `confirm` in the configuration is for later refreshes; it does not stand for it here."
+            .to_owned(),
         false => format!("Add --yes, or set `confirm = \"{expected}\"` under [target] in the configuration."),
     };
     Failure::new(Exit::Usage, report.detail(question).state(UNCHANGED).hint(hint))

@@ -11,6 +11,7 @@ use crate::load::objects::Tools;
 use crate::outcome::{Check, DoctorReport, Group, Status};
 use crate::pg::SourceSession;
 use crate::publish::Admin;
+use crate::refresh::target;
 use crate::release::State;
 
 /// Clocks further apart than this make times in reports misleading.
@@ -202,15 +203,15 @@ async fn long_transactions(session: &SourceSession, found: &mut Findings) {
 }
 
 async fn check_target(config: &Config, catalog: Option<&Catalog>, found: &mut Findings) {
-    let Some(target) = &config.target else {
+    let Some(section) = &config.target else {
         found.add(Group::Target, "url", Status::Warn, "there is no [target]", None);
         return;
     };
-    let info = match conninfo(config, "target", &target.url) {
+    let info = match conninfo(config, "target", &section.url) {
         Ok(info) => info,
         Err(failure) => return found.failed(Group::Target, "url", &failure.reports),
     };
-    let admin = match Admin::connect(&info, &target.maintenance_db, "restage/doctor").await {
+    let admin = match Admin::connect(&info, &section.maintenance_db, "restage/doctor").await {
         Ok(admin) => admin,
         Err(error) => return found.failed(Group::Target, "connection", &Failure::from(error).reports),
     };
@@ -220,7 +221,7 @@ async fn check_target(config: &Config, catalog: Option<&Catalog>, found: &mut Fi
     if let Some(catalog) = catalog
         && let Ok(source) = conninfo(config, "source", &config.source.url)
     {
-        let settings = guard_settings(config, target, false, false);
+        let settings = guard_settings(config, section, false, false);
         let bytes = catalog.tables.iter().map(|table| table.bytes).sum();
         match guard::check_all(&settings, &catalog.server, &source, &admin, bytes).await {
             Ok((checks, _)) => {
@@ -236,6 +237,13 @@ async fn check_target(config: &Config, catalog: Option<&Catalog>, found: &mut Fi
             Err(error) => found.failed(Group::Target, "guards", &Failure::from(error).reports),
         }
     }
+    if let Some(catalog) = catalog {
+        match target_rights(catalog, &admin, section.owner.as_deref()).await {
+            Ok(reports) if reports.is_empty() => {}
+            Ok(reports) => found.failed(Group::Target, "rights", &reports),
+            Err(failure) => found.failed(Group::Target, "rights", &failure.reports),
+        }
+    }
     if let Ok(releases) = admin.releases().await {
         let aside: Vec<String> = releases
             .iter()
@@ -248,10 +256,18 @@ async fn check_target(config: &Config, catalog: Option<&Catalog>, found: &mut Fi
         }
     }
     let major = admin.session.version_num() / 10_000;
-    match Tools::find(target.bin_dir.as_deref(), major).await {
+    match Tools::find(section.bin_dir.as_deref(), major).await {
         Ok(tools) => {
             found.add(Group::Machine, "pg_dump", Status::Ok, format!("{} ({major})", tools.dump.display()), None);
         }
         Err(error) => found.failed(Group::Machine, "pg_dump", &Failure::from(error).reports),
+    }
+}
+
+/// What the role that makes the copy may not do on the target.
+async fn target_rights(catalog: &Catalog, admin: &Admin, owner: Option<&str>) -> Result<Vec<Report>, Failure> {
+    match target::maker(admin, owner).await? {
+        Ok(maker) => target::extensions(catalog, admin, Some(&maker)).await,
+        Err(report) => Ok(vec![report]),
     }
 }

@@ -370,12 +370,12 @@ pub(super) async fn rollback(context: &Context, args: RollbackArgs) -> Result<Ro
     let now = admin.releases().await?;
     let live = now.iter().find(|release| release.kind == State::Live);
     let live_name = live.and_then(|live| live.release.as_ref()).map_or_else(|| "-".to_owned(), ToString::to_string);
-    let replaced = now
-        .iter()
-        .find(|release| Some(&release.database) == published.previous.as_ref())
-        .and_then(|release| match &release.kind {
-            State::Previous(run) => Some(run.to_string()),
-            _ => None,
+    let replaced =
+        now.iter().find(|release| Some(&release.database) == published.previous.as_ref()).and_then(|release| {
+            match &release.kind {
+                State::Previous(run) => Some(run.to_string()),
+                _ => None,
+            }
         });
     Ok(RollbackOutcome {
         database: published.database,

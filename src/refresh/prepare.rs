@@ -1,6 +1,6 @@
 //! Everything that can be refused is refused here, before a row is read: policy, rights, versions, guards.
 
-use super::Job;
+use super::{Job, target};
 use crate::catalog::{self, Catalog, ProbeError, Sample};
 use crate::config::{HookAction, HookConfig};
 use crate::error::{Diagnose, Exit, Failure, Report};
@@ -8,7 +8,6 @@ use crate::event::Events;
 use crate::extract::ExtractError;
 use crate::extract::{replay, snapshot};
 use crate::guard::{self, Check, TargetFacts};
-use crate::load::LoadError;
 use crate::load::objects::{Objects, Tools};
 use crate::mask::{CompileError, Injective, KeyedOn, Masker};
 use crate::pg::{Side, SourceSession};
@@ -57,7 +56,10 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
     }
     let policy = Policy { rules: &job.rules, references: &job.references, undecided: job.undecided };
     let plan = match plan::build(&catalog, &policy, &job.plan) {
-        Ok(plan) => Some(plan),
+        Ok(mut plan) => {
+            plan.warnings.extend(target::left_out(&session).await.map_err(|failure| failure.with_state(NOTHING))?);
+            Some(plan)
+        }
         Err(plan::Refusals(reports)) => {
             refusals.extend(reports);
             None
@@ -72,11 +74,12 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
         }
         maskers = compile(job, plan, &mut refusals);
     }
+    refusals.extend(target::assertions(&session, job).await.map_err(|failure| failure.with_state(NOTHING))?);
     let admin = Admin::connect(&job.target, &job.maintenance_db, &job.application())
         .await
         .map_err(|error| Failure::from(error).with_state(NOTHING))?;
     let source_bytes = catalog.tables.iter().map(|table| table.bytes).sum();
-    let (checks, target) = guard::check_all(&job.guard, &catalog.server, &job.source, &admin, source_bytes)
+    let (checks, facts) = guard::check_all(&job.guard, &catalog.server, &job.source, &admin, source_bytes)
         .await
         .map_err(|error| Failure::from(error).with_state(NOTHING))?;
     refusals.extend(guard::refused(&checks).iter().map(guard::report));
@@ -90,8 +93,15 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
             None
         }
     };
-    refusals.extend(missing_extensions(&catalog, &admin).await?);
-    if let Some(tools) = &tools
+    let maker = match target::maker(&admin, job.owner.as_deref()).await? {
+        Ok(maker) => Some(maker),
+        Err(report) => {
+            refusals.push(report);
+            None
+        }
+    };
+    refusals.extend(target::extensions(&catalog, &admin, maker.as_ref()).await?);
+    if let (Some(tools), Some(maker)) = (&tools, &maker)
         && refusals.is_empty()
     {
         let objects = tools
@@ -99,8 +109,10 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
             .await
             .map_err(|error| Failure::from(error).with_state(NOTHING))?;
         refusals.extend(literals(job, &objects));
+        refusals.extend(target::privileged(&objects, maker));
+        refusals.extend(target::missing_roles(job, &admin, &objects).await?);
     }
-    Ok(Inspected { catalog, plan, maskers, checks, target, tools, admin: Some(admin), refusals })
+    Ok(Inspected { catalog, plan, maskers, checks, target: facts, tools, admin: Some(admin), refusals })
 }
 
 /// As [`inspect`], but any refusal is a failure.
@@ -241,36 +253,6 @@ fn cannot_mask(table: &TablePlan, error: &CompileError) -> Report {
         }
     }
     report
-}
-
-/// Extensions of the source that the target server cannot create.
-async fn missing_extensions(catalog: &Catalog, admin: &Admin) -> Result<Option<Report>, Failure> {
-    let rows = admin
-        .session
-        .client()
-        .query(
-            "SELECT wanted FROM unnest($1::text[]) AS wanted \
-             WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_available_extensions e WHERE e.name = wanted)",
-            &[&catalog.extensions],
-        )
-        .await
-        .map_err(|error| {
-            Failure::from(LoadError::sql("asking for available extensions", &error)).with_state(NOTHING)
-        })?;
-    let missing: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-    if missing.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(
-        Report::new(
-            "plan::missing-extension",
-            match missing.as_slice() {
-                [one] => format!("the target server lacks the extension {one}"),
-                more => format!("the target server lacks the extensions {}", more.join(", ")),
-            },
-        )
-        .hint("Install the packages on the target server (for contrib: `apt-get install postgresql-contrib`)."),
-    ))
 }
 
 /// Definitions that hold what looks like personal data: nothing masks a default, a comment or a function body.
