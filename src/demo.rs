@@ -94,9 +94,11 @@ impl Playground {
         &self.folder
     }
 
-    /// Folder of the server binaries.
-    pub fn bin(&self) -> &Path {
-        &self.bin
+    /// The shell line that stops the servers, as the user they run as: as root pg_ctl does nothing.
+    pub fn stop_line(&self) -> String {
+        let as_user = self.user.as_ref().map(|user| format!("runuser -u {user} -- ")).unwrap_or_default();
+        let (bin, folder) = (self.bin.display(), self.folder.display());
+        format!("for d in production staging; do {as_user}{bin}/pg_ctl -D {folder}/$d stop; done")
     }
 
     /// Makes a file belong to the user of the servers, and to nobody else.
@@ -249,6 +251,13 @@ pub fn server_binaries() -> Option<PathBuf> {
     folders.into_iter().find(|folder| {
         ["initdb", "pg_ctl", "postgres", "psql", "pg_dump"].iter().all(|program| folder.join(program).is_file())
     })
+}
+
+/// The name of a user id, from /etc/passwd.
+pub fn user_name(id: u32) -> Option<String> {
+    let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
+    let has_id = |line: &&str| line.split(':').nth(2).and_then(|field| field.parse().ok()) == Some(id);
+    Some(passwd.lines().find(has_id)?.split(':').next()?.to_owned())
 }
 
 /// User and group id from /etc/passwd.

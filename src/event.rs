@@ -2,8 +2,8 @@
 //!
 //! Events carry names and counts only, never a value of a row.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The phases of a refresh, in order. A phase is one progress line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -79,11 +79,13 @@ pub trait Listener: Send + Sync {
 pub struct Events {
     listener: Arc<dyn Listener>,
     counters: Arc<Counters>,
+    /// For the report, which is written at the end.
+    warnings: Arc<Mutex<Vec<String>>>,
 }
 
 impl Events {
     pub fn new(listener: Arc<dyn Listener>) -> Self {
-        Self { listener, counters: Arc::default() }
+        Self { listener, counters: Arc::default(), warnings: Arc::default() }
     }
 
     /// Events that nobody listens to, for tests and for commands without progress.
@@ -112,7 +114,14 @@ impl Events {
     }
 
     pub fn warn(&self, text: impl Into<String>) {
-        self.send(Event::Warning { text: text.into() });
+        let text = text.into();
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(text.clone());
+        self.send(Event::Warning { text });
+    }
+
+    /// Takes the warnings since the last call.
+    pub fn take_warnings(&self) -> Vec<String> {
+        std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn note(&self, text: impl Into<String>) {

@@ -203,6 +203,40 @@ pub async fn check_all(
     Ok((checks, facts))
 }
 
+/// Judges what must hold before a database is marked: the mark is what every later refresh trusts, so it is the first write
+/// that can go wrong. All but one of the checks are those of [`check_all`].
+///
+/// # Errors
+/// The error of the target.
+pub async fn check_mark(
+    settings: &Settings,
+    source: &Server,
+    source_info: &Conninfo,
+    admin: &Admin,
+    facts: &TargetFacts,
+) -> Result<Vec<Check>, GuardError> {
+    let releases = admin.releases().await?;
+    let live = releases.iter().find(|release| release.kind == State::Live);
+    let mut other = same_database(source, source_info, admin, live, facts);
+    // Without a mark nothing tells the primary of a standby from a copy that was promoted.
+    if other.ok && source.standby && same_name(source, source_info, admin, facts) {
+        other = check(
+            other.name,
+            false,
+            format!(
+                "the source is a standby of this server, or both are copies of one: database \"{}\" may be production",
+                admin.live
+            ),
+            Some(
+                "Set `url` under [target] to the staging server. If this one is a copy that was promoted, and not the \
+                 primary of the source: restage init-target --trust-target"
+                    .to_owned(),
+            ),
+        );
+    }
+    Ok(vec![other, same_cluster(settings, source, facts), names(settings, admin)])
+}
+
 /// Keeps the checks that refuse the run.
 pub fn refused(checks: &[Check]) -> Vec<Check> {
     decisive(checks).filter(|check| !check.ok).cloned().collect()
@@ -228,9 +262,7 @@ fn same_database(
     // A standby shares the identifier with clones of its primary, where the name may be right. The mark tells them apart:
     // what was marked on the primary itself is marked on its standby too.
     let replica_of_target = live.is_some_and(|live| live.mark.is_some() && live.comment == source.comment);
-    let same = source.system_identifier == facts.system_identifier
-        && (source.database == admin.live || source_info.database == admin.live)
-        && (!source.standby || replica_of_target);
+    let same = same_name(source, source_info, admin, facts) && (!source.standby || replica_of_target);
     check(
         OTHER_DATABASE,
         !same,
@@ -241,6 +273,12 @@ fn same_database(
         },
         same.then(|| "Set `url` under [target] to the staging server.".to_owned()),
     )
+}
+
+/// The same database name on what says that it is the same server.
+fn same_name(source: &Server, source_info: &Conninfo, admin: &Admin, facts: &TargetFacts) -> bool {
+    source.system_identifier == facts.system_identifier
+        && (source.database == admin.live || source_info.database == admin.live)
 }
 
 fn same_cluster(settings: &Settings, source: &Server, facts: &TargetFacts) -> Check {
@@ -475,6 +513,7 @@ pub async fn init_target(admin: &Admin, realm: &str, now: jiff::Timestamp) -> Re
         release: before.as_ref().and_then(|mark| mark.release.clone()),
         key_id: before.as_ref().and_then(|mark| mark.key_id.clone()),
         as_of: before.as_ref().and_then(|mark| mark.as_of.clone()),
+        left: None,
         empty: live.is_none() || before.is_some_and(|mark| mark.empty),
     };
     let people = live.map(|live| Mark::people(&live.comment)).filter(|text| !text.is_empty());

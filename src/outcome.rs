@@ -74,6 +74,9 @@ pub struct TableView {
     pub root: Option<String>,
     /// Estimate of the server; for `rows = "none"` still that of the source.
     pub rows: u64,
+    /// The server was never asked to count: `rows` is a guess by bytes.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unanalyzed: bool,
     /// Heap and TOAST of the source.
     pub bytes: u64,
     /// Which rows: `all`, `none`, or the condition and limit.
@@ -151,6 +154,7 @@ impl TableView {
             name: table.full_name(),
             root: root.or_else(|| moved.then(|| format!("{}.{}", table.target_schema, table.target_name))),
             rows: table.rows_estimate,
+            unanalyzed: table.unanalyzed,
             bytes: table.bytes,
             selection,
             load,
@@ -268,6 +272,10 @@ pub struct RefreshOutcome {
     pub previous: Option<String>,
     pub report_dir: Option<String>,
     pub warnings: Vec<String>,
+    /// Those of the warnings that only the run could find: what was left out or did not work. They break the silence of
+    /// `--cron`.
+    #[serde(skip)]
+    pub found: Vec<String>,
     /// The command that undoes this, ready to paste.
     pub go_back: Option<String>,
     /// Why nothing was done: `--if-newer` and an unchanged source.

@@ -263,15 +263,15 @@ impl Admin {
         Ok(names.filter(|name| matches!(release::state_of(&self.live, name), Some(State::Aside(_)))).collect())
     }
 
-    /// Drops the oldest earlier releases until `keep` are left.
+    /// Drops earlier releases until `keep` are left, the longest out of service first: the one that served last is what
+    /// people go back to, however old its content.
     ///
     /// # Errors
     /// The error of the server.
     pub async fn retain(&self, keep: u32) -> Result<Vec<String>, PublishError> {
         let mut previous: Vec<Release> =
             self.releases().await?.into_iter().filter(|release| matches!(release.kind, State::Previous(_))).collect();
-        // The newest content first; one that was there before us has no time and goes last.
-        previous.sort_by(|a, b| (&b.as_of, b.oid).cmp(&(&a.as_of, a.oid)));
+        previous.sort_by(|a, b| age(b).cmp(&age(a)));
         let mut dropped = Vec::new();
         for release in previous.iter().skip(keep as usize) {
             self.drop_database(release).await?;
@@ -381,7 +381,13 @@ impl Admin {
     ///
     /// # Errors
     /// [`PublishError::InUse`] if sessions did not leave in three attempts, else the error of the server.
-    pub async fn swap(&self, run: &RunId, mark: &Mark, people: &str) -> Result<Published, PublishError> {
+    pub async fn swap(
+        &self,
+        run: &RunId,
+        mark: &Mark,
+        people: &str,
+        now: jiff::Timestamp,
+    ) -> Result<Published, PublishError> {
         let live = self.releases().await?.into_iter().find(|release| release.kind == State::Live);
         let aside = release::staging_name(&self.live, run);
         let previous = live.as_ref().map(|live| release::previous_name(&self.live, &own_id(live, run)));
@@ -391,13 +397,12 @@ impl Admin {
             renames.push((self.live.clone(), previous.clone()));
         }
         renames.push((aside, self.live.clone()));
-        let comment = format!(
-            "COMMENT ON DATABASE {} IS {}",
-            pg::quote_ident(&self.live),
-            pg::quote_literal(&mark.comment(&people))
-        );
+        let mut comments = vec![comment_on(&self.live, &mark.comment(&people))];
+        if let (Some(live), Some(previous)) = (&live, &previous) {
+            comments.extend(leaves(live, previous, now));
+        }
         let started = Instant::now();
-        let gap_ms = match self.exchange(&renames, previous.as_deref(), None, Some(&comment)).await {
+        let gap_ms = match self.exchange(&renames, previous.as_deref(), None, &comments).await {
             Ok(gap_ms) => gap_ms,
             Err(PublishError::Sql { what, problem }) if problem.is_connection_lost() => match self.settle(run).await {
                 Some(true) => started.elapsed().as_millis() as u64,
@@ -428,15 +433,16 @@ impl Admin {
         None
     }
 
-    /// Makes an earlier release live again; the one that was live is kept beside it.
+    /// Makes an earlier release live again, the last that served unless `to` names another; the one that was live is kept
+    /// beside it.
     ///
     /// # Errors
     /// [`PublishError::NoRelease`], [`PublishError::UnknownRelease`], [`PublishError::InUse`] or the server's error.
-    pub async fn rollback(&self, to: Option<&str>) -> Result<Published, PublishError> {
+    pub async fn rollback(&self, to: Option<&str>, now: jiff::Timestamp) -> Result<Published, PublishError> {
         let releases = self.releases().await?;
         let mut previous: Vec<&Release> =
             releases.iter().filter(|release| matches!(release.kind, State::Previous(_))).collect();
-        previous.sort_by(|a, b| (&b.as_of, b.oid).cmp(&(&a.as_of, a.oid)));
+        previous.sort_by(|a, b| age(b).cmp(&age(a)));
         let wanted = match to {
             None => previous.first().copied().ok_or_else(|| PublishError::NoRelease { database: self.live.clone() })?,
             Some(wanted) => previous
@@ -461,6 +467,11 @@ impl Admin {
         let live = releases.iter().find(|release| release.kind == State::Live);
         let mut renames = Vec::new();
         let mut left = None;
+        let mut comments = Vec::new();
+        if let Some(mark) = wanted.mark.as_ref().filter(|mark| mark.left.is_some()) {
+            let mark = Mark { left: None, ..mark.clone() };
+            comments.push(comment_on(&self.live, &mark.comment(&Mark::people(&wanted.comment))));
+        }
         if let Some(live) = live {
             let State::Previous(replaced_by) = &wanted.kind else { unreachable!("only previous releases are listed") };
             let name = release::previous_name(&self.live, &own_id(live, replaced_by));
@@ -474,11 +485,12 @@ impl Admin {
                 renames.push((self.live.clone(), name.clone()));
                 renames.push((wanted.database.clone(), self.live.clone()));
             }
+            comments.extend(leaves(live, &name, now));
             left = Some(name);
         } else {
             renames.push((wanted.database.clone(), self.live.clone()));
         }
-        let gap_ms = self.exchange(&renames, left.as_deref(), Some(&self.live), None).await?;
+        let gap_ms = self.exchange(&renames, left.as_deref(), Some(&self.live), &comments).await?;
         Ok(Published { database: self.live.clone(), previous: left, gap_ms })
     }
 
@@ -488,7 +500,7 @@ impl Admin {
         renames: &[(String, String)],
         close: Option<&str>,
         open: Option<&str>,
-        extra: Option<&str>,
+        comments: &[String],
     ) -> Result<u64, PublishError> {
         let mut sql = format!("BEGIN; SET LOCAL lock_timeout = '{SWAP_WAIT}'");
         for (from, to) in renames {
@@ -500,9 +512,9 @@ impl Admin {
         if let Some(name) = open {
             sql.push_str(&format!("; ALTER DATABASE {} ALLOW_CONNECTIONS true", pg::quote_ident(name)));
         }
-        if let Some(extra) = extra {
+        for comment in comments {
             sql.push_str("; ");
-            sql.push_str(extra);
+            sql.push_str(comment);
         }
         sql.push_str("; COMMIT");
         let names: Vec<String> = renames.iter().map(|(from, _)| from.clone()).collect();
@@ -552,6 +564,23 @@ impl Admin {
             .unwrap_or_default();
         rows.iter().map(|row| row.get(0)).collect()
     }
+}
+
+/// What earlier releases are ordered by, largest first: when they left service, else the time of their content. One that
+/// was there before us has neither and goes last.
+fn age(release: &Release) -> (Option<&String>, Option<&String>, u32) {
+    (release.mark.as_ref().and_then(|mark| mark.left.as_ref()), release.as_of.as_ref(), release.oid)
+}
+
+/// Notes in the mark of the live database, which is called `name` from now on, that it leaves service.
+fn leaves(live: &Release, name: &str, now: jiff::Timestamp) -> Option<String> {
+    let left = Some(now.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string());
+    let mark = Mark { left, ..live.mark.clone()? };
+    Some(comment_on(name, &mark.comment(&Mark::people(&live.comment))))
+}
+
+fn comment_on(database: &str, text: &str) -> String {
+    format!("COMMENT ON DATABASE {} IS {}", pg::quote_ident(database), pg::quote_literal(text))
 }
 
 /// The id a live database is kept under when it leaves: that of its own content, so that a name never depends on who

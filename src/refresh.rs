@@ -8,7 +8,9 @@ mod graph;
 mod hooks;
 mod preflight;
 mod prepare;
+mod record;
 mod run;
+pub mod target;
 
 pub use preflight::target_lacks;
 pub use prepare::{Inspected, Prepared, inspect, prepare};

@@ -112,6 +112,9 @@ pub struct Mark {
     /// Snapshot time of the content.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub as_of: Option<String>,
+    /// When it left service for another release, UTC, ISO 8601; none while it serves.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub left: Option<String>,
     /// Made empty by `init-target`: nothing to keep for a rollback.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub empty: bool,
@@ -183,6 +186,7 @@ mod tests {
             release: Some(run()),
             key_id: None,
             as_of: None,
+            left: None,
             empty: false,
         };
         let comment = mark.comment("staging of the shop");

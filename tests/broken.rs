@@ -899,6 +899,14 @@ fn hook_sql_fails() {
 }
 
 #[test]
+fn hook_sql_leaves_its_transaction_open() {
+    let lab = lab();
+    std::fs::write(lab.path("accounts.sql"), "BEGIN; INSERT INTO public.orders VALUES (2, 1, NULL);").expect("written");
+    lab.config(&format!("{KEEP}\n[[hook]]\nat = \"after-load\"\nsql = \"accounts.sql\"\n"));
+    assert_snapshot!(refused(&lab, 5));
+}
+
+#[test]
 fn hook_program_fails() {
     let lab = lab();
     lab.config(&format!("{KEEP}\n[[hook]]\nat = \"before-load\"\ncommand = [\"false\"]\n"));
@@ -911,14 +919,65 @@ fn gate_with_a_syntax_error() {
     lab.config(&format!(
         "{KEEP}\n[[verify.sql]]\nname = \"orders have people\"\nquery = \"SELEC count(*) FROM orders\"\nequals = 0\n"
     ));
-    let live = format!("SELECT oid FROM pg_database WHERE datname = '{}'", lab.name);
-    let before = lab.target.sql("postgres", &live);
-    let ran = lab.restage(&["-q", "refresh"]);
-    assert_eq!((ran.code, ran.stdout.as_str()), (6, ""), "{}", ran.stderr);
-    assert_eq!(lab.target.sql("postgres", &live), before, "the live database is another one");
-    let said = redact(&lab, &ran.stderr);
-    well_said(&said, 1);
-    assert_snapshot!(said);
+    assert_snapshot!(refused(&lab, 3));
+}
+
+#[test]
+fn gate_names_a_table_without_its_schema() {
+    let lab = lab();
+    lab.config(&format!(
+        "{KEEP}\n[[verify.sql]]\nname = \"orders\"\nquery = \"SELECT count(*) FROM orders\"\nequals = 1\n"
+    ));
+    assert_snapshot!(refused(&lab, 3));
+    // What hooks make is not at the source, and cannot be missed there.
+    std::fs::write(lab.path("a.sql"), "CREATE TABLE public.accounts ()").expect("written");
+    lab.config(&format!(
+        "{KEEP}\n[[verify.sql]]\nname = \"accounts\"\nquery = \"SELECT count(*) FROM public.accounts\"\n\n\
+         [[verify.sql]]\nname = \"run\"\nquery = \"SELECT count(*) FROM restage.run\"\n\n\
+         [[hook]]\nat = \"after-load\"\nsql = \"a.sql\"\n"
+    ));
+    lab.refresh();
+}
+
+#[test]
+fn owner_that_is_no_role() {
+    let lab = lab();
+    lab.config_with("", "owner = \"nosuchrole\"", KEEP);
+    assert_snapshot!(refused(&lab, 3));
+}
+
+#[test]
+fn owner_that_is_not_ours_to_act_as() {
+    let lab = lab();
+    lab.config_with("", "owner = \"postgres\"", KEEP);
+    assert_snapshot!(refused(&lab, 3));
+}
+
+#[test]
+fn roles_of_grants_that_may_not_be_missing() {
+    let lab = lab();
+    let role = format!("absent_{}", lab.name);
+    lab.source.sql("postgres", &format!("CREATE ROLE {role}"));
+    lab.source.sql(&lab.name, &format!("GRANT SELECT ON public.people TO {role}"));
+    let mut said = Vec::new();
+    for rule in ["refuse", "create"] {
+        lab.config_with("", &format!("missing_roles = \"{rule}\""), KEEP);
+        said.push(refused(&lab, 3));
+    }
+    lab.source.sql(&lab.name, &format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+    assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn masked_key_that_fits_no_partition() {
+    let lab = lab();
+    lab.seed(
+        "CREATE TABLE public.visits (id int) PARTITION BY RANGE (id);
+         CREATE TABLE public.visits_1 PARTITION OF public.visits FOR VALUES FROM (0) TO (10);
+         INSERT INTO public.visits SELECT i FROM generate_series(1, 9) i",
+    );
+    lab.config(&format!("{KEEP}\n[tables.\"public.visits\".columns]\nid = \"int\"\n"));
+    assert_snapshot!(refused(&lab, 5));
 }
 
 #[test]

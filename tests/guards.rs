@@ -140,8 +140,14 @@ fn other_database_of_the_same_cluster_needs_to_be_allowed() {
     let url = format!("postgresql://restage@{address}/{staging}");
     lab.config(KEEP);
     set_target(&lab, &url, &staging);
+    refused(&lab, &["init-target", "--yes"], 3, "guard::same-cluster", "allow_same_cluster = true");
+    assert!(!both.databases().contains(&staging), "a database was made on the server of production");
+    lab.config_with("", "allow_same_cluster = true", KEEP);
+    set_target(&lab, &url, &staging);
     let made = lab.restage(&["init-target", "--yes"]);
     assert_eq!(made.code, 0, "{made:?}");
+    lab.config(KEEP);
+    set_target(&lab, &url, &staging);
     refused(&lab, &["refresh", "--yes"], 3, "guard::same-cluster", "allow_same_cluster = true");
     lab.config_with("", "allow_same_cluster = true", KEEP);
     set_target(&lab, &url, &staging);
@@ -168,6 +174,37 @@ fn target_that_is_the_primary_of_the_source_is_refused() {
     let text = text.replace(&servers.primary.url("reader", &lab.name), &servers.standby.url("reader", &lab.name));
     std::fs::write(lab.path("restage.toml"), text).expect("write");
     refused(&lab, &["refresh", "--yes"], 3, "guard::same-database", "Set `url` under [target]");
+
+    // Without a mark nothing tells the primary from a promoted copy, so it is not marked either.
+    set_comment(&servers.primary, &lab.name, "");
+    servers.catch_up();
+    let ran = refused(&lab, &["init-target", "--yes"], 3, "guard::same-database", "--trust-target");
+    assert!(ran.stderr.contains("standby of this server"), "{}", ran.stderr);
+}
+
+#[test]
+fn source_that_cannot_be_asked_leaves_the_target_unmarked() {
+    let (both, _) = both_sides();
+    let lab = Lab::on(both, &clusters().1, "unasked");
+    both.sql("postgres", "GRANT app TO restage");
+    set_comment(both, &lab.name, "the shop");
+    lab.config_with("", "allow_same_cluster = true\nallow_prod_name = true", KEEP);
+    set_target(&lab, &both.url("restage", &lab.name), &lab.name);
+    let text = std::fs::read_to_string(lab.path("restage.toml")).expect("read");
+    let reader = both.url("reader", &lab.name);
+    let unreachable = ["postgresql://reader@127.0.0.1:1/shop".to_owned(), both.url("nobody", &lab.name)];
+    for url in &unreachable {
+        std::fs::write(lab.path("restage.toml"), text.replace(&reader, url)).expect("write");
+        refused(&lab, &["init-target", "--yes"], 4, "source::", "restage init-target --trust-target");
+    }
+    // Who knows better may say so.
+    let ran = lab.restage(&["init-target", "--yes", "--trust-target"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(comment(both, &lab.name).starts_with("the shop\n{"), "{}", comment(both, &lab.name));
+    // That does not reach a source that answers.
+    set_comment(both, &lab.name, "the shop");
+    std::fs::write(lab.path("restage.toml"), &text).expect("write");
+    refused(&lab, &["init-target", "--yes", "--trust-target"], 3, "guard::same-database", "Set `url` under [target]");
 }
 
 #[test]
@@ -199,6 +236,7 @@ fn names_of_production_are_refused() {
     for name in ["shop_prod", "live_shop", "production"] {
         let lab = lab(name);
         refused(&lab, &["refresh", "--yes"], 3, "guard::name", "allow_prod_name = true");
+        refused(&lab, &["init-target", "--yes"], 3, "guard::name", "allow_prod_name = true");
         lab.config_with("", "allow_prod_name = true", KEEP);
         if name == "production" {
             lab.refresh();
@@ -217,7 +255,10 @@ fn nothing_is_replaced_that_was_not_confirmed() {
     }
     std::fs::write(lab.path("restage.toml"), text.replace(&line, "")).expect("write");
     refused(&lab, &["refresh"], 2, "usage::not-confirmed", &line);
-    refused(&lab, &["init-target"], 2, "usage::not-confirmed", "--yes");
+    std::fs::write(lab.path("restage.toml"), &text).expect("write");
+    let ran = refused(&lab, &["init-target"], 2, "usage::not-confirmed", "--yes");
+    assert!(!ran.stderr.contains("set `confirm"), "it is set, and does not count: {}", ran.stderr);
+    std::fs::write(lab.path("restage.toml"), text.replace(&line, "")).expect("write");
     let ran = lab.restage(&["refresh", "--yes"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
 }

@@ -286,8 +286,8 @@ fn missing_roles_are_mapped_and_created() {
     let lab = lab_with_foreign_roles("roles_create");
     lab.config_with("", "missing_roles = \"create\"\nroles = { \"roles_create one\" = \"A Writer\" }", KEEP_ALL);
     let refused = lab.restage(&["refresh"]);
-    assert_eq!(refused.code, 5, "restage may not create roles: {refused:?}");
-    assert!(refused.stderr.contains("creating role"), "{}", refused.stderr);
+    assert_eq!(refused.code, 3, "restage may not create roles: {refused:?}");
+    assert!(refused.stderr.contains("may not create the roles roles_create_two"), "{}", refused.stderr);
     assert_eq!(lab.databases(), std::slice::from_ref(&lab.name));
     lab.target.sql("postgres", "ALTER ROLE restage CREATEROLE");
     let ran = lab.restage(&["refresh"]);
@@ -402,4 +402,47 @@ fn regress(lab: &Lab<'_>, home: &Path) {
             let _ = psql.current_dir(home).output().expect("psql");
         }
     }
+}
+
+#[test]
+fn definitions_mean_the_same_whatever_databases_and_roles_are_set_to() {
+    let lab = lab("settings");
+    let name = &lab.name;
+    lab.seed(
+        r"CREATE TABLE t (id int PRIMARY KEY, v text DEFAULT 'a\b' CHECK (v <> 'c\d'), w int[] DEFAULT '{NULL,1}');
+          CREATE TABLE имя (id int DEFAULT 1);
+          CREATE VIEW w AS SELECT 'e\f'::text AS x, id FROM t;
+          CREATE FUNCTION f(x text DEFAULT 'g\h') RETURNS text LANGUAGE sql AS 'SELECT x';
+          INSERT INTO t VALUES (1, 'i\j', '{2}')",
+    );
+    lab.source.sql(
+        "postgres",
+        &format!(
+            "ALTER DATABASE \"{name}\" SET standard_conforming_strings = off;
+             ALTER DATABASE \"{name}\" SET quote_all_identifiers = on;
+             ALTER ROLE reader IN DATABASE \"{name}\" SET client_encoding = 'LATIN1'"
+        ),
+    );
+    let role = format!("set_{name}");
+    lab.target.sql(
+        "postgres",
+        &format!(
+            "CREATE ROLE {role} LOGIN CREATEDB; GRANT pg_signal_backend TO {role}; ALTER DATABASE \"{name}\" OWNER TO {role};
+             ALTER ROLE {role} SET standard_conforming_strings = off; ALTER ROLE {role} SET array_nulls = off;
+             ALTER ROLE {role} SET client_encoding = 'LATIN1'"
+        ),
+    );
+    lab.config(KEEP_ALL);
+    let text = std::fs::read_to_string(lab.path("restage.toml")).expect("read");
+    let text = text.replace(&lab.target.url("restage", name), &lab.target.url(&role, name));
+    std::fs::write(lab.path("restage.toml"), text).expect("write");
+    lab.refresh();
+    let definitions = "SET standard_conforming_strings = on; SET quote_all_identifiers = off; SET client_encoding = 'UTF8';
+        SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef ORDER BY adnum, 1;
+        SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'c' AND connamespace = 'public'::regnamespace;
+        SELECT pg_get_viewdef('public.w'::regclass); SELECT pg_get_functiondef('public.f'::regproc)";
+    let expected = lab.production(definitions);
+    assert!(expected.contains(r"'a\b'") && expected.contains(r"'g\h'"), "{expected}");
+    assert_eq!(lab.staging(definitions), expected);
+    assert_eq!(lab.staging("SELECT public.f(), (SELECT x FROM public.w)"), r"g\h|e\f");
 }

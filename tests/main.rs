@@ -16,6 +16,7 @@ mod refresh;
 mod roundtrip;
 mod shop;
 mod source;
+mod staging;
 mod texts;
 mod tidy;
 mod types;

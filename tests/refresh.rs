@@ -53,6 +53,20 @@ fn masked_copy_keeps_keys_and_joins_and_can_be_rolled_back() {
 }
 
 #[test]
+fn run_is_recorded_with_its_time_and_the_user_who_ran_it() {
+    let lab = Lab::new("recorded");
+    lab.seed(PEOPLE);
+    lab.config(POLICY);
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT started_at < finished_at, os_user FROM restage.run"), "t|tester");
+    let ran = lab.command(&["refresh"]).env_remove("USER").output().expect("restage runs");
+    assert!(ran.status.success(), "{ran:?}");
+    let me = std::process::Command::new("id").arg("-un").output().expect("id");
+    let me = String::from_utf8_lossy(&me.stdout).trim_end().to_owned();
+    assert_eq!(lab.staging("SELECT os_user FROM restage.run"), me);
+}
+
+#[test]
 fn undecided_column_is_refused_before_a_row_is_read() {
     let lab = Lab::new("undecided");
     lab.seed(PEOPLE);

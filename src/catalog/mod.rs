@@ -4,7 +4,7 @@ mod probe;
 mod read;
 
 pub use probe::{ProbeError, Sample, probe_checks};
-pub use read::{CatalogError, money_digits, read, read_digest};
+pub use read::{CatalogError, money_digits, read, read_digest, read_server};
 
 /// Object identifier of PostgreSQL.
 pub type Oid = u32;
@@ -98,6 +98,8 @@ pub struct Table {
     pub heap: bool,
     /// Estimate of `pg_class.reltuples`, 0 if never analyzed.
     pub rows: u64,
+    /// It holds rows and was never analyzed, so nobody knows how many.
+    pub unanalyzed: bool,
     /// `pg_table_size`: heap and TOAST.
     pub bytes: u64,
     /// Heap blocks now.
@@ -201,6 +203,8 @@ pub struct Sequence {
     pub name: String,
     /// Table and column that own it (serial or identity).
     pub owner: Option<(Oid, i16)>,
+    /// Columns whose default names it.
+    pub users: Vec<(Oid, i16)>,
     pub readable: bool,
     pub extension: Option<String>,
 }

@@ -76,7 +76,7 @@ pub async fn read(client: &Client) -> Result<Catalog, CatalogError> {
         return Err(CatalogError::Version { version: (version / 10_000).to_string() });
     }
     client.batch_execute(SETTINGS).await.map_err(|source| CatalogError::Query { what: "settings", source })?;
-    let (mut server, large_objects) = read_server(client).await?;
+    let (mut server, large_objects) = server(client).await?;
     let mut catalog = Catalog { large_objects, ..Catalog::default() };
     server.role_writes = names(client, "rights", include_str!("role_writes.sql")).await?;
     catalog.tables = read_tables(client).await?;
@@ -138,7 +138,16 @@ async fn names(client: &Client, what: &'static str, sql: &str) -> Result<Vec<Str
     Ok(rows(client, what, sql).await?.iter().map(|row| row.get(0)).collect())
 }
 
-async fn read_server(client: &Client) -> Result<(Server, u64), CatalogError> {
+/// Reads the facts about the server and our role alone, without what the role may write; needs no transaction.
+///
+/// # Errors
+/// [`CatalogError::Query`].
+pub async fn read_server(client: &Client) -> Result<Server, CatalogError> {
+    Ok(server(client).await?.0)
+}
+
+/// The server, and its number of large objects.
+async fn server(client: &Client) -> Result<(Server, u64), CatalogError> {
     let row = client
         .query_one(include_str!("server.sql"), &[])
         .await
@@ -228,6 +237,7 @@ fn table(row: &Row) -> Table {
         unlogged: row.get("unlogged"),
         heap: row.get("heap"),
         rows: row.get::<_, f64>("rows") as u64,
+        unanalyzed: row.get::<_, bool>("unanalyzed") && row.get::<_, i64>("blocks") > 0,
         bytes: unsigned(row.get("bytes")),
         blocks: u32::try_from(row.get::<_, i64>("blocks")).unwrap_or(u32::MAX),
         filenode: row.get("filenode"),
@@ -306,6 +316,7 @@ fn sequence(row: &Row) -> Sequence {
         schema: row.get("schema"),
         name: row.get("name"),
         owner: table.zip(row.get("owner_column")),
+        users: list::<Oid>(row, "user_tables").into_iter().zip(list(row, "user_columns")).collect(),
         readable: row.get("readable"),
         extension: row.get("extension"),
     }
@@ -360,6 +371,7 @@ fn digest(catalog: &Catalog) -> String {
     for table in &catalog.tables {
         let stable = Table {
             rows: 0,
+            unanalyzed: false,
             bytes: 0,
             blocks: 0,
             filenode: 0,

@@ -1,4 +1,4 @@
--- Sequences and the column that owns them (serial: deptype a, identity: i).
+-- Sequences, the column that owns them (serial: deptype a, identity: i), and the columns whose default names them.
 SELECT
     c.oid,
     n.nspname::pg_catalog.text AS schema,
@@ -7,7 +7,9 @@ SELECT
     o.refobjsubid::pg_catalog.int2 AS owner_column,
     pg_catalog.has_schema_privilege(n.oid, 'USAGE')
         AND pg_catalog.has_sequence_privilege(c.oid, 'SELECT') AS readable,
-    e.extname::pg_catalog.text AS extension
+    e.extname::pg_catalog.text AS extension,
+    u.tables AS user_tables,
+    u.columns AS user_columns
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_depend AS o
@@ -17,6 +19,16 @@ LEFT JOIN pg_catalog.pg_depend AS x
     ON x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = c.oid AND x.objsubid = 0
    AND x.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND x.deptype = 'e'
 LEFT JOIN pg_catalog.pg_extension AS e ON e.oid = x.refobjid
+LEFT JOIN (
+    SELECT p.refobjid AS sequence,
+        pg_catalog.array_agg(d.adrelid ORDER BY d.adrelid, d.adnum) AS tables,
+        pg_catalog.array_agg(d.adnum ORDER BY d.adrelid, d.adnum) AS columns
+    FROM pg_catalog.pg_depend AS p
+    JOIN pg_catalog.pg_attrdef AS d ON d.oid = p.objid
+    WHERE p.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+      AND p.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND p.refobjsubid = 0
+    GROUP BY p.refobjid
+) AS u ON u.sequence = c.oid
 WHERE c.relkind = 'S'
   AND c.relpersistence <> 't'
   AND pg_catalog.left(n.nspname::pg_catalog.text, 3) <> 'pg_'

@@ -25,6 +25,8 @@ SELECT
     c.relpersistence = 'u' AS unlogged,
     am.amname IS NOT NULL AND am.amname = 'heap' AS heap,
     greatest(c.reltuples, 0)::pg_catalog.float8 AS rows,
+    -- Below 14 a table that was never analyzed says 0.
+    c.reltuples < 0 OR (c.reltuples = 0 AND c.relpages = 0) AS unanalyzed,
     -- Asking for a size takes a lock on the table, so it can be left out: a digest must not wait behind waiting DDL.
     CASE WHEN c.relkind = 'r' AND pg_catalog.current_setting('restage.sizes', true) IS DISTINCT FROM 'off'
         THEN coalesce(pg_catalog.pg_table_size(c.oid), 0) ELSE 0 END AS bytes,

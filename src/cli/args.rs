@@ -77,7 +77,7 @@ pub struct Global {
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 
-    /// Tell more; twice for debugging
+    /// Tell more: tables, notes; twice: every gate and every warning
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
 
@@ -168,7 +168,7 @@ pub struct RefreshArgs {
     /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
-    /// For cron: print nothing when all is well, and the whole story when not
+    /// For cron: print nothing when all is well, what was left out if something was, and the whole story of a failure
     #[arg(long, conflicts_with = "verbose")]
     pub cron: bool,
     /// Do nothing if the source has not changed since the release that is live
@@ -213,6 +213,9 @@ pub struct InitTargetArgs {
     /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
+    /// Mark it although the source cannot say that it is another server
+    #[arg(long)]
+    pub trust_target: bool,
 }
 
 /// Check connections, rights, versions and key, and say how to fix what is wrong

@@ -37,6 +37,20 @@ pub struct Consent<'a> {
     pub yes: bool,
     /// `target.confirm` of the configuration.
     pub configured: Option<&'a str>,
+    /// The configuration does not count: a person has to say it.
+    by_person: bool,
+}
+
+impl<'a> Consent<'a> {
+    /// `--yes`, or the name in the configuration.
+    pub fn of(yes: bool, configured: Option<&'a str>) -> Self {
+        Self { yes, configured, by_person: false }
+    }
+
+    /// `--yes`, or the name typed.
+    pub fn by_person(yes: bool) -> Self {
+        Self { yes, configured: None, by_person: true }
+    }
 }
 
 /// PostgreSQL names have at most 63 bytes; the rest of a longer line cannot make it right.
@@ -81,7 +95,9 @@ impl Context {
         match consent {
             Consent { configured: Some(name), .. } if name != expected => return Err(mismatch(name, expected)),
             Consent { yes: true, .. } | Consent { configured: Some(_), .. } => return Ok(()),
-            Consent { yes: false, configured: None } if !self.interactive => return Err(nobody(question, expected)),
+            Consent { yes: false, configured: None, by_person } if !self.interactive => {
+                return Err(nobody(question, expected, by_person));
+            }
             Consent { .. } => {}
         }
         self.console.line(question);
@@ -119,9 +135,13 @@ fn mismatch(configured: &str, expected: &str) -> Failure {
     Failure::new(Exit::Usage, report.state(UNCHANGED).hint(hint))
 }
 
-fn nobody(question: &str, expected: &str) -> Failure {
+fn nobody(question: &str, expected: &str, by_person: bool) -> Failure {
     let report = Report::new("usage::not-confirmed", "this needs a confirmation, and there is no terminal to ask on");
-    let hint = format!("Add --yes, or set `confirm = \"{expected}\"` under [target] in the configuration.");
+    let hint = match by_person {
+        true => "Add --yes. `confirm` in the configuration is for later refreshes; it does not stand for it here."
+            .to_owned(),
+        false => format!("Add --yes, or set `confirm = \"{expected}\"` under [target] in the configuration."),
+    };
     Failure::new(Exit::Usage, report.detail(question).state(UNCHANGED).hint(hint))
 }
 
@@ -155,12 +175,12 @@ mod tests {
     #[tokio::test]
     async fn without_a_terminal_only_yes_or_the_configured_name_confirm() {
         assert_eq!(ask(Consent::default()).await, Err(vec!["usage::not-confirmed"]));
-        assert_eq!(ask(Consent { yes: true, configured: None }).await, Ok(()));
-        assert_eq!(ask(Consent { yes: false, configured: Some("shop") }).await, Ok(()));
+        assert_eq!(ask(Consent::of(true, None)).await, Ok(()));
+        assert_eq!(ask(Consent::of(false, Some("shop"))).await, Ok(()));
     }
 
     #[tokio::test]
     async fn another_configured_name_stops_even_with_yes() {
-        assert_eq!(ask(Consent { yes: true, configured: Some("crm") }).await, Err(vec!["usage::confirm-mismatch"]));
+        assert_eq!(ask(Consent::of(true, Some("crm"))).await, Err(vec!["usage::confirm-mismatch"]));
     }
 }

@@ -1,6 +1,6 @@
 //! `doctor`: connections, rights, versions, tools, key, clock. Looks, changes nothing, and says what to paste.
 
-use super::engine::conninfo;
+use super::engine::{conninfo, guard_settings};
 use super::key;
 use crate::catalog::{self, Catalog};
 use crate::config::Config;
@@ -12,7 +12,7 @@ use crate::outcome::{Check, DoctorReport, Group, Status};
 use crate::pg::SourceSession;
 use crate::plan;
 use crate::publish::Admin;
-use crate::refresh;
+use crate::refresh::{self, target};
 use crate::release::State;
 
 /// Clocks further apart than this make times in reports misleading.
@@ -197,15 +197,15 @@ async fn long_transactions(session: &SourceSession, found: &mut Findings) {
 }
 
 async fn check_target(config: &Config, catalog: Option<&Catalog>, found: &mut Findings) {
-    let Some(target) = &config.target else {
+    let Some(section) = &config.target else {
         found.add(Group::Target, "url", Status::Warn, "there is no [target]", None);
         return;
     };
-    let info = match conninfo(config, "target", &target.url) {
+    let info = match conninfo(config, "target", &section.url) {
         Ok(info) => info,
         Err(failure) => return found.failed(Group::Target, "url", &failure.reports),
     };
-    let admin = match Admin::connect(&info, &target.maintenance_db, "restage/doctor").await {
+    let admin = match Admin::connect(&info, &section.maintenance_db, "restage/doctor").await {
         Ok(admin) => admin,
         Err(error) => return found.failed(Group::Target, "connection", &Failure::from(error).reports),
     };
@@ -215,15 +215,7 @@ async fn check_target(config: &Config, catalog: Option<&Catalog>, found: &mut Fi
     if let Some(catalog) = catalog
         && let Ok(source) = conninfo(config, "source", &config.source.url)
     {
-        let settings = guard::Settings {
-            confirm: target.confirm.clone(),
-            realm: config.key.as_ref().map_or_else(|| "default".to_owned(), |key| key.realm.clone()),
-            allow_same_cluster: target.allow_same_cluster,
-            allow_prod_name: target.allow_prod_name,
-            allow_write_role: config.source.allow_write_role,
-            confirmed: false,
-            yes: false,
-        };
+        let settings = guard_settings(config, section, false, false);
         let bytes = catalog.tables.iter().map(|table| table.bytes).sum();
         match guard::check_all(&settings, &catalog.server, &source, &admin, bytes).await {
             Ok((checks, _)) => {
@@ -238,7 +230,7 @@ async fn check_target(config: &Config, catalog: Option<&Catalog>, found: &mut Fi
             }
             Err(error) => found.failed(Group::Target, "guards", &Failure::from(error).reports),
         }
-        match refresh::target_lacks(catalog, &admin, target.owner.as_deref()).await {
+        match refresh::target_lacks(catalog, &admin, section.owner.as_deref()).await {
             Ok(reports) if reports.is_empty() => {
                 let detail = "all extensions and objects of the source can be created";
                 found.add(Group::Target, "objects", Status::Ok, detail, None);
@@ -246,6 +238,11 @@ async fn check_target(config: &Config, catalog: Option<&Catalog>, found: &mut Fi
             Ok(reports) => found.failed(Group::Target, "objects", &reports),
             Err(failure) => found.failed(Group::Target, "objects", &failure.reports),
         }
+    }
+    match target::maker(&admin, section.owner.as_deref()).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(report)) => found.failed(Group::Target, "rights", &[report]),
+        Err(failure) => found.failed(Group::Target, "rights", &failure.reports),
     }
     if let Ok(releases) = admin.releases().await {
         let aside: Vec<String> = releases
@@ -259,7 +256,7 @@ async fn check_target(config: &Config, catalog: Option<&Catalog>, found: &mut Fi
         }
     }
     let major = admin.session.version_num() / 10_000;
-    match Tools::find(target.bin_dir.as_deref(), major).await {
+    match Tools::find(section.bin_dir.as_deref(), major).await {
         Ok(tools) => {
             found.add(Group::Machine, "pg_dump", Status::Ok, format!("{} ({major})", tools.dump.display()), None);
         }

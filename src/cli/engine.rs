@@ -84,6 +84,19 @@ struct Wish {
     confirmed: bool,
 }
 
+/// What the configuration allows, for the guards; `confirmed` and `yes` are what the command line adds.
+pub(super) fn guard_settings(config: &Config, target: &TargetConfig, confirmed: bool, yes: bool) -> guard::Settings {
+    guard::Settings {
+        confirm: target.confirm.clone(),
+        realm: config.key.as_ref().map_or_else(|| "default".to_owned(), |key| key.realm.clone()),
+        allow_same_cluster: target.allow_same_cluster,
+        allow_prod_name: target.allow_prod_name,
+        allow_write_role: config.source.allow_write_role,
+        confirmed,
+        yes,
+    }
+}
+
 async fn job(context: &Context, config: Config, wish: Wish) -> Result<(Job, Vec<String>), Failure> {
     let target = target_of(&config)?.clone();
     let (refused, silent): (Vec<_>, Vec<_>) = config.pending.iter().partition(|pending| pending.refuses());
@@ -119,15 +132,7 @@ async fn job(context: &Context, config: Config, wish: Wish) -> Result<(Job, Vec<
         undecided: config.policy.undecided,
         accept_literals: config.policy.accept_literals,
         allow_schema_drift: config_source.allow_schema_drift,
-        guard: guard::Settings {
-            confirm: target.confirm.clone(),
-            realm: realm.clone(),
-            allow_same_cluster: target.allow_same_cluster,
-            allow_prod_name: target.allow_prod_name,
-            allow_write_role: config_source.allow_write_role,
-            confirmed: wish.confirmed,
-            yes: wish.yes,
-        },
+        guard: guard_settings(&config, &target, wish.confirmed, wish.yes),
         source,
         target: target_info,
         maintenance_db: target.maintenance_db,
@@ -152,12 +157,21 @@ async fn job(context: &Context, config: Config, wish: Wish) -> Result<(Job, Vec<
         budget_bytes: context.memory / 2,
         config_hash: config.hash,
         run,
-        os_user: variable("USER").or_else(|| variable("LOGNAME")).unwrap_or_else(|| "?".to_owned()),
+        os_user: os_user(),
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         report_dir: Some(report_dir),
         dry_run: wish.dry_run,
     };
     Ok((job, warnings))
+}
+
+/// Who runs this: what the shell says, else the name of our user id, else the id.
+fn os_user() -> String {
+    let said = variable("USER").or_else(|| variable("LOGNAME")).filter(|name| !name.is_empty());
+    said.unwrap_or_else(|| {
+        let id = rustix::process::getuid().as_raw();
+        crate::demo::user_name(id).unwrap_or_else(|| format!("uid {id}"))
+    })
 }
 
 fn random() -> u16 {
@@ -250,7 +264,7 @@ pub(super) async fn refresh(context: &Context, args: RefreshArgs) -> Result<Refr
 
 async fn refresh_with(context: &Context, args: RefreshArgs) -> Result<RefreshOutcome, Failure> {
     let config = load(context)?;
-    let consent = Consent { yes: args.yes || args.dry_run, configured: target_of(&config)?.confirm.as_deref() };
+    let consent = Consent::of(args.yes || args.dry_run, target_of(&config)?.confirm.as_deref());
     let target = conninfo(&config, "target", &target_of(&config)?.url)?;
     let question = format!("This replaces database \"{}\" on {}.", target.database, target.describe());
     context.confirm(&question, &target.database, consent).await.map_err(|failure| failure.with_state(NOTHING))?;
@@ -370,27 +384,27 @@ pub(super) async fn rollback(context: &Context, args: RollbackArgs) -> Result<Ro
     let target = target_of(&config)?;
     let question =
         format!("This replaces database \"{}\" on {} by an earlier release.", info.database, info.describe());
-    let consent = Consent { yes: args.yes, configured: target.confirm.as_deref() };
+    let consent = Consent::of(args.yes, target.confirm.as_deref());
     context.confirm(&question, &info.database, consent).await?;
     admin.lock().await?;
-    let published = admin.rollback(args.to.as_deref()).await?;
+    let published = admin.rollback(args.to.as_deref(), jiff::Timestamp::now()).await?;
     let now = admin.releases().await?;
     let live = now.iter().find(|release| release.kind == State::Live);
     let live_name = live.and_then(|live| live.release.as_ref()).map_or_else(|| "-".to_owned(), ToString::to_string);
-    let replaced = now
-        .iter()
-        .find(|release| Some(&release.database) == published.previous.as_ref())
-        .and_then(|release| match &release.kind {
-            State::Previous(run) => Some(run.to_string()),
-            _ => None,
-        })
-        .unwrap_or_default();
+    let replaced =
+        now.iter().find(|release| Some(&release.database) == published.previous.as_ref()).and_then(|release| {
+            match &release.kind {
+                State::Previous(run) => Some(run.to_string()),
+                _ => None,
+            }
+        });
     Ok(RollbackOutcome {
         database: published.database,
         live: live_name,
         as_of: live.and_then(|live| live.as_of.clone()),
-        go_back: Some(format!("restage rollback --to {replaced}")),
-        replaced,
+        // Where the live database was missing, none was replaced, and there is nothing to go back to.
+        go_back: replaced.as_ref().map(|replaced| format!("restage rollback --to {replaced}")),
+        replaced: replaced.unwrap_or_default(),
         ms: started.elapsed().as_millis() as u64,
     })
 }
@@ -404,14 +418,14 @@ pub(super) async fn init_target(context: &Context, args: InitTargetArgs) -> Resu
     if info.database.len() > LIVE_NAME_MAX {
         // The server would cut the name without an error, and mark another database than the one that was named.
         let error = LoadError::NameTooLong { database: info.database, max: LIVE_NAME_MAX };
-        return Err(Failure::from(error).with_state("Nothing was marked."));
+        return Err(Failure::from(error).with_state(NOT_MARKED));
     }
-    not_the_source(&config, &info, facts.system_identifier).await?;
+    not_the_source(&config, &admin, &facts, args.trust_target).await?;
     let what =
         if live.is_some() { "may be replaced by masked copies" } else { "does not exist and will be created empty" };
     let question = format!("Database \"{}\" on {} {what}.", info.database, info.describe());
     // Not the configuration's name: this is the one time a person has to say it.
-    context.confirm(&question, &info.database, Consent { yes: args.yes, configured: None }).await?;
+    context.confirm(&question, &info.database, Consent::by_person(args.yes)).await?;
     admin.lock().await?;
     let mark = guard::init_target(&admin, realm, jiff::Timestamp::now()).await?;
     Ok(InitTargetOutcome {
@@ -423,31 +437,46 @@ pub(super) async fn init_target(context: &Context, args: InitTargetArgs) -> Resu
     })
 }
 
-/// Refuses to mark production: the mark is what every later refresh trusts.
-///
-/// A source that cannot be reached is not asked; the guards of the refresh ask again.
-async fn not_the_source(config: &Config, target: &Conninfo, system_identifier: u64) -> Result<(), Failure> {
-    let Ok(source) = conninfo(config, "source", &config.source.url) else { return Ok(()) };
-    let Ok(session) = pg::SourceSession::connect(&source, "restage").await else { return Ok(()) };
-    let row = session
-        .client()
-        .query_one(
-            "SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system()), pg_catalog.current_database()::text, \
-             pg_catalog.pg_is_in_recovery()",
-            &[],
-        )
-        .await
-        .map_err(|error| extract::ExtractError::sql("asking the source about itself", &error))?;
-    let (identifier, database, standby): (i64, String, bool) = (row.get(0), row.get(1), row.get(2));
-    // A standby shares its identifier with clones of its primary; who has one says so with `allow_same_cluster`.
-    let clone = standby && target_of(config)?.allow_same_cluster;
-    if identifier as u64 != system_identifier || database != target.database || clone {
+const NOT_MARKED: &str = "Nothing was marked.";
+
+/// Refuses to mark production: the mark is what every later refresh trusts. So the source has to say that it is another
+/// server, unless `trusted`: then a source that cannot be asked, and a standby that cannot tell, are passed over.
+async fn not_the_source(
+    config: &Config,
+    admin: &Admin,
+    facts: &guard::TargetFacts,
+    trusted: bool,
+) -> Result<(), Failure> {
+    let asked = async {
+        let info = conninfo(config, "source", &config.source.url)?;
+        let session = pg::SourceSession::connect(&info, "restage").await?;
+        let server = crate::catalog::read_server(session.client()).await?;
+        Ok::<_, Failure>((info, server))
+    };
+    let (info, server) = match asked.await {
+        Ok(asked) => asked,
+        Err(_) if trusted => return Ok(()),
+        Err(mut failure) => {
+            for report in &mut failure.reports {
+                let first = report.hint.take().map(|hint| format!("{hint}\n")).unwrap_or_default();
+                report.hint = Some(format!(
+                    "{first}Or, if you are sure that the target is not production: restage init-target --trust-target"
+                ));
+            }
+            let state = "Nothing was marked: without the source nothing tells whether the target is production itself.";
+            return Err(failure.with_state(state));
+        }
+    };
+    let settings = guard_settings(config, target_of(config)?, false, false);
+    let mut refused = guard::refused(&guard::check_mark(&settings, &server, &info, admin, facts).await?);
+    if trusted && server.standby {
+        refused.retain(|check| check.name != "other database");
+    }
+    if refused.is_empty() {
         return Ok(());
     }
-    let message = format!("database \"{database}\" of this server is the source itself");
-    let report = Report::new("guard::same-database", message).detail("A target is replaced by masked copies.");
-    let report = report.hint("Set `url` under [target] to the staging server.");
-    Err(Failure::new(Exit::Refused, report.state("Nothing was marked.")))
+    let reports = refused.iter().map(|check| guard::report(check).state(NOT_MARKED)).collect();
+    Err(Failure { exit: Exit::Refused, reports })
 }
 
 pub(super) async fn doctor(context: &Context, _: DoctorArgs) -> Result<DoctorReport, Failure> {
@@ -516,14 +545,7 @@ pub(super) async fn demo(context: &Context, args: DemoArgs) -> Result<DemoOutcom
         look.push(("production".to_owned(), format!("psql '{source_url}'")));
         look.push(("staging".to_owned(), format!("psql '{target_url}'")));
         look.push(("again".to_owned(), format!("restage -c {} refresh", file.display())));
-        look.push((
-            "stop".to_owned(),
-            format!(
-                "for d in production staging; do {}/pg_ctl -D {}/$d stop; done",
-                playground.bin().display(),
-                playground.folder().display()
-            ),
-        ));
+        look.push(("stop".to_owned(), playground.stop_line()));
     }
     tokio::task::spawn_blocking(move || drop(playground))
         .await
@@ -556,9 +578,13 @@ async fn samples(source: &Conninfo, target: &Conninfo) -> Result<Vec<DemoSample>
 /// Goes back to the earlier release and forward again, and says what that took.
 async fn prove_rollback(target: &Conninfo, release: &str) -> Result<String, Failure> {
     let admin = Admin::connect(target, "postgres", "restage").await?;
-    let back = admin.rollback(None).await?;
+    let started = Instant::now();
+    admin.rollback(None, jiff::Timestamp::now()).await?;
+    let back_ms = started.elapsed().as_millis();
     let live = admin.releases().await?.into_iter().find(|release| release.kind == State::Live);
     let earlier = live.and_then(|live| live.release).map_or_else(|| "?".to_owned(), |release| release.to_string());
-    let forward = admin.rollback(Some(release)).await?;
-    Ok(format!("went back to {earlier} in {} ms and forward to {release} in {} ms", back.gap_ms, forward.gap_ms))
+    let started = Instant::now();
+    admin.rollback(Some(release), jiff::Timestamp::now()).await?;
+    let forward_ms = started.elapsed().as_millis();
+    Ok(format!("went back to {earlier} in {back_ms} ms and forward to {release} in {forward_ms} ms"))
 }

@@ -140,10 +140,8 @@ fn time_of_day() -> String {
 
 /// Runs a command; one that leaves nothing to clean up is dropped at the first signal.
 async fn until_cancelled(context: &Context, command: Command) -> Result<Outcome, Failure> {
-    let cleans_up = matches!(
-        command,
-        Command::Refresh(_) | Command::Demo(_) | Command::Rollback(_) | Command::InitTarget(_) | Command::Verify(_)
-    );
+    let cleans_up =
+        matches!(command, Command::Refresh(_) | Command::Demo(_) | Command::Rollback(_) | Command::InitTarget(_));
     if cleans_up {
         return dispatch(context, command).await;
     }

@@ -113,9 +113,16 @@ impl Show {
             Ok(outcome) => outcome.verdict(),
             Err(failure) => (failure.exit, failure.reports.as_slice()),
         };
-        // With --cron a good night has no output; a document is only printed when it is asked for.
+        // With --cron a good night has no output, but for what was left out; a document is only printed when it is asked for.
         let written = match result {
-            Ok(_) if self.cron && exit == Exit::Done && !self.json => Ok(()),
+            Ok(outcome) if self.cron && exit == Exit::Done && !self.json => {
+                let look = Look { color: self.console.color, width: None, verbose: self.verbose };
+                let found = render::found(outcome, &look);
+                if !found.is_empty() {
+                    print_error(&found);
+                }
+                Ok(())
+            }
             Ok(outcome) => write_stdout(&self.text(outcome)),
             Err(failure) if self.json => write_stdout(&self.failure(failure)),
             Err(_) => Ok(()),

@@ -380,6 +380,7 @@ pub struct SqlGate {
     pub query: String,
     /// Default 0.
     pub equals: i64,
+    pub place: Place,
 }
 
 #[derive(Debug, Clone)]

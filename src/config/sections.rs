@@ -572,7 +572,8 @@ fn verify(section: In<'_, '_, '_>) -> Option<VerifyConfig> {
     });
     let sql = section.tables("sql", |section| {
         let (name, query, equals) = (section.text("name"), section.text("query"), section.integer("equals"));
-        Some(SqlGate { name: name?, query: query?, equals: equals? })
+        let place = section.context.files.place(section.at);
+        Some(SqlGate { name: name?, query: query?, equals: equals?, place })
     });
     Some(VerifyConfig { leak: leak?, fidelity: fidelity?, sql: sql.into_iter().collect::<Option<_>>()? })
 }

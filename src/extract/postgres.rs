@@ -229,7 +229,7 @@ impl Gather<'_> {
 /// The statement that reads one chunk. Every name in it was quoted by the plan.
 pub fn copy_sql(table: &TablePlan, chunk: &Chunk) -> String {
     let mut limit = String::new();
-    if let Rows::Where { limit: Some(max), .. } = &table.rows {
+    if let (Rows::Where { limit: Some(max), .. }, None) = (&table.rows, &table.share) {
         limit = format!(" LIMIT {max}");
     }
     let rows = rows_sql(&table.select.join(", "), table, chunk, &limit);
@@ -254,10 +254,11 @@ fn rows_sql(select: &str, table: &TablePlan, chunk: &Chunk, limit: &str) -> Stri
     if let Some(end) = chunk.end {
         conditions.push(format!("t.ctid < '({end},0)'::pg_catalog.tid"));
     }
-    match &table.rows {
-        Rows::All => {}
-        Rows::None => conditions.push("false".to_owned()),
-        Rows::Where { condition, .. } => {
+    match (&table.rows, &table.share) {
+        (Rows::All, _) => {}
+        (Rows::None, _) => conditions.push("false".to_owned()),
+        (Rows::Where { .. }, Some(share)) => conditions.push(share.clone()),
+        (Rows::Where { condition, .. }, None) => {
             conditions.extend(condition.as_ref().map(|condition| format!("({condition})")));
         }
     }

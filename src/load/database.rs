@@ -6,7 +6,7 @@ use crate::catalog::Server;
 use crate::config::MissingRoles;
 use crate::event::Events;
 use crate::pg::{self, Conninfo, TargetSession};
-use crate::plan::Plan;
+use crate::plan::{Plan, SequencePlan};
 use crate::release::Mark;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -189,6 +189,7 @@ pub async fn settle_roles(
     admin: &TargetSession,
     objects: &mut Objects,
     mapping: &BTreeMap<String, String>,
+    reader: &str,
     rule: MissingRoles,
     events: &Events,
 ) -> Result<(), LoadError> {
@@ -198,7 +199,7 @@ pub async fn settle_roles(
         .await
         .map_err(|error| LoadError::sql("listing the target's roles", &error))?;
     let known = known.iter().map(|row| row.get(0)).collect();
-    let settled = roles::settle(objects, mapping, &known, rule);
+    let settled = roles::settle(objects, mapping, &known, reader, rule);
     if settled.missing.is_empty() {
         return Ok(());
     }
@@ -260,7 +261,11 @@ pub struct SequenceValue {
     pub called: bool,
 }
 
-/// Sets every sequence to its value at the source; where its column is masked, not below the column's maximum.
+/// A sequence with less than this part of its values left is told of.
+const HEADROOM: f64 = 0.1;
+
+/// Sets every sequence to its value at the source; where it feeds masked columns, past every value they hold. Returns what
+/// to know about those that are nearly used up by that.
 ///
 /// # Errors
 /// The error of the server.
@@ -268,38 +273,70 @@ pub async fn set_sequences(
     session: &TargetSession,
     plan: &Plan,
     values: &BTreeMap<u32, SequenceValue>,
-) -> Result<(), LoadError> {
+) -> Result<Vec<String>, LoadError> {
+    let mut close = Vec::new();
     for sequence in &plan.sequences {
         let Some(value) = values.get(&sequence.oid) else { continue };
         let name = pg::quote_literal(&pg::quote_qualified(&sequence.schema, &sequence.name));
-        let mut sql = format!("SELECT pg_catalog.setval({name}::regclass, {}, {})", value.last, value.called);
-        if let Some((schema, table, column)) = &sequence.owner
-            && is_masked(plan, schema, table, column)
-        {
-            // An ascending sequence must stand past every masked value; a descending one before.
-            sql.push_str(&format!(
-                "; SELECT pg_catalog.setval(s.seqrelid::regclass, least(m.high, s.seqmax), true) \
-                 FROM pg_catalog.pg_sequence s, (SELECT max({column})::bigint AS high FROM {table}) m \
-                 WHERE s.seqrelid = {name}::regclass AND s.seqincrement > 0 AND m.high > {last}",
-                column = pg::quote_ident(column),
-                table = pg::quote_qualified(schema, table),
-                last = value.last,
-            ));
+        let failed = |error| LoadError::sql(format!("setting sequence {}.{}", sequence.schema, sequence.name), &error);
+        let sql = format!("SELECT pg_catalog.setval({name}::regclass, {}, {})", value.last, value.called);
+        session.client().batch_execute(&sql).await.map_err(failed)?;
+        if !sequence.masked.is_empty() {
+            close.extend(past_masks(session, sequence, *value).await.map_err(failed)?);
         }
-        session.client().batch_execute(&sql).await.map_err(|error| {
-            LoadError::sql(format!("setting sequence {}.{}", sequence.schema, sequence.name), &error)
-        })?;
     }
-    Ok(())
+    Ok(close)
 }
 
-fn is_masked(plan: &Plan, schema: &str, table: &str, column: &str) -> bool {
-    plan.tables
-        .iter()
-        .filter(|planned| {
-            (planned.schema == schema && planned.name == table)
-                || (planned.target_schema == schema && planned.target_name == table)
-        })
-        .flat_map(|planned| &planned.columns)
-        .any(|planned| planned.name == column && matches!(planned.decision, crate::plan::Decided::Mask { .. }))
+/// Moves a sequence past the values of the columns it feeds: above the largest, or below the smallest if it counts down.
+async fn past_masks(
+    session: &TargetSession,
+    sequence: &SequencePlan,
+    value: SequenceValue,
+) -> Result<Option<String>, tokio_postgres::Error> {
+    let client = session.client();
+    let name = pg::quote_qualified(&sequence.schema, &sequence.name);
+    let row = client
+        .query_one(
+            "SELECT seqincrement, seqmin, seqmax FROM pg_catalog.pg_sequence WHERE seqrelid = $1::text::regclass",
+            &[&name],
+        )
+        .await?;
+    let (step, min, max): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
+    let up = step > 0;
+    let mut last = value.last;
+    let mut called = value.called;
+    // What the narrowest of the columns can hold.
+    let mut end = if up { max } else { min };
+    for fed in &sequence.masked {
+        let column = pg::quote_ident(&fed.column);
+        let (outermost, table) = (if up { "max" } else { "min" }, pg::quote_qualified(&fed.schema, &fed.table));
+        // A numeric column may hold more than any sequence.
+        let sql = format!(
+            "SELECT (CASE WHEN {up} THEN least(pg_catalog.ceil({outermost}({column})::numeric), $1::bigint) \
+             ELSE greatest(pg_catalog.floor({outermost}({column})::numeric), $2::bigint) END)::bigint FROM {table}"
+        );
+        let Some(found) = client.query_one(&sql, &[&max, &min]).await?.get::<_, Option<i64>>(0) else { continue };
+        if (up && found >= last) || (!up && found <= last) {
+            (last, called) = (found, true);
+        }
+        end = if up { end.min(fed.high) } else { end.max(-fed.high - 1) };
+    }
+    if (last, called) != (value.last, value.called) {
+        client.execute("SELECT pg_catalog.setval($1::text::regclass, $2, $3)", &[&name, &last, &called]).await?;
+    }
+    let left = (i128::from(end) - i128::from(last)) / i128::from(step);
+    let all = (i128::from(end) - i128::from(if up { min } else { max })) / i128::from(step) + 1;
+    if (left as f64) >= HEADROOM * all as f64 {
+        return Ok(None);
+    }
+    let columns: Vec<String> =
+        sequence.masked.iter().map(|fed| format!("{}.{}.{}", fed.schema, fed.table, fed.column)).collect();
+    Ok(Some(format!(
+        "sequence {}.{} stands at {last}, past the masked values of {}: {} more inserts fit before {end}. Keep the column, or give it a wider type.",
+        sequence.schema,
+        sequence.name,
+        columns.join(", "),
+        left.max(0)
+    )))
 }

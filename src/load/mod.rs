@@ -94,6 +94,8 @@ fn hint(problem: &SqlProblem) -> Option<String> {
     Some(match problem.sqlstate.as_str() {
         "53100" => "The target's disk is full. Free space (a previous release: `restage releases`) and run again.".into(),
         "23505" => "Two masked values are equal: the source holds spellings of one value (case, spaces around it, a dot at its end, full-width letters), which `email`, `username`, `uuid` and `ip` mask alike. Make them one at the source, or decide `pattern`, which tells all spellings apart; for case alone `fold = false` is enough.".into(),
+        // A violated CHECK is named; what fits no partition has a table only.
+        "23514" if problem.constraint.is_none() && problem.table.is_some() => "A masked partition key fits no partition. Keep the column, or add a DEFAULT partition at the source.".into(),
         "23514" => "A masked value breaks the CHECK constraint. Choose a kind that fits it; `restage explain` shows the column's decision.".into(),
         "25006" => "The target is read-only: a standby, or `default_transaction_read_only = on`. Point [target] at the primary.".into(),
         "42501" => "The target role lacks a right. `restage doctor` prints the GRANT to paste.".into(),

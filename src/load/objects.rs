@@ -279,6 +279,7 @@ impl Tools {
             command.arg(format!("--snapshot={snapshot}"));
         }
         command.env_clear().envs(environment.iter().map(|(k, v)| (k, v))).env("LC_ALL", "C");
+        command.env("PGCLIENTENCODING", "UTF8").env("PGOPTIONS", DUMP_OPTIONS);
         run("pg_dump", command, None).await
     }
 
@@ -320,6 +321,11 @@ async fn run(tool: &'static str, mut command: Command, input: Option<&[u8]>) -> 
     }
 }
 
+/// What the database or the role may set otherwise, and what would then print other definitions on one side, or the same
+/// ones with another meaning: with `standard_conforming_strings = off` every backslash comes out twice.
+const DUMP_OPTIONS: &str = "-c standard_conforming_strings=on -c quote_all_identifiers=off -c array_nulls=on \
+                            -c transform_null_equals=off";
+
 const HEADER: &str = "--\n-- TOC entry ";
 
 /// Cuts the two section scripts and checks them against the list.
@@ -341,7 +347,7 @@ fn cut(list: &str, pre: &str, post: &str) -> Result<Objects, ObjectsError> {
                 .map(|(_, handling)| *handling)
                 .ok_or_else(|| ObjectsError::UnknownKind(entry.kind.clone()))?;
             let about_dropped = entry.kind == "COMMENT"
-                && ["EXTENSION ", "EVENT TRIGGER ", "PUBLICATION ", "SUBSCRIPTION ", "DATABASE "]
+                && ["EVENT TRIGGER ", "PUBLICATION ", "SUBSCRIPTION ", "DATABASE "]
                     .iter()
                     .any(|prefix| entry.name.starts_with(prefix));
             match handling {

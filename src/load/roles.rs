@@ -21,12 +21,14 @@ pub struct Settled {
 
 /// Rewrites all grants and policies to the roles of the target.
 ///
+/// `reader` is the role that reads the source: nobody misses its own grants, so leaving them out is not counted.
 /// `rule` = skip leaves out what names a role that is in `roles` neither by itself nor by its mapping; otherwise the
 /// statements stay as they are and the caller creates the missing roles, or refuses.
 pub fn settle(
     objects: &mut Objects,
     mapping: &BTreeMap<String, String>,
     roles: &BTreeSet<String>,
+    reader: &str,
     rule: MissingRoles,
 ) -> Settled {
     let mut settled = Settled::default();
@@ -39,25 +41,27 @@ pub fn settle(
         let name = mapped.cloned().unwrap_or(name);
         let here = roles.contains(&name);
         let text = if mapped.is_some() { pg::quote_ident(&name) } else { written.to_owned() };
-        if !here {
+        let own = skip && name == reader;
+        if !here && !own {
             settled.missing.insert(name);
         }
-        (text, here || !skip)
+        (text, here || !skip, own && !here)
     };
     for entry in &mut objects.grants {
         let mut kept = String::new();
         for mut statement in statements(&entry.sql) {
-            let mut keep = true;
+            let (mut keep, mut told) = (true, false);
             // From the right, so that places to the left stay right.
             for place in roles_of_grant(&statement).into_iter().rev() {
-                let (role, usable) = lookup(&mut settled, &statement[place.clone()]);
+                let (role, usable, own) = lookup(&mut settled, &statement[place.clone()]);
                 keep &= usable;
+                told |= !usable && !own;
                 statement.replace_range(place, &role);
             }
             if keep {
                 kept.push_str(&statement);
                 kept.push_str(";\n");
-            } else if !statement.starts_with("SET SESSION ") {
+            } else if told && !statement.starts_with("SET SESSION ") {
                 settled.grants += 1;
             }
         }
@@ -70,7 +74,7 @@ pub fn settle(
         let list = first.start..last.end;
         let mut names = Vec::new();
         for place in places {
-            let (role, usable) = lookup(&mut settled, &entry.sql[place]);
+            let (role, usable, _) = lookup(&mut settled, &entry.sql[place]);
             names.extend(usable.then_some(role));
         }
         if names.is_empty() {
@@ -174,7 +178,7 @@ mod tests {
         list.push(entry(8, "COMMENT", "COMMENT ON POLICY p ON a.t IS 'x';"));
         let mapping = BTreeMap::from([("prod owner".to_owned(), "staging".to_owned())]);
         let roles = ["staging", "here", "x TO y"].map(str::to_owned).into();
-        let settled = settle(&mut objects, &mapping, &roles, rule);
+        let settled = settle(&mut objects, &mapping, &roles, "restage_ro", rule);
         (objects, settled)
     }
 
@@ -202,6 +206,12 @@ mod tests {
         let (objects, settled) = settled("ACL", sql, MissingRoles::Skip);
         assert_eq!(objects.grants[0].sql, "GRANT SELECT ON TABLE a.t TO here;\nRESET SESSION AUTHORIZATION;\n");
         assert_eq!((settled.grants, settled.missing.len()), (1, 2));
+    }
+
+    #[test]
+    fn grants_of_the_reading_role_are_left_out_untold() {
+        let (objects, settled) = settled("ACL", "GRANT SELECT ON TABLE a.t TO restage_ro;", MissingRoles::Skip);
+        assert_eq!((objects.grants[0].sql.as_str(), settled), ("", Settled::default()));
     }
 
     #[test]

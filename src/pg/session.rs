@@ -322,6 +322,11 @@ impl Canceler {
 const SETTINGS: &[(&str, &str, u32)] = &[
     ("search_path", "''", 0),
     ("client_encoding", "'UTF8'", 0),
+    // These four change how definitions are printed or read again.
+    ("standard_conforming_strings", "on", 0),
+    ("quote_all_identifiers", "off", 0),
+    ("array_nulls", "on", 0),
+    ("transform_null_equals", "off", 0),
     ("DateStyle", "'ISO, YMD'", 0),
     ("IntervalStyle", "'postgres'", 0),
     ("TimeZone", "'UTC'", 0),

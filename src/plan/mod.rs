@@ -29,6 +29,12 @@ pub use source::rights;
 pub use summary::summary_json;
 pub use values::{ValueFault, ValueProbe, holds_patterns};
 
+/// OIDs of the types a sequence can feed.
+const INT8: Oid = 20;
+const INT2: Oid = 21;
+const INT4: Oid = 23;
+const NUMERIC: Oid = 1700;
+
 /// What the user decided; borrowed from the configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy<'a> {
@@ -97,7 +103,7 @@ pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Res
     general_warnings(catalog, &graph, rows, &mut warnings);
     let mut plan = Plan {
         tables,
-        sequences: sequences(catalog),
+        sequences: sequences(&graph, &domains),
         skipped: skipped(catalog),
         probes,
         value_probes,
@@ -108,18 +114,48 @@ pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Res
     Ok(plan)
 }
 
-fn sequences(catalog: &Catalog) -> Vec<SequencePlan> {
-    let tables: std::collections::HashMap<Oid, _> = catalog.tables.iter().map(|table| (table.oid, table)).collect();
-    let copied = catalog.sequences.iter().filter(|sequence| sequence.extension.is_none());
+fn sequences(graph: &Graph<'_>, domains: &domain::Domains) -> Vec<SequencePlan> {
+    let named = |(table, attnum): (Oid, i16)| {
+        let table = graph.table(table)?;
+        let column = table.column(attnum)?;
+        Some((table, column))
+    };
+    // A masked column that takes its values from the sequence, and the largest number it holds. Numbers only: a text made
+    // with a sequence does not say where the sequence stands.
+    let fed = |place: (Oid, i16)| {
+        let (table, column) = named(place)?;
+        let resolved = domains.resolved[graph.node_at(place.0, place.1)?].as_ref()?;
+        let base = graph.domains(column.type_oid).last().map_or(column.type_oid, |domain| domain.base);
+        let high = match base {
+            INT2 => i64::from(i16::MAX),
+            INT4 => i64::from(i32::MAX),
+            INT8 | NUMERIC => i64::MAX,
+            _ => return None,
+        };
+        matches!(resolved.choice, domain::Choice::Mask(_)).then(|| Fed {
+            schema: table.schema.clone(),
+            table: table.name.clone(),
+            column: column.name.clone(),
+            high,
+        })
+    };
+    let copied = graph.catalog.sequences.iter().filter(|sequence| sequence.extension.is_none());
     copied
-        .map(|sequence| SequencePlan {
-            oid: sequence.oid,
-            schema: sequence.schema.clone(),
-            name: sequence.name.clone(),
-            owner: sequence.owner.and_then(|(table, attnum)| {
-                let table = tables.get(&table)?;
-                Some((table.schema.clone(), table.name.clone(), table.column(attnum)?.name.clone()))
-            }),
+        .map(|sequence| {
+            let mut places: Vec<(Oid, i16)> =
+                sequence.owner.into_iter().chain(sequence.users.iter().copied()).collect();
+            places.sort_unstable();
+            places.dedup();
+            SequencePlan {
+                oid: sequence.oid,
+                schema: sequence.schema.clone(),
+                name: sequence.name.clone(),
+                owner: sequence
+                    .owner
+                    .and_then(named)
+                    .map(|(table, column)| (table.schema.clone(), table.name.clone(), column.name.clone())),
+                masked: places.into_iter().filter_map(fed).collect(),
+            }
         })
         .collect()
 }
@@ -139,9 +175,6 @@ fn general_warnings(catalog: &Catalog, graph: &Graph<'_>, rows: &[Rows], warning
     for (number, group) in graph.groups.iter().enumerate() {
         let unlogged = group.leaves.iter().filter(|leaf| leaf.unlogged && rows[number] != Rows::None);
         warnings.extend(unlogged.map(|leaf| format!("\"{}\" is unlogged; its rows are copied", leaf.full_name())));
-        if group.leaves.len() > 1 && matches!(rows[number], Rows::Where { limit: Some(_), .. }) {
-            warnings.push(format!("the limit of \"{}\" holds for each of its partitions", group.root.full_name()));
-        }
     }
     for constraint in &catalog.constraints {
         let to_extension = graph.table(constraint.ref_table).and_then(|table| table.extension.as_ref());
@@ -195,12 +228,16 @@ pub struct TablePlan {
     /// FROM clause for COPY: `ONLY "s"."t" AS t`, with joins when a subject is reached through foreign keys.
     pub from: String,
     pub rows: Rows,
+    /// The condition on `t` that stands for `rows` where a limit holds for all partitions of a table together.
+    pub share: Option<String>,
     pub format: Format,
     /// How the decoder cuts a row; one field per entry of `select`.
     pub layout: Layout,
     /// The masks; `columns` lists exactly the fields of `layout` that are decoded.
     pub mask: TableSpec,
+    /// What the server says; a guess by bytes where it says nothing.
     pub rows_estimate: u64,
+    pub unanalyzed: bool,
     pub bytes: u64,
     pub chunks: Vec<Chunk>,
     pub filenode: Oid,
@@ -251,8 +288,20 @@ pub struct SequencePlan {
     pub oid: Oid,
     pub schema: String,
     pub name: String,
-    /// Owning table and column in the target; the value is not set below its maximum.
+    /// Owning table and column.
     pub owner: Option<(String, String, String)>,
+    /// The masked columns that take their values from it, owned or by their default: it is set past what they hold.
+    pub masked: Vec<Fed>,
+}
+
+/// A column of numbers that a sequence feeds.
+#[derive(Debug, Clone)]
+pub struct Fed {
+    pub schema: String,
+    pub table: String,
+    pub column: String,
+    /// Largest number of its type.
+    pub high: i64,
 }
 
 /// A condition that the new values of a column have to satisfy, for [`crate::catalog::probe_checks`].

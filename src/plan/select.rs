@@ -4,7 +4,7 @@ use super::anchor::{Anchor, Hop, join_sql, quote, table_sql};
 use super::chunk::Chunker;
 use super::domain::{Choice, Domains, Mask, Resolved};
 use super::fit::{Anchors, Fitted};
-use super::graph::{Graph, Node};
+use super::graph::{Graph, Group, Node};
 use super::{ColumnPlan, Decided, Settings, TablePlan};
 use crate::catalog::{Column, Oid, Table, TableKind};
 use crate::config::Rows;
@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, HashMap};
 
 /// First major that accepts foreign type OIDs inside binary arrays and composites.
 const ACCEPTS_USER_OIDS: u32 = 140_000;
+
+/// A row of a table that was never analyzed, for the order of work.
+const ROW_BYTES: u64 = 128;
 
 /// Everything that table plans are made from.
 pub(super) struct Tables<'g> {
@@ -106,10 +109,12 @@ impl<'g> Tables<'g> {
             from: query.from(leaf),
             select: query.select,
             rows: self.rows[group].clone(),
+            share: share_of_limit(&graph.groups[group], &self.rows[group]),
             format,
             layout,
             mask,
-            rows_estimate: leaf.rows,
+            rows_estimate: if leaf.unanalyzed { leaf.bytes / ROW_BYTES } else { leaf.rows },
+            unanalyzed: leaf.unanalyzed,
             bytes: leaf.bytes,
             freeze: chunks.len() == 1 && !via_root,
             chunks,
@@ -152,6 +157,18 @@ fn hashes_differ(graph: &Graph<'_>, node: Node) -> bool {
     r#enum || matches!(column.shape, Some(crate::mask::Shape::Text { .. }))
 }
 
+/// Which rows of a leaf are among those that a limit leaves of the whole partition tree. Every leaf asks the same question
+/// under the same snapshot, so the answers are parts of one.
+fn share_of_limit(group: &Group<'_>, rows: &Rows) -> Option<String> {
+    let Rows::Where { condition, limit: Some(limit) } = rows else { return None };
+    if group.leaves.len() < 2 {
+        return None;
+    }
+    let condition = condition.as_ref().map(|text| format!(" WHERE ({text})")).unwrap_or_default();
+    let root = format!("{}.{}", quote(&group.root.schema), quote(&group.root.name));
+    Some(format!("(t.tableoid, t.ctid) IN (SELECT t.tableoid, t.ctid FROM {root} AS t{condition} LIMIT {limit})"))
+}
+
 /// A table of which only the definition is copied.
 fn empty_plan(leaf: &Table) -> TablePlan {
     TablePlan {
@@ -164,10 +181,12 @@ fn empty_plan(leaf: &Table) -> TablePlan {
         select: Vec::new(),
         from: format!("ONLY {}.{} AS t", quote(&leaf.schema), quote(&leaf.name)),
         rows: Rows::None,
+        share: None,
         format: Format::Binary,
         layout: Layout::default(),
         mask: TableSpec::default(),
         rows_estimate: 0,
+        unanalyzed: false,
         bytes: 0,
         chunks: Vec::new(),
         filenode: leaf.filenode,

@@ -45,8 +45,13 @@ async fn one(job: &Job, hook: &HookConfig, database: &Conninfo) -> Result<(), St
             let session =
                 database::open(database, &job.application(), None).await.map_err(|error| error.to_string())?;
             let done = session.client().batch_execute(&sql).await.map_err(|error| pg::sql_error(&error).to_string());
+            // Only a transaction that is open takes a savepoint; what a file leaves open would be rolled back in silence.
+            let open = done.is_ok() && session.client().batch_execute("SAVEPOINT restage_hook").await.is_ok();
             session.close().await;
-            done
+            match open {
+                true => Err("The file begins a transaction and does not end it: add COMMIT.".to_owned()),
+                false => done,
+            }
         }
         HookAction::Command(command) => {
             let Some((program, args)) = command.split_first() else { return Err("The command is empty.".to_owned()) };

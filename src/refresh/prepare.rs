@@ -1,6 +1,6 @@
 //! Everything that can be refused is refused here, before a row is read: policy, rights, versions, guards.
 
-use super::{Job, preflight};
+use super::{Job, preflight, target};
 use crate::catalog::{self, Catalog, ProbeError, Sample};
 use crate::config::{HookAction, HookConfig};
 use crate::error::{Diagnose, Exit, Failure, Report};
@@ -56,7 +56,10 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
     }
     let policy = Policy { rules: &job.rules, references: &job.references, undecided: job.undecided };
     let plan = match plan::build(&catalog, &policy, &job.plan) {
-        Ok(plan) => Some(plan),
+        Ok(mut plan) => {
+            plan.warnings.extend(target::left_out(&session).await.map_err(|failure| failure.with_state(NOTHING))?);
+            Some(plan)
+        }
         Err(plan::Refusals(reports)) => {
             refusals.extend(reports);
             None
@@ -72,11 +75,12 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
         refusals.extend(preflight::conditions(&session, &job.rules, plan).await?);
         maskers = compile(job, plan, &mut refusals);
     }
+    refusals.extend(target::assertions(&session, job).await.map_err(|failure| failure.with_state(NOTHING))?);
     let admin = Admin::connect(&job.target, &job.maintenance_db, &job.application())
         .await
         .map_err(|error| Failure::from(error).with_state(NOTHING))?;
     let source_bytes = catalog.tables.iter().map(|table| table.bytes).sum();
-    let (checks, target) = guard::check_all(&job.guard, &catalog.server, &job.source, &admin, source_bytes)
+    let (checks, facts) = guard::check_all(&job.guard, &catalog.server, &job.source, &admin, source_bytes)
         .await
         .map_err(|error| Failure::from(error).with_state(NOTHING))?;
     refusals.extend(guard::refused(&checks).iter().map(guard::report));
@@ -90,8 +94,15 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
             None
         }
     };
+    let maker = match target::maker(&admin, job.owner.as_deref()).await? {
+        Ok(maker) => Some(maker),
+        Err(report) => {
+            refusals.push(report);
+            None
+        }
+    };
     refusals.extend(preflight::target_lacks(&catalog, &admin, job.owner.as_deref()).await?);
-    if let Some(tools) = &tools
+    if let (Some(tools), Some(_)) = (&tools, &maker)
         && refusals.is_empty()
     {
         let objects = tools
@@ -99,8 +110,9 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
             .await
             .map_err(|error| Failure::from(error).with_state(NOTHING))?;
         refusals.extend(literals(job, &objects));
+        refusals.extend(target::missing_roles(job, &admin, &objects).await?);
     }
-    Ok(Inspected { catalog, plan, maskers, checks, target, tools, admin: Some(admin), refusals })
+    Ok(Inspected { catalog, plan, maskers, checks, target: facts, tools, admin: Some(admin), refusals })
 }
 
 /// As [`inspect`], but any refusal is a failure; also looks whether values fit their masks, which reads rows.

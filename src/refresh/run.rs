@@ -38,6 +38,8 @@ const SNAPSHOT_TRIES: usize = 3;
 /// Every failure says what is true now; up to the swap that is: the old database serves.
 pub async fn refresh(job: Job, events: &Events, stop: &Stop) -> Result<RefreshOutcome, Failure> {
     let started = Instant::now();
+    // What was told before the run is the caller's.
+    events.take_warnings();
     events.started(Phase::Plan, None, Unit::Items);
     let job = stop.race(pin_source(job, events)).await.map_err(|failure| failure.with_state(NOTHING))?;
     // From here to the last row: our catalog queries, pg_dump and the keepers all hold locks that DDL may wait for.
@@ -50,9 +52,11 @@ pub async fn refresh(job: Job, events: &Events, stop: &Stop) -> Result<RefreshOu
     clock.done(Phase::Plan, format!("{} tables, {} columns masked", plan.tables.len(), masked_columns(&prepared)));
 
     let run = Run { job: Arc::clone(&job), events: events.clone(), stop: stop.clone() };
-    let done = run.through(prepared, watcher, &mut clock).await;
     // Commits are asynchronous and files are the server's: there is nothing of ours to clean up on this machine.
-    done
+    let mut outcome = run.through(prepared, watcher, &mut clock).await?;
+    outcome.found = events.take_warnings();
+    outcome.warnings.extend(outcome.found.iter().cloned());
+    Ok(outcome)
 }
 
 fn masked_columns(prepared: &Prepared) -> usize {
@@ -84,29 +88,29 @@ impl Clock {
 
 /// Rows and bytes by table, filled while loading.
 #[derive(Default)]
-struct Loaded {
+pub(super) struct Loaded {
     read: BTreeMap<String, u64>,
-    stored: BTreeMap<String, u64>,
+    pub(super) stored: BTreeMap<String, u64>,
     tables: BTreeMap<String, TableLoaded>,
 }
 
 /// What loading leaves: the shared state, what the snapshot said, the loaded database, position and time of the snapshot.
 type LoadedDatabase = (Arc<Shared>, AtSource, Conninfo, (String, String));
 
-struct Run {
-    job: Arc<Job>,
+pub(super) struct Run {
+    pub(super) job: Arc<Job>,
     events: Events,
     stop: Stop,
 }
 
 /// Everything the tasks of the work graph share.
-struct Shared {
-    pipeline: Pipeline,
+pub(super) struct Shared {
+    pub(super) pipeline: Pipeline,
     reader: Reader,
     tables: Vec<Arc<TablePlan>>,
     maskers: Vec<Arc<crate::mask::Masker>>,
     objects: Objects,
-    loaded: Mutex<Loaded>,
+    pub(super) loaded: Mutex<Loaded>,
 }
 
 impl Run {
@@ -240,7 +244,8 @@ impl Run {
         );
         let (mut objects, at_source) = (objects?, at_source?);
         let admin = &prepared.admin.session;
-        database::settle_roles(admin, &mut objects, &job.roles, job.missing_roles, &self.events).await?;
+        let reader = &prepared.catalog.server.role;
+        database::settle_roles(admin, &mut objects, &job.roles, reader, job.missing_roles, &self.events).await?;
         let info = self.create(prepared, &objects, name).await?;
         hooks::run(job, HookPoint::BeforeLoad, &info, &self.events).await?;
         clock.done(Phase::Schema, format!("{} objects", objects.pre.len()));
@@ -318,7 +323,7 @@ impl Run {
     }
 
     /// A session that creates objects as the role that is to own them.
-    async fn session(&self, info: &Conninfo) -> Result<pg::TargetSession, LoadError> {
+    pub(super) async fn session(&self, info: &Conninfo) -> Result<pg::TargetSession, LoadError> {
         database::open(info, &self.job.application(), self.job.owner.as_deref()).await
     }
 
@@ -334,6 +339,7 @@ impl Run {
             release: Some(job.run.clone()),
             key_id: Some(job.key_id.clone()),
             as_of: as_of.map(str::to_owned),
+            left: None,
             empty: false,
         }
     }
@@ -412,7 +418,9 @@ impl Run {
         info: &Conninfo,
     ) -> Result<(), Failure> {
         let session = shared.pipeline.sessions.take().await?;
-        database::set_sequences(&session, &prepared.plan, &at_source.sequences).await?;
+        for close in database::set_sequences(&session, &prepared.plan, &at_source.sequences).await? {
+            self.events.warn(close);
+        }
         database::apply_grants(&session, &shared.objects, &self.events).await?;
         for (schema, name) in &at_source.populated {
             let view = pg::quote_qualified(schema, name);
@@ -555,6 +563,7 @@ impl Run {
             "Nothing was published: \"{}\" serves as before. The loaded database is \"{name}\".",
             prepared.admin.live
         );
+        outcome.totals.ms = clock.began.elapsed().as_millis() as u64;
         let recorded = self.stop.race(self.record(prepared, shared, outcome)).await;
         if let Err(failure) = recorded {
             return Err(self.give_up(prepared, failure, false).await);
@@ -572,7 +581,10 @@ impl Run {
             outcome.aside = Some(name);
             return Ok(());
         }
-        let hooked = async { Ok::<_, Failure>(hooks::run(job, HookPoint::BeforePublish, info, &self.events).await?) };
+        let hooked = async {
+            hooks::run(job, HookPoint::BeforePublish, info, &self.events).await?;
+            self.write_down_after(HookPoint::BeforePublish, info).await
+        };
         if let Err(failure) = self.stop.race(hooked).await {
             // A hook that fails is looked into in the database it failed in; an interrupt asks for nothing to be left.
             return Err(self.give_up(prepared, failure, !self.stop.is_stopped()).await);
@@ -582,7 +594,7 @@ impl Run {
         let mark = self.mark(prepared, as_of.as_deref());
         let people = format!("masked copy of {} as of {}", job.source.database, as_of.as_deref().unwrap_or("?"));
         let published =
-            self.swap(prepared, &mark, &people, outcome).await.map_err(|failure| failure.with_state(&not_published))?;
+            self.swap(prepared, &mark, &people).await.map_err(|failure| failure.with_state(&not_published))?;
         outcome.published = Some(published.database.clone());
         outcome.previous = published.previous.clone();
         clock.done(Phase::Publish, format!("\"{}\" is live; gap {} ms", published.database, published.gap_ms));
@@ -597,20 +609,12 @@ impl Run {
         Ok(())
     }
 
-    async fn swap(
-        &self,
-        prepared: &Prepared,
-        mark: &Mark,
-        people: &str,
-        outcome: &mut RefreshOutcome,
-    ) -> Result<Published, Failure> {
+    async fn swap(&self, prepared: &Prepared, mark: &Mark, people: &str) -> Result<Published, Failure> {
         for failed in prepared.admin.copy_properties(&self.job.run).await? {
-            let text = format!("A setting of the live database could not be copied: {failed}");
-            self.events.warn(text.clone());
-            outcome.warnings.push(text);
+            self.events.warn(format!("A setting of the live database could not be copied: {failed}"));
         }
         // From here on the swap is all or nothing; an interrupt waits for its end, which is seconds away.
-        Ok(prepared.admin.swap(&self.job.run, mark, people).await?)
+        Ok(prepared.admin.swap(&self.job.run, mark, people, jiff::Timestamp::now()).await?)
     }
 
     /// Steps after publishing: a failure here is told, but the new release is live.
@@ -634,49 +638,11 @@ impl Run {
         if !self.job.hooks.iter().any(|hook| hook.at == HookPoint::AfterPublish) {
             return Ok(());
         }
-        let hooked =
-            async { Ok::<_, Failure>(hooks::run(&self.job, HookPoint::AfterPublish, live, &self.events).await?) };
+        let hooked = async {
+            hooks::run(&self.job, HookPoint::AfterPublish, live, &self.events).await?;
+            self.write_down_after(HookPoint::AfterPublish, live).await
+        };
         self.stop.race(hooked).await
-    }
-
-    async fn record(&self, prepared: &Prepared, shared: &Shared, outcome: &RefreshOutcome) -> Result<(), Failure> {
-        let job = &self.job;
-        let session = shared.pipeline.sessions.take().await?;
-        let gates = serde_json::to_string(&outcome.gates).unwrap_or_else(|_| "[]".to_owned());
-        session
-            .client()
-            .execute(
-                "INSERT INTO restage.run SELECT $1, $1, $2, $3, $4::text::timestamptz, $5, $6, $7, $8, $9, $10, $11, $12, \
-                 now() - $13::bigint * interval '1 millisecond', now(), $14, $15, $16, $17::text::jsonb",
-                &[
-                    &job.run.as_str(),
-                    &job.source.describe(),
-                    &outcome.snapshot_lsn,
-                    &outcome.snapshot_time,
-                    &job.key_id,
-                    &job.realm,
-                    &job.config_hash,
-                    &prepared.plan.hash,
-                    &(crate::mask::VERSION as i32),
-                    &env!("CARGO_PKG_VERSION"),
-                    &job.os_user,
-                    &job.host,
-                    &(outcome.totals.ms as i64),
-                    &(outcome.totals.tables as i32),
-                    &(outcome.totals.rows as i64),
-                    &(outcome.totals.bytes as i64),
-                    &gates,
-                ],
-            )
-            .await
-            .map_err(|error| LoadError::sql("recording the run", &error))?;
-        session
-            .client()
-            .batch_execute("DROP TABLE restage.chunk; SET synchronous_commit = on; SELECT pg_catalog.txid_current()")
-            .await
-            .map_err(|error| LoadError::sql("recording the run", &error))?;
-        shared.pipeline.sessions.give(session);
-        Ok(())
     }
 }
 

@@ -239,6 +239,37 @@ fn as_many_earlier_releases_are_kept_as_asked() {
 }
 
 #[test]
+fn release_that_served_last_is_kept_and_brought_back() {
+    let mut shop = Shop::open(Lab::new("served_last"), ROWS);
+    let back = shop.lab.restage(&["rollback", "--yes"]);
+    assert_eq!(back.code, 0, "{back:?}");
+    shop.holds(1, "rolled back");
+    let new = shop.next();
+    let ran = shop.lab.refresh();
+    assert!(ran.stdout.contains("is kept") && ran.stdout.contains("restage rollback"), "{}", ran.stdout);
+    shop.holds(new, "after a refresh that followed a rollback");
+    shop.nothing_left(1, "after a refresh that followed a rollback");
+    let back = shop.lab.restage(&["rollback", "--yes"]);
+    assert_eq!(back.code, 0, "{back:?}");
+    shop.holds(1, "rolled back again");
+    // And forward: what served last is the newest one now.
+    let forward = shop.lab.restage(&["rollback", "--yes"]);
+    assert_eq!(forward.code, 0, "{forward:?}");
+    shop.holds(new, "rolled forward");
+}
+
+#[test]
+fn rollback_without_a_live_database_offers_no_way_back_to_it() {
+    let shop = Shop::open(Lab::new("none_serving"), ROWS);
+    let name = &shop.lab.name;
+    shop.lab.target.sql("postgres", &format!("DROP DATABASE \"{name}\""));
+    let ran = shop.lab.restage(&["rollback", "--yes"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    shop.holds(1, "rolled back to the only release");
+    assert!(!ran.stdout.contains("go back") && !ran.stdout.contains("kept"), "{}", ran.stdout);
+}
+
+#[test]
 fn database_with_rows_of_its_own_is_kept_as_the_first_release() {
     let lab = Lab::new("inherited");
     let name = lab.name.clone();

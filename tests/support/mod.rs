@@ -304,9 +304,11 @@ impl<'a> Lab<'a> {
         let lab = Self { source, target, name, folder };
         let made = lab.restage_plain(&["key", "new", "--out", &lab.path(KEY).display().to_string()]);
         assert_eq!(made.code, 0, "{made:?}");
-        lab.config("[policy]\nundecided = \"refuse\"\n");
+        // A test may call its database what it likes, and what production is called too.
+        lab.config_with("", "allow_prod_name = true", "[policy]\nundecided = \"refuse\"\n");
         let marked = lab.restage(&["init-target", "--yes"]);
         assert_eq!(marked.code, 0, "{marked:?}");
+        lab.config("[policy]\nundecided = \"refuse\"\n");
         lab
     }
 

@@ -116,6 +116,14 @@ pub(super) fn outcome(outcome: &Outcome, look: &Look) -> String {
     }
 }
 
+/// What a successful command has to tell where success is silent; empty if nothing.
+pub(super) fn found(outcome: &Outcome, look: &Look) -> String {
+    match outcome {
+        Outcome::Refresh(done) => run::found(done, look),
+        _ => String::new(),
+    }
+}
+
 /// Indents every line but the first by `by` spaces.
 fn hang(text: &str, by: usize) -> String {
     text.replace('\n', &format!("\n{:by$}", ""))

@@ -64,6 +64,7 @@ struct Line<'a> {
     first: &'a TableView,
     leaves: u64,
     rows: u64,
+    unanalyzed: bool,
     bytes: u64,
     chunks: u64,
 }
@@ -77,11 +78,13 @@ fn grouped(tables: &[TableView]) -> Vec<Line<'_>> {
             Some(line) => {
                 line.leaves += 1;
                 line.rows += view.rows;
+                line.unanalyzed |= view.unanalyzed;
                 line.bytes += view.bytes;
                 line.chunks += view.chunks;
             }
             None => {
-                lines.push(Line { first: view, leaves: 1, rows: view.rows, bytes: view.bytes, chunks: view.chunks });
+                let TableView { rows, unanalyzed, bytes, chunks, .. } = *view;
+                lines.push(Line { first: view, leaves: 1, rows, unanalyzed, bytes, chunks });
             }
         }
     }
@@ -100,7 +103,7 @@ impl Line<'_> {
         let amounts = if self.first.load == LoadMode::Empty {
             [table::dim("·"), table::dim("·")]
         } else {
-            [Cell::new(units::estimate(self.rows)), Cell::new(units::bytes(self.bytes))]
+            [Cell::new(rows_text(self.rows, self.unanalyzed)), Cell::new(units::bytes(self.bytes))]
         };
         let [rows, bytes] = amounts;
         vec![
@@ -114,6 +117,11 @@ impl Line<'_> {
             load_cell(self.first),
         ]
     }
+}
+
+/// `?` where nobody has counted: a guess would look like a number of the server.
+fn rows_text(rows: u64, unanalyzed: bool) -> String {
+    if unanalyzed { "?".to_owned() } else { units::estimate(rows) }
 }
 
 fn load_cell(view: &TableView) -> Cell {
@@ -143,7 +151,7 @@ fn one_table(view: &TableView, look: &Look) -> String {
         LoadMode::Empty => "structure only".to_owned(),
         _ => format!(
             "{} rows, {}, {}, {}",
-            units::estimate(view.rows),
+            rows_text(view.rows, view.unanalyzed),
             units::bytes(view.bytes),
             units::plural(view.chunks, "chunk"),
             load_name(view.load)
@@ -286,6 +294,7 @@ mod tests {
             name: name.into(),
             root: Some("public.events".into()),
             rows,
+            unanalyzed: false,
             bytes: rows * 100,
             chunks: 1,
             selection: "all".into(),

@@ -21,8 +21,8 @@ pub(super) fn refresh(done: &RefreshOutcome, look: &Look) -> String {
         text.push_str(&loaded(done, look));
         text.push('\n');
     }
-    let failed = failed_gates(&done.gates, look);
-    let gates = if failed.is_empty() { String::new() } else { format!("\n{}", failed.join("\n")) };
+    let shown = if look.verbose > 1 { every_gate(&done.gates, look) } else { failed_gates(&done.gates, look) };
+    let gates = if shown.is_empty() { String::new() } else { format!("\n{}", shown.join("\n")) };
     let list = [
         ("source", source(done)),
         ("masks", masks(done)),
@@ -37,18 +37,29 @@ pub(super) fn refresh(done: &RefreshOutcome, look: &Look) -> String {
     if done.report_dir.is_some() && look.verbose == 0 {
         return text;
     }
-    for warning in done.warnings.iter().take(WARNINGS_MAX) {
+    let most = if look.verbose > 1 { usize::MAX } else { WARNINGS_MAX };
+    for warning in done.warnings.iter().take(most) {
         let _ = write!(text, "\n{} {}", look.warn("!"), super::hang(warning, 2));
     }
-    if let Some(more @ 1..) = done.warnings.len().checked_sub(WARNINGS_MAX) {
+    if let Some(more @ 1..) = done.warnings.len().checked_sub(most) {
         let _ = write!(text, "\n{}", look.dim(&format!("  and {more} more in the report")));
     }
     text
 }
 
+/// What a night that went well has to tell all the same; empty if nothing.
+pub(super) fn found(done: &RefreshOutcome, look: &Look) -> String {
+    if done.found.is_empty() {
+        return String::new();
+    }
+    let lines = done.found.iter().map(|text| format!("{} {}", look.warn("!"), super::hang(text, 2)));
+    format!("{} {}\n{}", look.tick(true), head(done, look), lines.collect::<Vec<_>>().join("\n"))
+}
+
 fn head(done: &RefreshOutcome, look: &Look) -> String {
     let totals = &done.totals;
     let what = match (&done.published, done.problems.is_empty()) {
+        (Some(name), _) if done.masks.columns == 0 => format!("{name} is refreshed; no column of it is masked"),
         (Some(name), _) => format!("{name} is refreshed and masked"),
         (None, true) => "Loaded and verified, not published".to_owned(),
         (None, false) => "Not published".to_owned(),
@@ -76,6 +87,9 @@ fn source(done: &RefreshOutcome) -> String {
 
 fn masks(done: &RefreshOutcome) -> String {
     let masks = done.masks;
+    if masks.columns == 0 {
+        return "none: staging holds the values of production".to_owned();
+    }
     let mut text = format!("{} masked, {} values", units::plural(masks.columns, "column"), units::count(masks.values));
     if let Some(id) = &done.key_id {
         let _ = write!(text, ", key {id}");
@@ -91,6 +105,14 @@ fn gate_count(gates: &[Gate]) -> String {
 fn failed_gates(gates: &[Gate], look: &Look) -> Vec<String> {
     let failed = gates.iter().filter(|gate| !gate.ok);
     failed.map(|gate| format!("{} {}: {}", look.bad("✗"), gate.name, gate.evidence)).collect()
+}
+
+fn every_gate(gates: &[Gate], look: &Look) -> Vec<String> {
+    let line = |gate: &Gate| {
+        let time = look.dim(&units::duration(gate.ms));
+        format!("{} {}: {}  {time}", look.tick(gate.ok), gate.name, gate.evidence)
+    };
+    gates.iter().map(line).collect()
 }
 
 fn phases(done: &RefreshOutcome) -> String {
