@@ -90,7 +90,6 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
             None
         }
     };
-    refusals.extend(preflight::target_lacks(&catalog, &admin, job.owner.as_deref()).await?);
     if let Some(tools) = &tools
         && refusals.is_empty()
     {
@@ -100,6 +99,7 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
             .map_err(|error| Failure::from(error).with_state(NOTHING))?;
         refusals.extend(literals(job, &objects));
     }
+    refusals.extend(preflight::target_lacks(&catalog, &admin, job.owner.as_deref()).await?);
     Ok(Inspected { catalog, plan, maskers, checks, target, tools, admin: Some(admin), refusals })
 }
 
