@@ -4,7 +4,7 @@ SELECT label FROM (
     SELECT 'function ' || p.oid::pg_catalog.regprocedure AS label, 'pg_catalog.pg_proc'::pg_catalog.regclass AS class,
         p.oid, p.pronamespace AS namespace
     FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
-    WHERE NOT l.lanpltrusted
+    WHERE NOT l.lanpltrusted AND p.prokind <> 'a'
     UNION ALL
     SELECT 'type ' || pg_catalog.format_type(t.oid, NULL), 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid, t.typnamespace
     FROM pg_catalog.pg_type AS t
