@@ -1,9 +1,10 @@
--- Objects outside of extensions that only a superuser may create.
+-- Objects outside of extensions that only a superuser may create. What the server makes along with another object, like
+-- the constructors of a range type, depends on it internally and needs no right of its own.
 SELECT label FROM (
     SELECT 'function ' || p.oid::pg_catalog.regprocedure AS label, 'pg_catalog.pg_proc'::pg_catalog.regclass AS class,
         p.oid, p.pronamespace AS namespace
     FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
-    WHERE NOT l.lanpltrusted
+    WHERE NOT l.lanpltrusted AND p.prokind <> 'a'
     UNION ALL
     SELECT 'type ' || pg_catalog.format_type(t.oid, NULL), 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid, t.typnamespace
     FROM pg_catalog.pg_type AS t
@@ -38,5 +39,5 @@ WHERE o.oid >= 16384
   AND (n.oid IS NULL OR (pg_catalog.left(n.nspname::pg_catalog.text, 3) <> 'pg_'
        AND n.nspname NOT IN ('information_schema', 'restage')))
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d
-      WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e')
+      WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype IN ('e', 'i'))
 ORDER BY label COLLATE "C"

@@ -26,11 +26,12 @@ fn params(json: &str) -> Params {
 pub(super) fn needed(kind: &Kind) -> Params {
     match kind.name {
         "const" => params(r#"{"value":"x"}"#),
+        "composite" | "hstore" => params(r#"{"rest":"keep","fields":{"email":"email"}}"#),
         "int.range" => params(r#"{"lo":1,"hi":99999}"#),
         "date.trunc" => params(r#"{"unit":"month"}"#),
         "age.cap" => params(r#"{"as_of":"2026-01-01"}"#),
         "num.bucket" => params(r#"{"width":10}"#),
-        "num.cap" => params(r#"{"max":"99.5"}"#),
+        "num.cap" => params(r#"{"max":"99"}"#),
         "enum.rr" => params(r#"{"values":["gold","red"],"threshold":2147483648}"#),
         "enum.sample" | "enum.perm" => params(r#"{"values":["gold","red"]}"#),
         "json" | "xml" => params(r#"{"rest":"pattern"}"#),
@@ -224,7 +225,9 @@ fn what_a_kind_reads_and_what_it_cannot_never_meet() {
             assert_eq!(*before, after, "{}: {value:?} became {mask:?}", kind.name);
             let least = (kind.least)(&needed(kind)).first().map_or(0, |least| *least as usize);
             let chars = (value.chars().count(), mask.chars().count());
-            assert!(chars.1 <= chars.0.max(least), "{}: {value:?} became {mask:?}", kind.name);
+            // An amount may carry into one more digit.
+            let carry = usize::from(kind.name.starts_with("num."));
+            assert!(chars.1 <= chars.0.max(least) + carry, "{}: {value:?} became {mask:?}", kind.name);
         }
         // `fail` stops at what cannot be read, and says nothing of it.
         for (value, read) in values.iter().zip(&read).filter(|(value, _)| value.len() > 4).step_by(7) {

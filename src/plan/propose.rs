@@ -9,9 +9,12 @@ use crate::error::Report;
 use crate::mask::kind::Injective;
 use crate::mask::{self, Shape};
 
+/// Kinds, each with its parameters in TOML.
+type Kinds = &'static [(&'static str, &'static str)];
+
 /// Parts of column names and what each one suggests: a kind, with its parameters in TOML. The first kind that fits the
 /// column wins; without one the column is personal all the same, and its values go.
-const BY_NAME: &[(&[&str], &[(&str, &str)])] = &[
+const BY_NAME: &[(&[&str], Kinds)] = &[
     (&["email", "e_mail", "e-mail", "mail"], &[("email", "")]),
     (&["passw", "pwhash", "pw_hash", "pwd", "kennwort", "passphrase"], &[("secret.password", "")]),
     (&["token", "secret", "api_key", "apikey", "private_key", "credential"], &[("secret.token", "")]),
@@ -176,12 +179,13 @@ fn line(graph: &Graph<'_>, node: Node, shape: &Shape, word: &str, params: &str, 
 /// Part of a primary key, of a foreign key, or referenced by one.
 fn is_key(graph: &Graph<'_>, node: Node) -> bool {
     let group = graph.nodes[node].group;
-    let primary = |index: &&crate::catalog::UniqueIndex| index.primary && in_index(graph, index, node);
     let references = || {
         let edges = graph.edges_from[group].iter().map(|edge| &graph.edges[*edge]);
         edges.filter(|edge| !edge.declared).flat_map(|edge| &edge.pairs).any(|(from, _)| *from == node)
     };
-    graph.groups[group].uniques.iter().any(|index| primary(index)) || references() || referencing(graph, node) > 0
+    graph.groups[group].uniques.iter().any(|index| index.primary && in_index(graph, index, node))
+        || references()
+        || referencing(graph, node) > 0
 }
 
 fn is_unique(graph: &Graph<'_>, node: Node) -> bool {

@@ -100,7 +100,7 @@ pub(super) fn collect(
     probes
 }
 
-fn mask_of<'d>(domains: &'d Domains, node: Node) -> Option<(&'d Mask, Option<&'d Place>)> {
+fn mask_of(domains: &Domains, node: Node) -> Option<(&Mask, Option<&Place>)> {
     let resolved = domains.resolved[node].as_ref()?;
     match &resolved.choice {
         Choice::Mask(mask) => Some((mask, resolved.place.as_ref())),

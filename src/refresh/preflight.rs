@@ -159,18 +159,16 @@ const HOSTED: &str = "('rds_superuser', 'cloudsqlsuperuser', 'azure_pg_admin', '
 /// # Errors
 /// The error of the target.
 pub async fn target_lacks(catalog: &Catalog, admin: &Admin, owner: Option<&str>) -> Result<Vec<Report>, Failure> {
-    let query = format!(
-        "SELECT wanted, e.name IS NOT NULL, coalesce((SELECT v.superuser AND NOT \
+    let query = "SELECT wanted, e.name IS NOT NULL, coalesce((SELECT v.superuser AND NOT \
            coalesce((pg_catalog.to_jsonb(v) ->> 'trusted')::pg_catalog.bool, false) \
            FROM pg_catalog.pg_available_extension_versions AS v \
            WHERE v.name = e.name AND v.version = e.default_version), false) \
          FROM pg_catalog.unnest($1::pg_catalog.text[]) AS wanted \
-         LEFT JOIN pg_catalog.pg_available_extensions AS e ON e.name = wanted"
-    );
+         LEFT JOIN pg_catalog.pg_available_extensions AS e ON e.name = wanted";
     let asking = |error: &tokio_postgres::Error| {
         Failure::from(LoadError::sql("asking for available extensions", error)).with_state(NOTHING)
     };
-    let rows = admin.session.client().query(&query, &[&catalog.extensions]).await.map_err(|error| asking(&error))?;
+    let rows = admin.session.client().query(query, &[&catalog.extensions]).await.map_err(|error| asking(&error))?;
     let role = admin
         .session
         .client()

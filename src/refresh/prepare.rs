@@ -101,7 +101,6 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
             None
         }
     };
-    refusals.extend(preflight::target_lacks(&catalog, &admin, job.owner.as_deref()).await?);
     if let (Some(tools), Some(_)) = (&tools, &maker)
         && refusals.is_empty()
     {
@@ -112,6 +111,7 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
         refusals.extend(literals(job, &objects));
         refusals.extend(target::missing_roles(job, &admin, &objects).await?);
     }
+    refusals.extend(preflight::target_lacks(&catalog, &admin, job.owner.as_deref()).await?);
     Ok(Inspected { catalog, plan, maskers, checks, target: facts, tools, admin: Some(admin), refusals })
 }
 

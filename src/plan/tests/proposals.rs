@@ -9,7 +9,7 @@ fn codes(world: &World) -> Vec<&'static str> {
 
 /// A table whose column `login` is a template of others.
 fn template(text: &str, more: serde_json::Value) -> World {
-    let columns = ["id int!", "login text", "last varchar", "note text", "total numeric"];
+    let columns = ["id int!", "login text", "last varchar", "note text", "total interval"];
     let columns = columns.map(|column| column.replace("varchar", "40"));
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
     let mut rules = json!({
@@ -49,7 +49,7 @@ fn a_template_of_columns_that_cannot_be_read_is_refused() {
     };
     assert_eq!(refused("{lost}").1, "Did you mean \"last\"?");
     assert!(refused("{note}").0.contains("\"null\""));
-    assert!(refused("{total}").0.contains("numeric"));
+    assert!(refused("{total}").0.contains("interval"));
     let missing = template("x", json!({"login": {"mask": "template", "text": "{first}"}})).refusal();
     assert_eq!(missing.code, "plan::missing-subject");
     assert!(template("x", json!({"login": {"mask": "template", "text": "{id}"}})).build().is_ok());
@@ -139,9 +139,9 @@ fn no_proposal_keeps_what_is_not_a_key() {
             "phone_number = \"null\"",
             "pin = { mask = \"const\", value = 0 }",
             "mail = \"email\"",
-            "iban = \"pattern\"",
-            "passwd = \"null\"",
-            "token = \"null\"",
+            "iban = \"iban\"",
+            "passwd = \"secret.password\"",
+            "token = \"secret.token\"",
             "geburtsdatum = { mask = \"date.shift\", subject = \"id\" }",
             "e_mail = \"email\"",
             "homephone = \"phone\"",
@@ -179,19 +179,19 @@ fn a_unique_column_is_offered_kinds_that_it_takes_and_that_are_not_refused() {
         index.expression_columns = vec![2];
     };
     let folding = hint(table().unique("a", &["code"], lower).rule("public.a", with("code", json!("pattern"))));
-    assert!(folding.contains("(uuid, email, username, ip)"), "{folding}");
+    assert!(folding.contains("(uuid, email, username, "), "{folding}");
     let world = table().unique("a", &["ci"], |_| ()).rule("public.a", with("ci", json!("pattern")));
     assert!(hint(world).contains("ignores case"));
     let world = table().unique("a", &["born"], |_| ());
     let date = hint(world.rule("public.a", with("born", json!({"mask": "date.shift", "subject": "id"}))));
-    assert!(date.starts_with("No mask keeps it unique"), "{date}");
+    assert!(date.contains("(date.within_year)"), "{date}");
 }
 
 #[test]
 fn a_referenced_key_of_a_type_without_masks_is_not_offered_null() {
     let world = World::new()
-        .table("a", &["code numeric"])
-        .table("b", &["a_code numeric"])
+        .table("a", &["code interval"])
+        .table("b", &["a_code interval"])
         .foreign_key(("b", "a_code"), ("a", "code"))
         .rule("public.a", json!({"code": "int"}));
     let reports = world.build().expect_err("refused").0;

@@ -201,7 +201,7 @@ fn checks_on_changed_columns_become_probes() {
 
 #[test]
 fn a_column_that_a_mask_names_is_read_and_kept() {
-    let world = World::new().table("a", &["id int!", "country text", "name text", "total numeric"]);
+    let world = World::new().table("a", &["id int!", "country text", "name text", "total interval"]);
     let name = |column: &str| json!({"mask": "name.first", "subject": "id", "locale_from": column});
     let rule = |column: &str, country: &str| {
         world.clone().rule("public.a", json!({"id": "keep", "country": country, "name": name(column), "total": "keep"}))
@@ -214,7 +214,7 @@ fn a_column_that_a_mask_names_is_read_and_kept() {
 
     assert!(rule("land", "keep").refusal().to_string().contains("has no such column"));
     assert!(rule("country", "null").refusal().to_string().contains("never leaves the source"));
-    assert!(rule("total", "keep").refusal().to_string().contains("It has type numeric"));
+    assert!(rule("total", "keep").refusal().to_string().contains("It has type interval"));
     assert_eq!(rule("contry", "keep").refusal().hint.as_deref(), Some("Did you mean \"country\"?"));
 }
 
