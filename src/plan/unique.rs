@@ -85,6 +85,9 @@ fn hint(graph: &Graph<'_>, domains: &Domains, node: Node, help: Help) -> String 
         Help::Keep => Vec::new(),
         Help::Injective | Help::Folding => mask::KINDS.iter().filter(fits).map(|kind| kind.name).collect(),
     };
+    // Kinds with a dot in their name are for one purpose each; they would make a list that nobody reads.
+    let general: Vec<&str> = kinds.iter().copied().filter(|name| !name.contains('.')).collect();
+    let kinds = if general.is_empty() { kinds } else { general };
     if kinds.is_empty() {
         return "No mask keeps it unique: keep the column with a reason, or leave out the rows of the table."
             .to_owned();
