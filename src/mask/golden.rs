@@ -69,7 +69,7 @@ fn inputs(kind: &Kind) -> Vec<Line> {
             let mut line = Line { kind, label, params, subject, value: value.clone(), mask: None };
             line.mask = line.again();
             let next = line.mask.clone();
-            if !lines.iter().any(|other| *other == line) {
+            if !lines.contains(&line) {
                 lines.push(line);
             }
             match next {
