@@ -13,7 +13,7 @@ use super::key::DomainKey;
 use super::kind::{Domain, Param};
 use super::leaf::{At, ON_INVALID, TEXT, TextBuilder, TextKind, TextMask};
 use super::token::{Perm, Purpose, below, frame, word};
-use super::{Injective, KeyedOn, Kind, Shape, Takes};
+use super::{Injective, KeyedOn, Kind, Params, Shape, Takes, chars};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray};
 use serde_json::Value;
@@ -35,9 +35,19 @@ const CHOICE: Kind = Kind {
     injective: Injective::No,
     needs_subject: true,
     samples: &["gold"],
+    least: longest,
     compile,
     ..TEXT
 };
+
+/// The longest member that is written in the policy.
+fn longest(params: &Params) -> Vec<u32> {
+    let values = params.get("values").and_then(Value::as_array);
+    let values = values.into_iter().flatten().filter_map(Value::as_str).map(chars).max();
+    let weights = params.get("weights").and_then(Value::as_object);
+    let weights = weights.into_iter().flatten().map(|(name, _)| chars(name)).max();
+    values.max(weights).into_iter().collect()
+}
 
 pub(super) static SAMPLE: Kind = Kind {
     name: "enum.sample",

