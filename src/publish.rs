@@ -212,7 +212,8 @@ impl Admin {
                 release: mark.as_ref().and_then(|mark| mark.release.clone()),
                 as_of: mark.as_ref().and_then(|mark| mark.as_of.clone()),
                 key_id: mark.as_ref().and_then(|mark| mark.key_id.clone()),
-                bytes: row.get::<_, i64>(2) as u64,
+                // NULL for a database whose files a crashed server has lost or not yet made.
+                bytes: row.get::<_, Option<i64>>(2).unwrap_or(0) as u64,
                 oid: row.get(3),
                 database,
                 mark,
