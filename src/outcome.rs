@@ -112,6 +112,12 @@ pub struct ColumnView {
     pub label: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// The SQL condition of the rows that are masked; none: all rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+    /// What becomes of the other rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otherwise: Option<DecisionView>,
     /// Why the policy keeps it, in the words of its author.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -181,11 +187,19 @@ impl ColumnView {
             Decided::Keep { reason } => view.reason.clone_from(reason),
             Decided::Null => view.decision = DecisionView::Null,
             Decided::Const => view.decision = DecisionView::Const,
-            Decided::Mask { kind, label, subject } => {
+            Decided::Mask { kind, label, subject, when } => {
                 view.decision = DecisionView::Mask;
                 view.kind = Some(kind.clone());
                 view.label = (!label.is_empty()).then(|| label.clone());
                 view.subject.clone_from(subject);
+                if let Some(when) = when {
+                    view.when = Some(match &when.path {
+                        Some(path) => format!("{} (at {path})", when.condition),
+                        None => when.condition.clone(),
+                    });
+                    view.otherwise = Some(if when.keep.is_some() { DecisionView::Keep } else { DecisionView::Null });
+                    view.reason.clone_from(&when.keep);
+                }
             }
         }
         view

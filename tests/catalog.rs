@@ -256,7 +256,7 @@ fn rule(pattern: &str, default: Action, columns: &[(&str, Action)]) -> TableRule
 fn mask(kind: &str, subject: Option<&str>, value: Option<&str>) -> Action {
     let mut params = serde_json::Map::new();
     params.extend(value.map(|value| ("value".to_owned(), value.into())));
-    Action::Mask(MaskRule { kind: kind.into(), label: None, subject: subject.map(str::to_owned), params })
+    Action::Mask(MaskRule { kind: kind.into(), label: None, subject: subject.map(str::to_owned), when: None, params })
 }
 
 fn build(catalog: &Catalog, rules: &[TableRule]) -> plan::Plan {

@@ -6,6 +6,7 @@ mod support;
 mod broken;
 mod catalog;
 mod cli;
+mod conditions;
 mod conn;
 mod faults;
 mod foresight;

@@ -36,6 +36,10 @@ never_given = "phone"
 [tables."public.orders".columns]
 id = "int"
 
+[tables."public.contacts".columns]
+id    = "keep"
+value = { mask = "email", when = "kind = 'email'", when_at = "id -> public.kinds.id", otherwise = { keep = "numbers of shops" } }
+
 [tables."public.unrelated".columns]
 id = "int"
 "#;
@@ -203,4 +207,22 @@ fn tests_do_not_change_the_hash_of_a_configuration() {
     };
     let with = hash("[[test]]\ntable = \"public.customers\"\ngiven = { id = 1 }\nexpect = { id = 3 }\n");
     assert_eq!(with, hash(""));
+}
+
+#[test]
+fn a_test_says_whether_a_condition_holds() {
+    let test = |when: &str, expect: &str| {
+        format!(
+            "[[test]]\ntable = \"public.contacts\"\n{when}\ngiven = {{ id = 1, value = \"bob@x.com\" }}\nexpect = {{ value = {expect} }}\n"
+        )
+    };
+    let holds = test("when = { value = true }", "{ differs = true, valid = \"email\" }");
+    let does_not = test("when = { value = false }", "\"bob@x.com\"");
+    let dir = folder(&format!("{holds}\n{does_not}"));
+    let (code, out, err) = run(dir.path(), &[]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    let dir = folder(&test("", "{ differs = true }"));
+    let (code, _, err) = run(dir.path(), &[]);
+    assert_eq!(code, 2, "{err}");
+    assert!(err.contains("test::when") && err.contains("when = { value = true }"), "{err}");
 }

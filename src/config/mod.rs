@@ -269,8 +269,21 @@ pub struct MaskRule {
     pub label: Option<String>,
     /// `id`, or `order_id -> public.orders.customer_id`.
     pub subject: Option<String>,
+    /// Which rows it is for; none: all of them.
+    pub when: Option<When>,
     /// All other keys.
     pub params: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The rows a mask is for: all but those in which an SQL condition is false.
+#[derive(Debug, Clone, PartialEq)]
+pub struct When {
+    /// SQL boolean; true and NULL mask.
+    pub condition: String,
+    /// The row it is about, if not the column's own: `customer_id -> public.customers.id`.
+    pub path: Option<String>,
+    /// Why the other rows keep their value; none: they become NULL.
+    pub keep: Option<String>,
 }
 
 /// A `[[references]]` entry: a foreign key the database does not declare.

@@ -197,6 +197,13 @@ pub const OPTIONS: &[ConfigOption] = &[
     option("decision.subject", Text, Absent("the column's own value"), "\"id\"",
         "Anchor of the person the row belongs to: a column, or a path through foreign keys: `order_id -> public.orders.customer_id`."),
 
+    option("decision.when", Text, Absent("every row is masked"), "\"kind = 'email'\"",
+        "SQL condition, evaluated by the source: the rows that are masked. A row is left out only where it is false; true and NULL mask."),
+    option("decision.when_at", Text, Absent("the row itself"), "\"customer_id -> public.customers.id\"",
+        "The row that `when` is about, reached through foreign keys as a `subject` is."),
+    option("decision.otherwise", Decision, Absent("they become NULL"), "{ keep = \"staff accounts\" }",
+        "The rows for which `when` is false: `\"null\"`, or `{ keep = \"reason\" }`."),
+
     option("references", Tables, Default("[]"), "", "Foreign keys the database does not declare."),
     option("references.from", ColumnName, Required, "\"public.events.user_id\"", "The column that refers."),
     option("references.to", ColumnName, Required, "\"public.customers.id\"", "The column it refers to."),
@@ -260,6 +267,8 @@ pub const OPTIONS: &[ConfigOption] = &[
     option("test", Tables, Default("[]"), "", "A row and what masks must make of it, for `restage test`."),
     option("test.name", Text, Absent("the table names it"), "\"mail follows the person\"", "Name in output, and for `same_as`."),
     option("test.table", Text, Required, "\"public.users\"", "Table the row is of, as `schema.table`."),
+    option("test.when", Values, Absent("a test of a column with a condition is refused"), "{ email = false }",
+        "Whether the `when` of a column's mask holds for the row: only a source can evaluate it."),
     option("test.given", Values, Required, "{ id = 7, email = \"Bob@X.com\" }", "The row, column by column; `{ null = true }` is NULL."),
     option("test.expect", Values, Required, "{ email = { valid = \"email\", differs = true } }",
         "What columns must become: a value, or a table of `matches`, `valid`, `differs`, `same_as`, `null`, `length`, `max_length`, `equals`."),

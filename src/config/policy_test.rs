@@ -19,6 +19,8 @@ pub struct PolicyTest {
     pub given: Vec<(String, Given)>,
     /// Column and what it must become, in file order.
     pub expect: Vec<(String, Expect)>,
+    /// Whether the `when` of a column's mask holds for the row, which only a source could evaluate.
+    pub conditions: BTreeMap<String, bool>,
     /// PostgreSQL types of columns whose value does not say enough.
     pub types: BTreeMap<String, String>,
     pub place: Place,
@@ -90,6 +92,7 @@ pub(super) fn test(section: &mut Section<'_, '_>) -> Option<PolicyTest> {
     let given = columns(section, "given");
     let expect = columns(section, "expect");
     let types = columns(section, "type");
+    let whens = columns(section, "when");
     let mut wrong = false;
     let mut row = Vec::with_capacity(given.len());
     for (column, node) in given {
@@ -112,7 +115,14 @@ pub(super) fn test(section: &mut Section<'_, '_>) -> Option<PolicyTest> {
             Err(_) => wrong |= refuse(section, &node, &format!("`{}` of `type`", show_key(&column)), "a string"),
         }
     }
-    let test = PolicyTest { name, table: table?, given: row, expect: expected, types: written, place };
+    let mut conditions = BTreeMap::new();
+    for (column, node) in whens {
+        match node.value {
+            Value::Boolean(holds) => drop(conditions.insert(column, holds)),
+            _ => wrong |= refuse(section, &node, &format!("`{}` of `when`", show_key(&column)), "true or false"),
+        }
+    }
+    let test = PolicyTest { name, table: table?, given: row, expect: expected, conditions, types: written, place };
     (!wrong).then_some(test)
 }
 

@@ -8,7 +8,7 @@ use super::{
     Action, Children, Config, Cover, Decision, EdgeRule, FidelityConfig, FixtureConfig, FixtureFormat, HookAction,
     HookConfig, HookPoint, KeyConfig, KeySource, MaskRule, MissingRoles, NotifyConfig, NotifyEvent, OnBlockedDdl,
     PolicyConfig, PublishConfig, PublishMode, ReferenceRule, Rows, ScheduleConfig, SeedRule, SourceConfig, SqlGate,
-    SubsetConfig, TableRule, TargetConfig, Undecided, VerifyConfig, hash, pending, policy_test,
+    SubsetConfig, TableRule, TargetConfig, Undecided, VerifyConfig, When, hash, pending, policy_test,
 };
 use crate::error::Report;
 use secrecy::{ExposeSecret, SecretString};
@@ -356,6 +356,7 @@ fn decision_text(section: &Section<'_, '_>, title: &str, at: Position, text: &st
             kind: text.to_owned(),
             label: None,
             subject: None,
+            when: None,
             params: serde_json::Map::new(),
         })),
         _ => {
@@ -380,6 +381,8 @@ fn decision_table(inside: In<'_, '_, '_>) -> Option<Action> {
     let reason = inside.text("keep");
     let label = inside.text("label");
     let subject = inside.text("subject");
+    let conditional = ["when", "when_at", "otherwise"].into_iter().find(|key| inside.has(key));
+    let when = when(inside);
     let at = inside.at;
     if keep && mask {
         let report = Report::new("config::conflict", format!("{} has both `keep` and `mask`", inside.title));
@@ -393,6 +396,11 @@ fn decision_table(inside: In<'_, '_, '_>) -> Option<Action> {
             inside
                 .context
                 .report(at, report.hint("`label` and `subject` say nothing about a column that is kept; remove them."));
+        }
+        if let Some(key) = conditional {
+            let report = Report::new("config::conflict", format!("{} has both `keep` and `{key}`", inside.title));
+            let hint = "Write the mask, and under `otherwise` that other rows are kept:\n{ mask = \"email\", when = \"NOT is_staff\", otherwise = { keep = \"staff accounts\" } }";
+            inside.context.report(at, report.hint(hint));
         }
         return reason.map(|reason| Action::Keep { reason: Some(reason) });
     }
@@ -408,18 +416,49 @@ fn decision_table(inside: In<'_, '_, '_>) -> Option<Action> {
         return None;
     };
     let rest = inside.take_rest();
-    mask_action(inside, option, &node, Written { label, subject, rest })
+    mask_action(inside, option, &node, Written { label, subject, when, rest })
 }
 
 /// What stands beside `mask` in a decision.
 struct Written {
     label: Option<String>,
     subject: Option<String>,
+    when: Option<When>,
     rest: Entries,
 }
 
+/// Reads `when`, `when_at` and `otherwise`. What is wrong is reported; a condition that cannot be read is then none.
+fn when(inside: In<'_, '_, '_>) -> Option<When> {
+    let has = inside.has("when");
+    let condition = inside.text("when");
+    let path = inside.text("when_at");
+    let (option, entry) = inside.take("otherwise");
+    let written = entry.is_some();
+    let keep = entry.and_then(|(key, node)| {
+        let at = node.at;
+        match decision(inside, option, &key, "otherwise", node)?.action {
+            Action::Null => None,
+            Action::Keep { reason: Some(reason) } => Some(reason),
+            Action::Keep { reason: None } | Action::Mask(_) => {
+                let message = format!("`otherwise` of {} is neither \"null\" nor kept with a reason", inside.title);
+                let report = Report::new("config::bad-value", message);
+                let hint = "Write `otherwise = \"null\"` or `otherwise = { keep = \"why nobody is in it\" }`.";
+                inside.context.report(at, report.hint(hint));
+                None
+            }
+        }
+    });
+    if !has && (written || path.is_some()) {
+        let key = if written { "otherwise" } else { "when_at" };
+        let report = Report::new("config::missing", format!("{} has `{key}` without `when`", inside.title));
+        let hint = "Write the condition: `when = \"NOT is_staff\"`, an SQL expression over the columns of the row.";
+        inside.context.report(inside.at, report.hint(hint));
+    }
+    Some(When { condition: condition?, path, keep })
+}
+
 fn mask_action(inside: In<'_, '_, '_>, option: &ConfigOption, node: &Node, written: Written) -> Option<Action> {
-    let Written { label, subject, mut rest } = written;
+    let Written { label, subject, when, mut rest } = written;
     let kind = match resolved(node) {
         Ok(kind) => kind,
         Err(wrong) => {
@@ -453,15 +492,16 @@ fn mask_action(inside: In<'_, '_, '_>, option: &ConfigOption, node: &Node, writt
             None => {}
         }
     }
-    if kind == "null" && params.is_empty() && label.is_none() && subject.is_none() {
+    let plain = params.is_empty() && label.is_none() && subject.is_none();
+    if kind == "null" && plain && when.is_none() {
         return Some(Action::Null);
     }
-    if kind == "null" {
+    if kind == "null" && !plain {
         let report = Report::new("config::bad-value", format!("{} gives parameters to \"null\"", inside.title));
         inside.context.report(inside.at, report.hint("Write \"null\"."));
         return None;
     }
-    Some(Action::Mask(MaskRule { kind: kind.to_owned(), label, subject, params }))
+    Some(Action::Mask(MaskRule { kind: kind.to_owned(), label, subject, when, params }))
 }
 
 /// `name.first`, `email/1`; which kinds exist is known to the plan.
@@ -484,7 +524,12 @@ fn action_json(action: &Action) -> Json {
         Action::Keep { reason } => json!({ "keep": reason }),
         Action::Null => Json::from("null"),
         Action::Mask(rule) => {
-            json!({ "mask": rule.kind, "label": rule.label, "subject": rule.subject, "params": rule.params })
+            let mut json =
+                json!({ "mask": rule.kind, "label": rule.label, "subject": rule.subject, "params": rule.params });
+            if let Some(When { condition, path, keep }) = &rule.when {
+                json["when"] = json!([condition, path, keep.is_some()]);
+            }
+            json
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::batch::{MaskedBatch, RawBatch};
 use super::canon::{push_canonical, push_email};
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Refusal, Rows};
+use super::condition::Condition;
 use super::key::RealmKey;
 use super::leaf::TextBuilder;
 use super::quantity::{canonical_integer, push_number};
@@ -20,6 +21,7 @@ pub struct Masker {
     order: Vec<usize>,
     /// Columns that name subjects, one per slot, with their shapes.
     subjects: Vec<(usize, Shape)>,
+    conditions: Vec<Condition>,
 }
 
 struct Column {
@@ -45,7 +47,8 @@ impl Masker {
             columns.push(Column { name: column.name.clone(), mask });
         }
         let order = order(&columns, &mut errors);
-        if errors.is_empty() { Ok(Self { columns, order, subjects }) } else { Err(errors) }
+        let conditions = table.conditions.clone();
+        if errors.is_empty() { Ok(Self { columns, order, subjects, conditions }) } else { Err(errors) }
     }
 
     /// Puts masks made by a test before one compiled column.
@@ -89,13 +92,24 @@ impl Masker {
         for index in &self.order {
             let Column { name, mask: Some(mask) } = &self.columns[*index] else { continue };
             let rows = Rows { len: raw.rows, subjects: &subjects, raw: &raw.columns, masked: &masked, origin: None };
-            let column = mask.apply(&raw.columns[*index], &rows).map_err(|error| error.in_column(name))?;
+            let column = self.masked(*index, &**mask, &rows).map_err(|error| error.in_column(name))?;
             if column.len() != raw.rows {
                 return Err(MaskError::at(0, "a mask lost rows").in_column(name));
             }
             masked[*index] = Some(column);
         }
         Ok(MaskedBatch::new(raw, masked.into_iter().flatten().collect()))
+    }
+
+    /// One masked column; where it has a condition, the rows it is not for come from there.
+    fn masked(&self, index: usize, mask: &dyn ColumnMask, rows: &Rows<'_>) -> Result<ArrayRef, MaskError> {
+        let column = &rows.raw[index];
+        let Some(condition) = self.conditions.iter().find(|condition| condition.column == index) else {
+            return mask.apply(column, rows);
+        };
+        let Some(left_out) = condition.left_out(rows.raw)? else { return mask.apply(column, rows) };
+        let masked = mask.apply(&Condition::hide(column, &left_out)?, rows)?;
+        condition.join(column, masked, &left_out)
     }
 }
 

@@ -12,6 +12,7 @@ mod calendar;
 mod canon;
 mod choice;
 pub mod column;
+mod condition;
 mod credential;
 mod csv;
 pub mod decimal;
@@ -58,6 +59,7 @@ mod golden;
 mod tests;
 
 pub use column::{ColumnMask, Compile, CompileError, MaskError, Refusal, Rows};
+pub use condition::Condition;
 pub use key::{MasterKey, RealmKey};
 pub use kind::{Injective, KeyedOn, Kind, LeastLength, Param, Promise, Takes};
 pub use masker::{Masker, ValueError, mask_value};
@@ -298,4 +300,6 @@ pub struct TableSpec {
     pub columns: Vec<ColumnSpec>,
     /// Form decided at plan time for a whole (kind, label), because its narrowest column decides. Missing: tier 0.
     pub tiers: BTreeMap<(String, String), u8>,
+    /// The columns that are masked in some rows only.
+    pub conditions: Vec<Condition>,
 }

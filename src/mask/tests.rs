@@ -471,7 +471,7 @@ fn every_kind_fits_the_narrowest_column_it_accepts() {
         let columns = vec![column("t.c", shape, Some(mask)), column("t.id", Shape::Int8, None)];
         let tier = (least.len() - 1) as u8;
         let tiers = [((kind.full_name(), String::new()), tier)].into();
-        let masker = Masker::compile(&realm, &TableSpec { columns, tiers }).unwrap();
+        let masker = Masker::compile(&realm, &TableSpec { columns, tiers, ..TableSpec::default() }).unwrap();
         // What stands in such a column is no longer than it.
         let short: Vec<String> = values.iter().map(|value| value.chars().take(narrowest as usize).collect()).collect();
         let short: Vec<Option<&str>> = short.iter().map(|value| Some(value.as_str())).collect();

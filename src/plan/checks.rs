@@ -22,44 +22,56 @@ pub(super) fn collect(
     let mut probes = Vec::new();
     for (node, resolved) in domains.resolved.iter().enumerate() {
         let Some(resolved) = resolved else { continue };
-        let column = &graph.nodes[node];
-        let Some(value) = probe_value(graph, node, resolved, tiers) else { continue };
-        let domain_chain = graph.domains(column.column.type_oid);
-        let type_name = domain_chain
-            .last()
-            .map_or_else(|| column.column.type_name.clone(), |domain| domain.base_name.clone().unwrap_or_default());
-        let probe = |constraint: &str, expression: &str, sees: &str| CheckProbe {
-            table: graph.groups[column.group].root.full_name(),
-            column: column.column.name.clone(),
-            constraint: constraint.to_owned(),
-            expression: expression.to_owned(),
-            sees: sees.to_owned(),
-            type_name: type_name.clone(),
-            value: value.clone(),
-            place: resolved.place.clone(),
-        };
-        if matches!(value, ProbeValue::Const(_)) {
-            // A condition that names the value: the planner would drop the cast of one that is plainly true.
-            probes.push(probe("its type", "value IS NOT NULL", "value"));
+        let mut values: Vec<ProbeValue> = probe_value(graph, node, resolved, tiers).into_iter().collect();
+        if matches!(&resolved.choice, Choice::Mask(mask) if mask.nulls_rows()) {
+            values.push(ProbeValue::Null);
         }
-        for (name, definition) in domain_chain.iter().flat_map(|domain| &domain.checks) {
-            if let Some(expression) = expression(definition) {
-                // VALUE is an ordinary column name outside of a domain.
-                probes.push(probe(name, expression, "value"));
-            }
-        }
-        let mut seen = BTreeSet::new();
-        for check in checks(graph, column.group) {
-            let alone = check.columns.len() == 1 && graph.node_at(check.table, check.columns[0]) == Some(node);
-            if let Some(expression) = check.expression.as_deref().filter(|_| alone)
-                && seen.insert(expression)
-            {
-                probes.push(probe(&check.name, expression, &column.column.name));
-            }
+        for value in values {
+            probes.extend(column_probes(graph, node, resolved, &value));
         }
     }
     for group in (0..graph.groups.len()).filter(|group| rows[*group] != Rows::None) {
         warnings.extend(several_columns(graph, group, domains));
+    }
+    probes
+}
+
+/// The conditions that one new value of a column has to satisfy.
+fn column_probes(graph: &Graph<'_>, node: usize, resolved: &Resolved, value: &ProbeValue) -> Vec<CheckProbe> {
+    let column = &graph.nodes[node];
+    let mut probes = Vec::new();
+    let domain_chain = graph.domains(column.column.type_oid);
+    let type_name = domain_chain
+        .last()
+        .map_or_else(|| column.column.type_name.clone(), |domain| domain.base_name.clone().unwrap_or_default());
+    let probe = |constraint: &str, expression: &str, sees: &str| CheckProbe {
+        table: graph.groups[column.group].root.full_name(),
+        column: column.column.name.clone(),
+        constraint: constraint.to_owned(),
+        expression: expression.to_owned(),
+        sees: sees.to_owned(),
+        type_name: type_name.clone(),
+        value: value.clone(),
+        place: resolved.place.clone(),
+    };
+    if matches!(value, ProbeValue::Const(_)) {
+        // A condition that names the value: the planner would drop the cast of one that is plainly true.
+        probes.push(probe("its type", "value IS NOT NULL", "value"));
+    }
+    for (name, definition) in domain_chain.iter().flat_map(|domain| &domain.checks) {
+        if let Some(expression) = expression(definition) {
+            // VALUE is an ordinary column name outside of a domain.
+            probes.push(probe(name, expression, "value"));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for check in checks(graph, column.group) {
+        let alone = check.columns.len() == 1 && graph.node_at(check.table, check.columns[0]) == Some(node);
+        if let Some(expression) = check.expression.as_deref().filter(|_| alone)
+            && seen.insert(expression)
+        {
+            probes.push(probe(&check.name, expression, &column.column.name));
+        }
     }
     probes
 }
@@ -104,7 +116,8 @@ fn several_columns(graph: &Graph<'_>, group: usize, domains: &Domains) -> Vec<St
                 match domains.resolved[*node].as_ref().map(|known| &known.choice) {
                     None | Some(Choice::Keep { .. }) => false,
                     // Masks and constants leave NULL where it is.
-                    Some(Choice::Mask(_) | Choice::Const(_)) => !tests_null(),
+                    Some(Choice::Mask(mask)) => mask.nulls_rows() || !tests_null(),
+                    Some(Choice::Const(_)) => !tests_null(),
                     Some(Choice::Null) => true,
                 }
             })

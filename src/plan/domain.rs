@@ -3,7 +3,7 @@
 use super::graph::{Graph, Node, Sets};
 use super::policy::{Decisions, Own};
 use super::{Policy, place, propose};
-use crate::config::{Action, MaskRule, Place, Rows, Undecided};
+use crate::config::{Action, MaskRule, Place, Rows, Undecided, When};
 use crate::error::Report;
 use crate::mask::{self, Kind, Params};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +26,8 @@ pub(super) struct Mask {
     pub label: String,
     pub params: Params,
     pub subject: Option<String>,
+    /// The rows it is for.
+    pub when: Option<When>,
     /// The label was written, not derived.
     pub labelled: bool,
 }
@@ -35,6 +37,16 @@ impl Mask {
     pub fn promise(&self) -> mask::Promise {
         self.kind.promise(&self.params)
     }
+
+    /// Rows that it is not for become NULL.
+    pub fn nulls_rows(&self) -> bool {
+        self.when.as_ref().is_some_and(|when| when.keep.is_none())
+    }
+
+    /// Rows that it is not for keep their values.
+    pub fn keeps_rows(&self) -> bool {
+        self.when.as_ref().is_some_and(|when| when.keep.is_some())
+    }
 }
 
 impl PartialEq for Mask {
@@ -43,6 +55,7 @@ impl PartialEq for Mask {
             && self.label == other.label
             && self.params == other.params
             && self.subject == other.subject
+            && self.when == other.when
     }
 }
 
@@ -101,6 +114,8 @@ fn own_choice(graph: &Graph<'_>, node: Node, own: &Own<'_>) -> Result<Choice, Bo
         Action::Mask(rule) => rule,
     };
     match rule.kind.as_str() {
+        // With a condition they are masks like others: what becomes of a row is known only with it.
+        "null" | "null/1" | "const" | "const/1" if rule.when.is_some() => {}
         "keep" => return Ok(Choice::Keep { reason: None }),
         "null" | "null/1" => return Ok(Choice::Null),
         "const" | "const/1" => return constant(graph, node, own, rule),
@@ -122,6 +137,7 @@ fn own_choice(graph: &Graph<'_>, node: Node, own: &Own<'_>) -> Result<Choice, Bo
         label: rule.label.clone().unwrap_or_default(),
         params: rule.params.clone(),
         subject: rule.subject.clone(),
+        when: rule.when.clone(),
         labelled: rule.label.is_some(),
     }))
 }
@@ -330,6 +346,7 @@ fn agree(root: &Choice, member: &Choice) -> bool {
                 && (!member.labelled || root.label == member.label)
                 && (member.params.is_empty() || root.params == member.params)
                 && (member.subject.is_none() || root.subject == member.subject)
+                && (member.when.is_none() || root.when == member.when)
         }
         (root, member) => root == member,
     }
@@ -354,7 +371,10 @@ pub(super) fn words(choice: &Choice) -> String {
         Choice::Keep { .. } => "keep".to_owned(),
         Choice::Null => "null".to_owned(),
         Choice::Const(_) => "const".to_owned(),
-        Choice::Mask(mask) if mask.label.is_empty() => mask.kind.full_name(),
-        Choice::Mask(mask) => format!("{} with label \"{}\"", mask.kind.full_name(), mask.label),
+        Choice::Mask(mask) => {
+            let label = if mask.label.is_empty() { String::new() } else { format!(" with label \"{}\"", mask.label) };
+            let when = if mask.when.is_some() { " in some rows" } else { "" };
+            format!("{}{label}{when}", mask.kind.full_name())
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::anchor::Anchor;
 use super::domain::{Choice, Domains, Mask, Resolved, words};
 use super::graph::{Graph, Node, nearest};
-use super::{place, propose, unique};
+use super::{condition, place, propose, unique};
 use crate::error::Report;
 use crate::mask::kind::{Injective, KeyedOn};
 use crate::mask::{self, Params, Shape};
@@ -32,7 +32,9 @@ pub(super) fn by_subject(mask: &Mask) -> bool {
 
 /// Two different values of a column never share a mask.
 pub(super) fn injective(mask: &Mask) -> bool {
-    mask.promise().injective != Injective::No && !by_subject(mask)
+    let injective = mask.promise().injective;
+    // A permutation can map a value to one that another row keeps; a tag of 80 bits meets none.
+    injective != Injective::No && !by_subject(mask) && !(mask.keeps_rows() && injective == Injective::ByConstruction)
 }
 
 /// Masks of values that are equal without regard to case are equal, and stay different otherwise.
@@ -71,6 +73,8 @@ pub(super) fn check(graph: &Graph<'_>, domains: &Domains, reports: &mut Vec<Repo
                 } else if let Err(report) = check_columns(graph, domains, node, mask) {
                     reports.push(at(resolved, *report));
                 } else if let Err(report) = check_subject(graph, domains, node, mask, &mut fitted.anchors) {
+                    reports.push(at(resolved, *report));
+                } else if let Err(report) = condition::check(graph, node, mask, &mut fitted.anchors) {
                     reports.push(at(resolved, *report));
                 }
             }
@@ -256,6 +260,9 @@ fn check_references(graph: &Graph<'_>, domains: &Domains, reports: &mut Vec<Repo
         for &(from, to) in &edge.pairs {
             let Some(resolved) = &domains.resolved[to] else { continue };
             let report = match &resolved.choice {
+                Choice::Mask(mask) if mask.when.is_some() && told.insert(to) => {
+                    condition::referenced(graph, (from, to), &edge.name)
+                }
                 Choice::Null | Choice::Const(_) if told.insert(to) => Report::new(
                     "plan::referenced-constant",
                     format!(

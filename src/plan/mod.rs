@@ -3,6 +3,7 @@
 mod anchor;
 mod checks;
 mod chunk;
+mod condition;
 mod domain;
 mod fit;
 mod graph;
@@ -19,10 +20,10 @@ mod values;
 mod tests;
 
 use crate::catalog::{Catalog, Oid, TableKind};
-use crate::config::{Place, ReferenceRule, Rows, TableRule, Undecided};
+use crate::config::{Place, ReferenceRule, Rows, TableRule, Undecided, When};
 use crate::error::{Diagnose, Exit, Report};
 use crate::mask::{MaskSpec, Shape, TableSpec};
-use crate::pg::types::{Format, Layout};
+use crate::pg::types::{Field, Format, Layout};
 use graph::Graph;
 
 pub use source::rights;
@@ -280,6 +281,8 @@ pub enum Decided {
         kind: String,
         label: String,
         subject: Option<String>,
+        /// The rows it is for; none: all of them.
+        when: Option<When>,
     },
 }
 
@@ -351,6 +354,17 @@ impl Diagnose for Refusals {
 }
 
 impl TablePlan {
+    /// The columns that are masked in some rows only, each with the SQL boolean of its condition.
+    pub fn conditions(&self) -> Vec<(&ColumnPlan, &str)> {
+        let decoded: Vec<usize> =
+            (0..self.layout.fields.len()).filter(|field| self.layout.fields[*field] != Field::Keep).collect();
+        let found = self.mask.conditions.iter().filter_map(|condition| {
+            let column = self.columns.get(*decoded.get(condition.column)?)?;
+            Some((column, self.select.get(*decoded.get(condition.flag)?)?.as_str()))
+        });
+        found.collect()
+    }
+
     pub fn full_name(&self) -> String {
         format!("{}.{}", self.schema, self.name)
     }

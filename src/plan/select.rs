@@ -2,13 +2,14 @@
 
 use super::anchor::{Anchor, Hop, join_sql, quote, table_sql};
 use super::chunk::Chunker;
+use super::condition;
 use super::domain::{Choice, Domains, Mask, Resolved};
 use super::fit::{Anchors, Fitted};
 use super::graph::{Graph, Group, Node};
 use super::{ColumnPlan, Decided, Settings, TablePlan};
 use crate::catalog::{Column, Oid, Table, TableKind};
 use crate::config::Rows;
-use crate::mask::{ColumnSpec, MaskSpec, TableSpec};
+use crate::mask::{ColumnSpec, Condition, MaskSpec, Shape, TableSpec};
 use crate::pg::types::{self, Field, Format, Layout, Transport};
 use std::collections::{BTreeMap, HashMap};
 
@@ -64,7 +65,12 @@ impl<'g> Tables<'g> {
     fn table(&mut self, group: usize, leaf: &Table, via_root: bool, chunker: &Chunker) -> TablePlan {
         let graph = self.graph;
         let target = if via_root { graph.groups[group].root } else { leaf };
+        let conditional = graph.nodes_of(group).any(|node| {
+            let choice = self.domains.resolved[node].as_ref().map(|resolved| &resolved.choice);
+            matches!(choice, Some(Choice::Mask(mask)) if mask.when.is_some())
+        });
         let mut query = Query::new(graph, group);
+        query.alone = conditional || matches!(self.rows[group], Rows::Where { .. });
         let mut columns = Vec::new();
         let mut format = Format::Binary;
         for column in leaf.columns.iter().filter(|column| !column.generated) {
@@ -87,8 +93,9 @@ impl<'g> Tables<'g> {
                     mask.kind.name,
                     "json" | "text.spans" | "composite" | "hstore" | "xml" | "replace" | "lookup"
                 );
-                query.subject(node, mask, &self.fitted.anchors, &self.rows[group]);
+                query.subject(node, mask, &self.fitted.anchors);
                 query.read_columns(mask);
+                query.condition(node, mask, &self.fitted.anchors);
             }
         }
         // A leaf of a document or a span of a text has the form of the columns it joins with, whatever table they are in.
@@ -203,9 +210,12 @@ fn column_plan(column: &Column, resolved: &Resolved) -> ColumnPlan {
             Choice::Keep { reason } => Decided::Keep { reason: reason.clone() },
             Choice::Null => Decided::Null,
             Choice::Const(_) => Decided::Const,
-            Choice::Mask(mask) => {
-                Decided::Mask { kind: mask.kind.full_name(), label: mask.label.clone(), subject: mask.subject.clone() }
-            }
+            Choice::Mask(mask) => Decided::Mask {
+                kind: mask.kind.full_name(),
+                label: mask.label.clone(),
+                subject: mask.subject.clone(),
+                when: mask.when.clone(),
+            },
         },
         because: resolved.because.clone(),
         place: resolved.place.clone(),
@@ -222,10 +232,15 @@ struct Query<'g> {
     nodes: Vec<(Option<Node>, String, Option<&'g Mask>)>,
     joins: Vec<Hop>,
     join_text: Vec<String>,
+    condition_joins: Vec<String>,
     /// Field of the subject, by masked column.
     subjects: HashMap<Node, usize>,
-    /// Fields appended for subjects, by what they select.
+    /// Fields appended for subjects and conditions, by what they select.
     appended: HashMap<String, usize>,
+    /// The user wrote conditions, whose names joined tables would make ambiguous.
+    alone: bool,
+    /// Masked column, field of its condition, and whether other rows keep their value.
+    conditions: Vec<(Node, usize, bool)>,
 }
 
 impl<'g> Query<'g> {
@@ -238,8 +253,11 @@ impl<'g> Query<'g> {
             nodes: Vec::new(),
             joins: Vec::new(),
             join_text: Vec::new(),
+            condition_joins: Vec::new(),
             subjects: HashMap::new(),
             appended: HashMap::new(),
+            alone: false,
+            conditions: Vec::new(),
         }
     }
 
@@ -264,7 +282,7 @@ impl<'g> Query<'g> {
     }
 
     /// Makes sure that the subject of a mask is read, appending it to the select list if it is not there.
-    fn subject(&mut self, node: Node, mask: &Mask, anchors: &Anchors, rows: &Rows) {
+    fn subject(&mut self, node: Node, mask: &Mask, anchors: &Anchors) {
         let Some(anchor) = mask.subject.as_ref().and_then(|text| anchors.get(&(self.group, text.clone()))) else {
             return;
         };
@@ -283,11 +301,7 @@ impl<'g> Query<'g> {
                 None => self.append(format!("t.{name}"), Some(column), shape),
             },
             Anchor::Path { hops, .. } => {
-                let sql = if matches!(rows, Rows::Where { .. }) {
-                    self.subquery(hops, &name)
-                } else {
-                    format!("{}.{name}", self.join(hops))
-                };
+                let sql = if self.alone { self.subquery(hops, &name) } else { format!("{}.{name}", self.join(hops)) };
                 self.append(sql, None, shape)
             }
         };
@@ -306,6 +320,31 @@ impl<'g> Query<'g> {
                 self.fields[field] = Field::Read(shape);
             }
         }
+    }
+
+    /// Appends the condition of a mask, so that the source tells of each row whether it is masked.
+    fn condition(&mut self, node: Node, mask: &Mask, anchors: &Anchors) {
+        let Some(when) = &mask.when else { return };
+        let sql = match when.path.as_ref().and_then(|path| anchors.get(&(self.group, path.clone()))) {
+            Some(Anchor::Path { hops, .. }) => {
+                let written = |alias: &str| condition::at_path(self.graph, hops, &when.condition, alias);
+                // Columns of one table often have one condition: they share its join.
+                let known = (1..=self.condition_joins.len())
+                    .map(|number| written(&format!("w{number}")))
+                    .find(|(join, _)| self.condition_joins.contains(join));
+                let (join, sql) = known.unwrap_or_else(|| written(&format!("w{}", self.condition_joins.len() + 1)));
+                if !self.condition_joins.contains(&join) {
+                    self.condition_joins.push(join);
+                }
+                sql
+            }
+            _ => condition::own_row(&when.condition),
+        };
+        let field = self.append(sql, None, Shape::Bool);
+        if self.nodes[field].1.is_empty() {
+            self.nodes[field].1 = format!("{} (when)", self.graph.name(node));
+        }
+        self.conditions.push((node, field, when.keep.is_some()));
     }
 
     fn append(&mut self, sql: String, node: Option<Node>, shape: crate::mask::Shape) -> usize {
@@ -365,7 +404,8 @@ impl<'g> Query<'g> {
 
     fn from(&self, leaf: &Table) -> String {
         debug_assert!(leaf.kind == TableKind::Leaf);
-        format!("ONLY {}.{} AS t{}", quote(&leaf.schema), quote(&leaf.name), self.join_text.concat())
+        let joins = [self.join_text.concat(), self.condition_joins.concat()].concat();
+        format!("ONLY {}.{} AS t{joins}", quote(&leaf.schema), quote(&leaf.name))
     }
 
     fn layout(&self, leaf: &Table, written: usize, tiers: BTreeMap<(String, String), u8>) -> (Layout, TableSpec) {
@@ -387,7 +427,12 @@ impl<'g> Query<'g> {
                 }),
             });
         }
-        (Layout { fields: self.fields.clone(), written }, TableSpec { columns, tiers })
+        let conditions = self.conditions.iter().filter_map(|(node, flag, keep)| {
+            let field = self.nodes.iter().position(|(known, ..)| *known == Some(*node))?;
+            Some(Condition { column: number(field), flag: number(*flag), keep: *keep })
+        });
+        let conditions = conditions.collect();
+        (Layout { fields: self.fields.clone(), written }, TableSpec { columns, tiers, conditions })
     }
 }
 

@@ -64,8 +64,15 @@ fn decision(decision: &Decided) -> Value {
         Decided::Keep { reason } => json!({ "decision": "keep", "reason": reason }),
         Decided::Null => json!({ "decision": "null" }),
         Decided::Const => json!({ "decision": "const" }),
-        Decided::Mask { kind, label, subject } => {
-            json!({ "decision": "mask", "kind": kind, "label": label, "subject": subject })
+        Decided::Mask { kind, label, subject, when } => {
+            let mut value = json!({ "decision": "mask", "kind": kind, "label": label, "subject": subject });
+            // The reason is a comment, as that of a column that is kept.
+            if let Some(when) = when {
+                value["when"] = json!(when.condition);
+                value["when_at"] = json!(when.path);
+                value["otherwise"] = json!(if when.keep.is_some() { "keep" } else { "null" });
+            }
+            value
         }
     }
 }

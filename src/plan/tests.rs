@@ -4,6 +4,7 @@ use crate::config::{Action, Decision, MaskRule};
 use crate::pg::types::Field;
 use serde_json::json;
 
+mod conditions;
 mod keys;
 mod proposals;
 mod source;
@@ -212,7 +213,10 @@ fn decision(value: &serde_json::Value, at: &Place) -> Decision {
         let mut params = fields;
         let text = |value: Option<serde_json::Value>| value.and_then(|value| value.as_str().map(str::to_owned));
         let (label, subject) = (text(params.remove("label")), text(params.remove("subject")));
-        Action::Mask(MaskRule { kind: kind.into(), label, subject, params })
+        let path = text(params.remove("when_at"));
+        let keep = params.remove("otherwise").and_then(|value| value["keep"].as_str().map(str::to_owned));
+        let when = text(params.remove("when")).map(|condition| When { condition, path, keep });
+        Action::Mask(MaskRule { kind: kind.into(), label, subject, when, params })
     };
     let action = match value {
         serde_json::Value::String(word) if word == "keep" => Action::Keep { reason: None },
@@ -323,7 +327,8 @@ fn rows_none_needs_no_decisions() {
 fn a_referencing_column_inherits_mask_and_label() {
     let world = shop().rule("public.customers", json!({"id": "int", "email": "email", "born": "null"}));
     let plan = world.rule("public.orders", json!({"id": "keep", "total": "keep"})).plan();
-    let expected = Decided::Mask { kind: "int/1".into(), label: "public.customers.id".into(), subject: None };
+    let expected =
+        Decided::Mask { kind: "int/1".into(), label: "public.customers.id".into(), subject: None, when: None };
     assert_eq!(decided(&plan, "customers", "id"), expected);
     assert_eq!(decided(&plan, "orders", "customer_id"), expected);
     let orders = plan.tables.iter().find(|table| table.name == "orders").expect("planned");

@@ -118,6 +118,12 @@ fn index_spoilers(graph: &Graph<'_>, domains: &Domains, group: usize, index: &Un
         return None;
     }
     let mut spoilers: Vec<Spoiler> = keys.iter().filter_map(|node| key_spoils(graph, domains, group, *node)).collect();
+    if !index.nulls_distinct {
+        let nulls =
+            keys.iter().filter(|node| matches!(choice(domains, **node), Some(Choice::Mask(mask)) if mask.nulls_rows()));
+        let why = "Rows without the mask become NULL, and NULLs are not distinct in it.";
+        spoilers.extend(nulls.map(|node| (*node, why.to_owned(), Help::Keep)));
+    }
     if !spoilers.is_empty() {
         let good: Vec<Node> =
             keys.iter().copied().filter(|node| spoilers.iter().all(|(bad, ..)| bad != node)).collect();
@@ -159,6 +165,9 @@ fn key_spoils(graph: &Graph<'_>, domains: &Domains, group: usize, node: Node) ->
         }
         Choice::Mask(mask) if !injective(mask) => {
             let why = match mask.promise().capacity {
+                _ if mask.keeps_rows() && mask.promise().injective != Injective::No => {
+                    "Some rows keep their value, which may be the mask of another row's value.".to_owned()
+                }
                 Some(capacity) => format!("Two values can get the same mask: there are {capacity} at most."),
                 None => "Two values can get the same mask.".to_owned(),
             };
@@ -210,8 +219,10 @@ fn predicate_spoilers(graph: &Graph<'_>, domains: &Domains, predicate: &str, use
             let name = &graph.nodes[*node].column.name;
             let tests = only_null_tests(predicate, name);
             match choice(domains, *node) {
-                Some(Choice::Mask(_)) => !tests,
-                Some(Choice::Null) => !(tests && predicate.contains("IS NOT NULL") && !predicate.contains(" OR ")),
+                Some(Choice::Mask(mask)) if !mask.nulls_rows() && mask.kind.name != "null" => !tests,
+                Some(Choice::Null | Choice::Mask(_)) => {
+                    !(tests && predicate.contains("IS NOT NULL") && !predicate.contains(" OR "))
+                }
                 _ => !tests,
             }
         })

@@ -52,6 +52,36 @@ pub(super) async fn conditions(
     Ok(reports)
 }
 
+/// Asks the source to read each `when` of a mask, without running it.
+///
+/// # Errors
+/// The connection is lost, or a lock cannot be had.
+pub(super) async fn mask_conditions(session: &SourceSession, plan: &Plan) -> Result<Vec<Report>, Failure> {
+    let mut reports = Vec::new();
+    let mut told = BTreeSet::new();
+    for table in &plan.tables {
+        for (column, sql) in table.conditions() {
+            // With a column of the row beside it, so that an aggregate is refused here and not by the copy.
+            let sql = format!("SELECT t.ctid, {sql} FROM {}", table.from);
+            let why = match under_savepoint(session, session.client().prepare(&sql)).await? {
+                Ok(statement) if statement.params().is_empty() => continue,
+                Ok(_) => "It has a parameter ($1), and nothing gives it a value.".to_owned(),
+                Err(problem) => format!("{problem}."),
+            };
+            if !told.insert(column.place.clone().map(|place| place.to_string())) {
+                continue;
+            }
+            let message =
+                format!("the source cannot read the `when` of column \"{}.{}\"", table.full_name(), column.name);
+            let hint = "Names of columns are as in the table that it is about; functions and types outside pg_catalog need their schema.";
+            let mut report = Report::new("plan::when", message).detail(why).hint(hint);
+            report.place = column.place.as_ref().map(ToString::to_string);
+            reports.push(report);
+        }
+    }
+    Ok(reports)
+}
+
 /// Runs one statement so that its failure leaves the transaction usable. The inner error is the server's answer.
 async fn under_savepoint<T>(
     session: &SourceSession,

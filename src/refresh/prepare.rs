@@ -73,6 +73,7 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
             Err(error) => return Err(Failure::from(error).with_state(NOTHING)),
         }
         refusals.extend(preflight::conditions(&session, &job.rules, plan).await?);
+        refusals.extend(preflight::mask_conditions(&session, plan).await?);
         maskers = compile(job, plan, &mut refusals);
     }
     refusals.extend(target::assertions(&session, job).await.map_err(|failure| failure.with_state(NOTHING))?);

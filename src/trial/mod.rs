@@ -8,14 +8,16 @@ mod cell;
 mod judge;
 
 use crate::catalog::{Catalog, Column, Server, Table, Type};
-use crate::config::{Config, Given, PolicyTest, TableRule, matches};
+use crate::config::{Action, Config, Given, MaskRule, PolicyTest, TableRule, matches};
 use crate::error::{Diagnose, Exit, Report};
 use crate::mask::batch::RawBatch;
 use crate::mask::{CompileError, Masker, RealmKey, Shape};
 use crate::outcome::{Difference, TestOutcome, TestView};
 use crate::plan::{self, Decided, Plan, Policy, ProbeValue, TablePlan};
+use arrow_array::{ArrayRef, BooleanArray};
 use cell::SqlType;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Why tests could not be run; a test that fails is no error.
 #[derive(Debug, thiserror::Error)]
@@ -236,8 +238,14 @@ fn rules(rules: &[TableRule], types: &Types) -> Vec<TableRule> {
         rule.columns.retain(|(pattern, _)| {
             named.iter().any(|(_, columns)| columns.keys().any(|column| matches(pattern, column)))
         });
-        // A condition on rows is the source's to judge.
+        // A condition on rows is the source's to judge; whether one of a mask holds, the test says.
         rule.rows = None;
+        let decisions = rule.columns.iter_mut().map(|(_, decision)| decision).chain(&mut rule.default);
+        for decision in decisions {
+            if let Action::Mask(MaskRule { when: Some(when), .. }) = &mut decision.action {
+                when.path = None;
+            }
+        }
         kept.push(rule);
     }
     kept
@@ -256,8 +264,12 @@ fn mask_row(
     let array = |column: &str| types.get(column).and_then(|kind| cell::cell(kind, value(column)).ok());
     let masker = Masker::compile(realm, &table.mask).map_err(TrialError::Masks)?;
     let name_of = |full: &str| full.strip_prefix(&format!("{}.", table.full_name())).unwrap_or(full).to_owned();
-    let mut columns = Vec::with_capacity(table.mask.columns.len());
-    for column in &table.mask.columns {
+    let mut columns: Vec<ArrayRef> = Vec::with_capacity(table.mask.columns.len());
+    for (index, column) in table.mask.columns.iter().enumerate() {
+        if let Some(holds) = condition(table, test, index) {
+            columns.push(Arc::new(BooleanArray::from(vec![holds?])));
+            continue;
+        }
         let cell = array(&name_of(&column.name)).and_then(|cell| cell.array);
         columns.push(cell.ok_or_else(|| {
             let message = format!("tests cannot hold values of column \"{}\"", column.name);
@@ -290,6 +302,25 @@ fn mask_row(
         row.insert(column.name.clone(), value);
     }
     Ok(Ok(row))
+}
+
+/// What the test says about a condition of the plan; none if the column of the plan is none.
+fn condition(table: &TablePlan, test: &PolicyTest, flag: usize) -> Option<Result<bool, TrialError>> {
+    let name = |index: usize| table.mask.columns[index].name.strip_prefix(&format!("{}.", table.full_name()));
+    let masked = table.mask.conditions.iter().filter(|condition| condition.flag == flag);
+    let masked: Vec<&str> = masked.filter_map(|condition| name(condition.column)).collect();
+    let first = *masked.first()?;
+    if let Some(holds) = masked.iter().find_map(|column| test.conditions.get(*column)) {
+        return Some(Ok(*holds));
+    }
+    // It matters for no value of the test.
+    let Some(given) = masked.iter().find(|column| test.given.iter().any(|(name, _)| name == *column)) else {
+        return Some(Ok(true));
+    };
+    let message = format!("the mask of \"{}.{given}\" has a condition, which only a source can evaluate", test.table);
+    let report = Report::new("test::when", message).place(test.place.to_string());
+    let hint = format!("Say whether it holds for this row: `when = {{ {first} = true }}`, or `false`.");
+    Some(Err(TrialError::Tests(vec![report.hint(hint)])))
 }
 
 /// The constant that a column becomes: the plan asks the server whether it fits, so it is among the probes.

@@ -207,6 +207,11 @@ fn decision(column: &ColumnView) -> String {
     if let Some(subject) = &column.subject {
         let _ = write!(text, " by {subject}");
     }
+    if let Some(when) = &column.when {
+        let otherwise = if column.otherwise == Some(DecisionView::Keep) { "keep" } else { "null" };
+        let when = when.split_whitespace().collect::<Vec<_>>().join(" ");
+        let _ = write!(text, " when {when}, else {otherwise}");
+    }
     text
 }
 
