@@ -26,7 +26,7 @@
 //! | what people type and read | [`cli`], [`demo`] |
 //! | the line | [`refresh`], [`pipeline`]; [`trial`]: policy and masks alone |
 //! | edges, each with its own server or file | [`extract`], [`load`], [`verify`], [`publish`], [`guard`], [`secret`] |
-//! | decisions and bytes, pure but for [`catalog::read`] and sessions | [`plan`], [`catalog`], [`pg`] |
+//! | decisions and bytes, pure but for [`catalog::read`], the file of [`lock`] and sessions | [`plan`], [`lock`], [`catalog`], [`pg`] |
 //! | masks: knows Arrow and BLAKE3, nothing of PostgreSQL | [`mask`] |
 //! | words everybody shares | [`config`], [`outcome`], [`event`], [`release`], [`buffers`], [`error`] |
 //!
@@ -44,7 +44,7 @@
 //!    `shop::joins_on_masked_natural_keys_return_as_many_rows_as_before`.
 //! 6. Every queue is bounded and batches stay within the budget: [`pipeline::Budget`].
 //! 7. Whatever can be refused is refused before a row is read: `plan::tests`, `broken`; what only values can tell, before
-//!    the run: `foresight`.
+//!    the run: `foresight`; what changed since it was reviewed: `lock::each_migration_stops_the_next_run_with_the_lines_to_paste_and_goes_on_once_accepted`.
 //! 8. Nothing live changes before [`publish`]: `faults::kills::killed_restage_leaves_a_whole_release_and_nothing_else`.
 //! 9. A chunk may be redone any number of times: `faults::kills::ended_worker_or_keeper_is_replaced_and_two_keepers_are_the_snapshot`.
 //! 10. [`pg::decode`] answers malformed bytes with an error: `pg::codec_tests`.
@@ -64,6 +64,7 @@ pub mod secret;
 pub mod verify;
 
 pub mod catalog;
+pub mod lock;
 pub mod pg;
 pub mod plan;
 

@@ -5,6 +5,7 @@
 
 use crate::error::{Exit, Report};
 use crate::event::Phase;
+use crate::lock::Change;
 use crate::plan::{Decided, TablePlan};
 use serde::Serialize;
 
@@ -53,9 +54,21 @@ pub struct PlanView {
     /// BLAKE3 over every decision, hex.
     pub hash: String,
     pub key_id: Option<String>,
+    pub lock: LockView,
     /// The lock file written by `plan --write-lock`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lock_written: Option<String>,
+}
+
+/// The lock file beside the configuration, and how the plan differs from it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct LockView {
+    pub file: String,
+    pub present: bool,
+    pub changes: Vec<Change>,
+    /// Show all of them.
+    #[serde(skip)]
+    pub all: bool,
 }
 
 impl PlanView {

@@ -16,10 +16,13 @@ pub use preflight::target_lacks;
 pub use prepare::{Inspected, Prepared, inspect, prepare};
 pub use run::refresh;
 
-use crate::config::{HookConfig, MissingRoles, PublishMode, ReferenceRule, SqlGate, TableRule, Undecided};
+use crate::config::{
+    HookConfig, MissingRoles, NewPartitions, PublishMode, ReferenceRule, SqlGate, TableRule, Undecided,
+};
 use crate::error::Report;
 use crate::extract;
 use crate::guard;
+use crate::lock::{self, Lock};
 use crate::mask::key::RealmKey;
 use crate::pg::Conninfo;
 use crate::release::RunId;
@@ -42,6 +45,12 @@ pub struct Job {
     pub key: RealmKey,
     pub key_id: String,
     pub realm: String,
+    /// The key is made for this run and never comes again.
+    pub ephemeral: bool,
+    /// The reviewed plan, if there is one.
+    pub lock: Option<Lock>,
+    pub lock_file: PathBuf,
+    pub new_partitions: NewPartitions,
     pub guard: guard::Settings,
     /// What the configuration asks for and this build does not do.
     pub refused: Vec<Report>,
@@ -77,5 +86,11 @@ impl Job {
     /// `application_name` of all our sessions: the watcher tells ours from others by it.
     pub fn application(&self) -> String {
         format!("restage/{}", self.run)
+    }
+
+    /// What a lock says about the run itself.
+    fn lock_facts(&self) -> lock::Facts<'_> {
+        let seal = lock::Seal { key: &self.key, ephemeral: self.ephemeral };
+        lock::Facts { key_id: &self.key_id, realm: &self.realm, seal }
     }
 }

@@ -13,6 +13,7 @@ mod foresight;
 mod guards;
 mod identity;
 mod leak;
+mod lock;
 mod refresh;
 mod roundtrip;
 mod shop;

@@ -1,4 +1,5 @@
--- Columns of the tables of tables.sql, in order. format_type qualifies what search_path does not show, and that is ''.
+-- Columns of the tables of tables.sql, in order. format_type qualifies what search_path does not show, and that is ''. The
+-- expression of a default names no column, so it is shown without its table, which DDL may hold.
 SELECT
     a.attrelid AS "table",
     a.attnum,
@@ -11,6 +12,7 @@ SELECT
     CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END AS generation,
     nullif(a.attidentity, '') AS identity,
     a.atthasdef AND a.attgenerated = '' AS has_default,
+    CASE WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, 0) END AS default_expression,
     CASE WHEN a.attcollation <> t.typcollation THEN l.collname::pg_catalog.text END AS collation,
     coalesce(l.collisdeterministic, true) AS deterministic
 FROM pg_catalog.pg_attribute AS a

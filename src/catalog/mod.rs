@@ -135,6 +135,8 @@ pub struct Column {
     /// `a` or `d` for identity columns.
     pub identity: Option<char>,
     pub has_default: bool,
+    /// The expression of a default that is written out, not that of an identity column.
+    pub default: Option<String>,
     /// Name of the collation if it is not the type's default.
     pub collation: Option<String>,
     /// The collation calls different texts equal (nondeterministic ICU collation).

@@ -262,6 +262,7 @@ fn column(row: &Row) -> Column {
         generation: row.get("generation"),
         identity: letter(row, "identity"),
         has_default: row.get("has_default"),
+        default: row.get("default_expression"),
         collation: row.get("collation"),
         folding_collation: !row.get::<_, bool>("deterministic"),
     }

@@ -147,11 +147,18 @@ pub struct DemoArgs {
 /// Connects to source and target, but reads no row of data and writes nothing. Shows tables, rows, bytes, the decision
 /// for every column (with -v), the estimated time and the guards. When the plan is refused, all reasons are printed at
 /// once, each with the line to paste, and the exit code is 3.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(
-    after_help = "Examples:\n  restage plan\n  restage plan -v                  Every column, and why\n  restage plan --json | jq '.totals'"
+    after_help = "Examples:\n  restage plan\n  restage plan -v                  Every column, and why\n  restage plan --diff              What changed since restage.lock was written\n  restage plan --write-lock        Accept it\n  restage plan --json | jq '.totals'"
 )]
-pub struct PlanArgs {}
+pub struct PlanArgs {
+    /// Show everything that differs from the lock file
+    #[arg(long)]
+    pub diff: bool,
+    /// Write the plan into the lock file beside the configuration: from then on a refresh stops when its plan differs
+    #[arg(long)]
+    pub write_lock: bool,
+}
 
 /// Refresh staging: read, mask, load aside, verify, publish
 ///

@@ -12,10 +12,11 @@ use crate::error::{Exit, Failure, Report};
 use crate::extract::{self, Stop, StopReason};
 use crate::guard;
 use crate::load::LoadError;
+use crate::lock;
 use crate::mask::RealmKey;
 use crate::outcome::{
-    DemoOutcome, DemoSample, DoctorReport, Estimate, Guard, InitTargetOutcome, PlanTotals, PlanView, RefreshOutcome,
-    Release, ReleaseState, Releases, RollbackOutcome, Skipped, TableView, VerifyOutcome,
+    DemoOutcome, DemoSample, DoctorReport, Estimate, Guard, InitTargetOutcome, LockView, PlanTotals, PlanView,
+    RefreshOutcome, Release, ReleaseState, Releases, RollbackOutcome, Skipped, TableView, VerifyOutcome,
 };
 use crate::pg::{self, Conninfo, Environment, TargetSession};
 use crate::publish::Admin;
@@ -106,6 +107,7 @@ async fn job(context: &Context, config: Config, wish: Wish) -> Result<(Job, Vec<
     let target_info = conninfo(&config, "target", &target.url)?;
     warnings.extend(source.warnings().iter().chain(target_info.warnings()).cloned());
     warnings.extend(silent.iter().map(|pending| pending.warning()));
+    let lock_file = lock::path_beside(&config.file);
     let folder = config.file.parent().filter(|folder| !folder.as_os_str().is_empty());
     let run = RunId::new(jiff::Timestamp::now(), random());
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
@@ -141,6 +143,10 @@ async fn job(context: &Context, config: Config, wish: Wish) -> Result<(Job, Vec<
         key,
         key_id,
         realm,
+        ephemeral: config.key.as_ref().is_some_and(|key| matches!(key.source, KeySource::Ephemeral)),
+        lock: lock::read(&lock_file)?,
+        lock_file,
+        new_partitions: config.policy.new_partitions,
         refused,
         folder: folder.unwrap_or(Path::new(".")).to_owned(),
         publish: config.publish.mode,
@@ -192,13 +198,34 @@ fn stop_on_cancel(context: &Context) -> Stop {
     stop
 }
 
-pub(super) async fn plan(context: &Context, _: PlanArgs) -> Result<PlanView, Failure> {
+pub(super) async fn plan(context: &Context, args: PlanArgs) -> Result<PlanView, Failure> {
     let config = load(context)?;
     let wish = Wish { yes: true, ..Wish::default() };
     let (job, warnings) = job(context, config, wish).await.map_err(|failure| failure.with_state(NOTHING))?;
     let stop = stop_on_cancel(context);
-    let found = stop.race(async { refresh::inspect(&job).await }).await?;
-    Ok(view(&job, found, warnings))
+    let mut found = stop.race(async { refresh::inspect(&job).await }).await?;
+    if args.write_lock {
+        found.refusals.retain(|report| report.code != lock::REFUSAL);
+    }
+    let new = found.lock.take();
+    let mut view = view(&job, found, warnings);
+    view.lock.all = args.diff;
+    if args.write_lock {
+        // A plan that is refused is no reviewed plan.
+        if let Some(new) = new.filter(|_| view.refusals.is_empty()) {
+            lock::write(&job.lock_file, &new)?;
+            view.lock_written = Some(job.lock_file.display().to_string());
+        }
+    } else if job.lock.is_none() {
+        view.warnings.push(no_lock(&job));
+    }
+    Ok(view)
+}
+
+/// Said on every run, and nothing is ever written because of it: the lock is what a person has reviewed.
+fn no_lock(job: &Job) -> String {
+    let file = job.lock_file.display();
+    format!("there is no {file}, so nothing tells what changed since a review: restage plan --write-lock makes it")
 }
 
 fn view(job: &Job, found: Inspected, warnings: Vec<String>) -> PlanView {
@@ -213,6 +240,12 @@ fn view(job: &Job, found: Inspected, warnings: Vec<String>) -> PlanView {
         warnings,
         refusals: found.refusals,
         key_id: Some(job.key_id.clone()),
+        lock: LockView {
+            file: job.lock_file.display().to_string(),
+            present: job.lock.is_some(),
+            changes: found.changes,
+            all: false,
+        },
         derived: derived(&found.catalog),
         ..PlanView::default()
     };
@@ -269,7 +302,8 @@ async fn refresh_with(context: &Context, args: RefreshArgs) -> Result<RefreshOut
     let question = format!("This replaces database \"{}\" on {}.", target.database, target.describe());
     context.confirm(&question, &target.database, consent).await.map_err(|failure| failure.with_state(NOTHING))?;
     let wish = Wish { dry_run: args.dry_run, yes: args.yes, confirmed: true };
-    let (job, warnings) = job(context, config, wish).await?;
+    let (job, mut warnings) = job(context, config, wish).await?;
+    warnings.extend(job.lock.is_none().then(|| no_lock(&job)));
     for warning in &warnings {
         context.events.warn(warning.clone());
     }

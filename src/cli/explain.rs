@@ -6,7 +6,7 @@ use crate::error::{Exit, Failure, Report};
 use crate::outcome::{Explanation, PlanView, TableView};
 
 pub(super) async fn explain(context: &Context, args: ExplainArgs) -> Result<Explanation, Failure> {
-    let plan = engine::plan(context, PlanArgs {}).await?;
+    let plan = engine::plan(context, PlanArgs::default()).await?;
     find(plan, &args.name)
 }
 

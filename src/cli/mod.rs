@@ -39,7 +39,7 @@ use zeroize::Zeroizing;
 
 /// What a command returns when it did its work; some of these still exit with an error code of their own.
 pub(crate) enum Outcome {
-    Plan(PlanView),
+    Plan(Box<PlanView>),
     Explanation(Explanation),
     Refresh(Box<RefreshOutcome>),
     Demo(Box<DemoOutcome>),
@@ -154,7 +154,7 @@ async fn until_cancelled(context: &Context, command: Command) -> Result<Outcome,
 async fn dispatch(context: &Context, command: Command) -> Result<Outcome, Failure> {
     match command {
         Command::Demo(args) => engine::demo(context, args).await.map(Box::new).map(Outcome::Demo),
-        Command::Plan(args) => engine::plan(context, args).await.map(Outcome::Plan),
+        Command::Plan(args) => engine::plan(context, args).await.map(Box::new).map(Outcome::Plan),
         Command::Refresh(args) => engine::refresh(context, args).await.map(Box::new).map(Outcome::Refresh),
         Command::Verify(args) => engine::verify(context, args).await.map(Outcome::Verify),
         Command::Releases(args) => engine::releases(context, args).await.map(Outcome::Releases),

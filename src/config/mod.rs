@@ -219,6 +219,16 @@ pub struct PolicyConfig {
     /// `ddl_literals = "accept"`: copy definitions (defaults, comments, functions, …) that hold what looks like personal
     /// data. Default false: the plan is refused.
     pub accept_literals: bool,
+    /// Partitions that the lock file does not know. Default refuse.
+    pub new_partitions: NewPartitions,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum NewPartitions {
+    #[default]
+    Refuse,
+    /// They are decided like the table they are part of, as always; the run goes on.
+    Inherit,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,9 +6,10 @@ use super::read::{Context, Section, Wrong, nearest, resolved, show_key, show_tex
 use super::tree::{Entries, Key, Node, Position, Value};
 use super::{
     Action, Children, Config, Cover, Decision, EdgeRule, FidelityConfig, FixtureConfig, FixtureFormat, HookAction,
-    HookConfig, HookPoint, KeyConfig, KeySource, MaskRule, MissingRoles, NotifyConfig, NotifyEvent, OnBlockedDdl,
-    PolicyConfig, PublishConfig, PublishMode, ReferenceRule, Rows, ScheduleConfig, SeedRule, SourceConfig, SqlGate,
-    SubsetConfig, TableRule, TargetConfig, Undecided, VerifyConfig, When, hash, pending, policy_test,
+    HookConfig, HookPoint, KeyConfig, KeySource, MaskRule, MissingRoles, NewPartitions, NotifyConfig, NotifyEvent,
+    OnBlockedDdl, PolicyConfig, PublishConfig, PublishMode, ReferenceRule, Rows, ScheduleConfig, SeedRule,
+    SourceConfig, SqlGate, SubsetConfig, TableRule, TargetConfig, Undecided, VerifyConfig, When, hash, pending,
+    policy_test,
 };
 use crate::error::Report;
 use secrecy::{ExposeSecret, SecretString};
@@ -193,7 +194,13 @@ fn policy(section: In<'_, '_, '_>) -> Option<PolicyConfig> {
     let packs = section.texts("packs");
     let undecided = section.choice("undecided", &[Undecided::Refuse, Undecided::Null]);
     let accept_literals = section.choice("ddl_literals", &[false, true]);
-    Some(PolicyConfig { packs: packs?, undecided: undecided?, accept_literals: accept_literals? })
+    let new_partitions = section.choice("new_partitions", &[NewPartitions::Refuse, NewPartitions::Inherit]);
+    Some(PolicyConfig {
+        packs: packs?,
+        undecided: undecided?,
+        accept_literals: accept_literals?,
+        new_partitions: new_partitions?,
+    })
 }
 
 fn tables(section: In<'_, '_, '_>) -> Vec<TableRule> {

@@ -49,7 +49,6 @@ pub const STREET_SUFFIXES: &[&str] = <fake::locales::EN as fake::locales::Data>:
 pub const COMPANY_SUFFIXES: &[&str] = <fake::locales::EN as fake::locales::Data>::COMPANY_SUFFIX;
 
 /// BLAKE3 of every list: files as they are, tables joined by line feeds.
-#[cfg(test)]
 const MANIFEST: &[(&str, &str)] = &[
     ("en_US/first_female.tsv", "b9f4a80588a672da8f017c9113d57a96bd862abca2ec95e4d89a10fb6872c6af"),
     ("en_US/first_male.tsv", "8fe0b7e1fe774946ac9c7e1244cafd65c38095a8ed015945c3a3a9d366a6f71f"),
@@ -61,6 +60,16 @@ const MANIFEST: &[(&str, &str)] = &[
     ("fake/EN/ADDRESS_STREET_SUFFIX", "712022a7568f84a82a191e73d5038ccd3119d07ce063a0392844f0dff346c101"),
     ("fake/EN/COMPANY_SUFFIX", "ff53c4f6690b69997e681caa2cb0bc7d7739d0359bf1302824d2b0ffacfa410a"),
 ];
+
+/// Every list by name, with its hash: what a lock file pins. The lists of another locale count as one.
+pub fn dictionaries() -> Vec<(String, String)> {
+    let plain = MANIFEST.iter().map(|(name, hash)| (format!("v1/{name}"), hash[..32].to_owned()));
+    let locales = super::locale::MANIFEST.iter().map(|(name, hashes)| {
+        let joined = blake3::hash(hashes.join("\n").as_bytes()).to_hex()[..32].to_owned();
+        (format!("v1/{name}"), joined)
+    });
+    plain.chain(locales).collect()
+}
 
 /// A list of texts drawn by weight.
 ///

@@ -150,6 +150,15 @@ impl Drop for RealmKey {
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct DomainKey(pub(super) [u8; 32]);
 
+impl DomainKey {
+    /// Returns 16 hex digits that stand for a text: equal for equal texts, and not to be guessed without the key.
+    pub fn name_of(&self, text: &str) -> String {
+        let mut name = String::with_capacity(16);
+        push_hex(&blake3::keyed_hash(&self.0, text.as_bytes()).as_bytes()[..8], &mut name);
+        name
+    }
+}
+
 impl fmt::Debug for DomainKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DomainKey(…)")

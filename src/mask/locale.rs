@@ -9,6 +9,10 @@
 //! | `street` | house number | name | suffix (en_US); further numbers (ja_JP) |
 //! | `place` | city, region and postal area, which stand together in one list | the rest of the postal code | |
 
+mod manifest;
+
+pub(super) use manifest::MANIFEST;
+
 use super::column::{Compile, CompileError};
 use super::dict::{self, Dictionary};
 use super::kind::{Domain, Param};

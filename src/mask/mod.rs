@@ -60,6 +60,7 @@ mod tests;
 
 pub use column::{ColumnMask, Compile, CompileError, MaskError, Refusal, Rows};
 pub use condition::Condition;
+pub use dict::dictionaries;
 pub use key::{MasterKey, RealmKey};
 pub use kind::{Injective, KeyedOn, Kind, LeastLength, Param, Promise, Takes};
 pub use masker::{Masker, ValueError, mask_value};
@@ -166,6 +167,9 @@ pub fn kind(name: &str) -> Option<&'static Kind> {
 
 /// The version of the whole core; every kind's output is a function of (key, realm, label, kind/version, value).
 pub const VERSION: u32 = 1;
+
+/// The version of Unicode whose tables masks use; never another one.
+pub const UNICODE: &str = "16.0";
 
 /// What a column holds, as far as a mask needs to know, and the Arrow array that carries it.
 ///

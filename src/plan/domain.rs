@@ -8,6 +8,9 @@ use crate::error::Report;
 use crate::mask::{self, Kind, Params};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What decided a column that nobody decided.
+pub(super) const UNDECIDED_NULL: &str = "undecided = \"null\"";
+
 /// What happens to a column, with everything a mask needs.
 #[derive(Clone, PartialEq)]
 pub(super) enum Choice {
@@ -324,7 +327,7 @@ impl Domains {
             if policy.undecided == Undecided::Null && !column.not_null {
                 self.resolved[node] = Some(Resolved {
                     choice: Choice::Null,
-                    because: "undecided = \"null\"".to_owned(),
+                    because: UNDECIDED_NULL.to_owned(),
                     place: None,
                     listed: false,
                 });

@@ -26,8 +26,9 @@ use crate::mask::{MaskSpec, Shape, TableSpec};
 use crate::pg::types::{Field, Format, Layout};
 use graph::Graph;
 
+pub use propose::{escape, key as toml_key};
 pub use source::rights;
-pub use summary::summary_json;
+pub use summary::{canonical_params, summary_json};
 pub use values::{ValueFault, ValueProbe, holds_patterns};
 
 /// OIDs of the types a sequence can feed.
@@ -265,6 +266,10 @@ pub struct ColumnPlan {
     /// Which rule decided: `restage.toml:40:1 [tables."public.customers"]`, or `foreign key orders_customer_fkey`.
     pub because: String,
     pub place: Option<Place>,
+    /// Nobody decided it: `undecided = "null"` did.
+    pub undecided: bool,
+    /// What a column kept without a reason would be proposed to become: a decision in TOML.
+    pub proposal: Option<String>,
 }
 
 /// The resolved decision of one column.

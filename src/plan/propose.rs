@@ -224,11 +224,12 @@ pub(super) fn subject(graph: &Graph<'_>, group: usize, but: Node) -> Option<Stri
 }
 
 /// A column name as TOML key.
-pub(super) fn key(name: &str) -> String {
+pub fn key(name: &str) -> String {
     let bare = |symbol: char| symbol.is_ascii_alphanumeric() || symbol == '_' || symbol == '-';
     if !name.is_empty() && name.chars().all(bare) { name.to_owned() } else { format!("\"{}\"", escape(name)) }
 }
 
-pub(super) fn escape(text: &str) -> String {
+/// A text inside the quotes of a TOML string.
+pub fn escape(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"")
 }

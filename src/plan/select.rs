@@ -3,10 +3,10 @@
 use super::anchor::{Anchor, Hop, join_sql, quote, table_sql};
 use super::chunk::Chunker;
 use super::condition;
-use super::domain::{Choice, Domains, Mask, Resolved};
+use super::domain::{Choice, Domains, Mask, Resolved, UNDECIDED_NULL};
 use super::fit::{Anchors, Fitted};
 use super::graph::{Graph, Group, Node};
-use super::{ColumnPlan, Decided, Settings, TablePlan};
+use super::{ColumnPlan, Decided, Settings, TablePlan, propose};
 use crate::catalog::{Column, Oid, Table, TableKind};
 use crate::config::Rows;
 use crate::mask::{ColumnSpec, Condition, MaskSpec, Shape, TableSpec};
@@ -80,7 +80,7 @@ impl<'g> Tables<'g> {
                 format = Format::Text;
             }
             query.column(leaf, column, node, &resolved.choice);
-            columns.push(column_plan(column, resolved));
+            columns.push(column_plan(graph, node, column, resolved));
         }
         let written = columns.len();
         let mut spec_labels = Vec::new();
@@ -201,7 +201,7 @@ fn empty_plan(leaf: &Table) -> TablePlan {
     }
 }
 
-fn column_plan(column: &Column, resolved: &Resolved) -> ColumnPlan {
+fn column_plan(graph: &Graph<'_>, node: Node, column: &Column, resolved: &Resolved) -> ColumnPlan {
     ColumnPlan {
         attnum: column.attnum,
         name: column.name.clone(),
@@ -219,6 +219,8 @@ fn column_plan(column: &Column, resolved: &Resolved) -> ColumnPlan {
         },
         because: resolved.because.clone(),
         place: resolved.place.clone(),
+        undecided: resolved.place.is_none() && resolved.because == UNDECIDED_NULL,
+        proposal: matches!(resolved.choice, Choice::Keep { reason: None }).then(|| propose::proposal(graph, node)),
     }
 }
 

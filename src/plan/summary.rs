@@ -135,6 +135,11 @@ pub(super) fn hash(plan: &Plan) -> String {
     hasher.finalize().to_hex().to_string()
 }
 
+/// The parameters of a mask as one text, whatever the order they were written in.
+pub fn canonical_params(params: &mask::Params) -> String {
+    sorted(params).to_string()
+}
+
 /// Parameters in order of their names at every depth: TOML files may list them in any order.
 fn sorted(params: &mask::Params) -> Value {
     fn sort(value: &Value) -> Value {

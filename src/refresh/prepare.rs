@@ -9,6 +9,7 @@ use crate::extract::ExtractError;
 use crate::extract::{replay, snapshot};
 use crate::guard::{self, Check, TargetFacts};
 use crate::load::objects::{Objects, Tools};
+use crate::lock::{self, Change, Lock};
 use crate::mask::{CompileError, Injective, KeyedOn, Masker};
 use crate::pg::{Side, SourceSession};
 use crate::plan::{self, CheckProbe, Decided, Plan, Policy, ProbeValue, TablePlan};
@@ -37,6 +38,10 @@ pub struct Inspected {
     pub target: TargetFacts,
     pub tools: Option<Tools>,
     pub admin: Option<Admin>,
+    /// What the plan pins, for `plan --write-lock`.
+    pub lock: Option<Lock>,
+    /// How it differs from the lock file, if there is one.
+    pub changes: Vec<Change>,
     /// Every reason not to run.
     pub refusals: Vec<Report>,
 }
@@ -113,7 +118,13 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
         refusals.extend(target::missing_roles(job, &admin, &objects).await?);
     }
     refusals.extend(preflight::target_lacks(&catalog, &admin, job.owner.as_deref()).await?);
-    Ok(Inspected { catalog, plan, maskers, checks, target: facts, tools, admin: Some(admin), refusals })
+    let lock = plan.as_ref().map(|plan| Lock::of(&catalog, plan, &job.lock_facts()));
+    let changes = match (&job.lock, &lock) {
+        (Some(old), Some(new)) => lock::diff(old, new, job.new_partitions),
+        _ => Vec::new(),
+    };
+    refusals.extend(lock::refusal(&changes, &job.lock_file));
+    Ok(Inspected { catalog, plan, maskers, checks, target: facts, tools, admin: Some(admin), lock, changes, refusals })
 }
 
 /// As [`inspect`], but any refusal is a failure; also looks whether values fit their masks, which reads rows.

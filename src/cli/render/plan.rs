@@ -1,7 +1,8 @@
 //! The plan: what will happen to every table, and with `-v` to every column.
 
 use super::{Look, facts, table, units};
-use crate::outcome::{ColumnView, DecisionView, Explanation, LoadMode, PlanView, TableView};
+use crate::lock::{Change, Sign};
+use crate::outcome::{ColumnView, DecisionView, Explanation, LoadMode, LockView, PlanView, TableView};
 use comfy_table::{Cell, Table};
 use std::fmt::Write as _;
 
@@ -25,12 +26,35 @@ pub(super) fn plan(view: &PlanView, look: &Look) -> String {
         });
         blocks.push(format!("{}\n{}", look.strong("Guards"), lines.map(trimmed).collect::<Vec<_>>().join("\n")));
     }
+    if view.lock.all {
+        blocks.push(changes(&view.lock, look));
+    }
     if !view.warnings.is_empty() {
         let lines = view.warnings.iter().map(|text| format!("{} {}", look.warn("!"), super::hang(text, 2)));
         blocks.push(lines.collect::<Vec<_>>().join("\n"));
     }
     blocks.push(sum(view, look));
     blocks.join("\n\n")
+}
+
+/// Everything that differs from the lock file.
+fn changes(lock: &LockView, look: &Look) -> String {
+    if !lock.present {
+        return format!("{}\n  there is no lock file yet", look.strong(&format!("Since {}", lock.file)));
+    }
+    let lines: Vec<String> = lock.changes.iter().map(|change| change_line(change, look)).collect();
+    let body = if lines.is_empty() { "  nothing changed".to_owned() } else { lines.join("\n") };
+    format!("{}\n{body}", look.strong(&format!("Since {}", lock.file)))
+}
+
+fn change_line(change: &Change, look: &Look) -> String {
+    let line = super::hang(&change.line(), 4);
+    let line = match change.change {
+        Sign::Added => look.good(&line),
+        Sign::Removed => look.bad(&line),
+        Sign::Changed => look.warn(&line),
+    };
+    format!("  {line}{}", if change.refuses { "" } else { " (does not stop a refresh)" })
 }
 
 fn trimmed(line: String) -> String {
@@ -251,9 +275,22 @@ fn sum(view: &PlanView, look: &Look) -> String {
         ("time", time.unwrap_or_default()),
         ("plan", view.hash.get(..16).unwrap_or(&view.hash).to_owned()),
         ("key", key),
-        ("lock", view.lock_written.as_ref().map(|file| format!("written to {file}")).unwrap_or_default()),
+        ("lock", lock_line(view)),
     ];
     facts(&list, look)
+}
+
+/// What is true of the lock file; nothing where there is none, which a warning tells.
+fn lock_line(view: &PlanView) -> String {
+    let LockView { file, present, changes, .. } = &view.lock;
+    match (&view.lock_written, present, changes.len()) {
+        (Some(file), ..) => format!("written to {file}"),
+        (None, false, _) => String::new(),
+        (None, true, 0) => format!("{file}, nothing changed"),
+        (None, true, count) => {
+            format!("{file}, {} since: restage plan --diff", units::plural(count as u64, "change"))
+        }
+    }
 }
 
 /// Renders `explain`: the whole table, or one column with its kind.

@@ -1,0 +1,264 @@
+//! What a plan does differently from the lock, in the words of the person who has to decide whether that is right.
+
+use super::{Column, Lock, Table};
+use crate::config::NewPartitions;
+use crate::error::Report;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The code of the refusal, which `plan --write-lock` answers.
+pub const REFUSAL: &str = "plan::lock";
+/// Differences an error lists; `restage plan --diff` lists all.
+const SHOWN_MAX: usize = 12;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sign {
+    Added,
+    Removed,
+    Changed,
+}
+
+/// One difference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    pub change: Sign,
+    /// `column public.customers.nickname`, `key`.
+    pub what: String,
+    /// How it is now, or what it was and what it is.
+    pub detail: String,
+    /// A refresh stops because of it.
+    pub refuses: bool,
+    /// Table and line that decide it otherwise, ready to paste.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patch: Option<(String, String)>,
+}
+
+impl Change {
+    /// `+ column public.customers.nickname: text, keep`.
+    pub fn line(&self) -> String {
+        let sign = match self.change {
+            Sign::Added => '+',
+            Sign::Removed => '-',
+            Sign::Changed => '~',
+        };
+        format!("{sign} {}: {}", self.what, self.detail)
+    }
+}
+
+/// Everything that is different, what matters most first: the key, the core, then tables and their columns by name.
+pub fn diff(old: &Lock, new: &Lock, partitions: NewPartitions) -> Vec<Change> {
+    let mut changes = Changes(Vec::new());
+    if old.policy != old.content_hash() {
+        let detail = "it was edited by hand or merged; only `restage plan --write-lock` writes it";
+        changes.push(Sign::Changed, "the lock file", detail);
+    }
+    let same = "; a refresh rebuilds all of staging, so it stays whole, but no pseudonym is what it was";
+    changes.compare("key", &old.key_id, &new.key_id, same);
+    changes.compare("realm", &old.realm, &new.realm, same);
+    changes.compare("masking core", &old.mask_spec.to_string(), &new.mask_spec.to_string(), "");
+    changes.compare("Unicode tables", &old.unicode, &new.unicode, "");
+    for (name, hash) in &old.dictionaries {
+        match new.dictionaries.get(name) {
+            // A list that is new was in no mask.
+            Some(now) if now == hash => {}
+            Some(_) => changes.push(Sign::Changed, format!("word list {name}"), "its words are others"),
+            None => changes.push(Sign::Removed, format!("word list {name}"), "this build has it no more"),
+        }
+    }
+    // With another key the hashes of texts differ although nothing else does.
+    let comparable = old.key_id == new.key_id && old.realm == new.realm && new.key_id != "ephemeral";
+    changes.enums(old, new, comparable);
+    for (name, table) in both(&old.tables, &new.tables) {
+        match table {
+            (Some(old), Some(new)) => changes.table(name, old, new, partitions, comparable),
+            (None, Some(new)) => changes.new_table(name, new),
+            (Some(_), None) => changes.push(Sign::Removed, format!("table {name}"), "the source has it no more"),
+            (None, None) => {}
+        }
+    }
+    changes.0
+}
+
+/// The refusal of a refresh whose plan differs; none if nothing of it stops a run.
+pub fn refusal(changes: &[Change], lock: &Path) -> Option<Report> {
+    let stops: Vec<&Change> = changes.iter().filter(|change| change.refuses).collect();
+    let places = match stops.len() {
+        0 => return None,
+        1 => "in 1 place".to_owned(),
+        more => format!("in {more} places"),
+    };
+    let file = lock.file_name().map_or_else(|| lock.display().to_string(), |name| name.to_string_lossy().into_owned());
+    let mut lines: Vec<String> = stops.iter().take(SHOWN_MAX).map(|change| change.line()).collect();
+    if stops.len() > SHOWN_MAX {
+        lines.push(format!("and {} more: restage plan --diff", stops.len() - SHOWN_MAX));
+    }
+    let mut hint = format!("If this is right, accept it, and commit {file}:\nrestage plan --write-lock");
+    let mut patches: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (table, line) in stops.iter().filter_map(|change| change.patch.as_ref()) {
+        patches.entry(table).or_default().push(line);
+    }
+    if !patches.is_empty() {
+        hint.push_str("\nElse decide the new columns first:");
+    }
+    for (table, lines) in patches {
+        hint.push_str(&format!("\n[tables.\"{}\".columns]\n{}", crate::plan::escape(table), lines.join("\n")));
+    }
+    let report = Report::new(REFUSAL, format!("the plan differs from {file} {places}"));
+    Some(report.place(lock.display().to_string()).detail(lines.join("\n")).hint(hint))
+}
+
+/// Every name of two maps, with what each map has under it.
+fn both<'a, T>(
+    old: &'a BTreeMap<String, T>,
+    new: &'a BTreeMap<String, T>,
+) -> impl Iterator<Item = (&'a String, (Option<&'a T>, Option<&'a T>))> {
+    let mut names: Vec<&String> = old.keys().chain(new.keys()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter().map(|name| (name, (old.get(name), new.get(name))))
+}
+
+struct Changes(Vec<Change>);
+
+impl Changes {
+    fn push(&mut self, change: Sign, what: impl Into<String>, detail: impl Into<String>) {
+        let (what, detail) = (what.into(), detail.into());
+        self.0.push(Change { change, what, detail, refuses: true, patch: None });
+    }
+
+    fn compare(&mut self, what: &str, old: &str, new: &str, so: &str) {
+        if old != new {
+            self.push(Sign::Changed, what, format!("{old} → {new}{so}"));
+        }
+    }
+
+    fn enums(&mut self, old: &Lock, new: &Lock, comparable: bool) {
+        for (name, labels) in both(&old.enums, &new.enums) {
+            // A type that is new, or gone, came or went with its columns.
+            let (Some(before), Some(after)) = labels else { continue };
+            let known =
+                |labels: &[String], label: &String| labels.contains(label) || (!comparable && label.starts_with('#'));
+            for label in after.iter().filter(|label| !known(before, label)) {
+                let detail = "a new label, in columns that are masked, or kept without a reason";
+                self.push(Sign::Added, format!("label {label:?} of {name}"), detail);
+            }
+            for label in before.iter().filter(|label| !known(after, label)) {
+                self.push(Sign::Removed, format!("label {label:?} of {name}"), "masks draw from other labels now");
+            }
+        }
+    }
+
+    fn new_table(&mut self, name: &str, table: &Table) {
+        let columns: Vec<&Column> = table.columns.values().collect();
+        let all = |decision: &str| columns.iter().filter(|column| column.decision == decision).count();
+        let undecided = columns.iter().filter(|column| column.undecided).count();
+        let detail = match table.rows.as_str() {
+            "skipped" => format!("not copied: {}", table.skipped.as_deref().unwrap_or_default()),
+            "none" => "a new table; only its structure is copied".to_owned(),
+            _ => format!(
+                "a new table with {} column(s): {} kept, {} null or constant, {} masked",
+                columns.len(),
+                all("keep"),
+                all("null") + all("const"),
+                columns.len() - all("keep") - all("null") - all("const")
+            ),
+        };
+        self.push(Sign::Added, format!("table {name}"), detail);
+        // Nothing of a table that is not copied reaches staging, nor anything of columns that are all NULL.
+        let harmless = table.rows == "none" || table.rows == "skipped" || undecided == columns.len();
+        if let Some(last) = self.0.last_mut() {
+            last.refuses = !harmless;
+        }
+        for (column, new) in table.columns.iter().filter(|(_, column)| column.decision == "keep") {
+            self.new_column(name, column, new);
+        }
+    }
+
+    fn new_column(&mut self, table: &str, name: &str, column: &Column) {
+        let detail = format!("{}, {}, by {}", column.type_name, words(column), column.because);
+        self.push(Sign::Added, format!("column {table}.{name}"), detail);
+        if let Some(last) = self.0.last_mut() {
+            last.refuses = !column.undecided;
+            let line = |decision: &String| format!("{} = {decision}", crate::plan::toml_key(name));
+            last.patch = column.proposal.as_ref().map(|decision| (table.to_owned(), line(decision)));
+        }
+    }
+
+    fn table(&mut self, name: &str, old: &Table, new: &Table, partitions: NewPartitions, comparable: bool) {
+        if old.rows != new.rows {
+            self.push(Sign::Changed, format!("rows of {name}"), format!("{} → {}", old.rows, new.rows));
+        }
+        if old.joins != new.joins {
+            self.push(Sign::Changed, format!("subjects of {name}"), "they are found by other joins");
+        }
+        for partition in new.partitions.difference(&old.partitions) {
+            self.push(
+                Sign::Added,
+                format!("partition {partition}"),
+                format!("its columns are decided as those of {name}"),
+            );
+            if let Some(last) = self.0.last_mut() {
+                last.refuses = partitions == NewPartitions::Refuse;
+            }
+        }
+        for partition in old.partitions.difference(&new.partitions) {
+            self.push(Sign::Removed, format!("partition {partition}"), format!("no part of {name} any more"));
+            if let Some(last) = self.0.last_mut() {
+                last.refuses = partitions == NewPartitions::Refuse;
+            }
+        }
+        for (column, found) in both(&old.columns, &new.columns) {
+            match found {
+                (Some(old), Some(new)) => self.column(&format!("{name}.{column}"), old, new, comparable),
+                (None, Some(new)) => self.new_column(name, column, new),
+                (Some(_), None) => {
+                    self.push(Sign::Removed, format!("column {name}.{column}"), "not copied any more");
+                }
+                (None, None) => {}
+            }
+        }
+    }
+
+    fn column(&mut self, name: &str, old: &Column, new: &Column, comparable: bool) {
+        let what = || format!("column {name}");
+        if old.type_name != new.type_name {
+            self.push(Sign::Changed, what(), format!("type {} → {}", old.type_name, new.type_name));
+        }
+        if words(old) != words(new) {
+            self.push(Sign::Changed, what(), format!("{} → {}, by {}", words(old), words(new), new.because));
+        } else if old.params != new.params {
+            self.push(Sign::Changed, what(), format!("other parameters of {}, by {}", new.decision, new.because));
+        }
+        if old.tier != new.tier && old.decision == new.decision {
+            let form = |tier: Option<u8>| tier.unwrap_or(0);
+            let detail = format!(
+                "form {} → {} of {}: its narrowest column decides",
+                form(old.tier),
+                form(new.tier),
+                new.decision
+            );
+            self.push(Sign::Changed, what(), detail);
+        }
+        if old.default.is_some() != new.default.is_some() || (comparable && old.default != new.default) {
+            let detail = if new.default.is_some() {
+                "another default that holds text: a definition is copied as it is, so look whether it names a person"
+            } else {
+                "no default that holds text any more"
+            };
+            self.push(Sign::Changed, what(), detail);
+        }
+    }
+}
+
+/// `email/1 label crm by id`.
+fn words(column: &Column) -> String {
+    let mut text = column.decision.clone();
+    for (word, value) in [("label", &column.label), ("by", &column.subject), ("for some rows, else", &column.when)] {
+        if let Some(value) = value {
+            text.push_str(&format!(" {word} {value}"));
+        }
+    }
+    text
+}

@@ -1,0 +1,278 @@
+//! `restage.lock`: what a reviewed plan does to every column, kept in git. A refresh whose plan does something else stops.
+//!
+//! The file stands beside the configuration. Only `restage plan --write-lock` writes it. It is sorted, one line per column,
+//! so that a change of the policy or of the schema is a change of a few lines.
+//!
+//! It holds names, types, decisions and hashes. What could be a value of a row is not in it: see [`Seal`].
+
+mod diff;
+mod file;
+
+#[cfg(test)]
+mod tests;
+
+pub use diff::{Change, REFUSAL, Sign, diff, refusal};
+pub use file::{LockError, path_beside, read, write};
+
+use crate::catalog::{Catalog, Oid};
+use crate::config::Rows;
+use crate::mask::{self, RealmKey};
+use crate::plan::{ColumnPlan, Decided, Plan, TablePlan};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The only form of the file that this build reads.
+const VERSION: u32 = 1;
+
+/// A reviewed plan.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lock {
+    pub version: u32,
+    /// Version of the masking core.
+    pub mask_spec: u32,
+    /// Version of the Unicode tables masks use.
+    pub unicode: String,
+    /// The key pseudonyms are made with; `ephemeral` for one per run.
+    pub key_id: String,
+    pub realm: String,
+    /// Hash over everything else here: differs from it where somebody edited or merged the file.
+    pub policy: String,
+    #[serde(default)]
+    pub dictionaries: BTreeMap<String, String>,
+    /// Labels of the enum types whose values are masked, or kept without a reason.
+    #[serde(default)]
+    pub enums: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    pub tables: BTreeMap<String, Table>,
+}
+
+/// A table, or a whole partition tree.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    /// `all`, `none`, `skipped`, or `part` and a hash of the condition.
+    pub rows: String,
+    /// Hash of the joins that reach subjects; none where a row has all it needs.
+    #[serde(default)]
+    pub joins: Option<String>,
+    #[serde(default)]
+    pub partitions: BTreeSet<String>,
+    #[serde(default)]
+    pub columns: BTreeMap<String, Column>,
+    /// Why the table is not copied; for words only.
+    #[serde(skip)]
+    pub skipped: Option<String>,
+}
+
+/// What happens to one column.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Column {
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// `keep`, `null`, `const`, or the kind with its version.
+    pub decision: String,
+    #[serde(default)]
+    pub label: Option<String>,
+    /// The anchor of the person a row belongs to.
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// What becomes of rows that the condition of the mask does not hold for, and a hash of the condition.
+    #[serde(default)]
+    pub when: Option<String>,
+    /// Form chosen by the narrowest column of the label.
+    #[serde(default)]
+    pub tier: Option<u8>,
+    /// Hash of the parameters.
+    #[serde(default)]
+    pub params: Option<String>,
+    /// Hash of a default that holds text: it is copied as it is.
+    #[serde(default)]
+    pub default: Option<String>,
+    /// Who decided; for words only, like all below.
+    #[serde(skip)]
+    pub because: String,
+    /// Nobody decided it: `undecided = "null"` did.
+    #[serde(skip)]
+    pub undecided: bool,
+    /// A decision to paste, for a column that is kept without a reason.
+    #[serde(skip)]
+    pub proposal: Option<String>,
+}
+
+/// Hashes what must be compared but not be readable: texts of the schema that may name a person.
+///
+/// The hash is keyed, because what stands in a schema is easily guessed. With a key per run nothing can be compared.
+pub struct Seal<'a> {
+    pub key: &'a RealmKey,
+    pub ephemeral: bool,
+}
+
+impl Seal<'_> {
+    /// 16 hex digits; `ephemeral` where no two runs share a key.
+    fn hash(&self, purpose: &str, text: &str) -> String {
+        if self.ephemeral {
+            return "ephemeral".to_owned();
+        }
+        self.key.domain("lock/1", purpose).name_of(text)
+    }
+
+    /// A label as it is, or its hash if it looks personal.
+    fn label(&self, label: &str) -> String {
+        if mask::text::personal_kinds(label).is_empty() {
+            return label.to_owned();
+        }
+        format!("#{}", self.hash("label", label))
+    }
+}
+
+/// What a lock says about the run itself.
+pub struct Facts<'a> {
+    pub key_id: &'a str,
+    pub realm: &'a str,
+    pub seal: Seal<'a>,
+}
+
+impl Lock {
+    /// Describes a plan. Order and determinism: a function of its arguments; sizes and places in files do not count.
+    pub fn of(catalog: &Catalog, plan: &Plan, facts: &Facts<'_>) -> Self {
+        let mut lock = Self {
+            version: VERSION,
+            mask_spec: mask::VERSION,
+            unicode: mask::UNICODE.to_owned(),
+            key_id: if facts.seal.ephemeral { "ephemeral".to_owned() } else { facts.key_id.to_owned() },
+            realm: facts.realm.to_owned(),
+            policy: String::new(),
+            dictionaries: mask::dictionaries().into_iter().collect(),
+            enums: BTreeMap::new(),
+            tables: BTreeMap::new(),
+        };
+        for planned in &plan.tables {
+            lock.add(catalog, planned, facts);
+        }
+        for (name, reason) in &plan.skipped {
+            let table = Table { rows: "skipped".to_owned(), skipped: Some(reason.clone()), ..Table::default() };
+            lock.tables.entry(name.clone()).or_insert(table);
+        }
+        lock.policy = lock.content_hash();
+        lock
+    }
+
+    fn add(&mut self, catalog: &Catalog, planned: &TablePlan, facts: &Facts<'_>) {
+        let source = catalog.table(planned.oid);
+        let root = source.and_then(|table| catalog.table(table.partition_root?));
+        let name = root.map_or_else(|| planned.full_name(), |root| root.full_name());
+        let table = self.tables.entry(name).or_default();
+        if root.is_some() {
+            table.partitions.insert(planned.full_name());
+        }
+        table.rows = rows(&planned.rows);
+        table.joins = joins(planned);
+        for column in &planned.columns {
+            let known = source.and_then(|table| table.column(column.attnum));
+            let default = known.and_then(|known| known.default.as_deref()).filter(|text| holds_text(text));
+            let mut locked = locked_column(planned, column);
+            locked.default = default.map(|text| facts.seal.hash("default", text));
+            let labels =
+                known.and_then(|known| labels_of(catalog, known.type_oid)).filter(|_| depends_on_labels(column));
+            if let Some((type_name, labels)) = labels {
+                let sealed = labels.iter().map(|label| facts.seal.label(label)).collect();
+                self.enums.insert(type_name.to_owned(), sealed);
+            }
+            table.columns.insert(column.name.clone(), locked);
+        }
+    }
+
+    /// Hash over everything but itself.
+    fn content_hash(&self) -> String {
+        let content = Self { policy: String::new(), ..self.clone() };
+        blake3::hash(file::render(&content).as_bytes()).to_hex()[..32].to_owned()
+    }
+}
+
+fn short(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex()[..16].to_owned()
+}
+
+fn rows(rows: &Rows) -> String {
+    match rows {
+        Rows::All => "all".to_owned(),
+        Rows::None => "none".to_owned(),
+        Rows::Where { condition, limit } => {
+            let text = format!("{}\n{}", condition.as_deref().unwrap_or_default(), limit.unwrap_or_default());
+            format!("part {}", short(text.as_bytes()))
+        }
+    }
+}
+
+/// Hash of what a query reads beside its own columns: the anchors of subjects.
+fn joins(planned: &TablePlan) -> Option<String> {
+    let appended = planned.select.get(planned.columns.len()..).unwrap_or_default();
+    // The FROM clause of a partition begins with its own name.
+    let joined = planned.from.split_once(" AS t").map_or("", |(_, joined)| joined);
+    let text = format!("{}\n{joined}", appended.join("\n"));
+    (!appended.is_empty() || !joined.is_empty()).then(|| short(text.as_bytes()))
+}
+
+fn locked_column(planned: &TablePlan, column: &ColumnPlan) -> Column {
+    let mut locked = Column {
+        type_name: column.type_name.clone(),
+        because: column.because.clone(),
+        undecided: column.undecided,
+        proposal: column.proposal.clone(),
+        ..Column::default()
+    };
+    match &column.decision {
+        Decided::Keep { .. } => "keep".clone_into(&mut locked.decision),
+        Decided::Null => "null".clone_into(&mut locked.decision),
+        Decided::Const => {
+            "const".clone_into(&mut locked.decision);
+            let place = planned.columns.iter().position(|other| other.attnum == column.attnum);
+            let expression = place.and_then(|place| planned.select.get(place));
+            locked.params = expression.map(|text| short(text.as_bytes()));
+        }
+        Decided::Mask { kind, label, subject, when } => {
+            locked.decision.clone_from(kind);
+            locked.label = (!label.is_empty()).then(|| label.clone());
+            locked.subject.clone_from(subject);
+            locked.when = when.as_ref().map(|when| {
+                let text = format!("{}\n{}", when.condition, when.path.as_deref().unwrap_or_default());
+                format!("{} {}", if when.keep.is_some() { "keep" } else { "null" }, short(text.as_bytes()))
+            });
+            let set = (kind.clone(), label.clone());
+            locked.tier = planned.mask.tiers.get(&set).copied().filter(|tier| *tier > 0);
+            let full_name = format!("{}.{}", planned.full_name(), column.name);
+            let spec = planned.mask.columns.iter().find(|spec| spec.name == full_name);
+            let params = spec.and_then(|spec| spec.mask.as_ref()).map(|mask| &mask.params);
+            let params = params.filter(|params| !params.is_empty());
+            locked.params = params.map(|params| short(crate::plan::canonical_params(params).as_bytes()));
+        }
+    }
+    locked
+}
+
+/// A default that somebody wrote as text; the name of a sequence is none.
+fn holds_text(expression: &str) -> bool {
+    expression.contains('\'') && !expression.starts_with("nextval(")
+}
+
+/// New labels of the type would reach staging, or change what a mask draws from.
+fn depends_on_labels(column: &ColumnPlan) -> bool {
+    matches!(column.decision, Decided::Mask { .. } | Decided::Keep { reason: None })
+}
+
+/// The enum a column holds, also inside a domain or an array.
+fn labels_of(catalog: &Catalog, oid: Oid) -> Option<(&str, &[String])> {
+    let mut at = catalog.type_of(oid)?;
+    // Types nest a few levels at most; the bound ends a catalog that contradicts itself.
+    for _ in 0..16 {
+        match at.kind {
+            'e' => return Some((&at.sql_name, &at.labels)),
+            'd' => at = catalog.type_of(at.base)?,
+            _ if at.element != 0 => at = catalog.type_of(at.element)?,
+            _ => return None,
+        }
+    }
+    None
+}

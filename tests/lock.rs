@@ -1,0 +1,200 @@
+//! `restage.lock`: what changed since the review stops a run before a row is read, and says so.
+
+use crate::support::{Lab, Ran};
+
+const SHOP: &str = "
+CREATE TYPE plan AS ENUM ('free', 'gold');
+CREATE TABLE people (id int PRIMARY KEY, email text NOT NULL, plan plan NOT NULL DEFAULT 'free', note text DEFAULT '-');
+INSERT INTO people SELECT i, 'user' || i || '@example.com' FROM generate_series(1, 20) i;
+CREATE TABLE events (id bigint NOT NULL, at date NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+INSERT INTO events SELECT i, '2026-01-02' FROM generate_series(1, 5) i;
+";
+
+const POLICY: &str = r#"
+[tables."public.*"]
+default = "keep"
+
+[tables."public.people".columns]
+email = "email"
+"#;
+
+fn locked(name: &str) -> Lab<'static> {
+    let lab = Lab::new(name);
+    lab.seed(SHOP);
+    lab.config(POLICY);
+    write_lock(&lab);
+    lab
+}
+
+#[track_caller]
+fn write_lock(lab: &Lab<'_>) {
+    let ran = lab.restage(&["plan", "--write-lock"]);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("written to"), "{}", ran.stdout);
+}
+
+fn lock_text(lab: &Lab<'_>) -> String {
+    std::fs::read_to_string(lab.path("restage.lock")).expect("a lock file")
+}
+
+/// Runs a migration, expects that the next refresh is refused before it reads, and returns what it said.
+#[track_caller]
+fn stopped_by(lab: &Lab<'_>, migration: &str) -> Ran {
+    let before = lab.databases();
+    lab.source.sql_as("app", &lab.name, migration);
+    lab.grant();
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 3, "{migration}: {}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("Nothing was read from the source or written to the target."), "{}", ran.stderr);
+    assert_eq!(lab.databases(), before);
+    ran
+}
+
+#[test]
+fn a_refresh_without_a_lock_says_how_to_make_one_and_writes_none() {
+    let lab = Lab::new("lock_none");
+    lab.seed(SHOP);
+    lab.config(POLICY);
+    let ran = lab.refresh();
+    assert_eq!(format!("{}{}", ran.stdout, ran.stderr).matches("plan --write-lock").count(), 1, "{ran:?}");
+    lab.restage(&["plan"]);
+    lab.restage(&["plan", "--diff"]);
+    assert!(!lab.path("restage.lock").exists());
+    let cron = lab.restage(&["refresh", "--cron"]);
+    assert!(cron.code == 0 && cron.stdout.is_empty() && cron.stderr.is_empty(), "{cron:?}");
+    write_lock(&lab);
+    let ran = lab.refresh();
+    assert!(!ran.stderr.contains("--write-lock") && !ran.stdout.contains("--write-lock"), "{ran:?}");
+}
+
+#[test]
+fn the_lock_is_the_same_whoever_writes_it_and_however_often() {
+    let lab = locked("lock_same");
+    let first = lock_text(&lab);
+    write_lock(&lab);
+    assert_eq!(lock_text(&lab), first);
+    assert!(first.contains("email = { type = \"text\", decision = \"email/1\" }"), "{first}");
+    assert!(first.contains("\"public.plan\" = [\n  \"free\",\n  \"gold\",\n]"), "{first}");
+    let ran = lab.restage(&["plan", "--diff"]);
+    assert!(ran.code == 0 && ran.stdout.contains("nothing changed"), "{ran:?}");
+    lab.refresh();
+}
+
+#[test]
+fn each_migration_stops_the_next_run_with_the_lines_to_paste_and_goes_on_once_accepted() {
+    let lab = locked("lock_migrations");
+    lab.refresh();
+    for (migration, told, patch) in [
+        ("ALTER TABLE people ADD COLUMN phone text", "+ column public.people.phone: text, keep", "phone = \"phone\""),
+        (
+            "CREATE TABLE addresses (id int PRIMARY KEY, street text)",
+            "+ table public.addresses",
+            "[tables.\"public.addresses\".columns]",
+        ),
+        ("ALTER TYPE plan ADD VALUE 'platinum'", "+ label \"platinum\" of public.plan", "restage plan --write-lock"),
+        (
+            "ALTER TABLE people ALTER COLUMN id TYPE bigint",
+            "~ column public.people.id: type integer → bigint",
+            "--write-lock",
+        ),
+        (
+            "CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')",
+            "+ partition public.events_2",
+            "--write-lock",
+        ),
+        (
+            "ALTER TABLE people ALTER COLUMN note SET DEFAULT 'Maria Schneider'",
+            "another default that holds text",
+            "--write-lock",
+        ),
+        ("ALTER TABLE people DROP COLUMN note", "- column public.people.note", "--write-lock"),
+    ] {
+        let ran = stopped_by(&lab, migration);
+        assert!(ran.stderr.contains("error[plan::lock]"), "{}", ran.stderr);
+        assert!(ran.stderr.contains(told) && ran.stderr.contains(patch), "{migration}: {}", ran.stderr);
+        let plan = lab.restage(&["plan", "--diff", "--json"]);
+        let document: serde_json::Value = serde_json::from_str(&plan.stdout).expect("one document");
+        assert_eq!(plan.code, 3);
+        assert!(document["lock"]["changes"].as_array().is_some_and(|changes| !changes.is_empty()), "{document}");
+        write_lock(&lab);
+        lab.refresh();
+    }
+}
+
+#[test]
+fn a_new_column_that_nobody_decided_arrives_as_null_under_a_lock() {
+    let lab = Lab::new("lock_null");
+    lab.seed("CREATE TABLE t (id int PRIMARY KEY, a text); INSERT INTO t VALUES (1, 'x')");
+    lab.config("[policy]\nundecided = \"null\"\n[tables.\"public.t\".columns]\nid = \"keep\"\na = \"pattern\"\n");
+    write_lock(&lab);
+    lab.source.sql_as("app", &lab.name, "ALTER TABLE t ADD COLUMN phone text; UPDATE t SET phone = '+1-823-555-0109'");
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT id, phone IS NULL FROM t"), "1|t");
+    let plan = lab.restage(&["plan", "--diff"]);
+    assert!(plan.code == 0 && plan.stdout.contains("does not stop a refresh"), "{plan:?}");
+}
+
+#[test]
+fn partitions_pass_where_the_policy_lets_them_inherit() {
+    let lab = Lab::new("lock_inherit");
+    lab.seed(SHOP);
+    lab.config(&format!("[policy]\nnew_partitions = \"inherit\"\n{POLICY}"));
+    write_lock(&lab);
+    lab.source.sql_as(
+        "app",
+        &lab.name,
+        "CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
+         INSERT INTO events VALUES (9, '2026-02-02')",
+    );
+    lab.grant();
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT count(*) FROM events_2"), "1");
+}
+
+#[test]
+fn another_key_is_told_and_stops_the_run() {
+    let lab = locked("lock_key");
+    std::fs::remove_file(lab.path(crate::support::KEY)).expect("removed");
+    let made = lab.restage(&["key", "new", "--out", crate::support::KEY]);
+    assert_eq!(made.code, 0, "{made:?}");
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.stderr.contains("~ key: ") && ran.stderr.contains("rebuilds all of staging"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("in 1 place"), "only the key differs: {}", ran.stderr);
+}
+
+#[test]
+fn a_refused_plan_writes_no_lock_and_a_damaged_lock_is_not_taken_for_none() {
+    let lab = Lab::new("lock_refused");
+    lab.seed(SHOP);
+    lab.config("[tables.\"public.people\".columns]\nemail = \"email\"\n");
+    let ran = lab.restage(&["plan", "--write-lock"]);
+    assert!(ran.code == 3 && !lab.path("restage.lock").exists(), "{ran:?}");
+    std::fs::write(lab.path("restage.lock"), "version = 1\n<<<<<<< HEAD\n").expect("written");
+    lab.config(POLICY);
+    let ran = lab.restage(&["refresh"]);
+    assert!(ran.code == 2 && ran.stderr.contains("error[lock::file]"), "{ran:?}");
+}
+
+#[test]
+fn no_text_of_the_schema_that_looks_personal_is_in_the_lock() {
+    /// Where a canary may stand in a schema that the policy accepts.
+    const CANARY: &str = "canary.8842@example.com";
+    let lab = Lab::new("lock_canary");
+    lab.seed(&format!(
+        "CREATE TYPE who AS ENUM ('nobody', '{CANARY}');
+         CREATE TABLE t (id int PRIMARY KEY, who who DEFAULT '{CANARY}', mail text DEFAULT '{CANARY}');
+         INSERT INTO t VALUES (1, DEFAULT, DEFAULT);"
+    ));
+    let rest = format!(
+        "[policy]\nddl_literals = \"accept\"\n[tables.\"public.t\"]\ndefault = \"keep\"\nrows = {{ where = \"mail = '{CANARY}'\" }}\n"
+    );
+    lab.config(&rest);
+    write_lock(&lab);
+    let text = lock_text(&lab);
+    assert!(!text.contains("canary") && !text.contains("8842"), "{text}");
+    // The twin: what is no canary is readable, so the search above could have found one.
+    assert!(text.contains("nobody"), "{text}");
+    lab.refresh();
+}
