@@ -27,6 +27,7 @@
 //! | the line | [`refresh`], [`pipeline`]; [`trial`]: policy and masks alone |
 //! | edges, each with its own server or file | [`extract`], [`load`], [`verify`], [`publish`], [`guard`], [`secret`] |
 //! | decisions and bytes, pure but for [`catalog::read`], the file of [`lock`] and sessions | [`plan`], [`lock`], [`catalog`], [`pg`] |
+//! | what looks personal, by name, type and content; pure | [`detect`] |
 //! | masks: knows Arrow and BLAKE3, nothing of PostgreSQL | [`mask`] |
 //! | words everybody shares | [`config`], [`outcome`], [`event`], [`release`], [`buffers`], [`error`] |
 //!
@@ -68,6 +69,7 @@ pub mod lock;
 pub mod pg;
 pub mod plan;
 
+pub mod detect;
 pub mod mask;
 
 pub mod buffers;

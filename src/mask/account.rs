@@ -131,6 +131,16 @@ fn brand_prefix(digits: &[u8]) -> usize {
     }
 }
 
+/// Tells whether a text is a card number: separators aside 13 to 19 digits that begin as those of a brand, and the check.
+pub(super) fn is_card(text: &str) -> bool {
+    if text.bytes().any(|byte| !byte.is_ascii_digit() && !matches!(byte, b' ' | b'-')) {
+        return false;
+    }
+    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_digit).map(|digit| digit - b'0').collect();
+    let branded = || brand_prefix(&digits) > 1 || digits[0] == 4;
+    (13..=19).contains(&digits.len()) && branded() && luhn_offset(&digits) == 0
+}
+
 struct Card {
     key: DomainKey,
     cache: Arc<PermCache>,

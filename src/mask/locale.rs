@@ -34,12 +34,12 @@ pub(super) struct Locale {
     pub country: &'static str,
     pub code: &'static str,
     /// First names of women and of men.
-    first: [List; 2],
+    pub(super) first: [List; 2],
     /// Last names of women and of men; the same list where they do not differ.
-    last: [List; 2],
+    pub(super) last: [List; 2],
     street: &'static [StreetPiece],
     /// `city|region|postal code`, where `#` is a digit, `%` one from 1 to 9, `@` a letter.
-    place: List,
+    pub(super) place: List,
     /// The rest of every postal code.
     zip_tail: &'static str,
     line: &'static [LinePiece],

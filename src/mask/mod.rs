@@ -24,6 +24,7 @@ mod iban;
 pub mod json;
 pub mod key;
 pub mod kind;
+pub mod known;
 mod lanes;
 mod leaf;
 mod locale;

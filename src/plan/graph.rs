@@ -161,6 +161,11 @@ impl<'a> Graph<'a> {
         std::iter::successors(next(type_oid), |domain| next(domain.base)).collect()
     }
 
+    /// A type by its number, if a column uses it.
+    pub fn type_of(&self, type_oid: Oid) -> Option<&'a Type> {
+        self.types.get(&type_oid).copied()
+    }
+
     fn foreign_key(&self, constraint: &Constraint) -> Option<Edge> {
         let pairs = constraint
             .columns

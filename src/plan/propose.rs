@@ -5,63 +5,10 @@
 
 use super::Policy;
 use super::graph::{Graph, Node};
+use crate::detect::{self, Facts, Finding};
 use crate::error::Report;
-use crate::mask::kind::Injective;
+use crate::mask::kind::{Injective, Takes};
 use crate::mask::{self, Shape};
-
-/// Kinds, each with its parameters in TOML.
-type Kinds = &'static [(&'static str, &'static str)];
-
-/// Parts of column names and what each one suggests: a kind, with its parameters in TOML. The first kind that fits the
-/// column wins; without one the column is personal all the same, and its values go.
-const BY_NAME: &[(&[&str], Kinds)] = &[
-    (&["email", "e_mail", "e-mail", "mail"], &[("email", "")]),
-    (&["passw", "pwhash", "pw_hash", "pwd", "kennwort", "passphrase"], &[("secret.password", "")]),
-    (&["token", "secret", "api_key", "apikey", "private_key", "credential"], &[("secret.token", "")]),
-    (&["pin", "otp", "tan"], &[]),
-    (&["first_name", "firstname", "given_name", "forename", "vorname", "prenom"], &[("name.first", "")]),
-    (&["last_name", "lastname", "surname", "family_name", "nachname", "maiden"], &[("name.last", "")]),
-    (&["username", "user_name", "login", "nickname", "benutzername"], &[("username", "")]),
-    (
-        &["full_name", "fullname", "display_name", "contact_name", "customer_name", "person_name", "=name"],
-        &[("name.full", "")],
-    ),
-    (&["phone", "mobile", "telefon", "handy", "fax", "tel", "msisdn"], &[("phone", "")]),
-    (&["iban"], &[("iban", "")]),
-    (&["bic", "account_no", "account_number", "kontonummer"], &[("pattern", "")]),
-    (&["ssn", "social_security"], &[("us.ssn", "")]),
-    (&["bsn", "burgerservicenummer"], &[("nl.bsn", "")]),
-    (&["codice_fiscale", "codicefiscale"], &[("it.cf", "")]),
-    (&["pesel"], &[("pl.pesel", "")]),
-    (&["personnummer"], &[("se.pnr", "")]),
-    (&["hetu", "henkilotunnus"], &[("fi.hetu", "")]),
-    (&["fodselsnummer"], &[("no.fnr", "")]),
-    (&["cpf"], &[("br.cpf", "")]),
-    (&["cnpj"], &[("br.cnpj", "")]),
-    (&["aadhaar"], &[("in.aadhaar", "")]),
-    (&["nhs_number", "nhs_no"], &[("gb.nhs", "")]),
-    (&["nino", "national_insurance"], &[("gb.nino", "")]),
-    (&["steuer_id", "steuerid"], &[("de.idnr", "")]),
-    (&["dni"], &[("es.dni", "")]),
-    (&["nie"], &[("es.nie", "")]),
-    (
-        &["national_id", "passport", "identity_number", "tax_id", "steuer", "sozialversicherung", "license_number"],
-        &[("pattern", "")],
-    ),
-    (&["card_number", "cardno", "card_no", "credit_card", "pan"], &[("card", "")]),
-    (&["mac", "mac_address", "mac_addr", "macaddr"], &[("mac", "")]),
-    (&["ip_address", "ip_addr", "remote_addr", "client_ip", "ip"], &[("ip", "")]),
-    (&["birth", "dob", "born", "geburt", "naissance"], &[("date.shift", "")]),
-    (&["zip", "postcode", "postal_code", "plz"], &[("address", "part = \"zip\""), ("zip", "")]),
-    (&["street", "strasse", "straße"], &[("address", "part = \"street\"")]),
-    (&["city", "town", "wohnort"], &[("address", "part = \"city\"")]),
-    (&["address", "adresse", "anschrift"], &[("address", "")]),
-    (&["company", "employer"], &[("company", "")]),
-    (&["user_agent", "useragent"], &[("ua", "")]),
-    (&["url", "website", "homepage"], &[("url", "")]),
-    (&["notes", "comment", "message", "body", "description", "remark"], &[("text.spans", "")]),
-    (&["salary", "wage", "income", "gehalt", "gender", "religion", "ethnic", "diagnos", "latitude", "longitude"], &[]),
-];
 
 /// The one reason that is known without a person: a surrogate key is made up already.
 const KEEP_KEY: &str = "{ keep = \"technical key, names nobody outside\" }";
@@ -109,19 +56,39 @@ fn referencing(graph: &Graph<'_>, node: Node) -> usize {
     edges.flat_map(|edge| &graph.edges[*edge].pairs).filter(|(_, to)| *to == node).count()
 }
 
+/// What the name, table and type of a column suggest, best first.
+pub(super) fn findings(graph: &Graph<'_>, node: Node) -> Vec<Finding> {
+    let column = &graph.nodes[node];
+    let type_oid = column.column.type_oid;
+    // Domains and composite types are called after what they hold; those of the server are not.
+    let named = graph.type_of(type_oid).filter(|known| matches!(known.kind, 'd' | 'c'));
+    detect::by_name(&Facts {
+        table: &graph.groups[column.group].root.name,
+        column: &column.column.name,
+        takes: column.shape.as_ref().map_or(Takes::Opaque, Takes::from),
+        domain: named.map(|known| known.name.as_str()),
+    })
+}
+
 /// A decision in TOML, by the column's name, type and place in keys.
 pub(super) fn proposal(graph: &Graph<'_>, node: Node) -> String {
+    suited(graph, node, &findings(graph, node))
+}
+
+/// A decision in TOML for a column that seems to hold this.
+///
+/// The first mask that suits a finding and fits the column wins; without one the column is personal all the same, and its
+/// values go.
+pub(super) fn suited(graph: &Graph<'_>, node: Node, findings: &[Finding]) -> String {
     let column = &graph.nodes[node];
-    let name = column.column.name.to_lowercase();
-    let says = BY_NAME.iter().filter(|(parts, _)| parts.iter().any(|part| names(&name, part)));
     let mut personal = false;
     let (key, unique) = (is_key(graph, node), is_unique(graph, node));
-    for (_, kinds) in says {
+    for finding in findings.iter().filter(|finding| finding.found()) {
         personal = true;
-        for (word, params) in *kinds {
+        for proposal in finding.proposals() {
             let shape = column.shape.as_ref();
-            let line = shape.and_then(|shape| line(graph, node, shape, word, params, key || unique));
-            if let Some(line) = line {
+            let fits = |shape| line(graph, node, shape, &proposal.kind, &proposal.params, key || unique);
+            if let Some(line) = shape.and_then(fits) {
                 return line;
             }
         }
@@ -195,20 +162,6 @@ fn is_unique(graph: &Graph<'_>, node: Node) -> bool {
 fn in_index(graph: &Graph<'_>, index: &crate::catalog::UniqueIndex, node: Node) -> bool {
     let listed = index.columns.iter().chain(&index.expression_columns).filter(|attnum| **attnum != 0);
     listed.filter_map(|attnum| graph.node_at(index.table, *attnum)).any(|column| column == node)
-}
-
-/// Whether a column name has a part: short ones as a word of its own, so that `company` does not show a `pan`; longer
-/// ones anywhere, as in `homephone`. A part that begins with `=` is the whole name.
-fn names(name: &str, part: &str) -> bool {
-    if let Some(whole) = part.strip_prefix('=') {
-        return name == whole;
-    }
-    name.match_indices(part).any(|(at, _)| {
-        let free = |byte: Option<&u8>| byte.is_none_or(|byte| !byte.is_ascii_alphabetic());
-        let bytes = name.as_bytes();
-        part.len() > 4
-            || (free(at.checked_sub(1).and_then(|before| bytes.get(before))) && free(bytes.get(at + part.len())))
-    })
 }
 
 /// The anchor of a row: the one column of the primary key, else the first column of a foreign key.

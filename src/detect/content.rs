@@ -1,0 +1,298 @@
+//! Tests of single values: what a pattern cannot say.
+
+use crate::mask::known;
+use regex::Regex;
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::sync::LazyLock;
+
+/// Longest value that is looked at; of longer ones the beginning.
+pub(super) const VALUE_BYTES_MAX: usize = 4096;
+
+/// Tells whether a value passes a test named in the rules; a mask kind asks for its valid values.
+pub(super) fn is_valid(test: &str, value: &str) -> bool {
+    match test {
+        "email-address" => email(value),
+        "phone-form" => phone(value),
+        "phone-digits" => (9..=15).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_digit()),
+        "past-date" => year(value).is_some_and(|year| (1900..=2030).contains(&year)),
+        "coordinates" => coordinates(value),
+        "coordinate" => coordinate(value),
+        // Codes are written in capitals: `no` and `is` are words.
+        "country" => {
+            (value.len() > 3 || value.bytes().all(|byte| byte.is_ascii_uppercase()))
+                && COUNTRIES.contains(value.to_lowercase().as_str())
+        }
+        "ip" => ip(value),
+        "imei" => value.len() == 15 && value.bytes().all(|byte| byte.is_ascii_digit()) && known::has_luhn(value),
+        "street-form" => street(value),
+        "address-form" => address(value),
+        "random-token" => random(value),
+        "prose" => prose(value),
+        "prose-personal" => words(value) >= 4 && value.len() >= 24 && PERSONAL.is_match(value),
+        kind => known::is_valid(kind, value),
+    }
+}
+
+/// Tells whether a value stands in a word list.
+pub(super) fn is_listed(list: &str, value: &str) -> bool {
+    match list {
+        "first_names" => name_like(value) && value.split(['-', ' ']).all(|part| FIRST.contains(fold(part).as_str())),
+        "last_names" => {
+            name_like(value)
+                && (LAST.contains(fold(value).as_str())
+                    || value.contains(['-', ' '])
+                        && value.split(['-', ' ']).all(|part| LAST.contains(fold(part).as_str())))
+        }
+        "full_names" => full_name(value),
+        "cities" => CITIES.contains(fold(value).as_str()),
+        other => panic!("rules name the word list {other}"),
+    }
+}
+
+fn set(values: impl Iterator<Item = &'static str>) -> HashSet<String> {
+    values.map(fold).collect()
+}
+
+fn fold(text: &str) -> String {
+    text.trim_matches(['.', ',']).to_lowercase()
+}
+
+static FIRST: LazyLock<HashSet<String>> = LazyLock::new(|| set(known::first_names()));
+static LAST: LazyLock<HashSet<String>> = LazyLock::new(|| set(known::last_names()));
+static CITIES: LazyLock<HashSet<String>> = LazyLock::new(|| set(known::cities()));
+static COUNTRIES: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| include_str!("../../rules/detect/countries.txt").lines().collect());
+
+/// Letters, and what joins names; begins in upper case, or in a script without cases.
+fn name_like(value: &str) -> bool {
+    let joins = |c: char| matches!(c, ' ' | '-' | '\'' | '’' | '.');
+    value.chars().count() >= 2
+        && value.chars().next().is_some_and(|c| c.is_alphabetic() && !c.is_lowercase())
+        && value.chars().all(|c| c.is_alphabetic() || joins(c))
+}
+
+/// Words before and after a name that are none of it.
+const TITLES: &[&str] = &[
+    "mr",
+    "mrs",
+    "ms",
+    "miss",
+    "mx",
+    "dr",
+    "prof",
+    "herr",
+    "frau",
+    "sir",
+    "jr",
+    "sr",
+    "ii",
+    "iii",
+    "iv",
+    "md",
+    "phd",
+    "dds",
+    "dvm",
+    "m",
+    "mme",
+    "mlle",
+    "sig",
+    "sig.ra",
+    "dott",
+    "dipl.-ing",
+    "ing",
+    "dhr",
+    "mevr",
+    "pan",
+    "pani",
+    "sra",
+    "don",
+    "doña",
+    "lic",
+    "hr",
+    "fru",
+    "b.sc",
+    "b.a",
+    "b.eng",
+    "mba",
+    "univ.prof",
+];
+/// Words inside of names.
+const PARTICLES: &[&str] = &[
+    "de", "da", "do", "dos", "das", "del", "della", "van", "von", "der", "den", "la", "le", "di", "y", "e", "ter",
+    "ten", "zu", "du", "af", "los", "las", "het", "op", "'t",
+];
+
+/// Two to six words, a first name at one end and a last name at the other. `SMITH, JAMES` counts.
+fn full_name(value: &str) -> bool {
+    if value.chars().any(|c| c.is_ascii_digit()) || value.len() > 80 {
+        return false;
+    }
+    let all: Vec<String> = value.split([' ', ',']).filter(|word| !word.is_empty()).map(fold).collect();
+    let words: Vec<&str> =
+        all.iter().map(String::as_str).filter(|word| !TITLES.contains(word) && !PARTICLES.contains(word)).collect();
+    let [first, .., last] = words[..] else { return false };
+    let upper = value.chars().next().is_some_and(|c| !c.is_lowercase());
+    let part = |set: &HashSet<String>, word: &str| {
+        set.contains(word) || word.contains('-') && word.split('-').all(|part| set.contains(part))
+    };
+    let pair = |first: &str, last: &str| part(&FIRST, first) && part(&LAST, last);
+    upper && words.len() <= 5 && (pair(first, last) || pair(last, first))
+}
+
+static EMAIL: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:[^<>@]*<)?[^@\s<>]+@[^@\s<>]+\.[\w-]{2,}>?$"));
+
+fn email(value: &str) -> bool {
+    value.len() <= 320 && EMAIL.is_match(value)
+}
+
+fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("patterns of this file compile")
+}
+
+static DATE_LIKE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"^(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})(?:[ T].*)?$|^\d{1,2}:\d{2}")
+});
+/// What is written in blocks like a phone number and is none: cards, SSN, IP addresses, amounts, ranges of years, postal codes.
+static NO_PHONE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"^(?:\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{4}|\d{4}[ -]\d{6}[ -]\d{5}|\d{3}-\d{2}-\d{4}|\d{1,3}(?:\.\d{1,3}){3}|-?\d+\.\d+|\d{1,3}(?:[. ]\d{3})+|\d{4}-\d{4}|\d{5}-\d{3,4}|\d{3}\.\d{3}\.\d{3}-\d{2}|-\d.*)$",
+    )
+});
+
+fn phone(value: &str) -> bool {
+    let value = value.trim();
+    let body = value.split(['x', '#', 'e']).next().unwrap_or(value).trim();
+    let digits = body.bytes().filter(u8::is_ascii_digit).count();
+    let allowed = body.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | '(' | ')' | '-' | '.' | '/' | ' '));
+    let international = body.starts_with('+') || body.starts_with("00") || body.starts_with("(+");
+    let blocks = body.split(|c: char| !c.is_ascii_digit()).filter(|block| !block.is_empty()).count();
+    let local = body.starts_with('0') && digits >= 9;
+    allowed
+        && (7..=15).contains(&digits)
+        && (international || blocks >= 2 || local)
+        && !DATE_LIKE.is_match(value)
+        && (international || !NO_PHONE.is_match(body))
+}
+
+/// The year of a date as people and databases write them.
+fn year(value: &str) -> Option<i32> {
+    let value = value.split([' ', 'T']).next()?;
+    let parts: Vec<&str> = value.split(['-', '/', '.']).collect();
+    let number = |text: &str| text.parse::<i32>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    match parts[..] {
+        [whole] if whole.len() == 8 => {
+            let (year, month, day) = (number(&whole[..4])?, number(whole.get(4..6)?)?, number(whole.get(6..)?)?);
+            (1..=12).contains(&month).then_some(())?;
+            (1..=31).contains(&day).then_some(year)
+        }
+        [whole] if whole.len() == 4 => number(whole),
+        [year, month, day] if year.len() == 4 => {
+            (number(month)? <= 12 && number(day)? <= 31).then(|| number(year)).flatten()
+        }
+        [a, b, year] if year.len() == 4 => (number(a)? <= 31 && number(b)? <= 31).then(|| number(year)).flatten(),
+        _ => None,
+    }
+}
+
+/// A number with decimal places that can be a latitude or longitude; some places, or it is a price.
+fn coordinate(value: &str) -> bool {
+    let places = value.split_once('.').map_or(0, |(_, places)| places.len());
+    places >= 3 && value.parse::<f64>().is_ok_and(|number| number.abs() <= 180.0)
+}
+
+fn coordinates(value: &str) -> bool {
+    let body = value.trim();
+    let body = body.strip_prefix("POINT").unwrap_or(body).trim().trim_matches(['(', ')', '[', ']']);
+    let mut numbers = body.split([',', ' ', ';']).filter(|part| !part.is_empty()).map(str::parse::<f64>);
+    let decimal = body.matches('.').count() == 2;
+    match (numbers.next(), numbers.next(), numbers.next()) {
+        (Some(Ok(a)), Some(Ok(b)), None) => decimal && a.abs() <= 180.0 && b.abs() <= 180.0,
+        _ => false,
+    }
+}
+
+fn ip(value: &str) -> bool {
+    let (address, length) = value.split_once('/').map_or((value, None), |(address, length)| (address, Some(length)));
+    let length_fits = length.is_none_or(|length| length.parse::<u8>().is_ok_and(|length| length <= 128));
+    length_fits && address.len() >= 3 && address.parse::<IpAddr>().is_ok()
+}
+
+/// How streets are written where; the name is never looked at.
+static STREETS: LazyLock<regex::RegexSet> = LazyLock::new(|| {
+    regex::RegexSet::new([
+        r"(?i)^\d{1,6}[a-z]?,? ([\w.'-]+ ){0,5}(street|st|avenue|ave|road|rd|lane|ln|drive|dr|court|ct|place|pl|square|sq|boulevard|blvd|way|terrace|parkway|pkwy|circle|cir|highway|hwy|close|crescent|gardens|grove|row|mews|trail|loop|alley|plaza|ridge|run|path|pike|walk)\b",
+        r"^\d{1,6} [A-Z][a-z]+ [A-Z][a-z]+(,? (Apt|Suite|Unit|Flat|Studio)\.? ?\w+)?$",
+        r"(?i)^(Flat|Studio|Apt\.?|Unit|Suite) \w+,?\s",
+        r"(?i)^\p{L}[\p{L} .-]*(straße|strasse|str\.|weg|platz|allee|gasse|ring|ufer|damm|chaussee|stieg) ?\d+ ?[a-z]?(/\d+)?$",
+        r"(?i)^\d{1,4},?( bis| ter)?,? ?(rue|avenue|av\.?|boulevard|bd|place|chemin|impasse|allée|route|quai|cours|passage|square) ",
+        r"(?i)^(rue|boulevard|chemin|impasse) (de|du|des|la|le)\b",
+        r"(?i)^(calle|c/|avenida|avda\.?|av\.|plaza|paseo|camino|ronda|vía|cuesta|glorieta|pasadizo|callejón|acceso|urbanización|alameda|cañada|rambla|pasaje|carrer|rua|travessa|praça|estrada|rodovia|largo|viela|via|viale|piazza|corso|vicolo|strada|contrada|canale|rotonda|borgo|incrocio|stretto|piazzetta|ul\.|ulica|aleja|al\.|plac|pl\.|os\.|osiedle|rondo|skwer) ?\p{L}",
+        r"(?i)^\p{L}[\p{L} .'-]*(straat|laan|weg|plein|gracht|kade|dijk|singel|hof|pad|baan|steeg|dreef|boulevard|ring) ?\d+",
+        r"(?i)^\p{L}[\p{L} ]*(gatan|vägen|gränd|torget|gata|stigen|backen|gränden|allén|väg) ?\d+",
+        r"(?i)^p\.? ?o\.? box \d+",
+    ])
+    .expect("patterns of this file compile")
+});
+
+fn street(value: &str) -> bool {
+    value.len() <= 100 && value.bytes().any(|byte| byte.is_ascii_digit() || byte == b' ') && STREETS.is_match(value)
+}
+
+static POSTAL: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"(?i)\b(\d{4,6}|\d{5}-\d{3,4}|\d{2}-\d{3}|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})\b"));
+
+/// A street, then, after a comma or a line, a postal code.
+fn address(value: &str) -> bool {
+    let Some((first, rest)) = value.split_once(['\n', ',']) else { return false };
+    let street = street(first.trim()) || first.chars().any(|c| c.is_ascii_digit()) && words(first) >= 2;
+    value.len() <= 300 && street && rest.split_whitespace().count() >= 2 && POSTAL.is_match(rest) && words(value) <= 25
+}
+
+/// Letters of both cases and digits in an order that no language has.
+fn random(value: &str) -> bool {
+    let (mut upper, mut lower, mut digits) = (0usize, 0usize, 0usize);
+    for byte in value.bytes() {
+        match byte {
+            b'A'..=b'Z' => upper += 1,
+            b'a'..=b'z' => lower += 1,
+            b'0'..=b'9' => digits += 1,
+            b'-' | b'_' | b'+' | b'/' | b'=' | b'.' => {}
+            _ => return false,
+        }
+    }
+    (20..=512).contains(&value.len()) && upper >= 3 && lower >= 3 && digits >= 2 && entropy(value) >= 3.6
+}
+
+/// Bits per byte.
+fn entropy(value: &str) -> f64 {
+    let mut counts = [0u32; 256];
+    for byte in value.bytes() {
+        counts[usize::from(byte)] += 1;
+    }
+    let all = value.len() as f64;
+    counts
+        .iter()
+        .filter(|count| **count > 0)
+        .map(|count| f64::from(*count) / all)
+        .map(|share| -share * share.log2())
+        .sum()
+}
+
+fn words(value: &str) -> usize {
+    value.split_whitespace().filter(|word| word.chars().any(char::is_alphabetic)).count()
+}
+
+/// Sentences: several words, most of them in lower case.
+fn prose(value: &str) -> bool {
+    let lower = value.split_whitespace().filter(|word| word.chars().next().is_some_and(char::is_lowercase)).count();
+    let words = words(value);
+    words >= 5 && value.len() >= 25 && lower * 2 >= words
+}
+
+/// What can be told from text alone: addresses, phone numbers with a sign, accounts, social security numbers.
+static PERSONAL: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)[a-z0-9._%+-]+@[a-z0-9-]+(\.[a-z0-9-]+)+|\+\d[\d ()./-]{7,16}\d|\(\d{3}\) ?\d{3}-\d{4}|\b\d{3}-\d{3}-\d{4}\b|\b\d{3}-\d{2}-\d{4}\b|\b[A-Z]{2}\d{2}[ ]?([A-Z0-9]{4} ?){3,7}\b",
+    )
+});

@@ -1,0 +1,160 @@
+//! Finds personal data by name, type, table and content. Pure: no server is asked here.
+//!
+//! What is known is data (`rules/detect/*.toml`, with its own tests); this module asks it. Two questions:
+//!
+//! - [`by_name`] judges what the catalog tells: the words of the column's name in ten languages, whose table it is, and
+//!   the type, which can veto a category (a `boolean` is no e-mail address, whatever it is called).
+//! - [`Sample::findings`] judges values too. A [`Sample`] is fed value by value and keeps counts only; it looks into JSON,
+//!   XML and free text by itself, and keeps counts per path.
+//!
+//! Both answer with [`Finding`]s, best first: a [`Category`] (`email`, `first_name`, …; [`categories`] lists them), a score
+//! from 0 to 1, the masks that suit ([`Finding::proposals`]; none: NULL), and the evidence. What reaches [`FOUND`] counts as
+//! found. Evidence of several tests joins by noisy-or: `1 - ∏(1 - score)`. Tests of one detector share their values and do
+//! not join: the best counts.
+//!
+//! No value leaves this module: evidence is names of tests, counts and scores.
+
+mod content;
+mod name;
+mod nested;
+mod rules;
+mod sample;
+mod token;
+
+#[cfg(test)]
+mod tests;
+
+use crate::mask::kind::Takes;
+use rules::RULES;
+pub use rules::{Category, Class, Detector, Proposal};
+pub use sample::Sample;
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// The least score that counts as found.
+pub const FOUND: f64 = 0.5;
+
+/// What the catalog tells about a column.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// Name of the table, without its schema.
+    pub table: &'a str,
+    pub column: &'a str,
+    /// What the column holds; [`Takes::Opaque`] for what no mask knows.
+    pub takes: Takes,
+    /// Name of the column's domain or composite type, without its schema: `email_address` says what it holds.
+    pub domain: Option<&'a str>,
+}
+
+/// What a piece of evidence is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Signal {
+    Name,
+    Table,
+    Type,
+    Content,
+    Words,
+    Distribution,
+    Path,
+}
+
+/// One reason to think so.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Evidence {
+    pub signal: Signal,
+    /// Which detector or test; for a path inside a document, the path's category.
+    pub test: String,
+    /// From 0 to 1.
+    pub score: f64,
+    /// Values that passed, of so many different ones; 0 of 0 where no value was looked at.
+    pub hits: u32,
+    pub of: u32,
+}
+
+/// A category that a column seems to hold.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    pub category: &'static Category,
+    /// The detector with the best evidence: it proposes the masks.
+    pub detector: &'static Detector,
+    /// From 0 to 1; [`FOUND`] and more counts as found.
+    pub score: f64,
+    pub evidence: Vec<Evidence>,
+}
+
+impl Finding {
+    /// Masks that suit, best first; without any, NULL suits.
+    pub fn proposals(&self) -> &'static [Proposal] {
+        &self.detector.propose
+    }
+
+    pub fn found(&self) -> bool {
+        self.score >= FOUND
+    }
+}
+
+/// Every category, in the order of listings.
+pub fn categories() -> &'static [Category] {
+    &RULES.categories
+}
+
+/// Judges a column by what the catalog tells; best first.
+///
+/// Findings below [`FOUND`] are in the list too: a `name` in a table that nobody knows scores 0.3, and values can add to it.
+pub fn by_name(facts: &Facts<'_>) -> Vec<Finding> {
+    let evidence = by_detector(facts);
+    join(facts, evidence.into_iter().map(|(detector, evidence)| (detector, vec![evidence])).collect())
+}
+
+/// What a type says by itself.
+const TYPES: &[(Takes, &str, f64)] =
+    &[(Takes::Inet, "ip", 0.85), (Takes::Mac, "mac", 0.90), (Takes::Point, "coordinates", 0.60)];
+
+/// Evidence of the name, the table and the type, by detector.
+fn by_detector(facts: &Facts<'_>) -> HashMap<usize, Evidence> {
+    let mut evidence = name::evidence(facts);
+    for (takes, id, score) in TYPES.iter().filter(|(takes, ..)| *takes == facts.takes) {
+        let number = RULES.detectors.iter().position(|detector| detector.id == *id);
+        let number = number.expect("detectors of types stand in the rules");
+        let said = Evidence { signal: Signal::Type, test: takes.name().to_owned(), score: *score, hits: 0, of: 0 };
+        if evidence.get(&number).is_none_or(|known| known.score < *score) {
+            evidence.insert(number, said);
+        }
+    }
+    evidence.retain(|number, _| allowed(*number, facts.takes));
+    evidence
+}
+
+/// Whether a column of this type can hold what a detector finds.
+fn allowed(detector: usize, takes: Takes) -> bool {
+    RULES.categories[RULES.detectors[detector].category].types.contains(&takes)
+}
+
+/// Joins evidence to findings: detectors of one category to one finding, best first.
+fn join(facts: &Facts<'_>, evidence: HashMap<usize, Vec<Evidence>>) -> Vec<Finding> {
+    let mut findings: HashMap<usize, Finding> = HashMap::new();
+    let mut numbers: Vec<usize> = evidence.keys().copied().collect();
+    numbers.sort_unstable();
+    for number in numbers.into_iter().filter(|number| allowed(*number, facts.takes)) {
+        let detector = &RULES.detectors[number];
+        let list = &evidence[&number];
+        let score = 1.0 - list.iter().map(|evidence| 1.0 - evidence.score).product::<f64>();
+        let finding =
+            Finding { category: &RULES.categories[detector.category], detector, score, evidence: list.clone() };
+        match findings.get(&detector.category) {
+            Some(known) if known.score >= score => {}
+            _ => {
+                findings.insert(detector.category, finding);
+            }
+        }
+    }
+    let mut findings: Vec<Finding> = findings.into_values().filter(|finding| finding.score > 0.0).collect();
+    findings.sort_by(|a, b| {
+        b.score
+            .total_cmp(&a.score)
+            .then(a.category.class.cmp(&b.category.class))
+            .then(a.category.name.cmp(&b.category.name))
+    });
+    findings
+}

@@ -1,0 +1,258 @@
+//! What the name of a column suggests, with its type and its table.
+
+use super::rules::{Mark, RULES, Rules};
+use super::token::{self, Words};
+use super::{Evidence, Facts, Signal};
+use std::collections::HashMap;
+
+const SURE: f64 = 0.95;
+const LIKELY: f64 = 0.70;
+/// A phrase that is one's own, where a person owns it, and where nobody knows.
+const OWNED: f64 = 0.80;
+const OWNER_UNKNOWN: f64 = 0.30;
+/// Each unknown word behind a phrase makes it less certain.
+const UNKNOWN_BEHIND: f64 = 0.75;
+/// Another finding behind it: `phone_city` is a city.
+const OTHER_BEHIND: f64 = 0.45;
+/// A name read together with that of the table, or from the name of the type.
+const FROM_TABLE: f64 = 0.80;
+const FROM_TYPE: f64 = 0.90;
+/// Shortest word that two of a name may make together: `post_code` is a `postcode`.
+const JOINED_MIN: usize = 4;
+
+/// A phrase in a name.
+#[derive(Clone, Copy)]
+struct Match {
+    start: usize,
+    end: usize,
+    phrase: usize,
+}
+
+/// Evidence by detector; one entry per detector, the best.
+pub(super) fn evidence(facts: &Facts<'_>) -> HashMap<usize, Evidence> {
+    let mut found: HashMap<usize, Evidence> = HashMap::new();
+    let umlauts = |text: &str| text.contains(['ä', 'ö', 'ü', 'Ä', 'Ö', 'Ü']);
+    let both = umlauts(facts.column) || umlauts(facts.table);
+    for german in [true, false].into_iter().take(if both { 2 } else { 1 }) {
+        let table = Table::read(facts.table, german);
+        Reading { facts, table: &table, rules: &RULES }.read(german, &mut found);
+    }
+    found
+}
+
+/// The name of a table, and whose rows it holds.
+struct Table {
+    words: Words,
+    owner: Owner,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    Person,
+    Thing,
+    Unknown,
+}
+
+impl Table {
+    fn read(name: &str, german: bool) -> Self {
+        let mut words = token::unglue(token::split(name, german), &RULES.known);
+        let shell = |word: &String| RULES.context.shell.contains(word) || is_number(word);
+        while words.len() > 1 && words.last().is_some_and(shell) {
+            words.pop();
+        }
+        while words.len() > 1 && words.first().is_some_and(shell) {
+            words.remove(0);
+        }
+        let owner = words.last().map_or(Owner::Unknown, |head| owner(head));
+        // `client_address_book`: persons somewhere, and nothing known at the end.
+        let somewhere = owner == Owner::Unknown && words.iter().any(|word| RULES.context.person.contains(word));
+        Self { words, owner: if somewhere { Owner::Person } else { owner } }
+    }
+}
+
+fn owner(word: &str) -> Owner {
+    if RULES.context.person.contains(word) {
+        Owner::Person
+    } else if RULES.context.thing.contains(word) {
+        Owner::Thing
+    } else {
+        Owner::Unknown
+    }
+}
+
+fn is_number(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+struct Reading<'a> {
+    facts: &'a Facts<'a>,
+    table: &'a Table,
+    rules: &'a Rules,
+}
+
+impl Reading<'_> {
+    fn read(&self, german: bool, found: &mut HashMap<usize, Evidence>) {
+        let words = token::unglue(token::split(self.facts.column, german), &self.rules.known);
+        let alone = self.matches(&words);
+        for hit in &alone {
+            self.judge(&words, hit, &alone, 0, 1.0, Signal::Name, found);
+        }
+        if let Some(domain) = self.facts.domain {
+            let words = token::unglue(token::split(domain, german), &self.rules.known);
+            let named = self.matches(&words);
+            for hit in &named {
+                self.judge(&words, hit, &named, 0, FROM_TYPE, Signal::Type, found);
+            }
+        }
+        self.with_table(&words, found);
+    }
+
+    /// `cards.number` is a card number, `phone_numbers.value` a phone number.
+    fn with_table(&self, words: &Words, found: &mut HashMap<usize, Evidence>) {
+        let border = self.table.words.len();
+        let both: Words = self.table.words.iter().chain(words).cloned().collect();
+        let matches = self.matches(&both);
+        let across = matches.iter().filter(|hit| hit.start < border && hit.end > border);
+        for hit in across {
+            // `countries.name`: what is told is the thing, not where somebody lives.
+            let phrase = &self.rules.phrases[hit.phrase];
+            if self.table.owner != Owner::Thing || phrase.words.len() > 2 {
+                self.judge(&both, hit, &matches, hit.start, FROM_TABLE, Signal::Table, found);
+            }
+        }
+        let generic = |word: &String| self.rules.context.generic.contains(word) || is_number(word);
+        if !words.is_empty() && words.iter().all(generic) {
+            let table = self.matches(&self.table.words);
+            for hit in table.iter().filter(|hit| hit.end == border) {
+                if self.rules.phrases[hit.phrase].mark == Mark::Sure {
+                    self.judge(&self.table.words, hit, &table, 0, FROM_TABLE, Signal::Table, found);
+                }
+            }
+        }
+    }
+
+    /// Every phrase in the words, but those inside of longer ones.
+    fn matches(&self, words: &Words) -> Vec<Match> {
+        let mut all = Vec::new();
+        for start in 0..words.len() {
+            let joined = words.get(start + 1).and_then(|next| join(&words[start], next));
+            let firsts = [Some(&words[start]), joined.as_ref()];
+            for first in firsts.into_iter().flatten() {
+                for &phrase in self.rules.starts.get(first).into_iter().flatten() {
+                    if let Some(end) = fits(&words[start..], &self.rules.phrases[phrase].words) {
+                        all.push(Match { start, end: start + end, phrase });
+                    }
+                }
+            }
+        }
+        let inside = |inner: &Match, outer: &Match| {
+            outer.start <= inner.start && inner.end <= outer.end && outer.end - outer.start > inner.end - inner.start
+        };
+        // A whole-name phrase does not count inside of a longer name, so it takes no words away there.
+        let counts = |hit: &Match| {
+            let phrase = &self.rules.phrases[hit.phrase];
+            !phrase.whole || is_whole(words, hit)
+        };
+        all.retain(counts);
+        let kept = all.iter().filter(|hit| !all.iter().any(|outer| inside(hit, outer)));
+        kept.copied().collect()
+    }
+
+    /// Scores a match by what stands around it.
+    #[expect(clippy::too_many_arguments, reason = "the words, the match among its neighbours, and where it was read")]
+    fn judge(
+        &self,
+        words: &Words,
+        hit: &Match,
+        all: &[Match],
+        from: usize,
+        factor: f64,
+        signal: Signal,
+        found: &mut HashMap<usize, Evidence>,
+    ) {
+        let phrase = &self.rules.phrases[hit.phrase];
+        let Some(number) = phrase.detector else { return };
+        let detector = &self.rules.detectors[number];
+        let tables = &detector.tables;
+        if !tables.is_empty() && !self.table.words.iter().any(|word| tables.contains(word)) {
+            return;
+        }
+        let context = &self.rules.context;
+        let before = &words[from..hit.start];
+        let behind = &words[hit.end..];
+        if before.iter().any(|word| context.ask.contains(word)) {
+            return;
+        }
+        let mut score = factor
+            * match phrase.mark {
+                Mark::Sure => SURE,
+                Mark::Likely => LIKELY,
+                Mark::Owned => self.owned(before, behind, from > 0),
+            };
+        let mut at = hit.end;
+        while at < words.len() {
+            if let Some(other) =
+                all.iter().find(|other| other.start == at && self.rules.phrases[other.phrase].detector.is_some())
+            {
+                let same = self.rules.phrases[other.phrase].detector == Some(number);
+                score *= if same { 1.0 } else { OTHER_BEHIND };
+                at = other.end;
+                continue;
+            }
+            let word = &words[at];
+            let says_nothing = context.neutral.contains(word) || context.person.contains(word) || is_number(word);
+            if context.veto.contains(word) && !says_nothing {
+                return;
+            }
+            if !says_nothing {
+                score *= UNKNOWN_BEHIND;
+            }
+            at += 1;
+        }
+        let evidence = Evidence { signal, test: detector.id.clone(), score, hits: 0, of: 0 };
+        if score > 0.0 && found.get(&number).is_none_or(|known| known.score < score) {
+            found.insert(number, evidence);
+        }
+    }
+
+    /// Whose it is, by the words around it or by the table.
+    fn owned(&self, before: &[String], behind: &[String], table_read: bool) -> f64 {
+        let says = |word: &&String| !is_number(word) && !self.rules.context.neutral.contains(word.as_str());
+        let person = |word: &String| self.rules.context.person.contains(word);
+        if behind.iter().any(person) {
+            return OWNED;
+        }
+        match before.iter().rev().find(says).map(|word| owner(word)) {
+            Some(Owner::Person) => OWNED,
+            Some(Owner::Thing) => 0.0,
+            Some(Owner::Unknown) => OWNER_UNKNOWN * 0.8,
+            None if table_read => OWNER_UNKNOWN,
+            None => match self.table.owner {
+                Owner::Person => OWNED,
+                Owner::Thing => 0.0,
+                Owner::Unknown => OWNER_UNKNOWN,
+            },
+        }
+    }
+}
+
+/// Nothing but numbers stands around the match.
+fn is_whole(words: &Words, hit: &Match) -> bool {
+    words[..hit.start].iter().chain(&words[hit.end..]).all(|word| is_number(word))
+}
+
+/// Two words as one; a link to a user (`user_id`) is not what they are called (`userid`).
+fn join(first: &str, second: &str) -> Option<String> {
+    let joined = format!("{first}{second}");
+    (joined.len() >= JOINED_MIN && second != "id" && !is_number(second)).then_some(joined)
+}
+
+/// How many words a phrase takes at the start of `words`; none if it is not there.
+fn fits(words: &[String], phrase: &[String]) -> Option<usize> {
+    let Some((first, rest)) = phrase.split_first() else { return Some(0) };
+    let one = words.first().filter(|word| *word == first).and_then(|_| fits(&words[1..], rest)).map(|taken| taken + 1);
+    one.or_else(|| {
+        let joined = join(words.first()?, words.get(1)?)?;
+        (joined == *first).then(|| fits(&words[2..], rest)).flatten().map(|taken| taken + 2)
+    })
+}

@@ -1,0 +1,346 @@
+//! The rules as they stand in `rules/detect/*.toml`, read once and checked by the tests.
+
+use super::token::{self, Words};
+use crate::mask::kind::Takes;
+use serde::Deserialize;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::LazyLock;
+
+/// The files, in the order of the categories in listings.
+const FILES: &[(&str, &str)] = &[
+    ("person.toml", include_str!("../../rules/detect/person.toml")),
+    ("contact.toml", include_str!("../../rules/detect/contact.toml")),
+    ("place.toml", include_str!("../../rules/detect/place.toml")),
+    ("identity.toml", include_str!("../../rules/detect/identity.toml")),
+    ("finance.toml", include_str!("../../rules/detect/finance.toml")),
+    ("network.toml", include_str!("../../rules/detect/network.toml")),
+    ("secret.toml", include_str!("../../rules/detect/secret.toml")),
+    ("sensitive.toml", include_str!("../../rules/detect/sensitive.toml")),
+    ("text.toml", include_str!("../../rules/detect/text.toml")),
+    ("context.toml", include_str!("../../rules/detect/context.toml")),
+];
+
+/// What personal data is, by what it does to a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// Opens something.
+    Secret,
+    /// Names a person by itself.
+    Direct,
+    /// Must not be known about a person.
+    Sensitive,
+    /// May hold anything.
+    Text,
+    /// Narrows down with others.
+    Quasi,
+}
+
+/// What is found.
+#[derive(Debug)]
+pub struct Category {
+    /// `email`, `first_name`.
+    pub name: String,
+    pub summary: String,
+    pub class: Class,
+    /// Types it can have; all others veto it.
+    pub types: Vec<Takes>,
+    /// Values without a letter speak against it.
+    pub(super) letters: bool,
+}
+
+/// A mask that suits what was found: a kind and its parameters in TOML (`part = "zip"`, or empty).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposal {
+    pub kind: String,
+    pub params: String,
+}
+
+/// A test of values.
+#[derive(Debug)]
+pub struct Content {
+    pub id: String,
+    pub(super) pattern: Option<regex::Regex>,
+    pub(super) valid: Option<String>,
+    pub(super) words: Option<String>,
+    /// Share of random values of this form that pass.
+    pub(super) chance: f64,
+    /// Score when all values pass.
+    pub(super) weight: f64,
+    /// A checksum: judged against chance.
+    pub(super) sure: bool,
+    /// Values that never pass speak against the name.
+    pub(super) refutes: bool,
+    /// One value is enough.
+    pub(super) rare: bool,
+}
+
+/// One way to find a category.
+#[derive(Debug)]
+pub struct Detector {
+    pub id: String,
+    /// Place in [`Rules::categories`].
+    pub(super) category: usize,
+    pub propose: Vec<Proposal>,
+    pub content: Vec<Content>,
+    /// Words one of which has to be in the name of the table.
+    pub(super) tables: HashSet<String>,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the test of a detector stands beside it"))]
+    pub(super) test: Test,
+}
+
+/// Examples of a detector.
+#[derive(Debug, Default)]
+#[cfg_attr(not(test), expect(dead_code, reason = "the test of a detector stands beside it"))]
+pub(super) struct Test {
+    pub examples: Vec<String>,
+    pub counters: Vec<String>,
+    pub values: Vec<String>,
+    pub no_values: Vec<String>,
+}
+
+/// How much a phrase says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    Sure,
+    Likely,
+    /// Of a person, if it is one's.
+    Owned,
+}
+
+/// A phrase of a detector; none takes words away from shorter phrases.
+#[derive(Debug)]
+pub(super) struct Phrase {
+    pub words: Words,
+    pub detector: Option<usize>,
+    pub mark: Mark,
+    /// Only as the whole name.
+    pub whole: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Context {
+    pub neutral: HashSet<String>,
+    pub veto: HashSet<String>,
+    pub ask: HashSet<String>,
+    pub person: HashSet<String>,
+    pub thing: HashSet<String>,
+    pub shell: HashSet<String>,
+    pub generic: HashSet<String>,
+}
+
+/// Everything, ready to be asked.
+#[derive(Debug)]
+pub(super) struct Rules {
+    pub categories: Vec<Category>,
+    pub detectors: Vec<Detector>,
+    pub phrases: Vec<Phrase>,
+    /// Phrases by their first word.
+    pub starts: HashMap<String, Vec<usize>>,
+    pub context: Context,
+    /// Every word of a phrase or a context.
+    pub known: HashSet<String>,
+}
+
+pub(super) static RULES: LazyLock<Rules> = LazyLock::new(Rules::read);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    category: BTreeMap<String, CategoryText>,
+    #[serde(default)]
+    detector: Vec<DetectorText>,
+    context: Option<ContextText>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CategoryText {
+    summary: String,
+    class: Class,
+    types: Vec<String>,
+    #[serde(default)]
+    letters: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DetectorText {
+    id: String,
+    category: String,
+    propose: Vec<toml::Value>,
+    #[serde(default)]
+    tables: String,
+    #[serde(default)]
+    names: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    not: Vec<String>,
+    #[serde(default)]
+    content: Vec<ContentText>,
+    examples: Vec<String>,
+    counters: Vec<String>,
+    #[serde(default)]
+    values: Vec<String>,
+    #[serde(default)]
+    no_values: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContentText {
+    id: String,
+    pattern: Option<String>,
+    valid: Option<String>,
+    words: Option<String>,
+    #[serde(default)]
+    chance: f64,
+    weight: f64,
+    #[serde(default)]
+    sure: bool,
+    #[serde(default)]
+    refutes: bool,
+    #[serde(default)]
+    rare: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContextText {
+    neutral: String,
+    veto: String,
+    ask: String,
+    person: String,
+    thing: String,
+    shell: String,
+    generic: String,
+}
+
+impl Rules {
+    /// Reads the embedded files.
+    ///
+    /// # Panics
+    /// If a file is wrong: they are part of the program and tested.
+    fn read() -> Self {
+        let mut rules = Self {
+            categories: Vec::new(),
+            detectors: Vec::new(),
+            phrases: Vec::new(),
+            starts: HashMap::new(),
+            context: Context::default(),
+            known: HashSet::new(),
+        };
+        let mut places: HashMap<String, usize> = HashMap::new();
+        for (name, text) in FILES {
+            let file: File = toml::from_str(text).unwrap_or_else(|error| panic!("rules/detect/{name}: {error}"));
+            for (name, text) in file.category {
+                places.insert(name.clone(), rules.categories.len());
+                let types = text.types.iter().map(|word| takes(word)).collect();
+                rules.categories.push(Category {
+                    name,
+                    summary: text.summary,
+                    class: text.class,
+                    types,
+                    letters: text.letters,
+                });
+            }
+            for text in file.detector {
+                let category = *places.get(&text.category).expect("a detector stands behind its category");
+                rules.add(category, text);
+            }
+            if let Some(text) = file.context {
+                rules.context = Context::read(&text);
+            }
+        }
+        let context = &rules.context;
+        for set in [&context.neutral, &context.veto, &context.ask, &context.person, &context.thing, &context.generic] {
+            rules.known.extend(set.iter().cloned());
+        }
+        rules
+    }
+
+    fn add(&mut self, category: usize, text: DetectorText) {
+        let number = self.detectors.len();
+        let not = text.not.iter().map(|phrase| (phrase.as_str(), None));
+        let names = text.names.values().flatten().map(|phrase| (phrase.as_str(), Some(number)));
+        for (phrase, detector) in names.chain(not) {
+            self.phrase(phrase, detector);
+        }
+        let content = text.content.into_iter().map(|content| Content {
+            pattern: content.pattern.map(|pattern| regex::Regex::new(&pattern).expect("patterns of rules compile")),
+            id: content.id,
+            valid: content.valid,
+            words: content.words,
+            chance: content.chance,
+            weight: content.weight,
+            sure: content.sure,
+            refutes: content.refutes,
+            rare: content.rare,
+        });
+        self.detectors.push(Detector {
+            id: text.id,
+            category,
+            propose: text.propose.iter().map(proposal).collect(),
+            content: content.collect(),
+            tables: set(&text.tables),
+            test: Test {
+                examples: text.examples,
+                counters: text.counters,
+                values: text.values,
+                no_values: text.no_values,
+            },
+        });
+    }
+
+    fn phrase(&mut self, text: &str, detector: Option<usize>) {
+        let (text, whole) = text.strip_prefix('=').map_or((text, false), |text| (text, true));
+        let (text, mark) = match (text.strip_suffix("??"), text.strip_suffix('?')) {
+            (Some(text), _) => (text, Mark::Owned),
+            (None, Some(text)) => (text, Mark::Likely),
+            (None, None) => (text, Mark::Sure),
+        };
+        let words = token::split(text, true);
+        let first = words.first().expect("a phrase has a word").clone();
+        self.known.extend(words.iter().cloned());
+        self.starts.entry(first).or_default().push(self.phrases.len());
+        self.phrases.push(Phrase { words, detector, mark, whole });
+    }
+}
+
+impl Context {
+    fn read(text: &ContextText) -> Self {
+        Self {
+            neutral: set(&text.neutral),
+            veto: set(&text.veto),
+            ask: set(&text.ask),
+            person: set(&text.person),
+            thing: set(&text.thing),
+            shell: set(&text.shell),
+            generic: set(&text.generic),
+        }
+    }
+}
+
+/// The words of a list, as names are compared.
+fn set(words: &str) -> HashSet<String> {
+    token::split(words, true).into_iter().collect()
+}
+
+fn takes(word: &str) -> Takes {
+    let all = Takes::ALL.iter().chain([&Takes::Opaque]);
+    *all.clone().find(|takes| takes.name() == word).unwrap_or_else(|| panic!("rules name the type {word}"))
+}
+
+fn proposal(value: &toml::Value) -> Proposal {
+    match value {
+        toml::Value::Table(table) => {
+            let params = table.iter().filter(|(key, _)| *key != "mask").map(|(key, value)| format!("{key} = {value}"));
+            let kind = table.get("mask").and_then(toml::Value::as_str).expect("a proposal names a mask");
+            Proposal { kind: kind.to_owned(), params: params.collect::<Vec<_>>().join(", ") }
+        }
+        other => Proposal {
+            kind: other.as_str().expect("a proposal is a kind or a table").to_owned(),
+            params: String::new(),
+        },
+    }
+}

@@ -1,0 +1,238 @@
+//! Values of one column, as counts: which tests they pass, how many differ, how long they are.
+
+use super::content::{self, VALUE_BYTES_MAX};
+use super::rules::{Content, RULES};
+use super::{Evidence, Facts, Finding, Signal, by_detector, join, nested};
+use crate::mask::kind::Takes;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::BuildHasher as _;
+
+/// Different values that are tested; more say nothing new.
+const DISTINCT_MAX: usize = 400;
+/// Different paths of documents that are told apart.
+const PATHS_MAX: usize = 200;
+/// Fewest values before a name is not believed.
+const REFUTES_MIN: u32 = 3;
+/// Share of passing values below which the name is not believed, and what is left of its score then.
+const REFUTED_BELOW: f64 = 0.1;
+const REFUTED: f64 = 0.3;
+/// z of a one-sided bound: patterns hardly pass by chance, checksums do.
+const Z_PATTERN: f64 = 1.0;
+const Z_CHECKSUM: f64 = 1.96;
+
+/// What was seen of a column. Bounded: counts, and hashes of at most 400 values a path under a key of this process.
+pub struct Sample {
+    takes: Takes,
+    tests: Vec<(usize, usize)>,
+    values: Counts,
+    /// Leaves of documents, by path: the name of the last step, and its counts.
+    paths: BTreeMap<String, (String, Counts)>,
+    hasher: foldhash::quality::RandomState,
+    /// Values that were NULL, and all.
+    pub nulls: u64,
+    pub rows: u64,
+}
+
+#[derive(Default)]
+struct Counts {
+    seen: HashSet<u64>,
+    /// Hits by place in the list of tests.
+    hits: Vec<u32>,
+    letters: u32,
+}
+
+impl Counts {
+    fn distinct(&self) -> u32 {
+        self.seen.len() as u32
+    }
+}
+
+impl Sample {
+    /// An empty sample of a column of this type.
+    pub fn new(facts: &Facts<'_>) -> Self {
+        let tests = tests(facts.takes);
+        Self {
+            takes: facts.takes,
+            values: Counts { hits: vec![0; tests.len()], ..Counts::default() },
+            tests,
+            paths: BTreeMap::new(),
+            hasher: foldhash::quality::RandomState::default(),
+            nulls: 0,
+            rows: 0,
+        }
+    }
+
+    /// Takes a value as text: containers (arrays, composites, hstore) as JSON.
+    pub fn push(&mut self, value: Option<&str>) {
+        self.rows += 1;
+        let Some(value) = value else {
+            self.nulls += 1;
+            return;
+        };
+        if may_nest(self.takes) && self.push_document(value) {
+            return;
+        }
+        test(&self.tests, &self.hasher, value, &mut self.values);
+    }
+
+    /// Counts the leaves of a document by path.
+    fn push_document(&mut self, text: &str) -> bool {
+        let (paths, hasher) = (&mut self.paths, &self.hasher);
+        let tests = text_tests();
+        nested::leaves(text, &mut |path, name, value| {
+            if paths.len() >= PATHS_MAX && !paths.contains_key(path) {
+                return;
+            }
+            let new = || (name.to_owned(), Counts { hits: vec![0; tests.len()], ..Counts::default() });
+            let (_, counts) = paths.entry(path.to_owned()).or_insert_with(new);
+            test(tests, hasher, value, counts);
+        })
+    }
+
+    /// Different values that were tested.
+    pub fn distinct(&self) -> u32 {
+        self.values.distinct()
+    }
+
+    /// Judges name, type and values together; best first.
+    pub fn findings(&self, facts: &Facts<'_>) -> Vec<Finding> {
+        let mut findings = judge(facts, &self.tests, &self.values);
+        for (_, finding) in self.path_findings(facts) {
+            let evidence = Evidence {
+                signal: Signal::Path,
+                test: finding.category.name.clone(),
+                score: finding.score,
+                hits: 0,
+                of: 0,
+            };
+            match findings.iter_mut().find(|known| known.category.name == finding.category.name) {
+                Some(known) if known.score >= finding.score => known.evidence.push(evidence),
+                Some(known) => *known = Finding { evidence: vec![evidence], ..finding },
+                None => findings.push(Finding { evidence: vec![evidence], ..finding }),
+            }
+        }
+        findings.sort_by(|a, b| b.score.total_cmp(&a.score));
+        findings
+    }
+
+    /// What the leaves of documents hold: path and finding, by path; only what is found.
+    pub fn path_findings(&self, facts: &Facts<'_>) -> Vec<(String, Finding)> {
+        let mut found = Vec::new();
+        for (path, (name, counts)) in &self.paths {
+            // An element of an array column has no name of its own.
+            let column = if name.is_empty() { facts.column } else { name };
+            let inner = Facts { column, takes: Takes::Text, domain: None, ..*facts };
+            let best = judge(&inner, text_tests(), counts).into_iter().find(Finding::found);
+            found.extend(best.map(|finding| (path.clone(), finding)));
+        }
+        found
+    }
+}
+
+/// Whether values can be documents.
+fn may_nest(takes: Takes) -> bool {
+    matches!(takes, Takes::Json | Takes::Composite | Takes::Hstore | Takes::Text | Takes::Opaque)
+}
+
+/// The tests that a column of a type can pass: detector, and place in its content.
+fn tests(takes: Takes) -> Vec<(usize, usize)> {
+    let detectors = RULES.detectors.iter().enumerate().filter(|(number, _)| super::allowed(*number, takes));
+    detectors.flat_map(|(number, detector)| (0..detector.content.len()).map(move |place| (number, place))).collect()
+}
+
+fn text_tests() -> &'static [(usize, usize)] {
+    static TESTS: std::sync::LazyLock<Vec<(usize, usize)>> = std::sync::LazyLock::new(|| tests(Takes::Text));
+    &TESTS
+}
+
+/// Runs the tests on a value that was not seen before.
+fn test(tests: &[(usize, usize)], hasher: &foldhash::quality::RandomState, value: &str, counts: &mut Counts) {
+    let value = value.trim();
+    if value.is_empty() || counts.seen.len() >= DISTINCT_MAX || !counts.seen.insert(hasher.hash_one(value)) {
+        return;
+    }
+    let value = &value[..value.floor_char_boundary(VALUE_BYTES_MAX)];
+    counts.letters += u32::from(value.chars().any(char::is_alphabetic));
+    for ((detector, place), hits) in tests.iter().zip(&mut counts.hits) {
+        *hits += u32::from(passes(&RULES.detectors[*detector].content[*place], value));
+    }
+}
+
+pub(super) fn passes(content: &Content, value: &str) -> bool {
+    content.pattern.as_ref().is_none_or(|pattern| pattern.is_match(value))
+        && content.words.as_ref().is_none_or(|list| content::is_listed(list, value))
+        && content.valid.as_ref().is_none_or(|test| content::is_valid(test, value))
+}
+
+/// Joins what the name says with what the values say.
+fn judge(facts: &Facts<'_>, tests: &[(usize, usize)], counts: &Counts) -> Vec<Finding> {
+    let mut said = by_detector(facts);
+    let of = counts.distinct();
+    let mut all: HashMap<usize, Vec<Evidence>> = HashMap::new();
+    // By detector: hits of its tests together, and whether they can speak against it.
+    let mut passing: HashMap<usize, (u32, bool)> = HashMap::new();
+    for ((detector, place), hits) in tests.iter().zip(&counts.hits) {
+        let content = &RULES.detectors[*detector].content[*place];
+        let entry = passing.entry(*detector).or_default();
+        *entry = (entry.0 + hits, entry.1 || content.refutes);
+        let score = score(content, *hits, of);
+        if score > 0.0 {
+            let signal = if content.words.is_some() { Signal::Words } else { Signal::Content };
+            let evidence = Evidence { signal, test: content.id.clone(), score, hits: *hits, of };
+            let list = all.entry(*detector).or_default();
+            // Tests of one detector see the same values: only the best counts.
+            match list.first_mut() {
+                Some(best) if best.score >= score => {}
+                Some(best) => *best = evidence,
+                None => list.push(evidence),
+            }
+        }
+    }
+    for (detector, evidence) in &mut said {
+        let refuted = passing.get(detector).is_some_and(|(hits, refutes)| {
+            *refutes && of >= REFUTES_MIN && f64::from(*hits) < REFUTED_BELOW * f64::from(of)
+        });
+        let letters = RULES.categories[RULES.detectors[*detector].category].letters;
+        let mute = letters && of >= REFUTES_MIN && f64::from(counts.letters) < REFUTED_BELOW * f64::from(of);
+        if refuted || mute {
+            evidence.score *= REFUTED;
+        }
+    }
+    for (detector, evidence) in said {
+        all.entry(detector).or_default().insert(0, evidence);
+    }
+    join(facts, all)
+}
+
+/// What so many passing values are worth.
+fn score(content: &Content, hits: u32, of: u32) -> f64 {
+    if hits == 0 || of == 0 {
+        return 0.0;
+    }
+    if content.rare {
+        let share = f64::from(hits) / f64::from(of);
+        return content.weight * (0.65 + 0.35 * (share * 5.0).min(1.0));
+    }
+    let ramp = |low: f64, from: f64, to: f64| ((low - from) / (to - from)).clamp(0.0, 1.0);
+    let strength = if content.sure {
+        let low = wilson(hits, of, Z_CHECKSUM);
+        // Of ten random numbers one has a right check digit: the bound has to be far above that.
+        let least = if content.chance > 0.02 { 0.5 } else { 0.15 };
+        if low < f64::max(least, content.chance * 5.0) { 0.0 } else { ramp(low, content.chance, 0.5) }
+    } else if content.words.is_some() {
+        ramp(wilson(hits, of, Z_PATTERN), 0.2, 0.6)
+    } else {
+        ramp(wilson(hits, of, Z_PATTERN), 0.05, 0.6)
+    };
+    content.weight * strength
+}
+
+/// Lower bound of the share that `hits` of `of` stand for (Wilson, 1927).
+pub(super) fn wilson(hits: u32, of: u32, z: f64) -> f64 {
+    let (k, n) = (f64::from(hits), f64::from(of));
+    let share = k / n;
+    let z2 = z * z;
+    let middle = share + z2 / (2.0 * n);
+    let spread = z * (share * (1.0 - share) / n + z2 / (4.0 * n * n)).sqrt();
+    (middle - spread) / (1.0 + z2 / n)
+}

@@ -1,0 +1,149 @@
+//! The rules' own examples, and what must hold for all of them.
+
+use super::sample::{passes, wilson};
+use super::*;
+use crate::mask;
+
+/// `table.column` or `table.column:type`.
+fn facts(text: &str) -> Facts<'_> {
+    let (name, takes) = text.split_once(':').unwrap_or((text, "text"));
+    let (table, column) = name.split_once('.').expect("table.column");
+    let takes = Takes::ALL.iter().find(|known| known.name() == takes).expect("a type");
+    Facts { table, column, takes: *takes, domain: None }
+}
+
+fn score(findings: &[Finding], category: &str) -> f64 {
+    findings.iter().find(|finding| finding.category.name == category).map_or(0.0, |finding| finding.score)
+}
+
+fn sampled(name: &str, values: &[&str]) -> Vec<Finding> {
+    let facts = facts(name);
+    let mut sample = Sample::new(&facts);
+    values.iter().for_each(|value| sample.push(Some(value)));
+    sample.findings(&facts)
+}
+
+#[test]
+fn every_detector_finds_its_examples_and_not_its_counters() {
+    let mut wrong = Vec::new();
+    for detector in &RULES.detectors {
+        let category = &RULES.categories[detector.category].name;
+        assert!(detector.test.examples.len() >= 2 && detector.test.counters.len() >= 2, "{}", detector.id);
+        for example in &detector.test.examples {
+            let all = by_name(&facts(example));
+            let best = all.first();
+            if best.is_none_or(|best| best.category.name != *category || !best.found()) {
+                let got = all.iter().map(|found| format!("{} {:.2}", found.category.name, found.score));
+                wrong.push(format!("{}: {example} -> {:?}", detector.id, got.collect::<Vec<_>>()));
+            }
+        }
+        for counter in &detector.test.counters {
+            let score = score(&by_name(&facts(counter)), category);
+            if score >= FOUND {
+                wrong.push(format!("{}: {counter} is found with {score:.2}", detector.id));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_content_test_passes_its_values_and_nothing_else() {
+    let mut wrong = Vec::new();
+    for detector in RULES.detectors.iter().filter(|detector| !detector.content.is_empty()) {
+        let test = &detector.test;
+        assert!(!test.values.is_empty() && !test.no_values.is_empty(), "{} has no values to test", detector.id);
+        let any = |value: &String| detector.content.iter().any(|content| passes(content, value));
+        wrong.extend(test.values.iter().filter(|value| !any(value)).map(|value| format!("{}: {value}", detector.id)));
+        wrong.extend(
+            test.no_values.iter().filter(|value| any(value)).map(|value| format!("{}: not {value}", detector.id)),
+        );
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn what_is_proposed_exists() {
+    for detector in &RULES.detectors {
+        for proposal in &detector.propose {
+            assert!(mask::kind(&proposal.kind).is_some(), "{}: {}", detector.id, proposal.kind);
+        }
+    }
+}
+
+#[test]
+fn a_type_vetoes_what_it_cannot_hold() {
+    for name in [
+        "users.email:boolean",
+        "users.email:timestamp",
+        "users.phone:date",
+        "users.password:boolean",
+        "users.iban:integer",
+    ] {
+        assert!(by_name(&facts(name)).is_empty(), "{name}");
+    }
+    assert!(score(&by_name(&facts("x.y:inet")), "ip") >= FOUND);
+    assert!(score(&by_name(&facts("x.y:macaddr")), "mac") >= FOUND);
+}
+
+#[test]
+fn the_domain_of_a_type_says_what_it_holds() {
+    let plain = facts("t.contact");
+    assert!(score(&by_name(&plain), "email") < FOUND);
+    assert!(score(&by_name(&Facts { domain: Some("email_address"), ..plain }), "email") >= FOUND);
+}
+
+#[test]
+fn values_speak_where_names_do_not() {
+    let emails = ["ann@example.org", "bob@example.com", "eve@example.net"];
+    assert!(score(&sampled("t.col1", &emails), "email") >= FOUND);
+    let ibans = ["DE89370400440532013000", "GB82WEST12345698765432", "FR1420041010050500013M02606"];
+    assert!(score(&sampled("t.f7", &ibans), "iban") >= FOUND);
+}
+
+#[test]
+fn values_speak_against_a_name() {
+    let templates = ["welcome", "goodbye", "reset", "invoice"];
+    assert!(score(&sampled("t.email", &templates), "email") < FOUND);
+    assert!(score(&sampled("t.first_name", &["1", "2", "3", "4"]), "first_name") < FOUND);
+}
+
+#[test]
+fn numbers_with_a_right_check_digit_by_chance_are_no_cards() {
+    let numbers: Vec<String> = (0..200u64).map(|n| (4_000_000_000_000_000 + n * 7_919_131).to_string()).collect();
+    let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    assert!(numbers.iter().any(|number| mask::known::is_valid("card", number)), "some pass by chance");
+    assert!(score(&sampled("t.id:integer", &numbers), "credit_card") < FOUND);
+    assert!(wilson(1, 10, 1.96) < 0.1 && wilson(100, 100, 1.96) > 0.95);
+}
+
+#[test]
+fn paths_of_documents_are_judged_one_by_one() {
+    let facts = facts("t.profile:json");
+    let mut sample = Sample::new(&facts);
+    for n in 0..5 {
+        sample
+            .push(Some(&format!(r#"{{"contact": {{"email": "a{n}@example.org"}}, "theme": "dark", "visits": {n}}}"#)));
+    }
+    let paths: Vec<(String, String)> =
+        sample.path_findings(&facts).into_iter().map(|(path, finding)| (path, finding.category.name.clone())).collect();
+    assert_eq!(paths, [("$.contact.email".to_owned(), "email".to_owned())]);
+    assert!(score(&sample.findings(&facts), "email") >= FOUND);
+}
+
+#[test]
+fn one_phone_number_in_many_notes_is_enough() {
+    let mut notes = vec!["the customer was happy with what we did for her"; 1];
+    let many: Vec<String> =
+        (0..100).map(|n| format!("order {n} came in late and the customer was not amused")).collect();
+    notes.extend(many.iter().map(String::as_str));
+    notes.push("please call her back under +1-415-555-0132 before noon");
+    assert!(score(&sampled("t.x", &notes), "free_text") >= FOUND);
+}
+
+#[test]
+fn evidence_holds_no_value() {
+    let secret = "canary-7391@example.org";
+    let findings = sampled("t.profile:json", &[&format!(r#"{{"{secret}": "{secret}", "mail": "{secret}"}}"#)]);
+    assert!(!findings.is_empty() && !format!("{findings:?}").contains("canary"), "{findings:?}");
+}
