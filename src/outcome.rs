@@ -581,6 +581,9 @@ pub struct Kinds {
     /// One kind was asked for: describe it in full.
     #[serde(skip)]
     pub one: bool,
+    /// As the reference page.
+    #[serde(skip)]
+    pub markdown: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -601,6 +604,9 @@ pub struct KindView {
 pub struct ParamView {
     pub name: String,
     pub summary: String,
+    /// What it may be, with unit and range; empty where the summary says it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub takes: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
 }

@@ -354,3 +354,11 @@ fn every_kind_is_shown_by_an_example_that_works() {
         assert!(!out.trim().is_empty(), "{script}");
     }
 }
+
+#[test]
+fn the_reference_of_kinds_is_what_the_program_prints() {
+    let page = include_str!("../samples/kinds.md");
+    let (code, out, _) = run(&["kinds", "--markdown"]);
+    assert_eq!(code, 0);
+    assert!(out == page, "restage kinds --markdown >samples/kinds.md");
+}

@@ -14,6 +14,7 @@ mod guards;
 mod identity;
 mod leak;
 mod lock;
+mod programs;
 mod refresh;
 mod roundtrip;
 mod shop;

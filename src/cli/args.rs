@@ -252,6 +252,10 @@ pub struct KindsArgs {
     /// Kind to describe: email, card, date.shift, …
     #[arg(value_name = "KIND")]
     pub kind: Option<String>,
+
+    /// Print the reference of all kinds and their parameters as Markdown
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
 }
 
 /// Show what a value becomes under a mask

@@ -13,7 +13,7 @@ pub(super) fn kinds(args: &KindsArgs) -> Result<Kinds, Failure> {
         None => mask::KINDS.iter().map(|kind| view(kind)).collect(),
         Some(name) => vec![view(find(name)?)],
     };
-    Ok(Kinds { kinds, one: args.kind.is_some() })
+    Ok(Kinds { kinds, one: args.kind.is_some(), markdown: args.markdown })
 }
 
 /// Describes a kind by its full name; none for names that are no kind.
@@ -44,6 +44,7 @@ fn view(kind: &Kind) -> KindView {
     let params = kind.params.iter().map(|param| ParamView {
         name: param.name.to_owned(),
         summary: param.summary.to_owned(),
+        takes: param.domain.expected(),
         default: Some(param.default.to_owned()).filter(|text| !text.is_empty()),
     });
     KindView {

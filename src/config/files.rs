@@ -1,4 +1,5 @@
-//! Files that masks read: the text takes the place of the path, because masks do no input and output.
+//! Files that masks read: the text takes the place of the path, because masks do no input and output. And programs that
+//! masks run, whose path is relative to the configuration.
 
 use super::read::Context;
 use super::tree::{Entries, Value};
@@ -41,8 +42,21 @@ pub fn read_lookup(path: &Path) -> Result<String, Box<Report>> {
 /// Puts the text of a file where a mask, or one inside its parameters, names its path.
 pub(super) fn load(context: &Context<'_>, kind: Option<&str>, entries: &mut Entries) {
     let takes_file = kind.is_some_and(takes_file);
+    let runs = kind.is_some_and(|kind| kind.split('/').next() == Some("command"));
     for (key, node) in entries {
         match &mut node.value {
+            // A program is found beside the configuration, wherever the run begins.
+            Value::Array(words) if runs && key.name == "command" => {
+                let folder = context.files.folder(node.at.file);
+                if let Some(Value::Text(program)) = words.first_mut().map(|word| &mut word.value)
+                    && let Some(name) = program.resolved.as_ref().filter(|name| name.contains('/'))
+                {
+                    let path = folder.join(name);
+                    // A path without a folder is no path to the mask.
+                    let path = if path.components().count() == 1 { Path::new(".").join(path) } else { path };
+                    program.resolved = path.to_str().map(str::to_owned);
+                }
+            }
             Value::Text(text) if takes_file && key.name == "file" => {
                 // An unresolved variable was reported before.
                 let Some(name) = &text.resolved else { continue };

@@ -5,6 +5,7 @@ use super::leaf::TextBuilder;
 use super::{MaskSpec, Params, Shape, TableSpec};
 use crate::error::{Diagnose, Exit, Report};
 use arrow_array::{ArrayRef, StringArray};
+use std::borrow::Cow;
 
 /// What a mask sees of the rows around its column.
 pub struct Rows<'a> {
@@ -240,13 +241,20 @@ pub struct MaskError {
     pub column: String,
     /// 0-based row inside the batch.
     pub row: usize,
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
+    /// A program of the user's is to blame, not the value.
+    pub program: bool,
 }
 
 impl MaskError {
     /// Makes an error about a row; the caller that knows the column adds its name.
     pub fn at(row: usize, reason: &'static str) -> Self {
-        Self { column: String::new(), row, reason }
+        Self { column: String::new(), row, reason: Cow::Borrowed(reason), program: false }
+    }
+
+    /// Makes an error about what a program of the user's did.
+    pub(super) fn of_program(row: usize, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { column: String::new(), row, reason: reason.into(), program: true }
     }
 
     /// Names the column.
@@ -263,6 +271,13 @@ impl Diagnose for MaskError {
     }
 
     fn reports(&self) -> Vec<Report> {
+        if self.program {
+            return vec![
+                Report::new("mask::program", format!("the program of column \"{}\" gave no masks", self.column))
+                    .detail(format!("Row {} of its batch: {}.", self.row, self.reason))
+                    .hint("Run it by hand; `stderr = \"show\"` shows what it prints. restage kinds command     # tells what it is asked"),
+            ];
+        }
         vec![
             Report::new("mask::refused-value", format!("a value of column \"{}\" cannot be masked", self.column))
                 .detail(format!("Row {} of its batch: {}.", self.row, self.reason))

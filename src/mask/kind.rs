@@ -288,24 +288,29 @@ impl Kind {
 impl Domain {
     /// Returns what was expected if the value is outside the domain.
     pub fn refuses(self, value: &Value) -> Option<String> {
-        let (fits, expected) = match self {
-            Domain::Bool => (value.is_boolean(), "true or false".to_owned()),
-            Domain::Integer { min, max, unit } => (
-                value.as_i64().is_some_and(|number| (min..=max).contains(&number)),
-                format!("a whole number of {unit} from {min} to {max}"),
-            ),
-            Domain::OneOf(words) => (
-                value.as_str().is_some_and(|text| words.contains(&text)),
-                format!("one of {}", words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")),
-            ),
-            Domain::Text => (value.is_string(), "a string".to_owned()),
-            Domain::Texts => (
-                value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
-                "an array of strings".to_owned(),
-            ),
-            Domain::Any => (true, String::new()),
+        let fits = match self {
+            Domain::Bool => value.is_boolean(),
+            Domain::Integer { min, max, .. } => value.as_i64().is_some_and(|number| (min..=max).contains(&number)),
+            Domain::OneOf(words) => value.as_str().is_some_and(|text| words.contains(&text)),
+            Domain::Text => value.is_string(),
+            Domain::Texts => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
+            Domain::Any => true,
         };
-        (!fits).then_some(expected)
+        (!fits).then(|| self.expected())
+    }
+
+    /// Returns what a value may be, with unit and range; nothing if the kind itself checks it.
+    pub fn expected(self) -> String {
+        match self {
+            Domain::Bool => "true or false".to_owned(),
+            Domain::Integer { min, max, unit } => format!("a whole number of {unit} from {min} to {max}"),
+            Domain::OneOf(words) => {
+                format!("one of {}", words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", "))
+            }
+            Domain::Text => "a string".to_owned(),
+            Domain::Texts => "an array of strings".to_owned(),
+            Domain::Any => String::new(),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The masking core: turns source values into masked ones.
 //!
-//! Pure: no I/O, no clock, no randomness except the key. It knows Arrow and BLAKE3, not PostgreSQL, SQL, tokio or config.
+//! Pure: no I/O, no clock, no randomness except the key; but for `command`, which asks a program of the user's. It knows
+//! Arrow and BLAKE3, not PostgreSQL, SQL, tokio or config.
 //! The specification is MASKING.md; a kind and version never changes its output.
 
 mod account;
@@ -12,6 +13,7 @@ mod calendar;
 mod canon;
 mod choice;
 pub mod column;
+mod command;
 mod condition;
 mod credential;
 mod csv;
@@ -54,6 +56,8 @@ mod unicode;
 mod web;
 mod xml;
 
+#[cfg(test)]
+mod attack_tests;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
@@ -146,6 +150,7 @@ pub static KINDS: &[&Kind] = &[
     &draw::LOOKUP,
     &part::HASH,
     &part::PARTIAL,
+    &command::COMMAND,
     &fixed::NULL,
     &fixed::CONST,
 ];

@@ -22,6 +22,9 @@ fn params(json: &str) -> Params {
     serde_json::from_str(json).unwrap()
 }
 
+/// A program that answers with the seed.
+const SEEDS: &str = r#"while IFS= read -r line; do s=${line%\"*}; s=${s##*\"}; echo "${line:+\"$s\"}"; done"#;
+
 /// Parameters a kind cannot do without.
 pub(super) fn needed(kind: &Kind) -> Params {
     match kind.name {
@@ -40,6 +43,7 @@ pub(super) fn needed(kind: &Kind) -> Params {
         "regex" => params(r#"{"generate":"[a-z]{3}"}"#),
         "choice" => params(r#"{"values":["a","b"]}"#),
         "lookup" => params(r#"{"file":"a\nx\ny\n"}"#),
+        "command" => params(&serde_json::json!({"command": ["/bin/sh", "-c", SEEDS]}).to_string()),
         "template" => params(r#"{"text":"u-{b32:16}"}"#),
         _ => Params::new(),
     }
@@ -70,7 +74,13 @@ fn texts(values: &[Option<&str>]) -> ArrayRef {
 }
 
 /// Masks a text column, with row numbers as subjects, in batches of `size`.
-fn mask_texts(realm: &RealmKey, kind: &str, json: &str, values: &[Option<&str>], size: usize) -> Vec<Option<String>> {
+pub(super) fn mask_texts(
+    realm: &RealmKey,
+    kind: &str,
+    json: &str,
+    values: &[Option<&str>],
+    size: usize,
+) -> Vec<Option<String>> {
     let found = super::kind(kind).unwrap();
     let mut mask = spec(kind, found.needs_subject.then_some(1));
     mask.params = params(json);

@@ -282,7 +282,7 @@ fn mask_row(
             return Ok(Err(Difference {
                 column: name_of(&error.column),
                 expected: "a value that its mask takes".to_owned(),
-                got: Some(error.reason.to_owned()),
+                got: Some(error.reason.into_owned()),
             }));
         }
     };

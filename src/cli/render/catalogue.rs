@@ -23,6 +23,9 @@ pub(super) fn tested(done: &TestOutcome, look: &Look) -> String {
 
 /// Renders the list of kinds, or one kind in full when it is the only one.
 pub(super) fn kinds(list: &Kinds, look: &Look) -> String {
+    if list.markdown {
+        return markdown(list);
+    }
     if let ([kind], true) = (list.kinds.as_slice(), list.one) {
         return one_kind(kind, look);
     }
@@ -35,6 +38,33 @@ pub(super) fn kinds(list: &Kinds, look: &Look) -> String {
         ]);
     }
     format!("{}\n\n{}", table::text(&out), look.dim("restage kinds KIND describes one of them."))
+}
+
+/// The reference page: every kind with its parameters, from its record.
+fn markdown(list: &Kinds) -> String {
+    let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
+    let mut text = "# Mask kinds\n\nPrinted by `restage kinds --markdown`; a test holds it to the program.\n\n| kind | what it does |\n|---|---|\n".to_owned();
+    for kind in &list.kinds {
+        let anchor: String = kind.name.chars().filter(|c| c.is_alphanumeric() || *c == '_' || *c == '-').collect();
+        let _ = writeln!(text, "| [`{}`](#{anchor}) | {} |", kind.name, cell(&kind.summary));
+    }
+    for kind in &list.kinds {
+        let _ = write!(text, "\n## {}\n\n{}.\n\nFor: {}.\n\n", kind.name, kind.summary, kind.accepts.join(", "));
+        for guarantee in &kind.guarantees {
+            let _ = writeln!(text, "- {guarantee}");
+        }
+        let _ = write!(text, "\n```sh\n{}\n```\n", example(kind));
+        if !kind.params.is_empty() {
+            text.push_str("\n| parameter | says | takes | default |\n|---|---|---|---|\n");
+        }
+        for param in &kind.params {
+            let default = param.default.as_deref().map(|word| format!("`{}`", cell(word))).unwrap_or_default();
+            let (summary, takes) = (cell(&param.summary), cell(&param.takes));
+            let _ = writeln!(text, "| `{}` | {summary} | {takes} | {default} |", param.name);
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text
 }
 
 fn one_kind(kind: &KindView, look: &Look) -> String {
@@ -86,6 +116,7 @@ fn example(kind: &KindView) -> String {
         "regex" => r" --param 'generate=[A-Z]{3}-\d{4}'",
         "choice" => r#" --param 'values={"gold": 1, "silver": 3}'"#,
         "lookup" => " --param file=/dev/stdin",
+        "command" => r#" --param 'command=["/bin/sed", "-u", "s/.*,\"seed\":\\(.*\\)}/\\1/"]'"#,
         "partial" => " --param keep_first=4 --param keep_last=2",
         _ => "",
     };
@@ -128,6 +159,7 @@ mod tests {
             samples: vec!["1990-07-15".into()],
             params: vec![ParamView {
                 name: "days_max".into(),
+                takes: String::new(),
                 summary: "Largest move in days".into(),
                 default: Some("365".into()),
             }],
@@ -136,7 +168,7 @@ mod tests {
 
     #[test]
     fn kinds_are_a_list_and_one_kind_is_described() {
-        let list = Kinds { kinds: vec![kind("date.shift/1"), kind("email/1")], one: false };
+        let list = Kinds { kinds: vec![kind("date.shift/1"), kind("email/1")], one: false, ..Kinds::default() };
         insta::assert_snapshot!(kinds(&list, &Look::default()), @r#"
           kind          what it does                                for
           date.shift/1  Moves each date by a secret number of days  date, timestamp
@@ -144,7 +176,7 @@ mod tests {
 
         restage kinds KIND describes one of them.
         "#);
-        insta::assert_snapshot!(kinds(&Kinds { kinds: vec![kind("date.shift/1")], one: true }, &Look::default()), @r#"
+        insta::assert_snapshot!(kinds(&Kinds { kinds: vec![kind("date.shift/1")], one: true, ..Kinds::default() }, &Look::default()), @r#"
         date.shift/1  Moves each date by a secret number of days
           for    date, timestamp
           holds  intervals of one subject stay
