@@ -6,12 +6,14 @@
 mod at_source;
 mod graph;
 mod hooks;
+mod json_keys;
 mod preflight;
 mod prepare;
 mod record;
 mod run;
 pub mod target;
 
+pub use json_keys::survey;
 pub use preflight::target_lacks;
 pub use prepare::{Inspected, Prepared, inspect, prepare};
 pub use run::refresh;

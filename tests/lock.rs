@@ -198,3 +198,94 @@ fn no_text_of_the_schema_that_looks_personal_is_in_the_lock() {
     assert!(text.contains("nobody"), "{text}");
     lab.refresh();
 }
+
+const PROFILES: &str = r#"
+CREATE TABLE p (id int PRIMARY KEY, doc jsonb, docs jsonb[], note text);
+INSERT INTO p SELECT i, jsonb_build_object('plan', i, 'contact', jsonb_build_object('email', 'u' || i || '@example.com', 'fax', null)),
+  ARRAY['{"tag": 1}'::jsonb], '{"seen": true}' FROM generate_series(1, 30) i;
+"#;
+
+fn profiles(doc: &str) -> String {
+    format!(
+        "[tables.\"public.p\".columns]\nid = \"keep\"\ndoc = {{ mask = \"json\", rest = \"keep\", {doc}paths = {{ \"$.contact.email\" = \"email\" }} }}\n\
+         docs = {{ mask = \"json\", rest = \"keep\" }}\nnote = {{ mask = \"json\", rest = \"keep\" }}\n"
+    )
+}
+
+#[test]
+fn a_new_json_key_stops_the_next_run_with_the_patch_until_it_is_masked_or_accepted() {
+    let lab = Lab::new("lock_json");
+    lab.seed(PROFILES);
+    lab.config(&profiles(""));
+    write_lock(&lab);
+    let text = lock_text(&lab);
+    assert!(text.contains("doc = [\n  \"$.contact.fax\",\n  \"$.plan\",\n]"), "{text}");
+    assert!(text.contains("docs = [\n  \"$.tag\",\n]") && text.contains("note = [\n  \"$.seen\",\n]"), "{text}");
+    lab.refresh();
+    let key = "UPDATE p SET doc = doc || '{\"nickname\": \"canary8842\"}' WHERE id IN (7, 8)";
+    lab.source.sql_as("app", &lab.name, key);
+    let before = lab.databases();
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(
+        ran.stderr.contains("error[plan::json-keys]") && ran.stderr.contains("\"$.nickname\" = "),
+        "{}",
+        ran.stderr
+    );
+    assert!(!ran.stderr.contains("canary"), "{}", ran.stderr);
+    assert_eq!(lab.databases(), before);
+    write_lock(&lab);
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT count(*) FROM p WHERE doc ? 'nickname'"), "2");
+    // What was accepted stays accepted when no document has it for a while.
+    lab.source.sql_as("app", &lab.name, "UPDATE p SET doc = doc - 'nickname'");
+    write_lock(&lab);
+    lab.source.sql_as("app", &lab.name, key);
+    lab.refresh();
+}
+
+#[test]
+fn a_json_key_the_sample_does_not_show_stops_the_load_or_becomes_null() {
+    let lab = Lab::new("lock_json_deep");
+    lab.seed(PROFILES);
+    // Longer than what is sampled, so only the mask sees it.
+    let hidden = "UPDATE p SET doc = doc || jsonb_build_object('hidden', (SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 3000))) WHERE id = 9";
+    lab.config(&profiles(""));
+    write_lock(&lab);
+    lab.source.sql_as("app", &lab.name, hidden);
+    let before = lab.databases();
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 4, "{ran:?}");
+    assert!(ran.stderr.contains("JSON key") && ran.stderr.contains("--write-lock"), "{}", ran.stderr);
+    assert_eq!(lab.databases(), before);
+    lab.config(&profiles("unknown_keys = \"null\", "));
+    write_lock(&lab);
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT count(*), min(doc ->> 'plan') FROM p WHERE doc -> 'hidden' = 'null'"), "1|9");
+    // The twin: without a lock nothing pins the paths, and the value passes.
+    std::fs::remove_file(lab.path("restage.lock")).expect("removed");
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT length(doc ->> 'hidden') FROM p WHERE id = 9"), "96000");
+}
+
+#[test]
+fn keys_that_are_personal_are_in_no_lock_and_no_error() {
+    let lab = Lab::new("lock_json_keys");
+    lab.seed(
+        "CREATE TABLE p (id int PRIMARY KEY, doc jsonb);
+         INSERT INTO p SELECT i, jsonb_build_object('canary8842@example.com', 1, 'canary', 1, 'plan', jsonb_build_object('canary-maria', i))
+         FROM generate_series(1, 1) i;
+         INSERT INTO p SELECT i, jsonb_build_object('plan', jsonb_build_object('level', i), 'by', jsonb_build_object('canary' || i || '@example.com', i))
+         FROM generate_series(2, 40) i;",
+    );
+    lab.config("[tables.\"public.p\".columns]\nid = \"keep\"\ndoc = { mask = \"json\", rest = \"keep\" }\n");
+    write_lock(&lab);
+    let text = lock_text(&lab);
+    assert!(!text.contains("canary") && !text.contains("8842"), "{text}");
+    assert!(text.contains("\"$.plan.level\"") && text.contains("\"$.by.*\"") && text.contains("[\\\"#"), "{text}");
+    lab.refresh();
+    lab.source.sql_as("app", &lab.name, "INSERT INTO p VALUES (50, '{\"canary9913@example.com\": 1}')");
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.stderr.contains("plan::json-keys") && !format!("{ran:?}").contains("canary"), "{ran:?}");
+}

@@ -155,7 +155,8 @@ pub struct PlanArgs {
     /// Show everything that differs from the lock file
     #[arg(long)]
     pub diff: bool,
-    /// Write the plan into the lock file beside the configuration: from then on a refresh stops when its plan differs
+    /// Write the plan into the lock file beside the configuration: from then on a refresh stops when its plan differs.
+    /// Looks at a sample of the documents in JSON columns, for their keys
     #[arg(long)]
     pub write_lock: bool,
 }

@@ -207,7 +207,11 @@ pub(super) async fn plan(context: &Context, args: PlanArgs) -> Result<PlanView, 
     if args.write_lock {
         found.refusals.retain(|report| report.code != lock::REFUSAL);
     }
-    let new = found.lock.take();
+    let mut new = found.lock.take();
+    if let (true, Some(plan), Some(lock)) = (args.write_lock && found.refusals.is_empty(), &found.plan, new.take()) {
+        let seen = stop.race(refresh::survey(&job, &found.catalog, plan)).await?;
+        new = Some(lock.with_json(job.lock.as_ref(), seen.surveyed));
+    }
     let mut view = view(&job, found, warnings);
     view.lock.all = args.diff;
     if args.write_lock {

@@ -140,6 +140,12 @@ fn render_table(out: &mut String, name: &str, table: &Table) {
     for (name, column) in &table.columns {
         let _ = writeln!(out, "{} = {{ {} }}", key(name), fields(column));
     }
+    if !table.json.is_empty() {
+        let _ = writeln!(out, "[tables.{}.json]", string(name));
+    }
+    for (column, paths) in &table.json {
+        list(out, &key(column), paths);
+    }
 }
 
 fn fields(column: &Column) -> String {

@@ -16,7 +16,7 @@ pub use file::{LockError, path_beside, read, write};
 
 use crate::catalog::{Catalog, Oid};
 use crate::config::Rows;
-use crate::mask::{self, RealmKey};
+use crate::mask::{self, MaskSpec, RealmKey};
 use crate::plan::{ColumnPlan, Decided, Plan, TablePlan};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +60,9 @@ pub struct Table {
     pub partitions: BTreeSet<String>,
     #[serde(default)]
     pub columns: BTreeMap<String, Column>,
+    /// Paths at which the values of JSON columns are kept by `rest`, by column.
+    #[serde(default)]
+    pub json: BTreeMap<String, BTreeSet<String>>,
     /// Why the table is not copied; for words only.
     #[serde(skip)]
     pub skipped: Option<String>,
@@ -161,10 +164,10 @@ impl Lock {
 
     fn add(&mut self, catalog: &Catalog, planned: &TablePlan, facts: &Facts<'_>) {
         let source = catalog.table(planned.oid);
-        let root = source.and_then(|table| catalog.table(table.partition_root?));
-        let name = root.map_or_else(|| planned.full_name(), |root| root.full_name());
+        let name = locked_name(catalog, planned);
+        let part = name != planned.full_name();
         let table = self.tables.entry(name).or_default();
-        if root.is_some() {
+        if part {
             table.partitions.insert(planned.full_name());
         }
         table.rows = rows(&planned.rows);
@@ -184,11 +187,59 @@ impl Lock {
         }
     }
 
+    /// Takes in the paths of JSON columns: those that were accepted before stay known, whatever a sample happens to show.
+    #[must_use]
+    pub fn with_json(mut self, before: Option<&Self>, surveyed: Vec<Surveyed>) -> Self {
+        for Surveyed { table, column, paths } in surveyed {
+            let known = before.and_then(|lock| lock.tables.get(&table)?.json.get(&column));
+            let Some(locked) = self.tables.get_mut(&table) else { continue };
+            let accepted = locked.json.entry(column).or_default();
+            accepted.extend(paths.into_iter().chain(known.into_iter().flatten().cloned()));
+        }
+        self.policy = self.content_hash();
+        self
+    }
+
+    /// Makes the JSON masks of a plan keep by `rest` what is known here, and nothing else.
+    pub fn pin(&self, catalog: &Catalog, plan: &mut Plan) {
+        for planned in &mut plan.tables {
+            let table = self.tables.get(&locked_name(catalog, planned));
+            let name = planned.full_name();
+            for spec in &mut planned.mask.columns {
+                let Some(mask) = spec.mask.as_mut().filter(|mask| pins_paths(mask)) else { continue };
+                let column = spec.name.strip_prefix(&name).and_then(|rest| rest.strip_prefix('.')).unwrap_or_default();
+                let known: Vec<&String> =
+                    table.and_then(|table| table.json.get(column)).into_iter().flatten().collect();
+                mask.params.insert("known".to_owned(), serde_json::json!(known));
+            }
+        }
+    }
+
     /// Hash over everything but itself.
     fn content_hash(&self) -> String {
         let content = Self { policy: String::new(), ..self.clone() };
         blake3::hash(file::render(&content).as_bytes()).to_hex()[..32].to_owned()
     }
+}
+
+/// The paths found in a JSON column.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surveyed {
+    /// The table, or the root of its partition tree.
+    pub table: String,
+    pub column: String,
+    pub paths: BTreeSet<String>,
+}
+
+/// Whether a mask keeps what no rule of it names, so that its paths must be known.
+pub fn pins_paths(mask: &MaskSpec) -> bool {
+    mask.kind.starts_with("json/") && mask.params.get("rest").and_then(serde_json::Value::as_str) == Some("keep")
+}
+
+/// The name under which a table stands in the lock: its own, or that of the root of its partition tree.
+pub fn locked_name(catalog: &Catalog, planned: &TablePlan) -> String {
+    let root = catalog.table(planned.oid).and_then(|table| catalog.table(table.partition_root?));
+    root.map_or_else(|| planned.full_name(), |root| root.full_name())
 }
 
 fn short(bytes: &[u8]) -> String {

@@ -181,6 +181,11 @@ impl Dictionary {
         self.text
     }
 
+    /// Whether a text is in the list, whatever its case.
+    pub fn holds(&self, text: &str) -> bool {
+        self.values().any(|value| value.eq_ignore_ascii_case(text))
+    }
+
     /// Every value, in file order.
     pub fn values(&self) -> impl Iterator<Item = &'static str> {
         self.entries.iter().map(|entry| self.value(*entry))

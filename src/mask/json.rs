@@ -10,6 +10,7 @@
 //! | `true`, `false` | stay under a mask (one bit), `null` under `"null"` |
 //! | `null` | stays |
 //! | keys | stay, unless `keys` names a mask for the keys of the object on a path |
+//! | a value that `rest = "keep"` would keep, on a path that is not `known` | ends the run, or `null` with `unknown_keys = "null"` |
 //! | text that is not JSON | `pattern` over the whole value in a text column; JSON `null` in a `json` column |
 //!
 //! Digits of a number are masked as often (up to 64 times) as it takes to have no leading zero, so a permutation stays
@@ -17,6 +18,9 @@
 
 pub(super) mod path;
 mod splice;
+mod survey;
+
+pub use survey::Survey;
 
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
 use super::draft::{self, Draft, Holes};
@@ -25,7 +29,7 @@ use super::leaf::{TextBuilder, view_values};
 use super::text::{map_texts, texts};
 use super::{Params, Shape};
 use arrow_array::{Array, ArrayRef};
-use path::{Action, Automaton, Path, PathError};
+use path::{Action, Automaton, Known, Path, PathError};
 use serde_json::Value;
 use splice::{Masks, Scratch, push_escaped, rewrite};
 
@@ -52,6 +56,18 @@ pub static JSON: Kind = Kind {
             summary: "Mask for the keys of the object on a path",
             domain: Domain::Any,
             default: "keys stay",
+        },
+        Param {
+            name: "known",
+            summary: "Paths whose values `rest = \"keep\"` may keep; restage.lock gives them",
+            domain: Domain::Texts,
+            default: "any",
+        },
+        Param {
+            name: "unknown_keys",
+            summary: "What becomes of a value that `rest` would keep at a path that is not known",
+            domain: Domain::OneOf(&["refuse", "null"]),
+            default: "refuse",
         },
     ],
     accepts: &[Takes::Text, Takes::Json],
@@ -108,9 +124,20 @@ pub(super) fn rules(compile: &Compile<'_>) -> Result<(Automaton, Vec<Box<dyn Col
         };
         keys.push((parse(compile, "keys", text)?, mask));
     }
-    let automaton = Automaton::build(&rules, &keys, rest)
+    let automaton = Automaton::build(&rules, &keys, rest, known(compile)?)
         .map_err(|_| compile.bad_param("paths", "fewer paths with `..`: together these need too many states"))?;
     Ok((automaton, masks))
+}
+
+/// Reads `known` and `unknown_keys`; none where any path may be kept.
+fn known(compile: &Compile<'_>) -> Result<Option<Known>, CompileError> {
+    let Some(Value::Array(texts)) = compile.spec.params.get("known") else { return Ok(None) };
+    let paths = texts.iter().filter_map(Value::as_str).map(|text| parse(compile, "known", text));
+    let otherwise = match compile.word("unknown_keys") {
+        Some("null") => Action::Null,
+        _ => Action::Refuse,
+    };
+    Ok(Some(Known { paths: paths.collect::<Result<_, _>>()?, otherwise, seal: survey::seal(compile.realm) }))
 }
 
 fn table<'a>(
@@ -172,6 +199,10 @@ pub(super) fn nested_mask(
     }
 }
 
+/// Why a value at a path that is not in the lock file ends the run.
+const UNKNOWN: &str = "it has a JSON key that was in no document when restage.lock was written; \
+    look at the keys, then `restage plan --write-lock`, or set `unknown_keys = \"null\"`";
+
 /// The leaf masks at one row, applied at once.
 struct AtRow<'a> {
     masks: &'a [Box<dyn ColumnMask>],
@@ -181,6 +212,10 @@ struct AtRow<'a> {
 
 impl Masks for AtRow<'_> {
     type Error = MaskError;
+
+    fn unknown(&self) -> MaskError {
+        MaskError::at(self.row, UNKNOWN)
+    }
 
     fn string(&mut self, mask: u16, value: &str, out: &mut String) -> Result<(), MaskError> {
         self.text(mask, value, out)
@@ -203,6 +238,10 @@ struct Later<'a> {
 
 impl Masks for Later<'_> {
     type Error = MaskError;
+
+    fn unknown(&self) -> MaskError {
+        self.now.unknown()
+    }
 
     fn string(&mut self, mask: u16, value: &str, out: &mut String) -> Result<(), MaskError> {
         self.holes.push(out.len(), mask.into(), value, self.now.row);

@@ -253,7 +253,7 @@ impl<'a> Walk<'a> {
         let core = raw.trim_matches(SPACE);
         let mask = match action {
             Action::Mask(mask) if !core.is_empty() => mask,
-            Action::Null if !core.is_empty() => {
+            Action::Null | Action::Refuse if !core.is_empty() => {
                 self.out.push_str(&raw[..raw.len() - raw.trim_start_matches(SPACE).len()]);
                 self.out.push_str(&raw[raw.trim_end_matches(SPACE).len()..]);
                 return Ok(());

@@ -15,8 +15,8 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// Longest that one question about values may take, and all of them: they delay every run.
-const PROBE_MAX: Duration = Duration::from_secs(20);
-const PROBES_MAX: Duration = Duration::from_secs(60);
+pub(super) const PROBE_MAX: Duration = Duration::from_secs(20);
+pub(super) const PROBES_MAX: Duration = Duration::from_secs(60);
 
 /// Asks the source to read each `where`, without running it.
 ///
@@ -83,7 +83,7 @@ pub(super) async fn mask_conditions(session: &SourceSession, plan: &Plan) -> Res
 }
 
 /// Runs one statement so that its failure leaves the transaction usable. The inner error is the server's answer.
-async fn under_savepoint<T>(
+pub(super) async fn under_savepoint<T>(
     session: &SourceSession,
     statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
 ) -> Result<Result<T, SqlProblem>, Failure> {

@@ -1,6 +1,6 @@
 //! Everything that can be refused is refused here, before a row is read: policy, rights, versions, guards.
 
-use super::{Job, preflight, target};
+use super::{Job, json_keys, preflight, target};
 use crate::catalog::{self, Catalog, ProbeError, Sample};
 use crate::config::{HookAction, HookConfig};
 use crate::error::{Diagnose, Exit, Failure, Report};
@@ -60,7 +60,7 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
         refusals.extend(cannot_pause(&session, &catalog).await?);
     }
     let policy = Policy { rules: &job.rules, references: &job.references, undecided: job.undecided };
-    let plan = match plan::build(&catalog, &policy, &job.plan) {
+    let mut plan = match plan::build(&catalog, &policy, &job.plan) {
         Ok(mut plan) => {
             plan.warnings.extend(target::left_out(&session).await.map_err(|failure| failure.with_state(NOTHING))?);
             Some(plan)
@@ -70,6 +70,10 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
             None
         }
     };
+    let lock = plan.as_ref().map(|plan| Lock::of(&catalog, plan, &job.lock_facts()));
+    if let (Some(lock), Some(plan)) = (&job.lock, &mut plan) {
+        lock.pin(&catalog, plan);
+    }
     let mut maskers = Vec::new();
     if let Some(plan) = &plan {
         match catalog::probe_checks(session.client(), plan, |probe| samples(job, probe)).await {
@@ -118,7 +122,6 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
         refusals.extend(target::missing_roles(job, &admin, &objects).await?);
     }
     refusals.extend(preflight::target_lacks(&catalog, &admin, job.owner.as_deref()).await?);
-    let lock = plan.as_ref().map(|plan| Lock::of(&catalog, plan, &job.lock_facts()));
     let changes = match (&job.lock, &lock) {
         (Some(old), Some(new)) => lock::diff(old, new, job.new_partitions),
         _ => Vec::new(),
@@ -138,10 +141,16 @@ pub async fn prepare(job: &Job) -> Result<Prepared, Failure> {
     }
     match (found.plan, found.tools, found.admin) {
         (Some(mut plan), Some(tools), Some(admin)) => {
-            let (refusals, warnings) =
+            let (mut refusals, mut warnings) =
                 preflight::values(job, &plan).await.map_err(|failure| failure.with_state(NOTHING))?;
+            if job.lock.is_some() {
+                let seen = json_keys::survey(job, &found.catalog, &plan).await;
+                let seen = seen.map_err(|failure| failure.with_state(NOTHING))?;
+                refusals.extend(json_keys::unknown(&found.catalog, &plan, &seen));
+                warnings.extend(json_keys::unread(&seen));
+            }
             if !refusals.is_empty() {
-                let state = "The values were only counted at the source; nothing was written to the target.";
+                let state = "The values were only looked through at the source; nothing was written to the target.";
                 return Err(Failure { exit: Exit::Refused, reports: refusals }.with_state(state));
             }
             plan.warnings.extend(warnings);

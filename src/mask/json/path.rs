@@ -3,6 +3,7 @@
 //! Grammar: `$`, then any of `.key`, `["key"]`, `['key']`, `.*`, `[*]`, `[3]`, `..key`, `..*`. Keys compare after
 //! unescaping. A path names a value and everything below it; a longer or more exact path decides about its own part.
 
+use crate::mask::key::DomainKey;
 use std::collections::HashMap;
 
 /// What happens to the scalars of a value.
@@ -13,6 +14,27 @@ pub(in crate::mask) enum Action {
     Null,
     /// Index of a leaf mask.
     Mask(u16),
+    /// Nobody has seen a value here: the batch is refused. Only where the known paths are pinned.
+    Refuse,
+}
+
+/// The paths at which `rest = "keep"` has been reviewed.
+#[derive(Debug)]
+pub(in crate::mask) struct Known {
+    pub paths: Vec<Path>,
+    /// What becomes of a value that would be kept at any other path: [`Action::Refuse`] or [`Action::Null`].
+    pub otherwise: Action,
+    /// Names keys that stand in the paths by a hash only.
+    pub seal: DomainKey,
+}
+
+/// The name of a key that is not written down: `#` and 16 hex digits.
+pub(in crate::mask) fn sealed(seal: &DomainKey, key: &str) -> String {
+    format!("#{}", seal.name_of(key))
+}
+
+fn is_sealed(name: &str) -> bool {
+    name.len() == 17 && name.starts_with('#') && name[1..].bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Why a path, or the set of paths, is not usable.
@@ -121,6 +143,8 @@ pub(in crate::mask) struct State {
     indexes: Vec<(u32, u32)>,
     other_key: u32,
     other_index: u32,
+    /// Some of the keys are names of keys.
+    sealed: bool,
 }
 
 impl State {
@@ -132,6 +156,19 @@ impl State {
             Some((_, next)) => *next,
             None => self.other_key,
         }
+    }
+
+    /// Returns the state of the member `key`, which may be known by its name only.
+    pub(in crate::mask) fn member_sealed(&self, key: &str, seal: Option<&DomainKey>) -> u32 {
+        match seal.filter(|_| self.sealed && !self.keys.iter().any(|(name, _)| name == key)) {
+            Some(seal) => self.member(sealed(seal, key).as_bytes()),
+            None => self.member(key.as_bytes()),
+        }
+    }
+
+    #[inline]
+    pub(in crate::mask) fn sealed(&self) -> bool {
+        self.sealed
     }
 
     /// Returns the state of the element at `index`.
@@ -151,42 +188,60 @@ impl State {
 }
 
 /// All paths of a policy as one deterministic automaton. State 0 is the document itself.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(in crate::mask) struct Automaton {
     pub states: Vec<State>,
+    /// Set where paths are pinned.
+    pub seal: Option<DomainKey>,
 }
 
 /// A position (path, hops already taken).
 type Spot = (u16, u16);
 
+/// What a container passes on to what no rule names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Passed {
+    By(Action),
+    /// `rest = "keep"` where the known paths are pinned: kept at those, and nowhere else.
+    Pinned,
+}
+
 /// Positions, and the action inherited from the container above.
-type Key = (Vec<Spot>, Action);
+type Key = (Vec<Spot>, Passed);
 
 struct Builder<'a> {
     /// Most exact first.
     rules: Vec<(&'a Path, Action)>,
     keys: Vec<(&'a Path, u16)>,
+    known: &'a [Path],
+    /// What becomes of values at paths that are not known.
+    otherwise: Action,
     numbers: HashMap<Key, u32>,
     queue: Vec<Key>,
 }
 
 impl Automaton {
     /// Joins the paths of values (`rules`) and of objects whose keys are masked (`keys`); `rest` is for what no rule names.
+    /// With known paths, `rest = "keep"` keeps there only.
     pub(in crate::mask) fn build(
         rules: &[(Path, Action)],
         keys: &[(Path, u16)],
         rest: Action,
+        known: Option<Known>,
     ) -> Result<Self, PathError> {
         let mut rules: Vec<_> = rules.iter().map(|(path, action)| (path, *action)).collect();
         let mut keys: Vec<_> = keys.iter().map(|(path, mask)| (path, *mask)).collect();
         rules.sort_by_cached_key(|(path, _)| std::cmp::Reverse(path.rank()));
         keys.sort_by_cached_key(|(path, _)| std::cmp::Reverse(path.rank()));
-        if rules.len() + keys.len() > usize::from(u16::MAX) {
+        let pinned = known.as_ref().map_or(&[][..], |known| &known.paths);
+        if rules.len() + keys.len() + pinned.len() > usize::from(u16::MAX) {
             return Err(PathError::TooMany);
         }
-        let mut builder = Builder { rules, keys, numbers: HashMap::new(), queue: Vec::new() };
+        let otherwise = known.as_ref().map_or(rest, |known| known.otherwise);
+        let mut builder = Builder { rules, keys, known: pinned, otherwise, numbers: HashMap::new(), queue: Vec::new() };
         let start = (0..builder.paths()).map(|path| (path as u16, 0)).collect();
-        builder.state(start, rest);
+        let pins = known.is_some() && rest == Action::Keep;
+        builder.state(start, if pins { Passed::Pinned } else { Passed::By(rest) });
         let mut states = Vec::new();
         // `queue` grows while it is worked off; a state's number is its place in it.
         while let Some((spots, inherited)) = builder.queue.get(states.len()).cloned() {
@@ -195,28 +250,36 @@ impl Automaton {
             }
             states.push(builder.expand(&spots, inherited));
         }
-        Ok(Self { states })
+        Ok(Self { states, seal: known.map(|known| known.seal) })
     }
 }
 
 impl<'a> Builder<'a> {
     fn paths(&self) -> usize {
-        self.rules.len() + self.keys.len()
+        self.rules.len() + self.keys.len() + self.known.len()
     }
 
     fn path(&self, index: u16) -> &'a Path {
         let index = usize::from(index);
-        self.rules.get(index).map_or_else(|| self.keys[index - self.rules.len()].0, |(path, _)| path)
+        if let Some((path, _)) = self.rules.get(index) {
+            return path;
+        }
+        let index = index - self.rules.len();
+        self.keys.get(index).map_or_else(|| &self.known[index - self.keys.len()], |(path, _)| path)
+    }
+
+    fn complete(&self, spot: Spot) -> bool {
+        usize::from(spot.1) == self.path(spot.0).hops.len()
     }
 
     /// Returns the number of the state for these positions, after its own rules have decided about the action.
-    fn state(&mut self, mut spots: Vec<Spot>, inherited: Action) -> u32 {
+    fn state(&mut self, mut spots: Vec<Spot>, inherited: Passed) -> u32 {
         spots.sort_unstable();
         spots.dedup();
         // Rules are sorted, so the first complete one is the most exact.
-        let done = |spot: &&Spot| usize::from(spot.1) == self.path(spot.0).hops.len();
-        let own = spots.iter().filter(done).find_map(|spot| self.rules.get(usize::from(spot.0)));
-        let action = own.map_or(inherited, |(_, action)| *action);
+        let done = spots.iter().filter(|spot| self.complete(**spot));
+        let own = done.filter_map(|spot| self.rules.get(usize::from(spot.0))).next();
+        let action = own.map_or(inherited, |(_, action)| Passed::By(*action));
         let key = (spots, action);
         if let Some(number) = self.numbers.get(&key) {
             return *number;
@@ -227,10 +290,17 @@ impl<'a> Builder<'a> {
         number
     }
 
-    fn expand(&mut self, spots: &[Spot], action: Action) -> State {
+    fn expand(&mut self, spots: &[Spot], passed: Passed) -> State {
+        let base = self.rules.len() + self.keys.len();
+        let known = spots.iter().any(|spot| usize::from(spot.0) >= base && self.complete(*spot));
+        let action = match passed {
+            Passed::By(action) => action,
+            Passed::Pinned if known => Action::Keep,
+            Passed::Pinned => self.otherwise,
+        };
         let keys_mask = spots
             .iter()
-            .filter(|spot| usize::from(spot.1) == self.path(spot.0).hops.len())
+            .filter(|spot| self.complete(**spot))
             .find_map(|spot| self.keys.get(usize::from(spot.0).checked_sub(self.rules.len())?))
             .map(|(_, mask)| *mask);
         let mut names: Vec<&str> = Vec::new();
@@ -248,8 +318,9 @@ impl<'a> Builder<'a> {
         places.dedup();
         let follow = |builder: &mut Self, matches: &dyn Fn(&Step) -> bool| {
             let next = builder.next(spots, matches);
-            builder.state(next, action)
+            builder.state(next, passed)
         };
+        let sealed = names.iter().any(|name| is_sealed(name));
         let keys = names
             .into_iter()
             .map(|name| {
@@ -264,7 +335,7 @@ impl<'a> Builder<'a> {
             .map(|place| (place, follow(self, &|step| *step == Step::Any || *step == Step::Index(place))))
             .collect();
         let other = follow(self, &|step| *step == Step::Any);
-        State { action, keys_mask, keys, indexes, other_key: other, other_index: other }
+        State { action, keys_mask, keys, indexes, other_key: other, other_index: other, sealed }
     }
 
     fn next(&self, spots: &[Spot], matches: &dyn Fn(&Step) -> bool) -> Vec<Spot> {
@@ -289,7 +360,7 @@ mod tests {
 
     fn automaton(paths: &[(&str, Action)]) -> Automaton {
         let rules: Vec<_> = paths.iter().map(|(path, action)| (Path::parse(path).unwrap(), *action)).collect();
-        Automaton::build(&rules, &[], Action::Keep).unwrap()
+        Automaton::build(&rules, &[], Action::Keep, None).unwrap()
     }
 
     fn walk(automaton: &Automaton, keys: &[&str]) -> Action {
@@ -351,6 +422,6 @@ mod tests {
     fn the_number_of_states_is_bounded() {
         let rules: Vec<_> =
             (0..20).map(|n| (Path::parse(&format!("$..a.*{}.b{n}", ".*".repeat(n))).unwrap(), Action::Null)).collect();
-        assert_eq!(Automaton::build(&rules, &[], Action::Keep).err(), Some(PathError::TooMany));
+        assert_eq!(Automaton::build(&rules, &[], Action::Keep, None).err(), Some(PathError::TooMany));
     }
 }

@@ -5,6 +5,7 @@
 //! disagree about what is masked.
 
 use super::path::{Action, Automaton, State};
+use crate::mask::key::DomainKey;
 use std::fmt::Write;
 
 /// Nesting that is still followed. PostgreSQL itself stops near 6 000 levels with its default stack; the stack here is
@@ -20,6 +21,8 @@ pub(super) trait Masks {
     type Error;
     /// Appends the mask of a string, or nothing and escapes and adds it there later.
     fn string(&mut self, mask: u16, value: &str, out: &mut String) -> Result<(), Self::Error>;
+    /// The error of a value at a path that nobody has reviewed.
+    fn unknown(&self) -> Self::Error;
     /// Appends the mask of a text.
     fn text(&mut self, mask: u16, value: &str, out: &mut String) -> Result<(), Self::Error>;
     /// Returns the mask of an integer; none if the mask does not take numbers.
@@ -62,7 +65,8 @@ pub(super) fn rewrite<L: Masks>(
 ) -> Result<bool, L::Error> {
     let before = out.len();
     scratch.stack.clear();
-    let mut splicer = Splicer { states: &automaton.states, text, at: 0, copied: 0, masks, scratch, out };
+    let (states, seal) = (&automaton.states[..], automaton.seal.as_ref());
+    let mut splicer = Splicer { states, seal, text, at: 0, copied: 0, masks, scratch, out };
     match splicer.document() {
         Ok(()) => {
             let copied = splicer.copied;
@@ -79,6 +83,7 @@ pub(super) fn rewrite<L: Masks>(
 
 struct Splicer<'a, L> {
     states: &'a [State],
+    seal: Option<&'a DomainKey>,
     text: &'a str,
     at: usize,
     /// Everything before this offset is in `out` already.
@@ -204,12 +209,12 @@ impl<L: Masks> Splicer<'_, L> {
             self.replace_string(mask, start, end, escaped)?;
         }
         let raw = &self.text[start..end];
-        if here.blind() || !escaped {
+        if here.blind() || !(escaped || here.sealed()) {
             return Ok(here.member(raw.as_bytes()));
         }
         self.scratch.plain.clear();
         unescape(raw, &mut self.scratch.plain);
-        Ok(here.member(self.scratch.plain.as_bytes()))
+        Ok(here.member_sealed(&self.scratch.plain, self.seal))
     }
 
     #[inline]
@@ -224,6 +229,7 @@ impl<L: Masks> Splicer<'_, L> {
                 Ok(())
             }
             Action::Mask(mask) => self.replace_string(mask, start, end, escaped),
+            Action::Refuse => Err(Stop::Leaf(self.masks.unknown())),
         }
     }
 
@@ -257,6 +263,7 @@ impl<L: Masks> Splicer<'_, L> {
             Action::Keep => {}
             Action::Null => self.replace(start, end, "null"),
             Action::Mask(mask) => self.mask_number(mask, start, end)?,
+            Action::Refuse => return Err(Stop::Leaf(self.masks.unknown())),
         }
         Ok(())
     }
@@ -299,8 +306,11 @@ impl<L: Masks> Splicer<'_, L> {
         if self.text.as_bytes().get(self.at..end) != Some(word.as_bytes()) {
             return Err(Stop::Malformed);
         }
-        if self.states[state as usize].action == Action::Null && word != "null" {
-            self.replace(self.at, end, "null");
+        match self.states[state as usize].action {
+            Action::Null if word != "null" => self.replace(self.at, end, "null"),
+            // A key without a value tells as much as one with.
+            Action::Refuse => return Err(Stop::Leaf(self.masks.unknown())),
+            _ => {}
         }
         self.at = end;
         Ok(())
@@ -481,6 +491,7 @@ mod tests {
             }
             Ok(())
         }
+        fn unknown(&self) {}
         fn integer(&mut self, mask: u16, value: i64) -> Result<Option<i64>, ()> {
             Ok((mask == 2).then(|| value.wrapping_add(1000)))
         }
@@ -488,7 +499,7 @@ mod tests {
 
     fn automaton(paths: &[(&str, Action)], rest: Action) -> Automaton {
         let rules: Vec<_> = paths.iter().map(|(path, action)| (Path::parse(path).unwrap(), *action)).collect();
-        Automaton::build(&rules, &[], rest).unwrap()
+        Automaton::build(&rules, &[], rest, None).unwrap()
     }
 
     fn run(automaton: &Automaton, text: &str) -> Option<String> {
@@ -555,7 +566,7 @@ mod tests {
     fn keys_are_masked_where_asked() {
         let keys = [(Path::parse("$.by_email").unwrap(), 0)];
         let rules = [(Path::parse("$.by_email['a@b']").unwrap(), Action::Null)];
-        let a = Automaton::build(&rules, &keys, Action::Keep).unwrap();
+        let a = Automaton::build(&rules, &keys, Action::Keep, None).unwrap();
         assert_eq!(
             run(&a, r#"{"by_email":{"a@b":1,"c":{"d":2}}}"#).unwrap(),
             r#"{"by_email":{"A@B":null,"C":{"d":2}}}"#

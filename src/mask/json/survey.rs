@@ -1,0 +1,252 @@
+//! Which paths hold the values that `rest = "keep"` keeps: gathered from documents, written down without their values.
+//!
+//! A key can be personal data too (`{"bob@example.com": {…}}`), so a key is written as it is only if it looks like the
+//! name of a field and more than one document has it. Any other key is named by a keyed hash; and where an object has so
+//! many of them that it is a map, its keys are open: `$.users.*`.
+
+use super::path::{Action, Automaton, Known, Path, sealed};
+use crate::mask::dict::{FIRST_FEMALE, FIRST_MALE};
+use crate::mask::key::{DomainKey, RealmKey};
+use crate::mask::{Params, text};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An object with more different keys than this over all documents is a map.
+const KEYS_MAX: usize = 64;
+/// So is one with this many keys that look like no name of a field.
+const ODD_MAX: usize = 8;
+/// Longest name of a field.
+const NAME_MAX: usize = 40;
+/// Levels that are written down; values further below are known together.
+const DEPTH_MAX: usize = 24;
+
+/// Gathers paths from documents. Memory grows with the number of different paths, not of documents.
+pub struct Survey {
+    automaton: Automaton,
+    seal: DomainKey,
+    root: Node,
+}
+
+#[derive(Default)]
+struct Node {
+    /// Documents that have it.
+    documents: u32,
+    last: u32,
+    /// A value that is kept stands here.
+    value: bool,
+    members: BTreeMap<String, Node>,
+    elements: Option<Box<Node>>,
+}
+
+/// The key that names keys.
+pub(super) fn seal(realm: &RealmKey) -> DomainKey {
+    realm.domain("lock/1", "json key")
+}
+
+impl Survey {
+    /// Prepares for documents of a column; none if its parameters keep nothing by `rest`.
+    ///
+    /// With `known` among them, only values at other paths are gathered.
+    pub fn new(realm: &RealmKey, params: &Params) -> Option<Self> {
+        if params.get("rest").and_then(Value::as_str) != Some("keep") {
+            return None;
+        }
+        let mut rules = Vec::new();
+        for (path, action) in params.get("paths").and_then(Value::as_object).into_iter().flatten() {
+            let action = match action.as_str() {
+                Some("keep") => Action::Keep,
+                Some("null") => Action::Null,
+                _ => Action::Mask(0),
+            };
+            rules.push((Path::parse(path).ok()?, action));
+        }
+        let known = params.get("known").and_then(Value::as_array).into_iter().flatten();
+        let paths = known.filter_map(|path| Path::parse(path.as_str()?).ok()).collect();
+        let known = Known { paths, otherwise: Action::Refuse, seal: seal(realm) };
+        let automaton = Automaton::build(&rules, &[], Action::Keep, Some(known)).ok()?;
+        Some(Self { automaton, seal: seal(realm), root: Node::default() })
+    }
+
+    /// Takes a document in. What is no JSON, or nested beyond all reason, is passed over.
+    pub fn read(&mut self, document: &str) {
+        if let Ok(value) = serde_json::from_str(document) {
+            self.root.last += 1;
+            walk(&self.automaton, 0, &value, &mut self.root);
+        }
+    }
+
+    /// The paths of all values gathered, sorted. No value is in them, and no key that could be one.
+    pub fn paths(&self) -> BTreeSet<String> {
+        let mut paths = BTreeSet::new();
+        let mut path = String::from("$");
+        list(&[&self.root], &self.seal, &mut path, 0, &mut paths);
+        paths
+    }
+}
+
+fn walk(automaton: &Automaton, state: u32, value: &Value, node: &mut Node) {
+    let here = &automaton.states[state as usize];
+    let document = node.last;
+    let below = |next: u32, value: &Value, child: &mut Node| {
+        if child.last != document {
+            child.last = document;
+            child.documents += 1;
+        }
+        walk(automaton, next, value, child);
+    };
+    match value {
+        Value::Object(members) => {
+            for (key, value) in members {
+                let next = here.member_sealed(key, automaton.seal.as_ref());
+                below(next, value, node.members.entry(key.clone()).or_default());
+            }
+        }
+        Value::Array(items) => {
+            for (index, value) in items.iter().enumerate() {
+                let next = here.element(u32::try_from(index).unwrap_or(u32::MAX));
+                below(next, value, node.elements.get_or_insert_default());
+            }
+        }
+        _ => node.value |= here.action == Action::Refuse,
+    }
+}
+
+/// Writes down the values below several nodes that stand at one path.
+fn list(nodes: &[&Node], seal: &DomainKey, path: &mut String, depth: usize, paths: &mut BTreeSet<String>) {
+    if nodes.iter().any(|node| node.value) {
+        paths.insert(path.clone());
+    }
+    let length = path.len();
+    let mut step = |step: &str, nodes: &[&Node], paths: &mut BTreeSet<String>| {
+        path.push_str(step);
+        if depth < DEPTH_MAX {
+            list(nodes, seal, path, depth + 1, paths);
+        } else if nodes.iter().any(|node| node.holds_values()) {
+            paths.insert(path.clone());
+        }
+        path.truncate(length);
+    };
+    let elements: Vec<&Node> = nodes.iter().filter_map(|node| node.elements.as_deref()).collect();
+    if !elements.is_empty() {
+        step("[*]", &elements, paths);
+    }
+    let mut members: BTreeMap<&str, Vec<&Node>> = BTreeMap::new();
+    for (key, node) in nodes.iter().flat_map(|node| &node.members) {
+        members.entry(key).or_default().push(node);
+    }
+    // Keys below which everything is masked say nothing that has to be known.
+    members.retain(|_, nodes| nodes.iter().any(|node| node.holds_values()));
+    let odd = members.keys().filter(|key| !is_name(key)).count();
+    if members.len() > KEYS_MAX || odd >= ODD_MAX {
+        let all: Vec<&Node> = members.values().flatten().copied().collect();
+        return step(".*", &all, paths);
+    }
+    for (key, nodes) in &members {
+        let documents: u32 = nodes.iter().map(|node| node.documents).sum();
+        let name =
+            if documents > 1 && is_name(key) { format!(".{key}") } else { format!("[\"{}\"]", sealed(seal, key)) };
+        step(&name, nodes, paths);
+    }
+}
+
+impl Node {
+    fn holds_values(&self) -> bool {
+        self.value
+            || self.members.values().any(Node::holds_values)
+            || self.elements.as_ref().is_some_and(|elements| elements.holds_values())
+    }
+}
+
+/// Whether a key looks like the name of a field, and like nothing of a person.
+fn is_name(key: &str) -> bool {
+    let mut bytes = key.bytes();
+    let first = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    let shaped = first && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+    let digits = key.bytes().filter(u8::is_ascii_digit).count();
+    shaped
+        && key.len() <= NAME_MAX
+        && digits <= 3
+        && text::personal_kinds(key).is_empty()
+        && !key.split(['_', '-']).any(|word| FIRST_FEMALE.holds(word) || FIRST_MALE.holds(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mask::{MasterKey, mask_value};
+    use serde_json::json;
+
+    fn survey(params: &Value, documents: &[&str]) -> Vec<String> {
+        let realm = MasterKey::test().realm("default");
+        let mut survey = Survey::new(&realm, params.as_object().unwrap()).unwrap();
+        documents.iter().for_each(|document| survey.read(document));
+        survey.paths().into_iter().collect()
+    }
+
+    fn masked(params: &Value, document: &str) -> Result<String, String> {
+        let realm = MasterKey::test().realm("default");
+        let params = params.as_object().unwrap().clone();
+        mask_value(&realm, "json", "", params, None, document).map(Option::unwrap).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn paths_of_kept_values_are_listed_and_those_of_masked_ones_are_not() {
+        let params = json!({ "rest": "keep", "paths": { "$.contact.email": "email", "$..phone": "phone" } });
+        let document = r#"{"contact": {"email": "bob@example.com", "fax": null, "phone": "1"}, "tags": [1, {"x-y": true}], "e": {}}"#;
+        assert_eq!(survey(&params, &[document, document]), ["$.contact.fax", "$.tags[*]", "$.tags[*].x-y"]);
+    }
+
+    #[test]
+    fn keys_that_could_be_values_are_not_written_down() {
+        let params = json!({ "rest": "keep" });
+        let documents = [
+            r#"{"bob@example.com": 1, "plan": 1, "maria": 2, "rare": 1, "user20418": 1}"#,
+            r#"{"bob@example.com": 1, "plan": 1, "maria": 2, "user20418": 1}"#,
+        ];
+        let paths = survey(&params, &documents);
+        assert_eq!(paths.len(), 5, "{paths:?}");
+        assert_eq!(paths.iter().filter(|path| path.starts_with("$[\"#")).count(), 4, "{paths:?}");
+        assert!(paths.contains(&"$.plan".to_owned()), "{paths:?}");
+    }
+
+    #[test]
+    fn objects_with_many_keys_are_maps() {
+        let members: Vec<String> = (0..9).map(|n| format!(r#""user{n}@example.com": {{"seen": {n}}}"#)).collect();
+        let document = format!("{{\"users\": {{{}}}}}", members.join(","));
+        let params = json!({ "rest": "keep" });
+        assert_eq!(survey(&params, &[&document, &document]), ["$.users.*.seen"]);
+    }
+
+    #[test]
+    fn what_was_surveyed_is_kept_and_any_other_value_is_refused_or_nulled() {
+        let params = json!({ "rest": "keep", "paths": { "$.email": "email" } });
+        let documents =
+            [r#"{"plan":1,"a b@c":{"x":[1,{"y":"z"}]},"once":true}"#, r#"{"plan":2,"email":"bob@example.com"}"#];
+        let known = survey(&params, &documents);
+        let pinned = |unknown: &str| {
+            let mut params = params.clone();
+            params["known"] = json!(known);
+            params["unknown_keys"] = json!(unknown);
+            params
+        };
+        for document in documents {
+            assert_eq!(masked(&pinned("refuse"), document).unwrap(), masked(&params, document).unwrap());
+        }
+        for document in [
+            r#"{"plan":1,"new":"Bob"}"#,
+            r#"{"plan":{"new":1}}"#,
+            r#"{"a b@c":{"x":[1,{"q":"Bob"}]}}"#,
+            "\"Bob\"",
+            r#"{"pl\u0061n":1,"n\u0065w":null}"#,
+        ] {
+            let error = masked(&pinned("refuse"), document).unwrap_err();
+            assert!(error.contains("JSON key") && !error.contains("Bob"), "{error}");
+            assert!(!masked(&pinned("null"), document).unwrap().contains("Bob"));
+        }
+        // What a rule decides is decided, wherever it stands.
+        let deep = json!({ "rest": "keep", "paths": { "$..email": "null" }, "known": [] });
+        assert_eq!(masked(&deep, r#"{"new":{"email":"bob@example.com"}}"#).unwrap(), r#"{"new":{"email":null}}"#);
+        // With the known paths given, nothing is left to be surveyed.
+        assert!(survey(&pinned("refuse"), &documents).is_empty());
+    }
+}
