@@ -16,6 +16,8 @@ pub enum Phase {
     Index,
     Verify,
     Publish,
+    /// Files instead of a database.
+    Write,
 }
 
 impl Phase {
@@ -28,6 +30,7 @@ impl Phase {
             Phase::Index => "index",
             Phase::Verify => "verify",
             Phase::Publish => "publish",
+            Phase::Write => "write",
         }
     }
 }

@@ -394,7 +394,8 @@ fn confirm(settings: &Settings, admin: &Admin) -> Check {
     }
 }
 
-fn source_role(settings: &Settings, source: &Server) -> Check {
+/// Judges the role that reads the source: it may neither write nor be a superuser.
+pub fn source_role(settings: &Settings, source: &Server) -> Check {
     let writes = source.role_superuser || !source.role_writes.is_empty();
     let detail = if source.role_superuser {
         format!("source role \"{}\" is a superuser", source.role)

@@ -26,6 +26,7 @@
 //! | what people type and read | [`cli`], [`demo`] |
 //! | the line | [`refresh`], [`pipeline`]; [`trial`]: policy and masks alone |
 //! | edges, each with its own server or file | [`extract`], [`load`], [`verify`], [`publish`], [`guard`], [`secret`] |
+//! | folders of masked rows, and whether they are whole | [`artefact`] |
 //! | decisions and bytes, pure but for [`catalog::read`], the file of [`lock`] and sessions | [`plan`], [`lock`], [`catalog`], [`pg`] |
 //! | what looks personal, by name, type and content; pure | [`detect`] |
 //! | masks: knows Arrow and BLAKE3, nothing of PostgreSQL | [`mask`] |
@@ -34,7 +35,8 @@
 //! # Invariants, and the test that holds each
 //!
 //! 1. Only [`mask`] can make a [`mask::batch::MaskedBatch`], and nothing else is encoded for a sink: by type, and
-//!    `leak::no_canary_of_any_column_reaches_staging_its_files_logs_or_reports` for the whole program.
+//!    `leak::no_canary_of_any_column_reaches_staging_its_files_logs_or_reports` and
+//!    `files::no_canary_is_in_any_file_log_or_answer` for the whole program.
 //! 2. No source value in an error, log, event, report or panic: `leak::constraints_that_masks_break_are_told_without_the_row`,
 //!    `leak::bytes_that_are_no_text_are_told_by_place`.
 //! 3. Every column is decided; an undecided one is refused: `refresh::undecided_column_is_refused_before_a_row_is_read`.
@@ -72,6 +74,7 @@ pub mod plan;
 pub mod detect;
 pub mod mask;
 
+pub mod artefact;
 pub mod buffers;
 pub mod config;
 pub mod error;

@@ -3,6 +3,7 @@
 //! No type here can hold a source value: names, counts, times, hashes and decisions only. [`DemoSample`] and
 //! [`Difference`] are the exceptions, and they show made-up people: those of the demo, and of the user's policy tests.
 
+use crate::artefact::{Form, Purpose};
 use crate::error::{Exit, Report};
 use crate::event::Phase;
 use crate::lock::Change;
@@ -314,6 +315,46 @@ pub struct RefreshOutcome {
     /// [`Exit::Done`], or what `problems` mean: [`Exit::Verify`], [`Exit::AfterPublish`].
     #[serde(skip)]
     pub exit: Exit,
+}
+
+/// What `snapshot` or `fixture` wrote.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExportOutcome {
+    pub purpose: Purpose,
+    pub form: Form,
+    /// The folder.
+    pub out: String,
+    /// Without secrets: `shop on prod-replica:5432`.
+    pub source: String,
+    pub snapshot_lsn: String,
+    /// RFC 3339.
+    pub snapshot_time: String,
+    pub tables: Vec<TableLoaded>,
+    pub totals: RunTotals,
+    pub files: u64,
+    pub phases: Vec<PhaseTime>,
+    pub masks: MaskCounts,
+    pub key_id: String,
+    pub warnings: Vec<String>,
+}
+
+/// What `fixture --check` found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct FixtureCheck {
+    /// The folder.
+    pub out: String,
+    pub source: String,
+    pub tables: u64,
+    pub definitions: u64,
+    /// What does not match, by name; never a value.
+    pub differences: Vec<String>,
+    pub notes: Vec<String>,
+}
+
+impl FixtureCheck {
+    pub fn exit(&self) -> Exit {
+        if self.differences.is_empty() { Exit::Done } else { Exit::Verify }
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -13,10 +13,10 @@
 use crate::buffers::Buffers;
 use crate::error::{Diagnose, Exit, Report};
 use crate::event::Events;
-use crate::extract::postgres::{Deliver, Reader, Wire, row_sql};
-use crate::extract::{ExtractError, Stop};
-use crate::load::LoadError;
+use crate::extract::postgres::{Deliver, Wire, row_sql};
+use crate::extract::{ExtractError, Source, Stop};
 use crate::load::postgres::{Load, Receipt, Sessions, Unit};
+use crate::load::{LoadError, Sink};
 use crate::mask::{MaskError, Masker};
 use crate::pg::decode::{self, DecodeError};
 use crate::pg::encode::{self, EncodeError};
@@ -169,7 +169,6 @@ pub struct Pipeline {
     pub events: Events,
     pub stop: Stop,
     pub run: String,
-    pub sessions: Sessions,
 }
 
 /// One unit of work: chunks that are committed together.
@@ -189,45 +188,86 @@ impl Pipeline {
     ///
     /// # Errors
     /// The first error that is not transient, or the last of five tries.
-    pub async fn copy(&self, work: &Work<'_>, reader: &Reader) -> Result<(u64, Receipt), PipelineError> {
-        let mut pause = std::time::Duration::from_millis(200);
-        let mut attempt = 1;
+    pub async fn copy(
+        &self,
+        work: &Work<'_>,
+        source: &Source,
+        sessions: &Sessions,
+    ) -> Result<(u64, Receipt), PipelineError> {
+        let mut tries = Tries::default();
         loop {
             let progress = Progress::start(&self.events);
-            match self.stop.race(self.attempt(work, reader, &progress)).await {
+            match self.stop.race(self.load(work, source, sessions, &progress)).await {
                 Ok(done) => {
                     progress.keep();
                     return Ok(done);
                 }
-                Err(error) if error.is_transient() && attempt < ATTEMPTS => {
-                    self.events.note(format!("{}: trying again ({error})", work.table.full_name()));
-                }
-                Err(error) => return Err(error),
+                Err(error) => tries.again(self, work, error).await?,
             }
-            tokio::select! {
-                error = self.stop.stopped() => return Err(error.into()),
-                () = tokio::time::sleep(pause) => {}
-            }
-            pause = (pause * 3).min(std::time::Duration::from_secs(10));
-            attempt += 1;
         }
     }
 
-    async fn attempt(
+    async fn load(
         &self,
         work: &Work<'_>,
-        reader: &Reader,
+        source: &Source,
+        sessions: &Sessions,
         progress: &Progress<'_>,
     ) -> Result<(u64, Receipt), PipelineError> {
         let table = work.table;
         let load = Load { table, run: &self.run, chunk: work.number, freeze: work.freeze };
-        let session = self.sessions.take().await?;
+        let session = sessions.take().await?;
         // A COMMIT whose answer was lost left its receipt; rows then were counted by the server already.
         if let Some(receipt) = load.receipt(&session).await? {
-            self.sessions.give(session);
+            sessions.give(session);
             return Ok((receipt.rows, receipt));
         }
-        let mut writer = load.begin(session).await?;
+        let writer = load.begin(session).await?;
+        let (read, _, writer) = self.stream(work, source, progress, writer).await?;
+        let (session, receipt) = writer.commit().await?;
+        sessions.give(session);
+        if receipt.rows != read {
+            return Err(PipelineError::Lost { table: table.full_name(), read, written: receipt.rows });
+        }
+        Ok((read, receipt))
+    }
+
+    /// Copies the chunks of `work` into a sink, which `open` makes anew for every try. Returns the rows and the sink.
+    ///
+    /// # Errors
+    /// As [`Pipeline::copy`].
+    pub async fn export<S: Sink>(
+        &self,
+        work: &Work<'_>,
+        source: &Source,
+        open: impl Fn() -> Result<S, LoadError> + Send + Sync,
+    ) -> Result<(u64, S), PipelineError> {
+        let mut tries = Tries::default();
+        loop {
+            let progress = Progress::start(&self.events);
+            let streamed = async { self.stream(work, source, &progress, open()?).await };
+            match self.stop.race(streamed).await {
+                Ok((read, written, sink)) if read == written => {
+                    progress.keep();
+                    return Ok((read, sink));
+                }
+                Ok((read, written, _)) => {
+                    return Err(PipelineError::Lost { table: work.table.full_name(), read, written });
+                }
+                Err(error) => tries.again(self, work, error).await?,
+            }
+        }
+    }
+
+    /// Reads, masks and writes; returns the rows read, the rows written, and the sink.
+    async fn stream<S: Sink>(
+        &self,
+        work: &Work<'_>,
+        source: &Source,
+        progress: &Progress<'_>,
+        mut sink: S,
+    ) -> Result<(u64, u64, S), PipelineError> {
+        let table = work.table;
         let (sender, mut receiver) = mpsc::channel::<Pending>(BATCHES_IN_FLIGHT);
         // Set anew before each chunk.
         let nowhere = Chunk { number: 0, start: None, end: None, bytes: 0 };
@@ -236,31 +276,28 @@ impl Pipeline {
             let mut read = 0;
             for chunk in work.chunks {
                 feed.origin = Origin { chunk: *chunk, before: 0 };
-                read += reader.read(table, chunk, &mut feed).await?;
+                read += source.read(table, chunk, &mut feed).await?;
             }
             Ok::<u64, PipelineError>(read)
         };
         let writing = async {
+            let mut written = 0;
             while let Some(pending) = receiver.recv().await {
                 let unit = pending.await.map_err(|_| PipelineError::Panic { table: table.full_name() })??;
                 progress.add(unit.rows, unit.bytes.len() as u64);
-                writer.write(unit).await?;
+                written += unit.rows;
+                sink.write(unit).await?;
             }
-            Ok::<_, PipelineError>(writer)
+            Ok::<_, PipelineError>((written, sink))
         };
         tokio::pin!(reading, writing);
         // The writer's error wins: the reader only sees that nobody takes its batches any more.
-        let (read, writer) = tokio::select! {
+        let (read, (written, sink)) = tokio::select! {
             biased;
-            written = &mut writing => { let writer = written?; (reading.await?, writer) }
+            written = &mut writing => { let written = written?; (reading.await?, written) }
             read = &mut reading => { let read = read?; (read, writing.await?) }
         };
-        let (session, receipt) = writer.commit().await?;
-        self.sessions.give(session);
-        if receipt.rows != read {
-            return Err(PipelineError::Lost { table: table.full_name(), read, written: receipt.rows });
-        }
-        Ok((read, receipt))
+        Ok((read, written, sink))
     }
 
     /// Hands one batch to the pool; a table without masks is passed on as it came.
@@ -284,6 +321,35 @@ impl Pipeline {
             }
         });
         receiver
+    }
+}
+
+/// Counts the tries of one unit and the pause before the next.
+struct Tries {
+    number: u32,
+    pause: std::time::Duration,
+}
+
+impl Default for Tries {
+    fn default() -> Self {
+        Self { number: 1, pause: std::time::Duration::from_millis(200) }
+    }
+}
+
+impl Tries {
+    /// Waits for the next try, if the error is transient and there is one left.
+    async fn again(&mut self, pipeline: &Pipeline, work: &Work<'_>, error: PipelineError) -> Result<(), PipelineError> {
+        if !error.is_transient() || self.number >= ATTEMPTS {
+            return Err(error);
+        }
+        pipeline.events.note(format!("{}: trying again ({error})", work.table.full_name()));
+        tokio::select! {
+            error = pipeline.stop.stopped() => return Err(error.into()),
+            () = tokio::time::sleep(self.pause) => {}
+        }
+        self.pause = (self.pause * 3).min(std::time::Duration::from_secs(10));
+        self.number += 1;
+        Ok(())
     }
 }
 

@@ -3,20 +3,27 @@
 //! Up to the swap nothing live changes. Whatever fails before it leaves the old database serving; what was loaded aside is
 //! dropped, or kept for a look when it is complete and a check refused it.
 
+mod artefact;
 mod at_source;
+mod check;
+mod export;
 mod graph;
 mod hooks;
 mod json_keys;
+mod order;
 mod preflight;
 mod prepare;
+mod reading;
 mod record;
 mod run;
 pub mod target;
 
+pub use check::check;
+pub use export::{Wish, export};
 pub use json_keys::survey;
 pub use preflight::target_lacks;
 pub use prepare::{Inspected, Prepared, inspect, prepare};
-pub use run::refresh;
+pub use run::{load, refresh};
 
 use crate::config::{
     HookConfig, MissingRoles, NewPartitions, PublishMode, ReferenceRule, SqlGate, TableRule, Undecided,
@@ -34,7 +41,8 @@ use std::path::PathBuf;
 /// Everything a refresh needs to know, resolved by `cli` from the configuration and the command line.
 pub struct Job {
     pub source: Conninfo,
-    pub target: Conninfo,
+    /// None where only files are written.
+    pub target: Option<Conninfo>,
     pub maintenance_db: String,
     pub extract: extract::Settings,
     pub plan: crate::plan::Settings,
@@ -94,5 +102,13 @@ impl Job {
     fn lock_facts(&self) -> lock::Facts<'_> {
         let seal = lock::Seal { key: &self.key, ephemeral: self.ephemeral };
         lock::Facts { key_id: &self.key_id, realm: &self.realm, seal }
+    }
+
+    /// The target of a run that loads.
+    ///
+    /// # Panics
+    /// If the run writes files only.
+    pub fn target(&self) -> &Conninfo {
+        self.target.as_ref().expect("a run that loads was given a target")
     }
 }

@@ -35,7 +35,7 @@ fn help_names_every_command_and_exit_code() {
     for word in ["refresh", "rollback", "init-target", "Refresh staging:", "Global options:", "143"] {
         assert!(out.contains(word), "{word} is missing in {out}");
     }
-    for later in ["schedule", "fixture", "discover"] {
+    for later in ["schedule", "history", "discover"] {
         assert!(!out.contains(later), "{later} does nothing yet");
     }
     assert!(out.lines().all(|line| line.chars().count() <= 100), "{out}");

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-const KEEP_ALL: &str = "[policy]\nddl_literals = \"accept\"\n\n[tables.\"*\"]\ndefault = \"keep\"\n";
+pub const KEEP_ALL: &str = "[policy]\nddl_literals = \"accept\"\n\n[tables.\"*\"]\ndefault = \"keep\"\n";
 
 /// Clusters of their own: both sides have the roles that grants name, and the target may act for the source's owner.
 fn clusters() -> &'static (Cluster, Cluster) {
@@ -22,7 +22,7 @@ fn clusters() -> &'static (Cluster, Cluster) {
     })
 }
 
-fn lab(name: &str) -> Lab<'static> {
+pub fn lab(name: &str) -> Lab<'static> {
     let (source, target) = clusters();
     Lab::on(source, target, name)
 }
@@ -31,14 +31,14 @@ fn here(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
 }
 
-fn seed_file(lab: &Lab<'_>, file: &str, variables: &[(&str, &str)]) {
+pub fn seed_file(lab: &Lab<'_>, file: &str, variables: &[(&str, &str)]) {
     lab.source.run_file("app", &lab.name, &here(file), variables);
     lab.grant();
 }
 
 /// Two dumps are equal; the first lines that differ are shown, because whole dumps are too long to read.
 #[track_caller]
-fn assert_same(result: &str, oracle: &str) {
+pub fn assert_same(result: &str, oracle: &str) {
     assert!(oracle.contains("\nCOPY "), "an oracle without rows proves nothing");
     let (mut left, mut right) = (result.lines(), oracle.lines());
     let mut number = 0;

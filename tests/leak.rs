@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// What is looked for, without regard to case, as bytes: words of names (that no dictionary has), addresses and secrets; a social security number,
 /// a card, a phone, an address, a date and an amount; and the ASCII bytes that stand inside a uuid and an IPv6 address,
 /// where they are stored in binary form.
-const CANARIES: &[&str] = &[
+pub const CANARIES: &[&str] = &[
     "qzkanari",
     "vogelzqang",
     "kanariZQ",
@@ -48,7 +48,7 @@ fn lab(name: &str) -> Lab<'static> {
     Lab::on(&clusters().0, quiet(), name)
 }
 
-fn found_in(text: &str) -> Vec<&'static str> {
+pub fn found_in(text: &str) -> Vec<&'static str> {
     let text = text.to_lowercase();
     CANARIES.iter().copied().filter(|canary| text.contains(&canary.to_lowercase())).collect()
 }
@@ -99,7 +99,7 @@ fn refresh_aloud(lab: &Lab<'_>) -> Ran {
     }
 }
 
-const BIRDS: &str = r#"
+pub const BIRDS: &str = r#"
 CREATE EXTENSION citext;
 CREATE EXTENSION hstore;
 CREATE DOMAIN mail AS text CHECK (VALUE LIKE '%@%');
@@ -176,7 +176,7 @@ SELECT lo_from_bytea(0, 'qzkanari in a large object');
 ANALYZE;
 "#;
 
-const BIRD_POLICY: &str = r#"
+pub const BIRD_POLICY: &str = r#"
 [tables."public.bird".columns]
 id = "int"
 email = "email"
@@ -232,7 +232,7 @@ who = "pattern"
 "#;
 
 /// What does not belong to the application's owner: settings, a comment on the database, a subscription with a password.
-fn beside(lab: &Lab<'_>) {
+pub fn beside(lab: &Lab<'_>) {
     lab.source.sql(
         &lab.name,
         &format!(

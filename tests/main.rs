@@ -9,6 +9,7 @@ mod cli;
 mod conditions;
 mod conn;
 mod faults;
+mod files;
 mod foresight;
 mod guards;
 mod identity;

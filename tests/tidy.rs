@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 /// What each module may import; whatever is not listed here may not be imported.
 const LAYERS: &[(&str, &[&str])] = &[
+    ("artefact", &["catalog", "error", "pg"]),
     ("buffers", &[]),
     ("error", &[]),
     ("event", &[]),
     ("release", &[]),
     ("config", &["error"]),
-    ("outcome", &["config", "error", "event", "lock", "plan"]),
+    ("outcome", &["artefact", "config", "error", "event", "lock", "plan"]),
     ("mask", &["error"]),
     ("detect", &["mask"]),
     ("pg", &["catalog", "error", "mask"]),
@@ -18,8 +19,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("plan", &["catalog", "config", "detect", "error", "mask", "pg"]),
     ("lock", &["catalog", "config", "error", "mask", "plan"]),
     ("secret", &["config", "error"]),
-    ("extract", &["buffers", "config", "error", "event", "pg", "plan"]),
-    ("load", &["catalog", "config", "error", "event", "pg", "plan", "release"]),
+    ("extract", &["artefact", "buffers", "config", "error", "event", "pg", "plan"]),
+    ("load", &["artefact", "catalog", "config", "error", "event", "pg", "plan", "release"]),
     ("publish", &["error", "load", "pg", "release"]),
     ("guard", &["catalog", "error", "load", "pg", "publish", "release"]),
     ("verify", &["config", "error", "load", "outcome", "pg", "plan"]),

@@ -37,7 +37,7 @@ pub struct Catalog {
 }
 
 /// Facts about the source server and the role we use there.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct Server {
     /// `server_version_num`, 150018.
     pub version_num: u32,

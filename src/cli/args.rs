@@ -1,5 +1,6 @@
 //! The command line: every command, option, help text and example. Completions, man pages and help come from here.
 
+use crate::config::FixtureFormat;
 use clap::builder::styling::{AnsiColor, Effects};
 use clap::builder::{OsStringValueParser, Styles, TypedValueParser as _};
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
@@ -15,6 +16,7 @@ const STYLES: Styles = Styles::styled()
 const GROUPS: &[(&str, &[&str])] = &[
     ("Try it", &["demo"]),
     ("Refresh staging", &["plan", "refresh", "verify", "releases", "rollback"]),
+    ("Rows as files", &["snapshot", "load", "fixture"]),
     ("Set up and look", &["init-target", "doctor", "explain"]),
     ("Masks and keys", &["kinds", "mask", "test", "key"]),
     ("Shell", &["completions", "man", "help"]),
@@ -112,6 +114,9 @@ pub enum Command {
     Demo(DemoArgs),
     Plan(PlanArgs),
     Refresh(RefreshArgs),
+    Snapshot(SnapshotArgs),
+    Load(LoadArgs),
+    Fixture(FixtureArgs),
     Verify(VerifyArgs),
     Releases(ReleasesArgs),
     Rollback(RollbackArgs),
@@ -182,6 +187,65 @@ pub struct RefreshArgs {
     /// Do nothing if the source has not changed since the release that is live
     #[arg(long)]
     pub if_newer: bool,
+}
+
+/// Write a masked snapshot as files: Parquet, definitions, manifest
+///
+/// Reads and masks as `refresh` does, but needs no target. The folder is made beside its place and renamed when it is
+/// whole; it never changes afterwards. `restage load` makes the database of it that a refresh would have made.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  restage snapshot --out /srv/snapshots/2026-11-20\n  duckdb -c \"select count(*) from '/srv/snapshots/2026-11-20/tables/public.orders.parquet'\""
+)]
+pub struct SnapshotArgs {
+    /// Folder to make; one that is there is never written over
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: PathBuf,
+}
+
+/// Load a masked snapshot into staging: verify its files, load aside, verify, publish
+///
+/// Does what `refresh` does, with rows from `restage snapshot` instead of the source, which is not asked. Every file is
+/// compared with the manifest first; a folder that was changed, lacks a file, has one more, or was made for another realm
+/// or database is refused. Needs no key.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  restage load /srv/snapshots/2026-11-20\n  restage load /srv/snapshots/2026-11-20 --dry-run"
+)]
+pub struct LoadArgs {
+    /// Folder that `restage snapshot` has made
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub dir: PathBuf,
+    /// Verify and load, but do not publish
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask for confirmation
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Write masked rows as fixtures: the same files on every machine and in every run
+///
+/// Rows are in canonical order, and nothing in the files tells of time, place or machine, so they can be committed: where
+/// one row changes, its lines change. SQL is one file for `psql -f` into an empty database, definitions and keys included.
+/// With --check nothing is written: it says whether the files still match schema and policy, and exits with 6 if not. It
+/// compares no rows, so the source may be an empty database that migrations have made.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  restage fixture --out tests/fixtures\n  restage fixture --out tests/fixtures --format csv\n  restage fixture --out tests/fixtures --check    In CI\n  psql -X -f tests/fixtures/fixture.sql test_db"
+)]
+pub struct FixtureArgs {
+    /// Folder of the fixtures; fixtures that are there are replaced
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub out: PathBuf,
+    /// Form of the files: sql, parquet or csv; without it, that of the configuration
+    #[arg(long, value_name = "FORMAT", value_parser = parse_format)]
+    pub format: Option<FixtureFormat>,
+    /// Write nothing: say whether the fixtures still match schema and policy
+    #[arg(long)]
+    pub check: bool,
+    #[command(flatten)]
+    pub key: KeyChoice,
 }
 
 /// Run the gates alone, against the staging that is live
@@ -449,6 +513,15 @@ fn parse_bytes(text: &str) -> Option<u64> {
     let bytes = number * factor;
     // Above 2^53 a double no longer counts single bytes, and no machine has that much memory.
     (0.0..=9.0e15).contains(&bytes).then_some(bytes as u64)
+}
+
+fn parse_format(text: &str) -> Result<FixtureFormat, String> {
+    match text {
+        "sql" => Ok(FixtureFormat::Sql),
+        "parquet" => Ok(FixtureFormat::Parquet),
+        "csv" => Ok(FixtureFormat::Csv),
+        _ => Err("write sql, parquet or csv".to_owned()),
+    }
 }
 
 /// Splits `name=value`; the value is JSON where it parses as JSON, else a string.

@@ -6,7 +6,7 @@ use super::args::{
 use super::context::Consent;
 use super::{Context, doctor as checkup, key};
 use crate::catalog::Catalog;
-use crate::config::{Config, KeySource, TargetConfig};
+use crate::config::{Config, KeySource, MissingRoles, TargetConfig};
 use crate::demo::Playground;
 use crate::error::{Exit, Failure, Report};
 use crate::extract::{self, Stop, StopReason};
@@ -76,13 +76,20 @@ async fn realm_key(config: &Config) -> Result<(RealmKey, String, String, Vec<Str
     Ok((loaded.key.realm(&chosen.realm), loaded.key.id(), chosen.realm.clone(), warnings))
 }
 
+/// A key, its id and its realm.
+pub(super) type ChosenKey = (RealmKey, String, String);
+
 /// What the command line adds to the configuration.
 #[derive(Default)]
-struct Wish {
-    dry_run: bool,
-    yes: bool,
+pub(super) struct Wish {
+    /// Files are written; no target is needed.
+    pub files: bool,
+    /// The key, where it is not that of the configuration.
+    pub key: Option<ChosenKey>,
+    pub dry_run: bool,
+    pub yes: bool,
     /// The name was typed, or nothing had to be.
-    confirmed: bool,
+    pub confirmed: bool,
 }
 
 /// What the configuration allows, for the guards; `confirmed` and `yes` are what the command line adds.
@@ -98,19 +105,44 @@ pub(super) fn guard_settings(config: &Config, target: &TargetConfig, confirmed: 
     }
 }
 
-async fn job(context: &Context, config: Config, wish: Wish) -> Result<(Job, Vec<String>), Failure> {
-    let target = target_of(&config)?.clone();
+/// Guards of a run that writes files: only the role that reads is judged.
+fn no_target(config: &Config) -> guard::Settings {
+    guard::Settings {
+        confirm: None,
+        realm: config.key.as_ref().map_or_else(|| "default".to_owned(), |key| key.realm.clone()),
+        allow_same_cluster: false,
+        allow_prod_name: false,
+        allow_write_role: config.source.allow_write_role,
+        confirmed: false,
+        yes: false,
+    }
+}
+
+pub(super) async fn job(context: &Context, config: Config, wish: Wish) -> Result<(Job, Vec<String>), Failure> {
+    let target = match (&config.target, wish.files) {
+        (None, true) => None,
+        _ => Some(target_of(&config)?.clone()),
+    };
     let (refused, silent): (Vec<_>, Vec<_>) = config.pending.iter().partition(|pending| pending.refuses());
     let refused = refused.iter().map(|pending| pending.report()).collect();
-    let (key, key_id, realm, mut warnings) = realm_key(&config).await?;
+    // A lock is compared under the key of the configuration: hashes in it are keyed.
+    let own_key = wish.key.is_none();
+    let (key, key_id, realm, mut warnings) = match wish.key {
+        Some((key, id, realm)) => (key, id, realm, Vec::new()),
+        None => realm_key(&config).await?,
+    };
     let source = conninfo(&config, "source", &config.source.url)?;
-    let target_info = conninfo(&config, "target", &target.url)?;
-    warnings.extend(source.warnings().iter().chain(target_info.warnings()).cloned());
+    warnings.extend(source.warnings().iter().cloned());
+    let target_info = match &target {
+        Some(target) if !wish.files => Some(conninfo(&config, "target", &target.url)?),
+        _ => None,
+    };
+    warnings.extend(target_info.iter().flat_map(Conninfo::warnings).cloned());
     warnings.extend(silent.iter().map(|pending| pending.warning()));
     let lock_file = lock::path_beside(&config.file);
     let folder = config.file.parent().filter(|folder| !folder.as_os_str().is_empty());
     let run = RunId::new(jiff::Timestamp::now(), random());
-    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let threads = threads();
     let report_dir = context.report_dir.clone().unwrap_or_else(|| PathBuf::from("restage-report")).join(run.as_str());
     let config_source = &config.source;
     let job = Job {
@@ -130,35 +162,39 @@ async fn job(context: &Context, config: Config, wish: Wish) -> Result<(Job, Vec<
             allow_write_role: true,
             assume_encoding: config_source.assume_encoding.clone(),
             target: None,
+            text: wish.files,
         },
         undecided: config.policy.undecided,
         accept_literals: config.policy.accept_literals,
         allow_schema_drift: config_source.allow_schema_drift,
-        guard: guard_settings(&config, &target, wish.confirmed, wish.yes),
+        guard: match &target {
+            Some(target) => guard_settings(&config, target, wish.confirmed, wish.yes),
+            None => no_target(&config),
+        },
         source,
         target: target_info,
-        maintenance_db: target.maintenance_db,
+        maintenance_db: target.as_ref().map(|target| target.maintenance_db.clone()).unwrap_or_default(),
         rules: config.tables,
         references: config.references,
         key,
         key_id,
         realm,
-        ephemeral: config.key.as_ref().is_some_and(|key| matches!(key.source, KeySource::Ephemeral)),
-        lock: lock::read(&lock_file)?,
+        ephemeral: own_key && config.key.as_ref().is_some_and(|key| matches!(key.source, KeySource::Ephemeral)),
+        lock: if own_key { lock::read(&lock_file)? } else { None },
         lock_file,
         new_partitions: config.policy.new_partitions,
         refused,
         folder: folder.unwrap_or(Path::new(".")).to_owned(),
         publish: config.publish.mode,
-        keep: target.keep,
+        keep: target.as_ref().map_or(0, |target| target.keep),
         hooks: config.hooks,
         assertions: config.verify.sql,
-        bin_dir: target.bin_dir,
-        owner: target.owner,
-        roles: target.roles,
-        missing_roles: target.missing_roles,
-        unlogged: target.unlogged,
-        jobs: target.jobs.max(config_source.workers).max(1),
+        jobs: target.as_ref().map_or(1, |target| target.jobs).max(config_source.workers).max(1),
+        missing_roles: target.as_ref().map_or(MissingRoles::Skip, |target| target.missing_roles),
+        unlogged: target.as_ref().is_some_and(|target| target.unlogged),
+        bin_dir: target.as_ref().and_then(|target| target.bin_dir.clone()),
+        owner: target.as_ref().and_then(|target| target.owner.clone()),
+        roles: target.map(|target| target.roles).unwrap_or_default(),
         threads,
         budget_bytes: context.memory / 2,
         config_hash: config.hash,
@@ -180,6 +216,12 @@ fn os_user() -> String {
     })
 }
 
+/// Threads that mask: as many as the machine has, or as `RAYON_NUM_THREADS` says, which other programs heed too.
+fn threads() -> usize {
+    let asked = variable("RAYON_NUM_THREADS").and_then(|text| text.parse().ok()).filter(|count| *count > 0);
+    asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from))
+}
+
 fn random() -> u16 {
     let mut bytes = [0; 2];
     // Without randomness the id still differs by its second; two runs of one second meet at the lock.
@@ -188,7 +230,7 @@ fn random() -> u16 {
 }
 
 /// Ends the run when the process is asked to.
-fn stop_on_cancel(context: &Context) -> Stop {
+pub(super) fn stop_on_cancel(context: &Context) -> Stop {
     let stop = Stop::default();
     let (token, copy) = (context.cancel.clone(), stop.clone());
     tokio::spawn(async move {
@@ -236,7 +278,7 @@ fn view(job: &Job, found: Inspected, warnings: Vec<String>) -> PlanView {
     let server = &found.catalog.server;
     let mut view = PlanView {
         source: format!("{} (PostgreSQL {})", job.source.describe(), server.version),
-        target: Some(job.target.describe()),
+        target: job.target.as_ref().map(Conninfo::describe),
         // As many ✗ as errors: what only follows from another one is not shown.
         guards: guard::decisive(&found.checks)
             .map(|check| Guard { name: check.name.to_owned(), ok: check.ok, detail: check.detail.clone() })
@@ -305,7 +347,7 @@ async fn refresh_with(context: &Context, args: RefreshArgs) -> Result<RefreshOut
     let target = conninfo(&config, "target", &target_of(&config)?.url)?;
     let question = format!("This replaces database \"{}\" on {}.", target.database, target.describe());
     context.confirm(&question, &target.database, consent).await.map_err(|failure| failure.with_state(NOTHING))?;
-    let wish = Wish { dry_run: args.dry_run, yes: args.yes, confirmed: true };
+    let wish = Wish { dry_run: args.dry_run, yes: args.yes, confirmed: true, ..Wish::default() };
     let (job, mut warnings) = job(context, config, wish).await?;
     warnings.extend(job.lock.is_none().then(|| no_lock(&job)));
     for warning in &warnings {
@@ -315,11 +357,20 @@ async fn refresh_with(context: &Context, args: RefreshArgs) -> Result<RefreshOut
     if args.if_newer
         && let Some(reason) = unchanged(&job).await?
     {
-        let (source, target) = (job.source.describe(), job.target.describe());
+        let (source, target) = (job.source.describe(), job.target().describe());
         return Ok(RefreshOutcome { source, target, unchanged: Some(reason), warnings, ..RefreshOutcome::default() });
     }
     let report_dir = job.report_dir.clone();
-    let mut outcome = refresh::refresh(job, &context.events, &stop).await?;
+    let outcome = refresh::refresh(job, &context.events, &stop).await?;
+    Ok(with_report(outcome, warnings, report_dir))
+}
+
+/// Adds what was told before the run, and writes the report.
+pub(super) fn with_report(
+    mut outcome: RefreshOutcome,
+    warnings: Vec<String>,
+    report_dir: Option<PathBuf>,
+) -> RefreshOutcome {
     outcome.warnings.splice(0..0, warnings);
     if let Some(folder) = report_dir {
         match write_report(&folder, &outcome) {
@@ -329,7 +380,7 @@ async fn refresh_with(context: &Context, args: RefreshArgs) -> Result<RefreshOut
             }
         }
     }
-    Ok(outcome)
+    outcome
 }
 
 /// Writes `report.json` so that it is there whole or not at all.
@@ -346,12 +397,12 @@ fn write_report(folder: &Path, outcome: &RefreshOutcome) -> std::io::Result<()> 
 
 /// Says why there is nothing to do: nothing was written at the source since the snapshot of the live release.
 async fn unchanged(job: &Job) -> Result<Option<String>, Failure> {
-    let admin = Admin::connect(&job.target, &job.maintenance_db, &job.application()).await?;
+    let admin = Admin::connect(job.target(), &job.maintenance_db, &job.application()).await?;
     let live = admin.releases().await?.into_iter().find(|release| release.kind == State::Live);
     if live.and_then(|live| live.release).is_none() {
         return Ok(None);
     }
-    let session = TargetSession::connect(&job.target, &job.application()).await?;
+    let session = TargetSession::connect(job.target(), &job.application()).await?;
     let row =
         session.client().query_opt("SELECT snapshot_lsn, plan_hash FROM restage.run", &[]).await.unwrap_or_default();
     let Some(lsn) = row.and_then(|row| row.try_get::<_, String>(0).ok()) else { return Ok(None) };
@@ -568,7 +619,7 @@ pub(super) async fn demo(context: &Context, args: DemoArgs) -> Result<DemoOutcom
     let (first, _) = job(context, config()?, wish()).await?;
     refresh::refresh(first, &silent, &stop).await?;
     let (second, warnings) = job(context, config()?, wish()).await?;
-    let (source_info, target_info) = (second.source.clone(), second.target.clone());
+    let (source_info, target_info) = (second.source.clone(), second.target().clone());
     let report_dir = kept.then(|| playground.folder().join("restage-report").join(second.run.as_str()));
     let mut outcome = refresh::refresh(second, &context.events, &stop).await?;
     outcome.warnings.splice(0..0, warnings);

@@ -9,6 +9,7 @@ mod context;
 mod doctor;
 mod engine;
 mod explain;
+mod files;
 mod key;
 mod log;
 mod masks;
@@ -23,8 +24,8 @@ pub use context::{Consent, Context};
 
 use crate::error::{Exit, Failure, Report};
 use crate::outcome::{
-    DemoOutcome, DoctorReport, Explanation, InitTargetOutcome, KeyInfo, Kinds, MaskResult, PlanView, RefreshOutcome,
-    Releases, RollbackOutcome, TestOutcome, VerifyOutcome,
+    DemoOutcome, DoctorReport, Explanation, ExportOutcome, FixtureCheck, InitTargetOutcome, KeyInfo, Kinds, MaskResult,
+    PlanView, RefreshOutcome, Releases, RollbackOutcome, TestOutcome, VerifyOutcome,
 };
 use args::{Cli, Command, LogFormat};
 use clap::FromArgMatches as _;
@@ -43,6 +44,8 @@ pub(crate) enum Outcome {
     Explanation(Explanation),
     Refresh(Box<RefreshOutcome>),
     Demo(Box<DemoOutcome>),
+    Export(Box<ExportOutcome>),
+    FixtureCheck(FixtureCheck),
     Verify(VerifyOutcome),
     Rollback(RollbackOutcome),
     Releases(Releases),
@@ -74,6 +77,7 @@ impl Outcome {
             Outcome::Verify(done) => (done.exit(), &[]),
             Outcome::Doctor(report) => (report.exit(), &[]),
             Outcome::Tested(done) => (done.exit(), &[]),
+            Outcome::FixtureCheck(done) => (done.exit(), &[]),
             _ => (Exit::Done, &[]),
         }
     }
@@ -140,8 +144,16 @@ fn time_of_day() -> String {
 
 /// Runs a command; one that leaves nothing to clean up is dropped at the first signal.
 async fn until_cancelled(context: &Context, command: Command) -> Result<Outcome, Failure> {
-    let cleans_up =
-        matches!(command, Command::Refresh(_) | Command::Demo(_) | Command::Rollback(_) | Command::InitTarget(_));
+    let cleans_up = matches!(
+        command,
+        Command::Refresh(_)
+            | Command::Demo(_)
+            | Command::Rollback(_)
+            | Command::InitTarget(_)
+            | Command::Snapshot(_)
+            | Command::Load(_)
+            | Command::Fixture(_)
+    );
     if cleans_up {
         return dispatch(context, command).await;
     }
@@ -156,6 +168,9 @@ async fn dispatch(context: &Context, command: Command) -> Result<Outcome, Failur
         Command::Demo(args) => engine::demo(context, args).await.map(Box::new).map(Outcome::Demo),
         Command::Plan(args) => engine::plan(context, args).await.map(Box::new).map(Outcome::Plan),
         Command::Refresh(args) => engine::refresh(context, args).await.map(Box::new).map(Outcome::Refresh),
+        Command::Snapshot(args) => files::snapshot(context, args).await,
+        Command::Load(args) => files::load(context, args).await.map(Box::new).map(Outcome::Refresh),
+        Command::Fixture(args) => files::fixture(context, args).await,
         Command::Verify(args) => engine::verify(context, args).await.map(Outcome::Verify),
         Command::Releases(args) => engine::releases(context, args).await.map(Outcome::Releases),
         Command::Rollback(args) => engine::rollback(context, args).await.map(Outcome::Rollback),

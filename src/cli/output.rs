@@ -175,6 +175,8 @@ fn json(outcome: &Outcome) -> String {
         Outcome::Explanation(body) => document(&Document::new("explain", exit, body)),
         Outcome::Refresh(body) => document(&Document::new("refresh", exit, body)),
         Outcome::Demo(body) => document(&Document::new("demo", exit, body)),
+        Outcome::Export(body) => document(&Document::new("export", exit, body)),
+        Outcome::FixtureCheck(body) => document(&Document::new("fixture-check", exit, body)),
         Outcome::Verify(body) => document(&Document::new("verify", exit, body)),
         Outcome::Rollback(body) => document(&Document::new("rollback", exit, body)),
         Outcome::Releases(body) => document(&Document::new("releases", exit, body)),

@@ -251,11 +251,15 @@ pub struct TableRule {
 }
 
 /// Which rows of a table are copied.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub enum Rows {
+    #[default]
     All,
     None,
-    Where { condition: Option<String>, limit: Option<u64> },
+    Where {
+        condition: Option<String>,
+        limit: Option<u64>,
+    },
 }
 
 /// What happens to one column.

@@ -4,17 +4,53 @@
 //! hold the snapshot and an ACCESS SHARE lock on every planned table, because a snapshot alone does not protect against
 //! TRUNCATE or a rewriting ALTER: such a table would read as empty without an error.
 
+pub mod artefact;
 pub mod postgres;
 pub mod replay;
 pub mod snapshot;
 pub mod watch;
 
+use crate::artefact::ArtefactError;
 use crate::config::OnBlockedDdl;
 use crate::error::{Diagnose, Exit, Report};
 use crate::pg::{Side, SqlProblem};
+use crate::plan::{Chunk, TablePlan};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+
+/// Where rows come from.
+pub enum Source {
+    /// A server, under a snapshot.
+    Server(Box<postgres::Reader>),
+    /// The files of a masked snapshot.
+    Artefact(artefact::Reader),
+}
+
+impl Source {
+    /// Reads one chunk and hands its rows, in order, to `deliver`; returns their number.
+    ///
+    /// # Errors
+    /// As [`postgres::Reader::read`] and [`artefact::Reader::read`].
+    pub async fn read<D: postgres::Deliver>(
+        &self,
+        table: &TablePlan,
+        chunk: &Chunk,
+        deliver: &mut D,
+    ) -> Result<u64, D::Error> {
+        match self {
+            Source::Server(reader) => reader.read(table, chunk, deliver).await,
+            Source::Artefact(reader) => reader.read(table, chunk, deliver).await,
+        }
+    }
+
+    /// Lets go of everything that is not being read.
+    pub fn close(&self) {
+        if let Source::Server(reader) = self {
+            reader.close();
+        }
+    }
+}
 
 /// How gently the source is treated. Defaults are those of the configuration.
 #[derive(Debug, Clone)]
@@ -58,6 +94,8 @@ pub enum ExtractError {
     Truncated { table: String },
     #[error("stopped by a signal")]
     Interrupted { signal: i32 },
+    #[error(transparent)]
+    Artefact(#[from] ArtefactError),
 }
 
 /// Where the bytes stand that stopped a COPY; never what they are.
@@ -132,6 +170,7 @@ impl Diagnose for ExtractError {
                 .hint("Run again, or accept it with `allow_schema_drift = true` under [source]."),
             ExtractError::Truncated { .. } => Report::new("source::truncated", message),
             ExtractError::Interrupted { .. } => Report::new("run::interrupted", message),
+            ExtractError::Artefact(error) => return error.reports(),
         };
         vec![report]
     }

@@ -255,7 +255,7 @@ pub async fn apply_grants(session: &TargetSession, objects: &Objects, events: &E
 }
 
 /// Value of a sequence as the snapshot shows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct SequenceValue {
     pub last: i64,
     pub called: bool,

@@ -1,16 +1,30 @@
-//! Writes the target: a new database beside the live one, schema first, rows by COPY, then indexes and keys.
+//! Writes the target: a new database beside the live one, schema first, rows by COPY, then indexes and keys; or a folder of
+//! files.
 //!
 //! Nothing here touches the live database. Triggers and foreign keys do not exist while rows are loaded, so nothing ever
 //! has to be disabled and a plain owner role is enough.
 
 pub mod database;
+pub mod fixture;
+pub mod folder;
 pub mod objects;
+pub mod parquet;
 pub mod post;
 pub mod postgres;
 pub mod roles;
 
+use crate::artefact::columns::Fault;
 use crate::error::{Diagnose, Exit, Report};
 use crate::pg::{Side, SqlProblem};
+use std::path::PathBuf;
+
+/// Takes the masked rows of one table, in order.
+///
+/// Called by one task at a time, once per unit. It may wait: that is what slows the source down. After an error no more
+/// units come, and what was written does not count.
+pub trait Sink: Send {
+    fn write(&mut self, unit: postgres::Unit) -> impl Future<Output = Result<(), LoadError>> + Send;
+}
 
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -30,6 +44,16 @@ pub enum LoadError {
     NameTooLong { database: String, max: usize },
     #[error("the target does not have {} roles that grants and policies of the source name", roles.len())]
     MissingRoles { roles: Vec<String> },
+    #[error("{} cannot be written", path.display())]
+    File { path: PathBuf, source: std::io::Error },
+    #[error("{} is there already", place.display())]
+    Exists { place: PathBuf, detail: String },
+    #[error("another run writes to {} now", place.display())]
+    Writing { place: PathBuf },
+    #[error("the rows of {table} cannot be written")]
+    Fault { table: String, column: Option<String>, fault: Fault },
+    #[error("{table} is too large for a fixture")]
+    TooLarge { table: String, budget_bytes: u64 },
 }
 
 impl LoadError {
@@ -46,7 +70,10 @@ impl LoadError {
 impl Diagnose for LoadError {
     fn exit(&self) -> Exit {
         match self {
-            LoadError::Busy { .. } => Exit::Busy,
+            LoadError::Busy { .. } | LoadError::Writing { .. } => Exit::Busy,
+            LoadError::Exists { .. } => Exit::Usage,
+            LoadError::TooLarge { .. } => Exit::Refused,
+            LoadError::Fault { .. } => Exit::Source,
             LoadError::NameTooLong { .. } | LoadError::MissingRoles { .. } => Exit::Refused,
             _ => Exit::Target,
         }
@@ -85,6 +112,23 @@ impl Diagnose for LoadError {
                     create.join("\n")
                 ))
             }
+            LoadError::File { source, .. } => Report::new("files::write", message).detail(format!("{source}.")),
+            LoadError::Exists { detail, .. } => {
+                Report::new("files::exists", message).detail(detail.clone()).hint("Name another folder, or move this one away.")
+            }
+            LoadError::Writing { .. } => Report::new("files::busy", message).hint("Wait for it to end."),
+            LoadError::Fault { column, fault, .. } => {
+                let place = column.as_ref().map(|column| format!("Column \"{column}\": ")).unwrap_or_default();
+                Report::new("files::row", message)
+                    .detail(format!("{place}{fault}."))
+                    .hint("Set `assume_encoding` under [source] if the source database is SQL_ASCII.")
+            }
+            LoadError::TooLarge { budget_bytes, .. } => Report::new("files::too-large", message)
+                .detail(format!(
+                    "Its masked rows take more than the {} MiB that --memory leaves for them: a fixture is sorted in memory, and meant to be small.",
+                    budget_bytes >> 20
+                ))
+                .hint("Leave rows out:\n[tables.\"schema.table\"]\nrows = { limit = 50 }\nor write everything with `restage snapshot --out DIR`, which needs no order."),
         };
         vec![report]
     }

@@ -162,7 +162,7 @@ const KINDS: &[(&str, Handling)] = &[
 ];
 
 /// One entry of the archive.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Entry {
     pub id: u32,
     pub oid: u32,
@@ -188,7 +188,7 @@ impl Entry {
 }
 
 /// The schema, cut and filtered.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct Objects {
     /// Run in order on one session before any row is loaded.
     pub pre: Vec<Entry>,

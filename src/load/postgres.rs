@@ -1,6 +1,6 @@
 //! Writes units into the loaded database: COPY and receipt in one transaction.
 
-use super::{LoadError, database};
+use super::{LoadError, Sink, database};
 use crate::pg::types::Format;
 use crate::pg::{self, Conninfo, TargetSession};
 use crate::plan::TablePlan;
@@ -98,25 +98,6 @@ impl Writer<'_> {
         self.sink.send(bytes).await.map_err(|error| LoadError::sql(self.load.what(), &error))
     }
 
-    /// Sends the rows of a unit; waits while the target is slower.
-    ///
-    /// # Errors
-    /// The error of the server: a constraint, a full disk, a lost connection.
-    pub async fn write(&mut self, unit: Unit) -> Result<(), LoadError> {
-        let Unit { rows, mut bytes, permit } = unit;
-        self.sent_rows += rows;
-        self.sent_bytes += bytes.len() as u64;
-        while bytes.len() > PIECE_BYTES {
-            let piece = bytes.split_to(PIECE_BYTES);
-            self.send(piece).await?;
-        }
-        if !bytes.is_empty() {
-            self.send(bytes).await?;
-        }
-        drop(permit);
-        Ok(())
-    }
-
     /// Ends the COPY, writes the receipt and commits. Returns the session for the next load.
     ///
     /// # Errors
@@ -153,6 +134,23 @@ impl Writer<'_> {
         };
         written.await.map_err(|error| LoadError::sql(&what, &error))?;
         Ok((self.session, receipt))
+    }
+}
+
+impl Sink for Writer<'_> {
+    async fn write(&mut self, unit: Unit) -> Result<(), LoadError> {
+        let Unit { rows, mut bytes, permit } = unit;
+        self.sent_rows += rows;
+        self.sent_bytes += bytes.len() as u64;
+        while bytes.len() > PIECE_BYTES {
+            let piece = bytes.split_to(PIECE_BYTES);
+            self.send(piece).await?;
+        }
+        if !bytes.is_empty() {
+            self.send(bytes).await?;
+        }
+        drop(permit);
+        Ok(())
     }
 }
 

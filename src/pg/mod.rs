@@ -19,6 +19,13 @@ pub use session::{
     Canceler, ConnectError, Endpoint, Notice, Session, SessionError, Side, SourceSession, TargetSession, local_settings,
 };
 
+/// Values as the server writes them, for files that hold rows.
+pub mod text {
+    pub use super::text_format::{
+        date, escape, put_date, put_float, put_time, put_timestamp, put_uuid, time, timestamp, unescape, uuid,
+    };
+}
+
 /// Quotes an SQL identifier, always: a quoted name means the same everywhere.
 pub fn quote_ident(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))

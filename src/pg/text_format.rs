@@ -260,7 +260,10 @@ fn point(raw: &[u8], out: &mut Vec<u8>) -> Option<()> {
 }
 
 /// Undoes the escapes that a server writes; octal and hexadecimal ones are input only and refused.
-fn unescape(raw: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeErrorKind> {
+///
+/// # Errors
+/// [`DecodeErrorKind::Escape`].
+pub fn unescape(raw: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeErrorKind> {
     let mut bytes = raw.iter();
     while let Some(byte) = bytes.next() {
         out.push(match byte {
@@ -281,7 +284,7 @@ fn unescape(raw: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeErrorKind> {
 }
 
 /// Appends a text with the escapes of COPY.
-pub(super) fn escape(text: &[u8], out: &mut Vec<u8>) {
+pub fn escape(text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
     let special = |byte: &u8| matches!(byte, 0x08..=0x0d | b'\\');
     while let Some(at) = rest.iter().position(special) {
@@ -360,7 +363,7 @@ pub(super) fn put_fixed(value: &[u8], form: Fixed, out: &mut Vec<u8>) {
 }
 
 /// Appends the shortest digits that give the number back.
-pub(super) fn put_float<T: Into<f64> + Copy + std::fmt::Display + std::fmt::LowerExp>(value: T, out: &mut Vec<u8>) {
+pub fn put_float<T: Into<f64> + Copy + std::fmt::Display + std::fmt::LowerExp>(value: T, out: &mut Vec<u8>) {
     let magnitude: f64 = value.into().abs();
     // Plain digits would be hundreds at the ends of the range.
     let plain = magnitude == 0.0 || !magnitude.is_finite() || (1e-5..1e15).contains(&magnitude);
@@ -380,7 +383,7 @@ fn number<T: std::str::FromStr>(raw: &[u8]) -> Result<T, DecodeErrorKind> {
 }
 
 /// Reads `8-4-4-4-12` hexadecimal digits.
-fn uuid(raw: &[u8]) -> Option<[u8; 16]> {
+pub fn uuid(raw: &[u8]) -> Option<[u8; 16]> {
     if raw.len() != 36 || [8, 13, 18, 23].iter().any(|at| raw[*at] != b'-') {
         return None;
     }
@@ -394,7 +397,7 @@ fn uuid(raw: &[u8]) -> Option<[u8; 16]> {
     Some(value)
 }
 
-pub(super) fn put_uuid(value: &[u8], out: &mut Vec<u8>) {
+pub fn put_uuid(value: &[u8], out: &mut Vec<u8>) {
     for (at, byte) in value.iter().enumerate() {
         out.extend(matches!(at, 4 | 6 | 8 | 10).then_some(b'-'));
         put_hex(*byte, out);
@@ -435,7 +438,7 @@ fn era(raw: &[u8]) -> (&[u8], bool) {
 }
 
 /// Reads an ISO date; days since 1970-01-01 with infinities as in [`crate::mask::Shape::Date`].
-fn date(raw: &[u8]) -> Option<i32> {
+pub fn date(raw: &[u8]) -> Option<i32> {
     match raw {
         b"infinity" => return Some(i32::MAX),
         b"-infinity" => return Some(i32::MIN),
@@ -447,7 +450,7 @@ fn date(raw: &[u8]) -> Option<i32> {
 }
 
 /// Appends a date as the server writes it; the caller has checked the range.
-pub(super) fn put_date(days: i32, out: &mut Vec<u8>) {
+pub fn put_date(days: i32, out: &mut Vec<u8>) {
     if put_infinity(days == i32::MAX, days == i32::MIN, out) {
         return;
     }
@@ -478,7 +481,7 @@ fn put_era(year: i64, out: &mut Vec<u8>) {
 }
 
 /// Reads an ISO timestamp, with or without the zone `+00`; microseconds since 2000-01-01 UTC.
-fn timestamp(raw: &[u8]) -> Option<i64> {
+pub fn timestamp(raw: &[u8]) -> Option<i64> {
     match raw {
         b"infinity" => return Some(i64::MAX),
         b"-infinity" => return Some(i64::MIN),
@@ -493,7 +496,7 @@ fn timestamp(raw: &[u8]) -> Option<i64> {
 }
 
 /// Reads `HH:MM:SS` with up to six fraction digits; microseconds of the day.
-fn time(raw: &[u8]) -> Option<i64> {
+pub fn time(raw: &[u8]) -> Option<i64> {
     let (clock, fraction) = raw.split_at_checked(8)?;
     let (b':', b':') = (clock[2], clock[5]) else {
         return None;
@@ -510,25 +513,30 @@ fn time(raw: &[u8]) -> Option<i64> {
     Some(((hours * 60 + minutes) * 60 + seconds) * 1_000_000 + micros)
 }
 
-/// Appends a timestamp as the server writes `timestamptz` at UTC; the caller has checked the range.
-///
-/// The zone is written for `timestamp` too: PostgreSQL ignores it there, and without it a `timestamptz` would depend on
-/// the time zone of the target's session.
-pub(super) fn put_timestamp(micros: i64, out: &mut Vec<u8>) {
-    if put_infinity(micros == i64::MAX, micros == i64::MIN, out) {
-        return;
-    }
-    let (year, month, day) = civil_from_days(micros.div_euclid(MICROS_PER_DAY) + i64::from(EPOCH_DAYS));
-    let of_day = micros.rem_euclid(MICROS_PER_DAY);
+/// Appends a time of the day, microseconds since midnight, as the server writes it.
+pub fn put_time(of_day: i64, out: &mut Vec<u8>) {
     let (seconds, fraction) = (of_day / 1_000_000, of_day % 1_000_000);
-    put_civil(year, month, day, out);
-    write!(out, " {:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+    write!(out, "{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
         .expect("a vector takes every write");
     if fraction > 0 {
         write!(out, ".{fraction:06}").expect("a vector takes every write");
         let kept = out.iter().rposition(|byte| *byte != b'0').expect("a fraction has a digit other than 0");
         out.truncate(kept + 1);
     }
+}
+
+/// Appends a timestamp as the server writes `timestamptz` at UTC; the caller has checked the range.
+///
+/// The zone is written for `timestamp` too: PostgreSQL ignores it there, and without it a `timestamptz` would depend on
+/// the time zone of the target's session.
+pub fn put_timestamp(micros: i64, out: &mut Vec<u8>) {
+    if put_infinity(micros == i64::MAX, micros == i64::MIN, out) {
+        return;
+    }
+    let (year, month, day) = civil_from_days(micros.div_euclid(MICROS_PER_DAY) + i64::from(EPOCH_DAYS));
+    put_civil(year, month, day, out);
+    out.push(b' ');
+    put_time(micros.rem_euclid(MICROS_PER_DAY), out);
     out.extend_from_slice(b"+00");
     put_era(year, out);
 }

@@ -5,8 +5,9 @@ use crate::mask::{Attribute, Shape};
 use std::sync::Arc;
 
 /// How rows travel in COPY.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
+    #[default]
     Binary,
     Text,
 }

@@ -58,11 +58,20 @@ pub struct Settings {
     pub assume_encoding: Option<String>,
     /// The target, if one is configured.
     pub target: Option<TargetFacts>,
+    /// Rows travel as text, because files hold them. Default false.
+    pub text: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { workers: 2, chunk_bytes: 256 << 20, allow_write_role: false, assume_encoding: None, target: None }
+        Self {
+            workers: 2,
+            chunk_bytes: 256 << 20,
+            allow_write_role: false,
+            assume_encoding: None,
+            target: None,
+            text: false,
+        }
     }
 }
 
@@ -215,7 +224,7 @@ pub struct Plan {
 }
 
 /// One leaf table.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct TablePlan {
     pub oid: Oid,
     pub schema: String,
@@ -291,7 +300,7 @@ pub enum Decided {
     },
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct SequencePlan {
     pub oid: Oid,
     pub schema: String,
@@ -303,7 +312,7 @@ pub struct SequencePlan {
 }
 
 /// A column of numbers that a sequence feeds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Fed {
     pub schema: String,
     pub table: String,

@@ -72,7 +72,7 @@ impl<'g> Tables<'g> {
         let mut query = Query::new(graph, group);
         query.alone = conditional || matches!(self.rows[group], Rows::Where { .. });
         let mut columns = Vec::new();
-        let mut format = Format::Binary;
+        let mut format = if self.settings.text { Format::Text } else { Format::Binary };
         for column in leaf.columns.iter().filter(|column| !column.generated) {
             let Some(node) = graph.node(group, &column.name) else { continue };
             let Some(resolved) = &self.domains.resolved[node] else { continue };

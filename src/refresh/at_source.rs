@@ -10,14 +10,18 @@ use crate::mask::Shape;
 use crate::pg::{self, types};
 use crate::plan::Plan;
 use crate::verify::{OrphanQuery, Structure};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What the snapshot session reads once, before rows are copied.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct AtSource {
     pub sequences: BTreeMap<u32, SequenceValue>,
     pub structure: Structure,
     /// Materialized views that hold rows, in an order in which they can be refreshed.
     pub populated: Vec<(String, String)>,
+    /// The declared references, and how many rows of each point nowhere.
+    pub references: Vec<OrphanQuery>,
     pub orphans: Vec<i64>,
 }
 
@@ -52,14 +56,15 @@ impl AtSource {
             .map(|row| (row.get(0), row.get(1)))
             .collect();
         let mut orphans = Vec::new();
-        for query in orphan_queries(job, catalog) {
+        let references = orphan_queries(job, catalog);
+        for query in &references {
             orphans.push(query.count(session.client()).await.map_err(reading)?);
         }
-        Ok(Self { sequences, structure, populated, orphans })
+        Ok(Self { sequences, structure, populated, references, orphans })
     }
 }
 
-pub(super) fn orphan_queries(job: &Job, catalog: &Catalog) -> Vec<OrphanQuery> {
+fn orphan_queries(job: &Job, catalog: &Catalog) -> Vec<OrphanQuery> {
     let array = |path: &str| {
         let table = catalog.tables.iter().find(|table| path.starts_with(&format!("{}.", table.full_name())));
         let column =

@@ -1,5 +1,6 @@
 //! Everything that can be refused is refused here, before a row is read: policy, rights, versions, guards.
 
+use super::artefact::Opened;
 use super::{Job, json_keys, preflight, target};
 use crate::catalog::{self, Catalog, ProbeError, Sample};
 use crate::config::{HookAction, HookConfig};
@@ -27,6 +28,10 @@ pub struct Prepared {
     pub target: TargetFacts,
     pub tools: Tools,
     pub admin: Admin,
+    /// Where the rows come from, without secrets.
+    pub source: String,
+    /// Version of the masks that made them.
+    pub mask_version: u32,
 }
 
 /// What could be found out, refused or not.
@@ -48,14 +53,21 @@ pub struct Inspected {
 
 pub(super) const NOTHING: &str = "Nothing was read from the source or written to the target.";
 
-/// Reads the catalog, resolves the plan and judges the guards; collects every refusal.
-///
-/// # Errors
-/// Only what makes looking impossible: the source or the target cannot be reached.
-pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
+/// What the source and the policy say, before anything is asked of a target.
+struct Looked {
+    session: SourceSession,
+    catalog: Catalog,
+    plan: Option<Plan>,
+    maskers: Vec<Arc<Masker>>,
+    /// The plan as a lock, before the reviewed one narrowed it.
+    lock: Option<Lock>,
+    refusals: Vec<Report>,
+}
+
+/// Reads the catalog and resolves the plan; collects every refusal.
+async fn look(job: &Job) -> Result<Looked, Failure> {
     let (session, catalog) = read_catalog(job).await.map_err(|failure| failure.with_state(NOTHING))?;
     let mut refusals = job.refused.clone();
-    refusals.extend(missing_hooks(job));
     if job.extract.pause_replay {
         refusals.extend(cannot_pause(&session, &catalog).await?);
     }
@@ -85,8 +97,68 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
         refusals.extend(preflight::mask_conditions(&session, plan).await?);
         maskers = compile(job, plan, &mut refusals);
     }
+    Ok(Looked { session, catalog, plan, maskers, lock, refusals })
+}
+
+/// Reads the catalog, resolves the plan and judges the guards; collects every refusal.
+///
+/// # Errors
+/// Only what makes looking impossible: the source or the target cannot be reached.
+pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
+    let Looked { session, catalog, plan, maskers, lock, mut refusals } = look(job).await?;
+    refusals.extend(missing_hooks(job));
     refusals.extend(target::assertions(&session, job).await.map_err(|failure| failure.with_state(NOTHING))?);
-    let admin = Admin::connect(&job.target, &job.maintenance_db, &job.application())
+    let door = door(job, &catalog, &mut refusals).await?;
+    if let (Some(tools), true) = (&door.tools, door.maker)
+        && refusals.is_empty()
+    {
+        let objects = tools
+            .read(&job.source.child_environment_named(&job.application()), None)
+            .await
+            .map_err(|error| Failure::from(error).with_state(NOTHING))?;
+        refusals.extend(literals(job, &objects));
+        refusals.extend(target::missing_roles(job, &door.admin, &objects).await?);
+    }
+    refusals.extend(preflight::target_lacks(&catalog, &door.admin, job.owner.as_deref()).await?);
+    let changes = changes(job, lock.as_ref(), &mut refusals);
+    let Door { admin, checks, facts, tools, .. } = door;
+    Ok(Inspected { catalog, plan, maskers, checks, target: facts, tools, admin: Some(admin), lock, changes, refusals })
+}
+
+/// What of the plan differs from the reviewed one, which refuses the run.
+fn changes(job: &Job, lock: Option<&Lock>, refusals: &mut Vec<Report>) -> Vec<Change> {
+    let changes = match (&job.lock, lock) {
+        (Some(old), Some(new)) => lock::diff(old, new, job.new_partitions),
+        _ => Vec::new(),
+    };
+    refusals.extend(lock::refusal(&changes, &job.lock_file));
+    changes
+}
+
+/// Looks whether values fit their masks and keys of documents are known. Returns refusals and warnings.
+async fn look_through(job: &Job, catalog: &Catalog, plan: &Plan) -> Result<(Vec<Report>, Vec<String>), Failure> {
+    let (mut refusals, mut warnings) = preflight::values(job, plan).await?;
+    if job.lock.is_some() {
+        let seen = json_keys::survey(job, catalog, plan).await?;
+        refusals.extend(json_keys::unknown(catalog, plan, &seen));
+        warnings.extend(json_keys::unread(&seen));
+    }
+    Ok((refusals, warnings))
+}
+
+/// The target, looked at.
+struct Door {
+    admin: Admin,
+    checks: Vec<Check>,
+    facts: TargetFacts,
+    tools: Option<Tools>,
+    /// There is a role that can own the copy.
+    maker: bool,
+}
+
+/// Connects to the target and judges the guards.
+async fn door(job: &Job, catalog: &Catalog, refusals: &mut Vec<Report>) -> Result<Door, Failure> {
+    let admin = Admin::connect(job.target(), &job.maintenance_db, &job.application())
         .await
         .map_err(|error| Failure::from(error).with_state(NOTHING))?;
     let source_bytes = catalog.tables.iter().map(|table| table.bytes).sum();
@@ -105,29 +177,79 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
         }
     };
     let maker = match target::maker(&admin, job.owner.as_deref()).await? {
-        Ok(maker) => Some(maker),
+        Ok(_) => true,
         Err(report) => {
             refusals.push(report);
+            false
+        }
+    };
+    Ok(Door { admin, checks, facts, tools, maker })
+}
+
+/// What a run that writes files needs: no target is asked.
+pub(super) struct Ready {
+    pub catalog: Catalog,
+    pub plan: Plan,
+    pub maskers: Vec<Arc<Masker>>,
+    pub tools: Tools,
+}
+
+/// As [`prepare`], without a target.
+///
+/// # Errors
+/// Every refusal at once, or what made looking impossible.
+pub(super) async fn prepare_files(job: &Job) -> Result<Ready, Failure> {
+    let Looked { session, catalog, plan, maskers, lock, mut refusals } = look(job).await?;
+    drop(session);
+    changes(job, lock.as_ref(), &mut refusals);
+    refusals.extend(guard::refused(&[guard::source_role(&job.guard, &catalog.server)]).iter().map(guard::report));
+    let tools = match Tools::find(job.bin_dir.as_deref(), catalog.server.version_num / 10_000).await {
+        Ok(tools) => Some(tools),
+        Err(error) => {
+            refusals.extend(error.reports());
             None
         }
     };
-    if let (Some(tools), Some(_)) = (&tools, &maker)
-        && refusals.is_empty()
-    {
-        let objects = tools
-            .read(&job.source.child_environment_named(&job.application()), None)
-            .await
-            .map_err(|error| Failure::from(error).with_state(NOTHING))?;
-        refusals.extend(literals(job, &objects));
-        refusals.extend(target::missing_roles(job, &admin, &objects).await?);
+    if let (Some(tools), true) = (&tools, refusals.is_empty()) {
+        let objects = tools.read(&job.source.child_environment_named(&job.application()), None).await;
+        refusals.extend(literals(job, &objects.map_err(|error| Failure::from(error).with_state(NOTHING))?));
     }
-    refusals.extend(preflight::target_lacks(&catalog, &admin, job.owner.as_deref()).await?);
-    let changes = match (&job.lock, &lock) {
-        (Some(old), Some(new)) => lock::diff(old, new, job.new_partitions),
-        _ => Vec::new(),
+    let (Some(mut plan), Some(tools), true) = (plan, tools, refusals.is_empty()) else {
+        return Err(Failure { exit: Exit::Refused, reports: refusals }.with_state(NOTHING));
     };
-    refusals.extend(lock::refusal(&changes, &job.lock_file));
-    Ok(Inspected { catalog, plan, maskers, checks, target: facts, tools, admin: Some(admin), lock, changes, refusals })
+    let looked = look_through(job, &catalog, &plan).await;
+    let (refusals, warnings) = looked.map_err(|failure| failure.with_state(NOTHING))?;
+    if !refusals.is_empty() {
+        let state = "The values were only looked through at the source; no file was written.";
+        return Err(Failure { exit: Exit::Refused, reports: refusals }.with_state(state));
+    }
+    plan.warnings.extend(warnings);
+    Ok(Ready { catalog, plan, maskers, tools })
+}
+
+/// The door to the target for rows that come from a masked snapshot.
+///
+/// # Errors
+/// Every refusal at once, or what made looking impossible.
+pub(super) async fn prepare_load(job: &Job, opened: &Opened) -> Result<Prepared, Failure> {
+    let mut refusals = job.refused.clone();
+    refusals.extend(missing_hooks(job));
+    let catalog = opened.catalog();
+    let door = door(job, &catalog, &mut refusals).await?;
+    if refusals.is_empty() {
+        refusals.extend(target::missing_roles(job, &door.admin, opened.objects()).await?);
+    }
+    refusals.extend(preflight::target_lacks(&catalog, &door.admin, job.owner.as_deref()).await?);
+    let Door { admin, checks, facts, tools: Some(tools), maker: true } = door else {
+        return Err(Failure { exit: Exit::Refused, reports: refusals }.with_state(NOTHING));
+    };
+    if !refusals.is_empty() {
+        return Err(Failure { exit: Exit::Refused, reports: refusals }.with_state(NOTHING));
+    }
+    let plan = opened.plan();
+    let maskers = plan.tables.iter().map(|_| Arc::new(Masker::none())).collect();
+    let (source, mask_version) = (opened.source(), opened.manifest.mask_version);
+    Ok(Prepared { catalog, plan, maskers, checks, target: facts, tools, admin, source, mask_version })
 }
 
 /// As [`inspect`], but any refusal is a failure; also looks whether values fit their masks, which reads rows.
@@ -141,14 +263,8 @@ pub async fn prepare(job: &Job) -> Result<Prepared, Failure> {
     }
     match (found.plan, found.tools, found.admin) {
         (Some(mut plan), Some(tools), Some(admin)) => {
-            let (mut refusals, mut warnings) =
-                preflight::values(job, &plan).await.map_err(|failure| failure.with_state(NOTHING))?;
-            if job.lock.is_some() {
-                let seen = json_keys::survey(job, &found.catalog, &plan).await;
-                let seen = seen.map_err(|failure| failure.with_state(NOTHING))?;
-                refusals.extend(json_keys::unknown(&found.catalog, &plan, &seen));
-                warnings.extend(json_keys::unread(&seen));
-            }
+            let looked = look_through(job, &found.catalog, &plan).await;
+            let (refusals, warnings) = looked.map_err(|failure| failure.with_state(NOTHING))?;
             if !refusals.is_empty() {
                 let state = "The values were only looked through at the source; nothing was written to the target.";
                 return Err(Failure { exit: Exit::Refused, reports: refusals }.with_state(state));
@@ -162,6 +278,8 @@ pub async fn prepare(job: &Job) -> Result<Prepared, Failure> {
                 target: found.target,
                 tools,
                 admin,
+                source: job.source.describe(),
+                mask_version: crate::mask::VERSION,
             })
         }
         _ => Err(Failure::new(Exit::Internal, Report::new("internal::plan", "a plan without refusals is incomplete"))),

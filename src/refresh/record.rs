@@ -19,7 +19,7 @@ impl Run {
         outcome: &RefreshOutcome,
     ) -> Result<(), Failure> {
         let job = &self.job;
-        let session = shared.pipeline.sessions.take().await?;
+        let session = shared.sessions.take().await?;
         let gates = serde_json::to_string(&outcome.gates).unwrap_or_else(|_| "[]".to_owned());
         session
             .client()
@@ -28,14 +28,14 @@ impl Run {
                  now() - $13::bigint * interval '1 millisecond', now(), $14, $15, $16, $17::text::jsonb",
                 &[
                     &job.run.as_str(),
-                    &job.source.describe(),
+                    &prepared.source,
                     &outcome.snapshot_lsn,
                     &outcome.snapshot_time,
                     &job.key_id,
                     &job.realm,
                     &job.config_hash,
                     &prepared.plan.hash,
-                    &(crate::mask::VERSION as i32),
+                    &(prepared.mask_version as i32),
                     &env!("CARGO_PKG_VERSION"),
                     &job.os_user,
                     &job.host,
@@ -54,7 +54,7 @@ impl Run {
             .batch_execute("DROP TABLE restage.chunk; SET synchronous_commit = on; SELECT pg_catalog.txid_current()")
             .await
             .map_err(|error| LoadError::sql("recording the run", &error))?;
-        shared.pipeline.sessions.give(session);
+        shared.sessions.give(session);
         Ok(())
     }
 

@@ -1,36 +1,34 @@
 //! The run itself: every stage takes what the stage before it made.
 
-use super::at_source::{AtSource, digest_now, orphan_queries};
+use super::artefact::Opened;
+use super::at_source::AtSource;
 use super::graph::{self, Work};
-use super::prepare::{NOTHING, pin_source, prepare};
+use super::prepare::{NOTHING, pin_source, prepare, prepare_load};
+use super::reading::{Clock, SNAPSHOT_TRIES, no_drift, now_text, pipeline, read_definitions, server, take_snapshot};
 use super::{Job, Prepared, hooks};
-use crate::buffers::Buffers;
 use crate::config::{HookPoint, PublishMode};
 use crate::error::{Exit, Failure, Report};
 use crate::event::{Event, Events, Phase, Unit};
-use crate::extract::postgres::Reader;
 use crate::extract::snapshot::Snapshot;
 use crate::extract::watch::Watcher;
-use crate::extract::{ExtractError, Stop, replay};
+use crate::extract::{ExtractError, Source, Stop, replay};
 use crate::load::LoadError;
 use crate::load::database;
 use crate::load::objects::{Objects, ObjectsError};
 use crate::load::post::Queue;
 use crate::load::postgres::Sessions;
-use crate::outcome::{Gate, MaskCounts, PhaseTime, RefreshOutcome, RunTotals, TableLoaded};
+use crate::outcome::{Gate, MaskCounts, RefreshOutcome, RunTotals, TableLoaded};
 use crate::pg::{self, Conninfo};
-use crate::pipeline::{Budget, Pipeline, PipelineError};
+use crate::pipeline::{Pipeline, PipelineError};
 use crate::plan::{Decided, TablePlan};
 use crate::publish::Published;
 use crate::release::{self, Mark};
 use crate::verify::{self, Structure};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tokio::task::JoinSet;
-
-/// How often a snapshot is taken anew because tables were truncated or rewritten under it.
-const SNAPSHOT_TRIES: usize = 3;
 
 /// Refreshes staging.
 ///
@@ -46,17 +44,65 @@ pub async fn refresh(job: Job, events: &Events, stop: &Stop) -> Result<RefreshOu
     let watcher = Watcher::start(&job.source, job.application(), &job.extract, stop, events);
     let prepared = stop.race(prepare(&job)).await.map_err(|failure| failure.with_state(NOTHING))?;
     prepared.admin.lock().await.map_err(|error| Failure::from(error).with_state(NOTHING))?;
-    let job = Arc::new(Job { target: job.target.pin(prepared.admin.session.host_index()), ..job });
+    let job = pin_target(job, &prepared);
     let mut clock = Clock::new(events.clone(), started);
     let plan = &prepared.plan;
     clock.done(Phase::Plan, format!("{} tables, {} columns masked", plan.tables.len(), masked_columns(&prepared)));
 
     let run = Run { job: Arc::clone(&job), events: events.clone(), stop: stop.clone() };
     // Commits are asynchronous and files are the server's: there is nothing of ours to clean up on this machine.
-    let mut outcome = run.through(prepared, watcher, &mut clock).await?;
+    let outcome = run.through(prepared, Origin::Server(watcher), &mut clock).await?;
+    Ok(with_warnings(outcome, events))
+}
+
+/// Loads a masked snapshot into staging: everything a refresh does, but for reading and masking.
+///
+/// # Errors
+/// As [`refresh`]; a folder that is not what restage wrote, or was made for something else, is refused first.
+pub async fn load(job: Job, folder: &Path, events: &Events, stop: &Stop) -> Result<RefreshOutcome, Failure> {
+    let started = Instant::now();
+    events.take_warnings();
+    events.started(Phase::Plan, None, Unit::Items);
+    let opened = Opened::open(folder, &job).await.map_err(|failure| failure.with_state(NOTHING_LOADED))?;
+    let (manifest, taken) = (&opened.manifest, &opened.taken);
+    let job = Job { key_id: manifest.key_id.clone(), config_hash: taken.config.clone(), ..job };
+    let prepared = stop.race(prepare_load(&job, &opened)).await;
+    let prepared = prepared.map_err(|failure| failure.with_state(NOTHING_LOADED))?;
+    prepared.admin.lock().await.map_err(|error| Failure::from(error).with_state(NOTHING_LOADED))?;
+    let job = pin_target(job, &prepared);
+    let mut clock = Clock::new(events.clone(), started);
+    let files = opened.manifest.files.len();
+    clock.done(Phase::Plan, format!("{} tables; {files} files are what was written", prepared.plan.tables.len()));
+    let run = Run { job, events: events.clone(), stop: stop.clone() };
+    let outcome = run.through(prepared, Origin::Artefact(Box::new(opened)), &mut clock).await?;
+    Ok(with_warnings(outcome, events))
+}
+
+const NOTHING_LOADED: &str = "Nothing was written to the target.";
+
+/// Chooses the target server once: a second session may not land on another host of the list.
+fn pin_target(job: Job, prepared: &Prepared) -> Arc<Job> {
+    let target = job.target().pin(prepared.admin.session.host_index());
+    Arc::new(Job { target: Some(target), ..job })
+}
+
+fn with_warnings(mut outcome: RefreshOutcome, events: &Events) -> RefreshOutcome {
     outcome.found = events.take_warnings();
     outcome.warnings.extend(outcome.found.iter().cloned());
-    Ok(outcome)
+    outcome
+}
+
+/// Where the rows of a run come from.
+enum Origin {
+    /// The source server, whose locks are watched.
+    Server(Watcher),
+    Artefact(Box<Opened>),
+}
+
+/// What stands still while rows are read.
+enum Still<'a> {
+    Snapshot(&'a Snapshot),
+    Artefact(&'a Opened),
 }
 
 fn masked_columns(prepared: &Prepared) -> usize {
@@ -64,26 +110,6 @@ fn masked_columns(prepared: &Prepared) -> usize {
         table.columns.iter().filter(|column| !matches!(column.decision, Decided::Keep { .. })).count()
     };
     prepared.plan.tables.iter().map(masked).sum()
-}
-
-/// Times phases and tells their end.
-struct Clock {
-    events: Events,
-    began: Instant,
-    last: Instant,
-    times: Vec<PhaseTime>,
-}
-
-impl Clock {
-    fn new(events: Events, began: Instant) -> Self {
-        Self { events, began, last: began, times: Vec::new() }
-    }
-
-    fn done(&mut self, phase: Phase, note: impl Into<String>) {
-        self.times.push(PhaseTime { phase, ms: self.last.elapsed().as_millis() as u64 });
-        self.last = Instant::now();
-        self.events.done(phase, note);
-    }
 }
 
 /// Rows and bytes by table, filled while loading.
@@ -106,7 +132,8 @@ pub(super) struct Run {
 /// Everything the tasks of the work graph share.
 pub(super) struct Shared {
     pub(super) pipeline: Pipeline,
-    reader: Reader,
+    pub(super) sessions: Sessions,
+    source: Source,
     tables: Vec<Arc<TablePlan>>,
     maskers: Vec<Arc<crate::mask::Masker>>,
     objects: Objects,
@@ -117,28 +144,22 @@ impl Run {
     async fn through(
         &self,
         mut prepared: Prepared,
-        watcher: Watcher,
+        origin: Origin,
         clock: &mut Clock,
     ) -> Result<RefreshOutcome, Failure> {
-        let job = &self.job;
         let left = prepared.admin.drop_aside(None).await;
         for name in left.map_err(|error| Failure::from(error).with_state(NOTHING))? {
             self.events.note(format!("dropped {name}, which an earlier run did not publish"));
         }
         self.events.started(Phase::Snapshot, None, Unit::Items);
-        let name = release::staging_name(&prepared.admin.live, &job.run);
-        // The pause is not part of what a stop interrupts: every path below has to come past its end.
-        let paused = match job.extract.pause_replay {
-            true => Some(replay::pause(&job.source, &job.application()).await),
-            false => None,
+        let name = release::staging_name(&prepared.admin.live, &self.job.run);
+        let loaded = match origin {
+            Origin::Server(watcher) => self.read_paused(&mut prepared, watcher, &name, clock).await?,
+            Origin::Artefact(opened) => {
+                clock.done(Phase::Snapshot, format!("as of {} ({})", opened.taken.at, opened.taken.lsn));
+                self.stop.race(self.load(&prepared, &Still::Artefact(&opened), &name, clock)).await
+            }
         };
-        let paused = paused.transpose().map_err(|error| Failure::from(error).with_state(NOTHING))?;
-        let loaded = self.read_source(&mut prepared, watcher, &name, clock).await;
-        if let Some(paused) = paused
-            && !paused.resume().await
-        {
-            self.events.warn("WAL replay of the source could not be resumed; the next start tries again.");
-        }
         let loaded = match loaded {
             Ok(loaded) => loaded,
             Err(failure) => return Err(self.give_up(&prepared, failure, false).await),
@@ -156,7 +177,7 @@ impl Run {
         };
         let failed: Vec<&Gate> = gates.iter().filter(|gate| !gate.ok).collect();
         if !failed.is_empty() {
-            shared.pipeline.sessions.close().await;
+            shared.sessions.close().await;
             let reports = failed.iter().map(|gate| verify::report(gate)).collect();
             let failure = Failure { exit: Exit::Verify, reports };
             return Err(failure.with_state(&format!(
@@ -170,6 +191,30 @@ impl Run {
         outcome.totals.ms = clock.began.elapsed().as_millis() as u64;
         outcome.phases = std::mem::take(&mut clock.times);
         Ok(outcome)
+    }
+
+    /// Reads the source, with WAL replay paused if that is wanted. The outer error: nothing was begun.
+    async fn read_paused(
+        &self,
+        prepared: &mut Prepared,
+        watcher: Watcher,
+        name: &str,
+        clock: &mut Clock,
+    ) -> Result<Result<LoadedDatabase, Failure>, Failure> {
+        let job = &self.job;
+        // The pause is not part of what a stop interrupts: every path below has to come past its end.
+        let paused = match job.extract.pause_replay {
+            true => Some(replay::pause(&job.source, &job.application()).await),
+            false => None,
+        };
+        let paused = paused.transpose().map_err(|error| Failure::from(error).with_state(NOTHING))?;
+        let loaded = self.read_source(prepared, watcher, name, clock).await;
+        if let Some(paused) = paused
+            && !paused.resume().await
+        {
+            self.events.warn("WAL replay of the source could not be resumed; the next start tries again.");
+        }
+        Ok(loaded)
     }
 
     /// Everything that needs the snapshot; it is let go before this returns.
@@ -187,7 +232,7 @@ impl Run {
         })?;
         snapshot.watch(watcher);
         clock.done(Phase::Snapshot, format!("as of {} ({})", snapshot.taken_at, snapshot.lsn));
-        let loaded = self.stop.race(self.load(prepared, &snapshot, name, clock)).await;
+        let loaded = self.stop.race(self.load(prepared, &Still::Snapshot(&snapshot), name, clock)).await;
         snapshot.release().await;
         loaded
     }
@@ -210,14 +255,10 @@ impl Run {
         let job = &self.job;
         let mut changed = Vec::new();
         for _ in 0..SNAPSHOT_TRIES {
-            let snapshot =
-                Snapshot::take(&job.source, &job.application(), &job.extract, &prepared.plan, &self.stop).await?;
-            changed = snapshot.changed_tables(&prepared.plan).await?;
-            let digest = digest_now(job).await?;
-            if changed.is_empty() && digest == prepared.catalog.digest {
-                return Ok(snapshot);
+            match take_snapshot(job, &prepared.plan, &prepared.catalog.digest, &self.stop).await? {
+                Ok(snapshot) => return Ok(snapshot),
+                Err(tables) => changed = tables,
             }
-            snapshot.release().await;
             self.events.note("the source changed while the snapshot was taken; starting again");
             let fresh = prepare(job).await?;
             prepared.catalog = fresh.catalog;
@@ -230,19 +271,18 @@ impl Run {
     async fn load(
         &self,
         prepared: &Prepared,
-        snapshot: &Snapshot,
+        still: &Still<'_>,
         name: &str,
         clock: &mut Clock,
     ) -> Result<LoadedDatabase, Failure> {
         let job = &self.job;
         self.events.started(Phase::Schema, None, Unit::Items);
-        let id = snapshot.ids().get().ok_or(ExtractError::SnapshotLost)?;
-        let environment = job.source.child_environment_named(&job.application());
-        let (objects, at_source) = tokio::join!(
-            async { prepared.tools.read(&environment, Some(&id)).await.map_err(Failure::from) },
-            AtSource::read(job, &prepared.plan, &prepared.catalog, snapshot),
-        );
-        let (mut objects, at_source) = (objects?, at_source?);
+        let (mut objects, at_source) = match still {
+            Still::Snapshot(snapshot) => {
+                read_definitions(job, &prepared.plan, &prepared.catalog, &prepared.tools, snapshot).await?
+            }
+            Still::Artefact(opened) => (opened.objects().clone(), opened.at_source().clone()),
+        };
         let admin = &prepared.admin.session;
         let reader = &prepared.catalog.server.role;
         database::settle_roles(admin, &mut objects, &job.roles, reader, job.missing_roles, &self.events).await?;
@@ -250,45 +290,33 @@ impl Run {
         hooks::run(job, HookPoint::BeforeLoad, &info, &self.events).await?;
         clock.done(Phase::Schema, format!("{} objects", objects.pre.len()));
 
-        let shared = Arc::new(self.shared(prepared, snapshot, objects, info.clone())?);
-        self.work(prepared, snapshot, &shared, clock).await?;
+        let shared = Arc::new(self.shared(prepared, still, objects, info.clone())?);
+        self.work(prepared, still, &shared, clock).await?;
         self.finish(prepared, &shared, &at_source, &info).await?;
         clock.done(Phase::Index, format!("{} indexes, keys and constraints", shared.objects.post.len()));
-        Ok((shared, at_source, info, (snapshot.lsn.clone(), snapshot.taken_at.clone())))
+        let facts = match still {
+            Still::Snapshot(snapshot) => (snapshot.lsn.clone(), snapshot.taken_at.clone()),
+            Still::Artefact(opened) => (opened.taken.lsn.clone(), opened.taken.at.clone()),
+        };
+        Ok((shared, at_source, info, facts))
     }
 
     fn shared(
         &self,
         prepared: &Prepared,
-        snapshot: &Snapshot,
+        still: &Still<'_>,
         objects: Objects,
         info: Conninfo,
     ) -> Result<Shared, Failure> {
         let job = &self.job;
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(job.threads)
-            .thread_name(|index| format!("mask-{index}"))
-            .build()
-            .map_err(|error| Failure::new(Exit::Internal, Report::new("internal::threads", error.to_string())))?;
-        let buffers = Buffers::default();
+        let pipeline = pipeline(job, &self.events, &self.stop)?;
         Ok(Shared {
-            pipeline: Pipeline {
-                pool,
-                buffers: buffers.clone(),
-                budget: Budget::new(job.budget_bytes),
-                events: self.events.clone(),
-                stop: self.stop.clone(),
-                run: job.run.to_string(),
-                sessions: Sessions::new(info, job.application(), job.owner.clone()),
+            source: match still {
+                Still::Snapshot(snapshot) => server(job, &pipeline, snapshot),
+                Still::Artefact(opened) => opened.reader(&self.stop),
             },
-            reader: Reader::new(
-                job.source.clone(),
-                job.application(),
-                snapshot.ids(),
-                job.extract.rate_max,
-                buffers,
-                self.stop.clone(),
-            ),
+            pipeline,
+            sessions: Sessions::new(info, job.application(), job.owner.clone()),
             tables: prepared.plan.tables.iter().cloned().map(Arc::new).collect(),
             maskers: prepared.maskers.clone(),
             objects,
@@ -319,7 +347,7 @@ impl Run {
             let done = admin.client().batch_execute(&sql).await;
             done.map_err(|error| LoadError::sql("handing over to the owner", &error))?;
         }
-        Ok(self.job.target.with_database(name))
+        Ok(self.job.target().with_database(name))
     }
 
     /// A session that creates objects as the role that is to own them.
@@ -348,7 +376,7 @@ impl Run {
     async fn work(
         &self,
         prepared: &Prepared,
-        snapshot: &Snapshot,
+        still: &Still<'_>,
         shared: &Arc<Shared>,
         clock: &mut Clock,
     ) -> Result<(), Failure> {
@@ -359,7 +387,7 @@ impl Run {
         let mut queue = Queue::new(tasks);
         let mut running: JoinSet<(usize, Result<(), PipelineError>)> = JoinSet::new();
         if loads_left == 0 {
-            self.loaded(prepared, shared, clock).await?;
+            self.loaded(prepared, still, shared, clock).await?;
         }
         loop {
             while running.len() < self.job.jobs
@@ -381,8 +409,7 @@ impl Run {
                 loads_left -= 1;
                 if loads_left == 0 {
                     // The source is let go as soon as its last row is here.
-                    self.loaded(prepared, shared, clock).await?;
-                    snapshot.let_go();
+                    self.loaded(prepared, still, shared, clock).await?;
                 }
             } else if loads_left == 0 {
                 self.events.counters().items.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -394,10 +421,17 @@ impl Run {
     }
 
     /// The last row is in: checks that no definition changed meanwhile, and starts the next progress line.
-    async fn loaded(&self, prepared: &Prepared, shared: &Shared, clock: &mut Clock) -> Result<(), Failure> {
-        shared.reader.close();
-        if !self.job.allow_schema_drift && digest_now(&self.job).await? != prepared.catalog.digest {
-            return Err(ExtractError::SchemaDrift.into());
+    async fn loaded(
+        &self,
+        prepared: &Prepared,
+        still: &Still<'_>,
+        shared: &Shared,
+        clock: &mut Clock,
+    ) -> Result<(), Failure> {
+        shared.source.close();
+        if let Still::Snapshot(snapshot) = still {
+            no_drift(&self.job, &prepared.catalog.digest).await?;
+            snapshot.let_go();
         }
         let (rows, bytes) = {
             let loaded = shared.loaded.lock().expect("no holder panics");
@@ -417,7 +451,7 @@ impl Run {
         at_source: &AtSource,
         info: &Conninfo,
     ) -> Result<(), Failure> {
-        let session = shared.pipeline.sessions.take().await?;
+        let session = shared.sessions.take().await?;
         for close in database::set_sequences(&session, &prepared.plan, &at_source.sequences).await? {
             self.events.warn(close);
         }
@@ -434,7 +468,7 @@ impl Run {
         for entry in &shared.objects.security {
             database::run_entry(&session, entry).await?;
         }
-        shared.pipeline.sessions.give(session);
+        shared.sessions.give(session);
         hooks::run(&self.job, HookPoint::AfterLoad, info, &self.events).await?;
         Ok(())
     }
@@ -446,7 +480,7 @@ impl Run {
         at_source: &AtSource,
         info: &Conninfo,
     ) -> Result<Vec<Gate>, Failure> {
-        let session = shared.pipeline.sessions.take().await?;
+        let session = shared.sessions.take().await?;
         let structure =
             Structure::read(session.client()).await.map_err(|error| LoadError::sql("reading constraints", &error))?;
         let same_major = prepared.catalog.server.version_num / 10_000 == session.version_num() / 10_000;
@@ -471,9 +505,7 @@ impl Run {
             gates.push(verify::constraints(&at_source.structure, &structure));
             gates.push(verify::indexes(&at_source.structure, &structure));
             gates.push(verify::sequences(&session, &prepared.plan, &at_source.sequences).await?);
-            gates.extend(
-                verify::orphans(&session, &orphan_queries(&self.job, &prepared.catalog), &at_source.orphans).await?,
-            );
+            gates.extend(verify::orphans(&session, &at_source.references, &at_source.orphans).await?);
             gates.extend(verify::assertions(&session, &self.job.assertions).await);
             Ok::<_, Failure>(gates)
         };
@@ -487,7 +519,7 @@ impl Run {
             gates.insert(3, definitions?);
             gates
         };
-        shared.pipeline.sessions.give(session);
+        shared.sessions.give(session);
         Ok(gates)
     }
 
@@ -529,8 +561,8 @@ impl Run {
         RefreshOutcome {
             run: self.job.run.to_string(),
             release: self.job.run.to_string(),
-            source: self.job.source.describe(),
-            target: self.job.target.describe(),
+            source: prepared.source.clone(),
+            target: self.job.target().describe(),
             snapshot_lsn: Some(lsn.clone()),
             snapshot_time: Some(taken_at.clone()),
             totals: RunTotals {
@@ -568,7 +600,7 @@ impl Run {
         if let Err(failure) = recorded {
             return Err(self.give_up(prepared, failure, false).await);
         }
-        shared.pipeline.sessions.close().await;
+        shared.sessions.close().await;
         if job.dry_run {
             let dropped = prepared.admin.drop_aside(None).await;
             dropped.map_err(|error| Failure::from(error).with_state(&not_published))?;
@@ -592,13 +624,14 @@ impl Run {
         self.events.started(Phase::Publish, None, Unit::Items);
         let as_of = outcome.snapshot_time.clone();
         let mark = self.mark(prepared, as_of.as_deref());
-        let people = format!("masked copy of {} as of {}", job.source.database, as_of.as_deref().unwrap_or("?"));
+        let people =
+            format!("masked copy of {} as of {}", prepared.catalog.server.database, as_of.as_deref().unwrap_or("?"));
         let published =
             self.swap(prepared, &mark, &people).await.map_err(|failure| failure.with_state(&not_published))?;
         outcome.published = Some(published.database.clone());
         outcome.previous = published.previous.clone();
         clock.done(Phase::Publish, format!("\"{}\" is live; gap {} ms", published.database, published.gap_ms));
-        let live = job.target.with_database(&published.database);
+        let live = job.target().with_database(&published.database);
         if let Err(error) = self.after(prepared, &live, outcome).await {
             outcome.exit = Exit::AfterPublish;
             outcome
@@ -653,9 +686,9 @@ impl Shared {
                 self.load(table, first..=last, number, freeze && !unlogged).await
             }
             Work::Entry(index) => {
-                let session = self.pipeline.sessions.take().await?;
+                let session = self.sessions.take().await?;
                 database::run_entry(&session, &self.objects.post[index]).await?;
-                self.pipeline.sessions.give(session);
+                self.sessions.give(session);
                 Ok(())
             }
             Work::AddForeignKey { entry, sql } => {
@@ -667,10 +700,10 @@ impl Shared {
     }
 
     async fn statement(&self, label: &str, verb: &str, sql: &str) -> Result<(), PipelineError> {
-        let session = self.pipeline.sessions.take().await?;
+        let session = self.sessions.take().await?;
         let done = session.client().batch_execute(sql).await;
         done.map_err(|error| LoadError::sql(format!("{verb} {label}"), &error))?;
-        self.pipeline.sessions.give(session);
+        self.sessions.give(session);
         Ok(())
     }
 
@@ -690,7 +723,7 @@ impl Shared {
             number,
             freeze,
         };
-        let (read, receipt) = self.pipeline.copy(&work, &self.reader).await?;
+        let (read, receipt) = self.pipeline.copy(&work, &self.source, &self.sessions).await?;
         let name = table.full_name();
         let mut loaded = self.loaded.lock().expect("no holder panics");
         *loaded.read.entry(name.clone()).or_default() += read;
@@ -705,8 +738,4 @@ impl Shared {
         self.pipeline.events.send(Event::TableLoaded { table: name, rows: receipt.rows, bytes: receipt.bytes });
         Ok(())
     }
-}
-
-fn now_text() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -51,7 +51,7 @@ pub fn report(gate: &Gate) -> Report {
 }
 
 /// Names and states of constraints and indexes, as the catalog tells them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Structure {
     /// `schema.table constraint definition`; `NOT VALID` is part of the definition. Without expressions: PostgreSQL may
     /// print them differently once they were parsed again, and [`definitions`] compares them. Without those of partitions
@@ -290,7 +290,7 @@ pub async fn orphans(
 }
 
 /// Counts the rows of one declared reference that point nowhere.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct OrphanQuery {
     /// `from -> to`.
     pub name: String,

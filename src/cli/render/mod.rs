@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod doctor;
+mod files;
 mod plan;
 mod run;
 mod table;
@@ -102,6 +103,8 @@ pub(super) fn outcome(outcome: &Outcome, look: &Look) -> String {
         Outcome::Explanation(view) => plan::explanation(view, look),
         Outcome::Refresh(done) => run::refresh(done, look),
         Outcome::Demo(done) => run::demo(done, look),
+        Outcome::Export(done) => files::export(done, look),
+        Outcome::FixtureCheck(done) => files::check(done, look),
         Outcome::Verify(done) => run::verify(done, look),
         Outcome::Rollback(done) => run::rollback(done, look),
         Outcome::Releases(list) => run::releases(list, look),

@@ -1,0 +1,80 @@
+//! `snapshot`, `load` and `fixture`: masked rows as files.
+
+use super::args::{FixtureArgs, LoadArgs, SnapshotArgs};
+use super::context::Consent;
+use super::engine::{Wish, conninfo, job, load as config_of, stop_on_cancel, target_of, with_report};
+use super::{Context, Outcome, key};
+use crate::artefact::Form;
+use crate::config::{Config, FixtureFormat};
+use crate::error::Failure;
+use crate::outcome::RefreshOutcome;
+use crate::refresh;
+
+const NOTHING: &str = "Nothing was read from the source, and no file was written.";
+
+pub(super) async fn snapshot(context: &Context, args: SnapshotArgs) -> Result<Outcome, Failure> {
+    let config = config_of(context)?;
+    let wish = Wish { files: true, yes: true, ..Wish::default() };
+    let (job, warnings) = job(context, config, wish).await.map_err(|failure| failure.with_state(NOTHING))?;
+    let stop = stop_on_cancel(context);
+    let wish = refresh::Wish::Snapshot { out: args.out };
+    let mut done = refresh::export(job, &wish, &context.events, &stop).await?;
+    done.warnings.splice(0..0, warnings);
+    Ok(Outcome::Export(Box::new(done)))
+}
+
+pub(super) async fn fixture(context: &Context, args: FixtureArgs) -> Result<Outcome, Failure> {
+    let config = config_of(context)?;
+    let form = match args.format.unwrap_or(config.fixture.format) {
+        FixtureFormat::Sql => Form::Sql,
+        FixtureFormat::Parquet => Form::Parquet,
+        FixtureFormat::Csv => Form::Csv,
+    };
+    let key = chosen_key(context, &config, &args).await.map_err(|failure| failure.with_state(NOTHING))?;
+    let wish = Wish { files: true, yes: true, key, ..Wish::default() };
+    let (job, warnings) = job(context, config, wish).await.map_err(|failure| failure.with_state(NOTHING))?;
+    let stop = stop_on_cancel(context);
+    if args.check {
+        return refresh::check(job, &args.out, &context.events, &stop).await.map(Outcome::FixtureCheck);
+    }
+    let wish = refresh::Wish::Fixture { out: args.out, form };
+    let mut done = refresh::export(job, &wish, &context.events, &stop).await?;
+    done.warnings.splice(0..0, warnings);
+    Ok(Outcome::Export(Box::new(done)))
+}
+
+/// The key of the command line; none if it says nothing about it.
+async fn chosen_key(
+    context: &Context,
+    config: &Config,
+    args: &FixtureArgs,
+) -> Result<Option<super::engine::ChosenKey>, Failure> {
+    let choice = &args.key;
+    if choice.key_file.is_none() && choice.realm.is_none() && !choice.test.allow_test_key {
+        return Ok(None);
+    }
+    let mut chosen = key::choose(context, choice.key_file.as_deref())?;
+    if let Some(realm) = choice.realm.clone().or_else(|| config.key.as_ref().map(|key| key.realm.clone())) {
+        chosen.realm = realm;
+    }
+    let loaded = key::load(&chosen.source, choice.test.allow_test_key).await?;
+    Ok(Some((loaded.key.realm(&chosen.realm), loaded.key.id(), chosen.realm)))
+}
+
+pub(super) async fn load(context: &Context, args: LoadArgs) -> Result<RefreshOutcome, Failure> {
+    const NOTHING: &str = "Nothing was written to the target.";
+    let config = config_of(context)?;
+    let consent = Consent::of(args.yes || args.dry_run, target_of(&config)?.confirm.as_deref());
+    let target = conninfo(&config, "target", &target_of(&config)?.url)?;
+    let question = format!("This replaces database \"{}\" on {}.", target.database, target.describe());
+    context.confirm(&question, &target.database, consent).await.map_err(|failure| failure.with_state(NOTHING))?;
+    // The rows are masked: no key is needed to load them, and whoever loads them may have none.
+    let realm = config.key.as_ref().map_or_else(|| "default".to_owned(), |key| key.realm.clone());
+    let unused = (key::generate()?.realm(&realm), String::new(), realm);
+    let wish = Wish { dry_run: args.dry_run, yes: args.yes, confirmed: true, key: Some(unused), ..Wish::default() };
+    let (job, warnings) = job(context, config, wish).await.map_err(|failure| failure.with_state(NOTHING))?;
+    let stop = stop_on_cancel(context);
+    let report_dir = job.report_dir.clone();
+    let outcome = refresh::load(job, &args.dir, &context.events, &stop).await?;
+    Ok(with_report(outcome, warnings, report_dir))
+}

@@ -1,0 +1,113 @@
+//! What every run does that reads a source: the clock, the snapshot, definitions, the pipeline.
+
+use super::Job;
+use super::at_source::{AtSource, digest_now};
+use crate::buffers::Buffers;
+use crate::catalog::Catalog;
+use crate::error::{Exit, Failure, Report};
+use crate::event::{Events, Phase};
+use crate::extract::postgres::Reader;
+use crate::extract::snapshot::Snapshot;
+use crate::extract::{ExtractError, Source, Stop};
+use crate::load::objects::{Objects, Tools};
+use crate::outcome::PhaseTime;
+use crate::pipeline::{Budget, Pipeline};
+use crate::plan::Plan;
+use std::time::Instant;
+
+/// How often a snapshot is taken anew because tables were truncated or rewritten under it.
+pub(super) const SNAPSHOT_TRIES: usize = 3;
+
+/// Times phases and tells their end.
+pub(super) struct Clock {
+    events: Events,
+    pub began: Instant,
+    last: Instant,
+    pub times: Vec<PhaseTime>,
+}
+
+impl Clock {
+    pub fn new(events: Events, began: Instant) -> Self {
+        Self { events, began, last: began, times: Vec::new() }
+    }
+
+    pub fn done(&mut self, phase: Phase, note: impl Into<String>) {
+        self.times.push(PhaseTime { phase, ms: self.last.elapsed().as_millis() as u64 });
+        self.last = Instant::now();
+        self.events.done(phase, note);
+    }
+}
+
+/// What masks rows and moves them.
+pub(super) fn pipeline(job: &Job, events: &Events, stop: &Stop) -> Result<Pipeline, Failure> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(job.threads)
+        .thread_name(|index| format!("mask-{index}"))
+        .build()
+        .map_err(|error| Failure::new(Exit::Internal, Report::new("internal::threads", error.to_string())))?;
+    Ok(Pipeline {
+        pool,
+        buffers: Buffers::default(),
+        budget: Budget::new(job.budget_bytes),
+        events: events.clone(),
+        stop: stop.clone(),
+        run: job.run.to_string(),
+    })
+}
+
+/// The source server under a snapshot.
+pub(super) fn server(job: &Job, pipeline: &Pipeline, snapshot: &Snapshot) -> Source {
+    Source::Server(Box::new(Reader::new(
+        job.source.clone(),
+        job.application(),
+        snapshot.ids(),
+        job.extract.rate_max,
+        pipeline.buffers.clone(),
+        pipeline.stop.clone(),
+    )))
+}
+
+/// Definitions, sequences and structure, as the snapshot shows them.
+pub(super) async fn read_definitions(
+    job: &Job,
+    plan: &Plan,
+    catalog: &Catalog,
+    tools: &Tools,
+    snapshot: &Snapshot,
+) -> Result<(Objects, AtSource), Failure> {
+    let id = snapshot.ids().get().ok_or(ExtractError::SnapshotLost)?;
+    let environment = job.source.child_environment_named(&job.application());
+    let (objects, at_source) = tokio::join!(
+        async { tools.read(&environment, Some(&id)).await.map_err(Failure::from) },
+        AtSource::read(job, plan, catalog, snapshot),
+    );
+    Ok((objects?, at_source?))
+}
+
+/// Fails if a definition changed since the catalog was read.
+pub(super) async fn no_drift(job: &Job, digest: &str) -> Result<(), Failure> {
+    if !job.allow_schema_drift && digest_now(job).await? != digest {
+        return Err(ExtractError::SchemaDrift.into());
+    }
+    Ok(())
+}
+
+/// Takes a snapshot under which every planned table is what it was when it was planned; else says which are not, if any.
+pub(super) async fn take_snapshot(
+    job: &Job,
+    plan: &Plan,
+    digest: &str,
+    stop: &Stop,
+) -> Result<Result<Snapshot, Vec<String>>, Failure> {
+    let snapshot = Snapshot::take(&job.source, &job.application(), &job.extract, plan, stop).await?;
+    let changed = snapshot.changed_tables(plan).await?;
+    if changed.is_empty() && digest_now(job).await? == digest {
+        return Ok(Ok(snapshot));
+    }
+    snapshot.release().await;
+    Ok(Err(changed))
+}
+
+pub(super) fn now_text() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
