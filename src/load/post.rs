@@ -1,9 +1,9 @@
 //! Decides what runs next on the target: loads, indexes, keys, foreign keys, statistics.
 //!
 //! The work is a graph. Indexes of a table may start when its rows are in, a foreign key when both sides stand. At most
-//! `jobs` heavy backends work at any time, and among the ready tasks the one with the longest path of work behind it goes
-//! first, so that no long build is left for the end. Tasks that would wait for each other's table locks are never started
-//! together: a waiting backend is a lost core.
+//! `jobs` heavy backends work at any time. Tasks that would wait for each other's table locks are never started together:
+//! a waiting backend is a lost core. So the work on one table is as much a chain as a path of needs is, and among the
+//! ready tasks the one goes first that has the most of either behind it: no long chain is left for the end.
 
 use std::collections::BTreeMap;
 
@@ -36,6 +36,8 @@ pub struct Queue<W> {
     dependents: Vec<Vec<usize>>,
     /// Work on the longest path from the start of the task to the end of everything.
     path: Vec<u64>,
+    /// By table: work that holds it and has not started. None of it can run beside an exclusive holder.
+    waiting: BTreeMap<u32, u64>,
     ready: Vec<usize>,
     held: BTreeMap<u32, (u32, bool)>,
     left: usize,
@@ -58,13 +60,20 @@ impl<W> Queue<W> {
         }
         let order = order(&open, &dependents);
         assert_eq!(order.len(), count, "needs must not form a cycle");
+        // What needs nothing (a load) may run beside other work on its table, and is not part of the chain.
+        let mut waiting = BTreeMap::new();
+        for task in tasks.iter().filter(|task| !task.needs.is_empty()) {
+            for (table, _) in &task.holds {
+                *waiting.entry(*table).or_insert(0_u64) += task.cost;
+            }
+        }
         let mut path = vec![0; count];
         for index in order.into_iter().rev() {
-            let behind = dependents[index].iter().map(|next| path[*next]).max().unwrap_or(0);
-            path[index] = tasks[index].cost.saturating_add(behind);
+            let behind = dependents[index].iter().map(|next| path[*next].max(chain(&tasks[*next], &waiting)));
+            path[index] = tasks[index].cost.saturating_add(behind.max().unwrap_or(0));
         }
         let ready = (0..count).filter(|index| open[*index] == 0).collect();
-        Self { tasks, open, dependents, path, ready, held: BTreeMap::new(), left: count }
+        Self { tasks, open, dependents, path, waiting, ready, held: BTreeMap::new(), left: count }
     }
 
     /// Takes the most urgent task that can run beside those already running.
@@ -74,10 +83,14 @@ impl<W> Queue<W> {
             .iter()
             .enumerate()
             .filter(|(_, task)| self.free(&self.tasks[**task].holds))
-            .max_by_key(|(_, task)| (self.path[**task], std::cmp::Reverse(**task)))
+            .max_by_key(|(_, task)| (self.urgency(**task), self.path[**task], std::cmp::Reverse(**task)))
             .map(|(at, _)| at)?;
         let index = self.ready.swap_remove(at);
-        for (table, hold) in &self.tasks[index].holds {
+        let task = &self.tasks[index];
+        for (table, hold) in &task.holds {
+            if let Some(waiting) = self.waiting.get_mut(table).filter(|_| !task.needs.is_empty()) {
+                *waiting = waiting.saturating_sub(task.cost);
+            }
             let entry = self.held.entry(*table).or_insert((0, false));
             entry.0 += 1;
             entry.1 |= *hold == Hold::Exclusive;
@@ -113,12 +126,22 @@ impl<W> Queue<W> {
         self.left
     }
 
+    fn urgency(&self, index: usize) -> u64 {
+        self.path[index].max(chain(&self.tasks[index], &self.waiting))
+    }
+
     fn free(&self, holds: &[(u32, Hold)]) -> bool {
         holds.iter().all(|(table, hold)| match self.held.get(table) {
             None | Some((0, _)) => true,
             Some((_, exclusive)) => !exclusive && *hold == Hold::Shared,
         })
     }
+}
+
+/// The work that has to go one after the other on a table this task holds for itself.
+fn chain<W>(task: &Task<W>, waiting: &BTreeMap<u32, u64>) -> u64 {
+    let exclusive = task.holds.iter().filter(|(_, hold)| *hold == Hold::Exclusive);
+    exclusive.filter_map(|(table, _)| waiting.get(table)).max().copied().unwrap_or(0)
 }
 
 /// A topological order; shorter than the number of tasks if there is a cycle.
@@ -154,6 +177,27 @@ mod tests {
         assert_eq!(queue.start_next(), None);
         queue.done(1);
         assert_eq!(queue.start_next(), Some(2));
+    }
+
+    #[test]
+    fn table_with_the_most_work_left_goes_first() {
+        let one = |cost, table| task(cost, &[0], &[(table, Hold::Exclusive)]);
+        let mut queue = Queue::new(vec![task(1, &[], &[]), one(5, 1), one(3, 2), one(3, 2), one(3, 2)]);
+        assert_eq!(queue.start_next(), Some(0));
+        queue.done(0);
+        assert_eq!(queue.start_next(), Some(2), "9 are left on table 2");
+        assert_eq!(queue.start_next(), Some(1));
+        queue.done(2);
+        assert_eq!(queue.start_next(), Some(3));
+    }
+
+    #[test]
+    fn load_of_the_table_with_the_most_work_goes_first() {
+        let load = |table| task(5, &[], &[(table, Hold::Shared)]);
+        let key = |need, table| task(4, &[need], &[(table, Hold::Exclusive)]);
+        let mut queue = Queue::new(vec![load(1), load(2), key(0, 1), key(1, 2), key(1, 2)]);
+        assert_eq!(queue.start_next(), Some(1));
+        assert_eq!(queue.start_next(), Some(0));
     }
 
     #[test]

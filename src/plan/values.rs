@@ -108,18 +108,32 @@ fn mask_of(domains: &Domains, node: Node) -> Option<(&Mask, Option<&Place>)> {
     }
 }
 
-/// The spelling under which a text value is masked, in SQL; none if the kind tells all spellings apart.
-fn folded(mask: &Mask, text: &str) -> Option<String> {
+/// The spelling under which a text value is masked, in SQL.
+struct Folded {
+    spelling: String,
+    /// A cheaper test that every value whose spelling changes passes: patterns cost ten times as much as the rest.
+    suspect: Option<String>,
+}
+
+/// None if the kind tells all spellings apart.
+fn folded(mask: &Mask, text: &str) -> Option<Folded> {
     let trimmed = format!("pg_catalog.btrim({text}, {BLANKS})");
     let fold = mask.kind.folds && mask.params.get("fold").and_then(Value::as_bool) != Some(false);
     // Case of ASCII only: a locale may fold more than masks do, and refuse what would work.
     let plain = if fold { format!("pg_catalog.lower({trimmed} COLLATE \"C\")") } else { trimmed };
-    let when = |pattern: &str, folded: String| format!("CASE WHEN {plain} ~ {pattern} THEN {folded} ELSE {text} END");
+    let differs = format!("{plain} COLLATE \"C\" <> {text} COLLATE \"C\"");
+    let when = |pattern: &str, folded: &str, suspect: String| Folded {
+        spelling: format!("CASE WHEN {plain} ~ {pattern} THEN {folded} ELSE {text} END"),
+        suspect: Some(suspect),
+    };
     Some(match mask.kind.name {
-        "username" => plain,
-        "email" => when(ADDRESS, format!("pg_catalog.rtrim({plain}, '.')")),
-        "uuid" => when("'^[0-9a-f-]{32,36}$'", plain.clone()),
-        "ip" => when("'^[0-9a-f:.]+(/[0-9]+)?$'", plain.clone()),
+        "email" => {
+            let suspect = format!("({differs} OR pg_catalog.right({text}, 1) = '.')");
+            when(ADDRESS, &format!("pg_catalog.rtrim({plain}, '.')"), suspect)
+        }
+        "uuid" => when("'^[0-9a-f-]{32,36}$'", &plain, differs),
+        "ip" => when("'^[0-9a-f:.]+(/[0-9]+)?$'", &plain, differs),
+        "username" => Folded { spelling: plain, suspect: None },
         _ => return None,
     })
 }
@@ -127,7 +141,7 @@ fn folded(mask: &Mask, text: &str) -> Option<String> {
 /// One key column of a unique index, as SQL.
 struct KeyPart {
     raw: String,
-    folded: Option<String>,
+    folded: Option<Folded>,
 }
 
 fn collisions(graph: &Graph<'_>, group: usize, rows: &Rows, domains: &Domains, probes: &mut Vec<ValueProbe>) {
@@ -206,7 +220,10 @@ fn collision_sql(from: &str, condition: &str, keys: &[KeyPart]) -> (String, Stri
     let changed: Vec<String> = keys
         .iter()
         .filter_map(|key| Some((key.folded.as_ref()?, &key.raw)))
-        .map(|(folded, raw)| format!("({folded}) COLLATE \"C\" <> {raw} COLLATE \"C\""))
+        .map(|(Folded { spelling, suspect }, raw)| {
+            let suspect: String = suspect.iter().map(|suspect| format!("{suspect} AND ")).collect();
+            format!("({suspect}({spelling}) COLLATE \"C\" <> {raw} COLLATE \"C\")")
+        })
         .collect();
     let present: String = keys.iter().map(|key| format!(" AND {} IS NOT NULL", key.raw)).collect();
     let changed = changed.join(" OR ");
@@ -215,7 +232,7 @@ fn collision_sql(from: &str, condition: &str, keys: &[KeyPart]) -> (String, Stri
         let fields = keys.iter().enumerate().map(|(number, key)| format!("{} AS k{number}", of(key)));
         fields.collect::<Vec<_>>().join(", ")
     };
-    let masked = list(|key| key.folded.as_ref().unwrap_or(&key.raw));
+    let masked = list(|key| key.folded.as_ref().map_or(&key.raw, |folded| &folded.spelling));
     let raw = list(|key| &key.raw);
     let names: Vec<String> = (0..keys.len()).map(|number| format!("k{number}")).collect();
     let names = names.join(", ");
