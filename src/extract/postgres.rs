@@ -5,22 +5,17 @@ use super::{BadBytes, ExtractError, Stop};
 use crate::buffers::Buffers;
 use crate::config::Rows;
 use crate::pg::types::Format;
-use crate::pg::{Conninfo, SourceSession, decode};
+use crate::pg::{Conninfo, CopyError, SourceSession};
 use crate::plan::{Chunk, TablePlan};
-use bytes::Bytes;
-use futures_util::{StreamExt, pin_mut};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Bytes gathered before they leave the task. One batch of CPU work: large enough that handing it over costs nothing,
-/// small enough that the batches in flight stay far below the memory budget.
-pub const WIRE_BYTES: usize = 384 * 1024;
+pub use crate::pg::Wire;
 
-/// Whole rows as the server sent them, without file header and trailer.
-pub struct Wire {
-    pub rows: u64,
-    pub bytes: Bytes,
-}
+/// Bytes gathered before they leave the task. One batch of CPU work: large enough that handing it over costs nothing,
+/// small enough that a batch is still in the near caches when it leaves, and that those in flight stay far below the
+/// memory budget.
+pub const WIRE_BYTES: usize = 128 * 1024;
 
 /// Takes the rows of a chunk as they arrive.
 pub trait Deliver: Send {
@@ -103,52 +98,25 @@ impl Reader {
         deliver: &mut D,
     ) -> Result<u64, D::Error> {
         let reading = || format!("reading {}", table.full_name());
-        let stream = session
-            .client()
-            .copy_out(&copy_sql(table, chunk))
+        let mut copy = session
+            .copy_out(&copy_sql(table, chunk), table.format, WIRE_BYTES, &self.buffers)
             .await
             .map_err(|error| ExtractError::sql(reading(), &error))?;
-        pin_mut!(stream);
-        let binary = table.format == Format::Binary;
-        let mut gather = Gather { buffers: &self.buffers, buffer: Vec::new(), rows: 0 };
         let mut total = 0;
-        let mut started = false;
-        let mut ended = !binary;
-        while let Some(message) = stream.next().await {
-            let mut message = match message {
-                Ok(message) => message,
-                Err(error) => {
+        loop {
+            let wire = match copy.next().await {
+                Ok(Some(wire)) => wire,
+                Ok(None) => return Ok(total),
+                Err(CopyError::Broken) => return Err(ExtractError::Truncated { table: table.full_name() }.into()),
+                Err(CopyError::Server { error, rows }) => {
                     let error = ExtractError::sql(reading(), &error);
-                    return Err(self.locate(table, chunk, total, error).await.into());
+                    return Err(self.locate(table, chunk, total + rows, error).await.into());
                 }
             };
-            if binary && !started {
-                started = true;
-                let header =
-                    decode::strip_header(&message).map_err(|_| ExtractError::Truncated { table: table.full_name() })?;
-                message = message.slice(header..);
-                if message.is_empty() {
-                    continue;
-                }
-            }
-            if binary && decode::is_trailer(&message) {
-                ended = true;
-                continue;
-            }
-            total += 1;
-            if let Some(wire) = gather.add(message) {
-                self.throttle.take(wire.bytes.len(), &self.stop).await?;
-                deliver.deliver(wire).await?;
-            }
-        }
-        if !ended {
-            return Err(ExtractError::Truncated { table: table.full_name() }.into());
-        }
-        if let Some(wire) = gather.take() {
+            total += wire.rows;
             self.throttle.take(wire.bytes.len(), &self.stop).await?;
             deliver.deliver(wire).await?;
         }
-        Ok(total)
     }
 }
 
@@ -193,36 +161,6 @@ impl Reader {
             }
         }
         Some((ctid, None))
-    }
-}
-
-/// Collects the rows of a wire; the protocol promises one row per message.
-struct Gather<'a> {
-    buffers: &'a Buffers,
-    buffer: Vec<u8>,
-    rows: u64,
-}
-
-impl Gather<'_> {
-    fn add(&mut self, message: Bytes) -> Option<Wire> {
-        self.rows += 1;
-        if self.buffer.is_empty() && message.len() >= WIRE_BYTES {
-            // A huge row is passed on as it came: copying it would hold it twice.
-            return Some(Wire { rows: std::mem::take(&mut self.rows), bytes: message });
-        }
-        if self.buffer.is_empty() {
-            // The last row may be longer than what is left; doubling for it would be a copy.
-            self.buffer = self.buffers.take(WIRE_BYTES + 32 * 1024);
-        }
-        self.buffer.extend_from_slice(&message);
-        if self.buffer.len() >= WIRE_BYTES { self.take() } else { None }
-    }
-
-    fn take(&mut self) -> Option<Wire> {
-        if self.rows == 0 {
-            return None;
-        }
-        Some(Wire { rows: std::mem::take(&mut self.rows), bytes: self.buffers.share(std::mem::take(&mut self.buffer)) })
     }
 }
 
@@ -297,29 +235,5 @@ impl Throttle {
             error = stop.stopped() => Err(error),
             () = tokio::time::sleep_until(until.into()) => Ok(()),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn gather_keeps_row_counts_and_order() {
-        let buffers = Buffers::default();
-        let mut gather = Gather { buffers: &buffers, buffer: Vec::new(), rows: 0 };
-        assert!(gather.add(Bytes::from_static(b"ab")).is_none());
-        assert!(gather.add(Bytes::from_static(b"c")).is_none());
-        let wire = gather.take().expect("two rows are there");
-        assert_eq!((wire.rows, wire.bytes.as_ref()), (2, b"abc".as_ref()));
-        assert!(gather.take().is_none());
-    }
-
-    #[test]
-    fn huge_row_is_passed_on_alone() {
-        let buffers = Buffers::default();
-        let mut gather = Gather { buffers: &buffers, buffer: Vec::new(), rows: 0 };
-        let wire = gather.add(Bytes::from(vec![0; WIRE_BYTES])).expect("it is full at once");
-        assert_eq!(wire.rows, 1);
     }
 }

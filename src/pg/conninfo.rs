@@ -165,7 +165,7 @@ impl TargetSessionAttrs {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Keepalives {
     pub on: bool,
     pub idle: Option<Duration>,

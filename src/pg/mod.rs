@@ -16,7 +16,8 @@ mod codec_tests;
 pub use conninfo::{Conninfo, ConninfoError, Environment};
 pub use problem::{SqlProblem, sql_error};
 pub use session::{
-    Canceler, ConnectError, Endpoint, Notice, Session, SessionError, Side, SourceSession, TargetSession, local_settings,
+    Canceler, ConnectError, CopyError, CopyOut, Endpoint, Notice, Session, SessionError, Side, SourceSession,
+    TargetSession, Wire, local_settings,
 };
 
 /// Values as the server writes them, for files that hold rows.

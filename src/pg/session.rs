@@ -4,25 +4,38 @@
 
 mod cancel_key;
 mod error;
+mod socket;
+mod tap;
 #[cfg(test)]
 mod tests;
 
 pub use error::{ConnectError, Endpoint, SessionError, Side};
+pub use tap::Wire;
 
-use super::conninfo::{ChannelBinding, Conninfo, Host, HostSpec, SslMode, TargetSessionAttrs};
+use super::conninfo::{ChannelBinding, Conninfo, Host, HostSpec, Keepalives, SslMode, TargetSessionAttrs};
 use super::problem::{SqlProblem, sql_error};
 use super::tls;
+use super::types::Format;
+use crate::buffers::Buffers;
+use futures_util::Stream;
 use secrecy::ExposeSecret;
+use socket::{Address, Socket};
 use std::fmt;
 use std::future::poll_fn;
+use std::io;
 use std::net::IpAddr;
 use std::ops::Deref;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tap::{End, Tap, TapHandle, TapTls};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
-use tokio_postgres::tls::{MakeTlsConnect, NoTls};
-use tokio_postgres::{AsyncMessage, CancelToken, Client, Connection, SimpleQueryMessage, SimpleQueryRow, Socket};
+use tokio_postgres::tls::{MakeTlsConnect, NoTls, TlsConnect};
+use tokio_postgres::{
+    AsyncMessage, CancelToken, Client, Connection, CopyOutStream, SimpleQueryMessage, SimpleQueryRow,
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Notices kept per session; a trigger that raises one per row must not fill the memory.
@@ -65,6 +78,7 @@ pub struct Session {
     client: Client,
     task: Driver,
     mailbox: Arc<Mutex<Mailbox>>,
+    tap: TapHandle,
     canceler: Canceler,
     endpoint: Endpoint,
     host_index: usize,
@@ -194,6 +208,27 @@ impl Session {
         notices
     }
 
+    /// Runs `COPY … TO STDOUT` and returns its rows in pieces of about `piece_bytes` bytes, whole rows each.
+    ///
+    /// Memory: two pieces wait, then the server is not read from until one is taken. One COPY at a time; a session whose
+    /// COPY was not taken to its end is to be dropped, or the rest would be read.
+    ///
+    /// # Errors
+    /// The error of the server.
+    pub async fn copy_out(
+        &self,
+        sql: &str,
+        format: Format,
+        piece_bytes: usize,
+        buffers: &Buffers,
+    ) -> Result<CopyOut<'_>, tokio_postgres::Error> {
+        let statement = self.client.prepare(sql).await?;
+        self.tap.open(format, piece_bytes, buffers);
+        let mut copy = CopyOut { tap: &self.tap, stream: None };
+        copy.stream = Some(Box::pin(self.client.copy_out(&statement).await?));
+        Ok(copy)
+    }
+
     pub fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
@@ -295,20 +330,88 @@ impl Deref for TargetSession {
     }
 }
 
+/// A COPY whose rows arrive.
+pub struct CopyOut<'a> {
+    tap: &'a TapHandle,
+    /// Tells the end and errors; rows do not come this way. None after the end.
+    stream: Option<Pin<Box<CopyOutStream>>>,
+}
+
+/// Why a COPY gave no further rows.
+#[derive(Debug)]
+pub enum CopyError {
+    /// The server's error, and the rows that came before it and were not taken.
+    Server { error: tokio_postgres::Error, rows: u64 },
+    /// The binary format's header or trailer is missing.
+    Broken,
+}
+
+impl CopyOut<'_> {
+    /// The next rows; none at the end, which the server has confirmed.
+    ///
+    /// # Errors
+    /// [`CopyError`]; rows that came before may have been sent by a server that failed later.
+    pub async fn next(&mut self) -> Result<Option<Wire>, CopyError> {
+        poll_fn(|context| self.poll_next(context)).await
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Wire>, CopyError>> {
+        if let Some(wire) = self.tap.poll_piece(context) {
+            return Poll::Ready(Ok(Some(wire)));
+        }
+        if let Some(stream) = &mut self.stream {
+            match ready!(stream.as_mut().poll_next(context)) {
+                None => self.stream = None,
+                Some(Err(error)) => {
+                    let rows = std::iter::from_fn(|| self.tap.rest().0).map(|wire| wire.rows).sum();
+                    return Poll::Ready(Err(CopyError::Server { error, rows }));
+                }
+                // Every row goes through the tap.
+                Some(Ok(_)) => return Poll::Ready(Err(CopyError::Broken)),
+            }
+        }
+        Poll::Ready(match self.tap.rest() {
+            (Some(wire), _) => Ok(Some(wire)),
+            (None, End::Whole) => Ok(None),
+            (None, End::Broken) => Err(CopyError::Broken),
+        })
+    }
+}
+
+impl Drop for CopyOut<'_> {
+    fn drop(&mut self) {
+        self.tap.close();
+    }
+}
+
+/// TLS for one connection with the host of this name.
+fn encrypt_with(
+    tls: &MakeRustlsConnect,
+    host: &str,
+) -> Result<<MakeRustlsConnect as MakeTlsConnect<Socket>>::TlsConnect, Box<dyn std::error::Error + Send + Sync>> {
+    MakeTlsConnect::<Socket>::make_tls_connect(&mut tls.clone(), host).map_err(Into::into)
+}
+
 /// Stops the statement of one session, from anywhere.
 #[derive(Clone)]
 pub struct Canceler {
     token: CancelToken,
-    tls: Option<MakeRustlsConnect>,
+    address: Address,
+    /// With the name that certificates are checked against.
+    tls: Option<(MakeRustlsConnect, String)>,
 }
 
 impl Canceler {
     /// Sends the request; gives up after 5 s.
     pub async fn cancel(&self) {
         let request = async {
+            let socket = Socket::connect(&self.address, &Keepalives::default()).await.ok()?;
             match &self.tls {
-                Some(tls) => self.token.cancel_query(tls.clone()).await,
-                None => self.token.cancel_query(NoTls).await,
+                Some((tls, host)) => {
+                    let tls = encrypt_with(tls, host).ok()?;
+                    self.token.cancel_query_raw(socket, tls).await.ok()
+                }
+                None => self.token.cancel_query_raw(socket, NoTls).await.ok(),
             }
         };
         let _ = tokio::time::timeout(FAREWELL_TIMEOUT, request).await;
@@ -471,20 +574,29 @@ impl Attempt<'_> {
         mode: tokio_postgres::config::SslMode,
         wanted: TargetSessionAttrs,
     ) -> Result<Session, ConnectError> {
-        let config = self.config(address, mode);
+        let config = self.config(mode);
         let mailbox = Arc::new(Mutex::new(Mailbox { keep_texts: self.keep_texts, ..Mailbox::default() }));
-        let failed = |error| ConnectError::new(self.endpoint(), &error);
+        let unreachable =
+            |error: io::Error| ConnectError::Unreachable { at: self.endpoint(), reason: error.to_string() };
+        let place = self.place(address);
+        let socket = Socket::connect(&place, &self.info.keepalives).await.map_err(unreachable)?;
+        let tap = TapHandle::default();
         let (client, task, tls) = match self.connector {
             Some(tls) if mode != tokio_postgres::config::SslMode::Disable => {
-                let (client, task) = self.start(&config, tls.clone(), &mailbox).await?.map_err(failed)?;
-                (client, task, Some(tls.clone()))
+                let name = self.certificate_name(address);
+                let encrypt = encrypt_with(tls, &name).map_err(|error| unreachable(io::Error::other(error)))?;
+                let encrypt = TapTls::new(encrypt, tap.clone());
+                let socket = Tap::new(socket, tap.clone(), !self.info.tls.direct);
+                let (client, task) = self.start(&config, socket, encrypt, &mailbox).await?;
+                (client, task, Some((tls.clone(), name)))
             }
             _ => {
-                let (client, task) = self.start(&config, NoTls, &mailbox).await?.map_err(failed)?;
+                let socket = Tap::new(socket, tap.clone(), false);
+                let (client, task) = self.start(&config, socket, NoTls, &mailbox).await?;
                 (client, task, None)
             }
         };
-        let canceler = Canceler { token: client.cancel_token(), tls };
+        let canceler = Canceler { token: client.cancel_token(), address: place, tls };
         let facts = self.ask(&client).await?;
         self.refuse_pooler(&client, &canceler.token, facts.pid).await?;
         let wrong = match wanted {
@@ -498,30 +610,32 @@ impl Attempt<'_> {
             return Err(ConnectError::WrongRole { at: self.endpoint(), wanted: wanted.name() });
         }
         let (endpoint, host_index) = (self.endpoint(), self.host_index);
-        Ok(Session { client, task: Driver(task), mailbox, canceler, endpoint, host_index, facts })
+        Ok(Session { client, task: Driver(task), mailbox, tap, canceler, endpoint, host_index, facts })
     }
 
-    fn config(&self, address: Option<IpAddr>, mode: tokio_postgres::config::SslMode) -> tokio_postgres::Config {
-        let (info, spec) = (self.info, self.spec());
-        let mut config = tokio_postgres::Config::new();
-        config.user(&info.user).dbname(&info.database).port(spec.port).ssl_mode(mode);
+    fn place(&self, address: Option<IpAddr>) -> Address {
+        let spec = self.spec();
         match (&spec.host, address) {
-            (Host::Name(name), Some(address)) => {
-                // A name that no certificate can hold matters only where the certificate's name is checked.
-                let speakable = rustls::pki_types::ServerName::try_from(name.as_str()).is_ok();
-                let name = match speakable || info.tls.mode == SslMode::VerifyFull {
-                    true => name.clone(),
-                    false => address.to_string(),
-                };
-                config.host(name).hostaddr(address);
-            }
-            (Host::Socket(directory), _) => {
-                config.host_path(directory);
-            }
-            (Host::Name(name), None) => {
-                config.host(name);
-            }
+            (_, Some(address)) => Address::Tcp(address, spec.port),
+            (Host::Socket(directory), None) => Address::Unix(directory.join(format!(".s.PGSQL.{}", spec.port))),
+            (Host::Name(_), None) => unreachable!("a name is looked up before it is connected to"),
         }
+    }
+
+    /// The name that stands in the certificate. One that no certificate can hold matters only where it is checked.
+    fn certificate_name(&self, address: Option<IpAddr>) -> String {
+        let name = self.spec().host.to_string();
+        let speakable = rustls::pki_types::ServerName::try_from(name.as_str()).is_ok();
+        match address {
+            Some(address) if !speakable && self.info.tls.mode != SslMode::VerifyFull => address.to_string(),
+            _ => name,
+        }
+    }
+
+    fn config(&self, mode: tokio_postgres::config::SslMode) -> tokio_postgres::Config {
+        let info = self.info;
+        let mut config = tokio_postgres::Config::new();
+        config.user(&info.user).dbname(&info.database).ssl_mode(mode);
         if let Some(password) = info.password(self.host_index) {
             config.password(password.expose_secret());
         }
@@ -537,43 +651,32 @@ impl Attempt<'_> {
         if info.tls.direct && mode != tokio_postgres::config::SslMode::Disable {
             config.ssl_negotiation(tokio_postgres::config::SslNegotiation::Direct);
         }
-        config.keepalives(info.keepalives.on);
-        for (value, set) in [
-            (info.keepalives.idle, tokio_postgres::Config::keepalives_idle as fn(&mut _, _) -> &mut _),
-            (info.keepalives.interval, tokio_postgres::Config::keepalives_interval),
-            (info.keepalives.user_timeout, tokio_postgres::Config::tcp_user_timeout),
-            (info.connect_timeout, tokio_postgres::Config::connect_timeout),
-        ] {
-            if let Some(value) = value {
-                set(&mut config, value);
-            }
-        }
-        if let Some(count) = info.keepalives.count {
-            config.keepalives_retries(count);
+        if info.tls.direct && mode != tokio_postgres::config::SslMode::Disable {
+            config.ssl_negotiation(tokio_postgres::config::SslNegotiation::Direct);
         }
         config
     }
 
-    async fn start<T>(
+    async fn start<S, T>(
         &self,
         config: &tokio_postgres::Config,
+        socket: S,
         tls: T,
         mailbox: &Arc<Mutex<Mailbox>>,
-    ) -> Result<Result<(Client, JoinHandle<()>), tokio_postgres::Error>, ConnectError>
+    ) -> Result<(Client, JoinHandle<()>), ConnectError>
     where
-        T: MakeTlsConnect<Socket>,
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        T: TlsConnect<S>,
         T::Stream: Send + 'static,
     {
-        let (client, connection) = match config.connect(tls).await {
-            Ok(pair) => pair,
-            Err(error) => return Ok(Err(error)),
-        };
+        let connected = config.connect_raw(socket, tls).await;
+        let (client, connection) = connected.map_err(|error| ConnectError::new(self.endpoint(), &error))?;
         // The console of PgBouncer calls itself `1.24.0/bouncer` and takes no SELECT.
         if connection.parameter("server_version").is_some_and(|version| version.contains("bouncer")) {
             let why = "It is the console of PgBouncer.".to_owned();
             return Err(ConnectError::Pooler { at: self.endpoint(), why });
         }
-        Ok(Ok((client, tokio::spawn(drive(connection, Arc::clone(mailbox))))))
+        Ok((client, tokio::spawn(drive(connection, Arc::clone(mailbox)))))
     }
 
     async fn ask(&self, client: &Client) -> Result<Facts, ConnectError> {
