@@ -123,7 +123,7 @@ impl<'g> Tables<'g> {
             rows_estimate: if leaf.unanalyzed { leaf.bytes / ROW_BYTES } else { leaf.rows },
             unanalyzed: leaf.unanalyzed,
             bytes: leaf.bytes,
-            freeze: chunks.len() == 1 && !via_root,
+            freeze: !via_root,
             chunks,
             filenode: leaf.filenode,
         }

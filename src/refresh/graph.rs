@@ -29,6 +29,8 @@ pub enum Work {
     Validate {
         label: String,
         sql: String,
+        /// Both sides can be read in the order of the key from indexes alone.
+        ordered: bool,
     },
     Analyze {
         table: String,
@@ -42,8 +44,10 @@ const WHOLE_BYTES: u64 = 1 << 30;
 mod cost {
     /// COPY out, mask, COPY in.
     pub const LOAD_PER_KIB: u64 = 14;
-    /// Sorting and writing one index entry.
+    /// Sorting and writing one index entry; looking up one key of the other side.
     pub const INDEX_PER_ROW: u64 = 1;
+    /// Keys that are read in order on both sides are compared so many times faster than they are looked up.
+    pub const ORDERED: u64 = 4;
     pub const ANALYZE: u64 = 300_000;
 }
 
@@ -60,6 +64,8 @@ pub fn build(plan: &Plan, objects: &Objects) -> Vec<Task<Work>> {
     let mut loads: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     // By archive id: rows and bytes, for costs. A partitioned table has the sum of its partitions that load through it.
     let mut sizes: BTreeMap<u32, u64> = BTreeMap::new();
+    // By archive id: tables whose rows are frozen, so that their indexes can be read without them.
+    let mut frozen: BTreeSet<u32> = BTreeSet::new();
     for (index, table) in plan.tables.iter().enumerate() {
         let own = ids.get(&(table.schema.as_str(), table.name.as_str())).copied();
         let target = ids.get(&(table.target_schema.as_str(), table.target_name.as_str())).copied();
@@ -70,6 +76,9 @@ pub fn build(plan: &Plan, objects: &Objects) -> Vec<Task<Work>> {
             continue;
         }
         for work in load_works(index, table) {
+            if matches!(work, Work::Load { freeze: true, .. }) {
+                frozen.extend(own);
+            }
             let at = tasks.len();
             let holds = target.map(|id| (id, Hold::Shared)).into_iter().collect();
             let cost = table.bytes / 1024 * cost::LOAD_PER_KIB / u64::from(parts(&work, table));
@@ -84,7 +93,7 @@ pub fn build(plan: &Plan, objects: &Objects) -> Vec<Task<Work>> {
     }
     share_root_loads(plan, &ids, &mut loads);
     analyze(plan, &ids, &loads, &mut tasks);
-    post(objects, &ids, &loads, &sizes, &mut tasks);
+    post(objects, &ids, &loads, &Tables { sizes, frozen }, &mut tasks);
     tasks
 }
 
@@ -142,11 +151,18 @@ fn analyze(
     }
 }
 
+/// What is known of tables by archive id.
+struct Tables {
+    /// Rows.
+    sizes: BTreeMap<u32, u64>,
+    frozen: BTreeSet<u32>,
+}
+
 fn post(
     objects: &Objects,
     ids: &BTreeMap<(&str, &str), u32>,
     loads: &BTreeMap<u32, Vec<usize>>,
-    sizes: &BTreeMap<u32, u64>,
+    Tables { sizes, frozen }: &Tables,
     tasks: &mut Vec<Task<Work>>,
 ) {
     let tables: BTreeMap<u32, (&str, &str)> = ids.iter().map(|((schema, name), id)| (*id, (*schema, *name))).collect();
@@ -205,6 +221,9 @@ fn post(
             .iter()
             .map(|id| (*id, if known && !is_child(id) { Hold::Shared } else { Hold::Exclusive }))
             .collect();
+        let child = involved.iter().copied().find(is_child);
+        let index = child.filter(|_| involved.iter().all(|id| frozen.contains(id)));
+        let index = index.and_then(|child| key_index(objects, entry, child)).map(|index| places[&index]);
         let rows = involved
             .iter()
             .filter(|id| !known || is_child(id))
@@ -212,13 +231,32 @@ fn post(
             .max()
             .copied()
             .unwrap_or(0);
-        tasks.push(Task {
-            work: Work::Validate { label: entry.label(), sql: validate },
-            cost: rows * cost::INDEX_PER_ROW + 1000,
-            needs: vec![places[&entry.id]],
-            holds,
-        });
+        let cost = rows * cost::INDEX_PER_ROW / if index.is_some() { cost::ORDERED } else { 1 } + 1000;
+        let needs = std::iter::once(places[&entry.id]).chain(index).collect();
+        let work = Work::Validate { label: entry.label(), sql: validate, ordered: index.is_some() };
+        tasks.push(Task { work, cost, needs, holds });
     }
+}
+
+/// The entry of an index of the child that begins with the columns of a foreign key, in their order.
+///
+/// Keys are read from it in the order of the parent's key and compared side by side. Without it each key is looked up in a
+/// table of all the parent's keys, which is too large for the near caches: 4 million keys against 2 million took 5.4 s,
+/// and 0.6 s in order.
+fn key_index(objects: &Objects, foreign_key: &Entry, child: u32) -> Option<u32> {
+    let (_, rest) = foreign_key.sql.split_once(" FOREIGN KEY (")?;
+    let (columns, _) = rest.split_once(") REFERENCES ")?;
+    let begins = |sql: &str, start: &str| {
+        let list = sql.split_once(start).and_then(|(_, list)| list.strip_prefix(columns));
+        list.is_some_and(|rest| rest.starts_with([')', ',']))
+    };
+    let serves = |entry: &&Entry| match entry.kind.as_str() {
+        // A partial index lacks rows.
+        "INDEX" => begins(&entry.sql, " USING btree (") && !entry.sql.contains(" WHERE "),
+        "CONSTRAINT" => begins(&entry.sql, " PRIMARY KEY (") || begins(&entry.sql, " UNIQUE ("),
+        _ => false,
+    };
+    objects.post.iter().filter(|entry| entry.needs.contains(&child)).find(serves).map(|entry| entry.id)
 }
 
 /// `ADD CONSTRAINT … FOREIGN KEY …;` as `… NOT VALID;` and `VALIDATE CONSTRAINT …;`.
@@ -281,6 +319,32 @@ mod tests {
         .expect("it can be split");
         assert!(add.ends_with("DEFERRABLE NOT VALID;"));
         assert_eq!(validate, "ALTER TABLE ONLY app.o VALIDATE CONSTRAINT \"f \"\"k\";");
+    }
+
+    fn post_entry(id: u32, kind: &str, sql: &str) -> Entry {
+        Entry { id, kind: kind.into(), needs: vec![7], ..entry(sql) }
+    }
+
+    #[test]
+    fn index_of_a_foreign_key_begins_with_its_columns_and_holds_every_row() {
+        let key = entry("ALTER TABLE ONLY a.o\n    ADD CONSTRAINT f FOREIGN KEY (b, c) REFERENCES a.c(x, y);");
+        let index = |sql: &str| post_entry(2, "INDEX", sql);
+        let found = |other: Entry| {
+            let objects = Objects { post: vec![other], ..Objects::default() };
+            key_index(&objects, &key, 7)
+        };
+        assert_eq!(found(index("CREATE INDEX i ON a.o USING btree (b, c, d);")), Some(2));
+        assert_eq!(found(index("CREATE INDEX i ON a.o USING btree (b, c);")), Some(2));
+        assert_eq!(
+            found(post_entry(2, "CONSTRAINT", "ALTER TABLE ONLY a.o\n    ADD CONSTRAINT o_pkey PRIMARY KEY (b, c);")),
+            Some(2)
+        );
+        assert_eq!(found(index("CREATE INDEX i ON a.o USING btree (b, c DESC);")), None);
+        assert_eq!(found(index("CREATE INDEX i ON a.o USING btree (b, cc);")), None);
+        assert_eq!(found(index("CREATE INDEX i ON a.o USING hash (b);")), None);
+        assert_eq!(found(index("CREATE INDEX i ON a.o USING btree (b, c) WHERE (d > 0);")), None);
+        let of_another = Entry { needs: vec![8], ..index("CREATE INDEX i ON a.p USING btree (b, c);") };
+        assert_eq!(found(of_another), None);
     }
 
     #[test]
