@@ -15,6 +15,7 @@ mod guards;
 mod identity;
 mod leak;
 mod lock;
+mod mentions;
 mod programs;
 mod refresh;
 mod roundtrip;

@@ -1,6 +1,7 @@
 //! The record of a mask kind: its name, parameters, promises and limits. Listing, docs and refusals come from here.
 
 use super::column::{ColumnMask, Compile, CompileError, Refusal};
+use super::text::SPANS;
 use super::{Params, Shape, nested};
 use serde_json::Value;
 
@@ -229,6 +230,19 @@ impl Kind {
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// Tells whether the mask, or a mask inside its parameters, looks for names in texts.
+    pub fn finds_names(&self, params: &Params) -> bool {
+        fn inside(value: &Value) -> bool {
+            match value {
+                Value::String(word) => super::kind(word).is_some_and(|kind| kind.name == SPANS.name),
+                Value::Object(table) => table.values().any(inside),
+                Value::Array(items) => items.iter().any(inside),
+                _ => false,
+            }
+        }
+        self.name == SPANS.name || params.values().any(inside)
     }
 
     /// Tells whether a column of this shape can carry the kind.

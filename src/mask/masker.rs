@@ -22,6 +22,7 @@ pub struct Masker {
     /// Columns that name subjects, one per slot, with their shapes.
     subjects: Vec<(usize, Shape)>,
     conditions: Vec<Condition>,
+    unwritten: Vec<usize>,
 }
 
 struct Column {
@@ -47,8 +48,8 @@ impl Masker {
             columns.push(Column { name: column.name.clone(), mask });
         }
         let order = order(&columns, &mut errors);
-        let conditions = table.conditions.clone();
-        if errors.is_empty() { Ok(Self { columns, order, subjects, conditions }) } else { Err(errors) }
+        let (conditions, unwritten) = (table.conditions.clone(), table.unwritten.clone());
+        if errors.is_empty() { Ok(Self { columns, order, subjects, conditions, unwritten }) } else { Err(errors) }
     }
 
     /// Masks nothing: for rows that were masked before.
@@ -102,6 +103,9 @@ impl Masker {
                 return Err(MaskError::at(0, "a mask lost rows").in_column(name));
             }
             masked[*index] = Some(column);
+        }
+        for index in &self.unwritten {
+            masked[*index] = None;
         }
         Ok(MaskedBatch::new(raw, masked.into_iter().flatten().collect()))
     }

@@ -69,6 +69,7 @@ pub use dict::dictionaries;
 pub use key::{MasterKey, RealmKey};
 pub use kind::{Injective, KeyedOn, Kind, LeastLength, Param, Promise, Takes};
 pub use masker::{Masker, ValueError, mask_value};
+pub use text::holds_names;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -312,4 +313,6 @@ pub struct TableSpec {
     pub tiers: BTreeMap<(String, String), u8>,
     /// The columns that are masked in some rows only.
     pub conditions: Vec<Condition>,
+    /// Masked columns of other tables that only masks of this one read: names that its texts may mention.
+    pub unwritten: Vec<usize>,
 }

@@ -10,11 +10,11 @@
 //! | phone | international, North American, national with trunk 0, 10–13 bare digits, 6–15 digits after a word like `tel` | `phone` |
 //! | IP address | v4, v6 | `ip` |
 //! | URL | credentials and tokens; user names in path and query | `pattern`; `username` |
-//! | the row's own names | values of the name, user name, company and address columns of the same row, and of `template` columns and `lookup` columns that draw, because names are made with them too | the mask of that column |
+//! | names of the row and its person | values of the name, user name, company and address columns of the same row and of the rows its subject leads to, and of `template` columns and `lookup` columns that draw, because names are made with them too | the mask of that column |
 //!
 //! A span gets the mask the same value has in a column of that kind and label. Text outside of spans keeps its bytes, and
 //! a text without spans is returned as it is. A date, a time, an amount and a number behind `#` are no phone numbers; any
-//! other long number may be taken for one. Not looked for: names of persons who have no column in the row, digits other
+//! other long number may be taken for one. Not looked for: names of persons who have no column there, digits other
 //! than ASCII, addresses spelled out (`bob at example dot com`), local phone numbers of seven digits without a word like
 //! `tel` before them. `null` is the choice for columns where that
 //! matters.
@@ -32,7 +32,7 @@ use super::draft::{self, Draft};
 use super::json::{LEAF, nested_mask};
 use super::kind::{Domain, Injective, KeyedOn, Kind, Param, Takes};
 use super::leaf::{TextBuilder, view_values};
-use super::{MaskSpec, Shape};
+use super::{Params, Shape};
 use arrow_array::builder::StringBuilder;
 use arrow_array::{Array, ArrayRef, StringArray, StringViewArray};
 use names::{Names, Role};
@@ -188,30 +188,36 @@ fn table<'a>(
     }
 }
 
-/// Returns the columns of the row that hold names. Columns with another subject count too: a note about an order names
-/// the seller as well as the buyer.
-fn sources(compile: &Compile<'_>) -> Vec<(usize, Role)> {
-    let role = |kind: &str, part: Option<&str>| match (kind.split('/').next().unwrap_or(kind), part) {
+/// Tells whether a column with this mask holds names, which texts may mention.
+pub fn holds_names(kind: &str, params: &Params) -> bool {
+    role(kind, params).is_some()
+}
+
+fn role(kind: &str, params: &Params) -> Option<Role> {
+    let kind = kind.split('/').next().unwrap_or(kind);
+    let part = params.get("part").and_then(Value::as_str);
+    match (kind, part) {
         ("name.first", _) | ("name.value", Some("first")) => Some(Role::First),
         ("name.last", _) | ("name.value", Some("last")) => Some(Role::Last),
         ("name.full" | "name.value", _) => Some(Role::Full),
         ("username", _) => Some(Role::Username),
         ("company", _) | ("address", None | Some("street")) => Some(Role::Whole),
+        // Names are composed and drawn from lists of the user too; a `lookup` that finds codes holds no names.
+        ("template", _) => Some(Role::Username),
+        ("lookup", _) if !params.contains_key("find") => Some(Role::Username),
         _ => None,
-    };
-    // Names are composed and drawn from lists of the user too; a `lookup` that finds codes holds no names.
-    let made = |mask: &MaskSpec| match mask.kind.split('/').next() {
-        Some("template") => Some(Role::Username),
-        Some("lookup") if !mask.params.contains_key("find") => Some(Role::Username),
-        _ => None,
-    };
+    }
+}
+
+/// Returns the columns that hold names: of the row, and of the rows its subjects lead to. Columns with another subject
+/// count too: a note about an order names the seller as well as the buyer.
+fn sources(compile: &Compile<'_>) -> Vec<(usize, Role)> {
     let columns = compile.table.columns.iter().enumerate().filter(|(index, _)| *index != compile.column);
     columns
         .filter(|(_, column)| matches!(column.shape, Shape::Text { .. }))
         .filter_map(|(index, column)| {
             let mask = column.mask.as_ref()?;
-            let part = mask.params.get("part").and_then(Value::as_str);
-            Some((index, role(&mask.kind, part).or_else(|| made(mask))?))
+            Some((index, role(&mask.kind, &mask.params)?))
         })
         .collect()
 }

@@ -1,5 +1,7 @@
 //! Writes the query of each table: select list, FROM clause, and how a row is cut.
 
+mod names;
+
 use super::anchor::{Anchor, Hop, join_sql, quote, table_sql};
 use super::chunk::Chunker;
 use super::condition;
@@ -11,6 +13,7 @@ use crate::catalog::{Column, Oid, Table, TableKind};
 use crate::config::Rows;
 use crate::mask::{ColumnSpec, Condition, MaskSpec, Shape, TableSpec};
 use crate::pg::types::{self, Field, Format, Layout, Transport};
+use names::{Beside, Known};
 use std::collections::{BTreeMap, HashMap};
 
 /// First major that accepts foreign type OIDs inside binary arrays and composites.
@@ -96,7 +99,11 @@ impl<'g> Tables<'g> {
                 query.subject(node, mask, &self.fitted.anchors);
                 query.read_columns(mask);
                 query.condition(node, mask, &self.fitted.anchors);
+                query.names(mask, Known { domains: self.domains, anchors: &self.fitted.anchors });
             }
+        }
+        if query.types_beside.iter().any(|type_oid| self.travels_as_text(*type_oid)) {
+            format = Format::Text;
         }
         // A leaf of a document or a span of a text has the form of the columns it joins with, whatever table they are in.
         let tiers: BTreeMap<_, _> = if has_leaves {
@@ -243,6 +250,11 @@ struct Query<'g> {
     alone: bool,
     /// Masked column, field of its condition, and whether other rows keep their value.
     conditions: Vec<(Node, usize, bool)>,
+    /// Tables joined for their names beside conditions.
+    beside: Vec<Beside>,
+    /// Field of the subject, by field of another table that is masked only for texts.
+    subjects_beside: HashMap<usize, usize>,
+    types_beside: Vec<Oid>,
 }
 
 impl<'g> Query<'g> {
@@ -260,6 +272,9 @@ impl<'g> Query<'g> {
             appended: HashMap::new(),
             alone: false,
             conditions: Vec::new(),
+            beside: Vec::new(),
+            subjects_beside: HashMap::new(),
+            types_beside: Vec::new(),
         }
     }
 
@@ -308,7 +323,9 @@ impl<'g> Query<'g> {
             }
         };
         self.subjects.insert(node, field);
-        if let Anchor::Path { .. } = anchor {
+        if let Anchor::Path { .. } = anchor
+            && self.nodes[field].1.is_empty()
+        {
             self.nodes[field].1 = self.graph.name(column);
         }
     }
@@ -406,7 +423,7 @@ impl<'g> Query<'g> {
 
     fn from(&self, leaf: &Table) -> String {
         debug_assert!(leaf.kind == TableKind::Leaf);
-        let joins = [self.join_text.concat(), self.condition_joins.concat()].concat();
+        let joins = [self.join_text.concat(), self.joins_beside(), self.condition_joins.concat()].concat();
         format!("ONLY {}.{} AS t{joins}", quote(&leaf.schema), quote(&leaf.name))
     }
 
@@ -414,7 +431,7 @@ impl<'g> Query<'g> {
         let decoded = |field: &Field| !matches!(field, Field::Keep);
         // Decoded columns are numbered in the order of their fields.
         let number = |field: usize| self.fields[..field].iter().filter(|field| decoded(field)).count();
-        let mut columns = Vec::new();
+        let (mut columns, mut unwritten) = (Vec::new(), Vec::new());
         for (field, (node, name, mask)) in self.nodes.iter().enumerate() {
             let (Field::Read(shape) | Field::Mask(shape)) = &self.fields[field] else { continue };
             let name = if name.is_empty() { leaf.full_name() } else { name.clone() };
@@ -425,16 +442,22 @@ impl<'g> Query<'g> {
                     kind: mask.kind.full_name(),
                     label: mask.label.clone(),
                     params: mask.params.clone(),
-                    subject: node.and_then(|node| self.subjects.get(&node)).map(|field| number(*field)),
+                    subject: node
+                        .and_then(|node| self.subjects.get(&node))
+                        .or_else(|| self.subjects_beside.get(&field))
+                        .map(|field| number(*field)),
                 }),
             });
+            if mask.is_some() && field >= written {
+                unwritten.push(columns.len() - 1);
+            }
         }
         let conditions = self.conditions.iter().filter_map(|(node, flag, keep)| {
             let field = self.nodes.iter().position(|(known, ..)| *known == Some(*node))?;
             Some(Condition { column: number(field), flag: number(*flag), keep: *keep })
         });
         let conditions = conditions.collect();
-        (Layout { fields: self.fields.clone(), written }, TableSpec { columns, tiers, conditions })
+        (Layout { fields: self.fields.clone(), written }, TableSpec { columns, tiers, conditions, unwritten })
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 
 mod conditions;
 mod keys;
+mod names;
 mod proposals;
 mod source;
 

@@ -119,6 +119,19 @@ const EPOCH_MICROS: i64 = 946_684_800_000_000;
 const INET4: u8 = 2;
 const INET6: u8 = 3;
 
+/// Makes a NULL; none for shapes that neither names nor subjects have.
+pub(super) fn null(shape: &Shape) -> Option<ArrayRef> {
+    Some(match shape {
+        Shape::Text { .. } | Shape::Enum(_) => Arc::new(StringViewArray::from(vec![None::<&str>])),
+        Shape::Int2 => Arc::new(Int16Array::from(vec![None])),
+        Shape::Int4 => Arc::new(Int32Array::from(vec![None])),
+        Shape::Int8 => Arc::new(Int64Array::from(vec![None])),
+        Shape::Date => Arc::new(Date32Array::from(vec![None])),
+        Shape::Uuid => Arc::new(FixedSizeBinaryArray::new_null(16, 1)),
+        _ => return None,
+    })
+}
+
 /// Makes the value of a column.
 ///
 /// # Errors
