@@ -54,7 +54,13 @@ impl Masker {
 
     /// Masks nothing: for rows that were masked before.
     pub fn none() -> Self {
-        Self { columns: Vec::new(), order: Vec::new(), subjects: Vec::new(), conditions: Vec::new() }
+        Self {
+            columns: Vec::new(),
+            order: Vec::new(),
+            subjects: Vec::new(),
+            conditions: Vec::new(),
+            unwritten: Vec::new(),
+        }
     }
 
     /// Puts masks made by a test before one compiled column.
