@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub enum Phase {
     Plan,
     Snapshot,
+    /// Only where a subset is configured.
+    Subset,
     Schema,
     Load,
     Index,
@@ -25,6 +27,7 @@ impl Phase {
         match self {
             Phase::Plan => "plan",
             Phase::Snapshot => "snapshot",
+            Phase::Subset => "subset",
             Phase::Schema => "schema",
             Phase::Load => "load",
             Phase::Index => "index",

@@ -25,12 +25,12 @@
 //! |---|---|
 //! | what people type and read | [`cli`], [`demo`] |
 //! | the line | [`refresh`], [`pipeline`]; [`trial`]: policy and masks alone |
-//! | edges, each with its own server or file | [`extract`], [`load`], [`verify`], [`publish`], [`guard`], [`secret`] |
+//! | edges, each with its own server or file | [`extract`], [`subset`], [`load`], [`verify`], [`publish`], [`guard`], [`secret`] |
 //! | folders of masked rows, and whether they are whole | [`artefact`] |
 //! | decisions and bytes, pure but for [`catalog::read`], the file of [`lock`] and sessions | [`plan`], [`lock`], [`catalog`], [`pg`] |
 //! | what looks personal, by name, type and content; pure | [`detect`] |
 //! | masks: knows Arrow and BLAKE3, nothing of PostgreSQL | [`mask`] |
-//! | words everybody shares | [`config`], [`outcome`], [`event`], [`release`], [`buffers`], [`error`] |
+//! | words everybody shares | [`config`], [`outcome`], [`event`], [`release`], [`rowset`], [`buffers`], [`error`] |
 //!
 //! # Invariants, and the test that holds each
 //!
@@ -64,6 +64,7 @@ pub mod guard;
 pub mod load;
 pub mod publish;
 pub mod secret;
+pub mod subset;
 pub mod verify;
 
 pub mod catalog;
@@ -81,3 +82,4 @@ pub mod error;
 pub mod event;
 pub mod outcome;
 pub mod release;
+pub mod rowset;

@@ -55,6 +55,9 @@ pub struct PlanView {
     /// BLAKE3 over every decision, hex.
     pub hash: String,
     pub key_id: Option<String>,
+    /// None: every row is copied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subset: Option<SubsetView>,
     pub lock: LockView,
     /// The lock file written by `plan --write-lock`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,6 +79,65 @@ impl PlanView {
     pub fn exit(&self) -> Exit {
         if self.refusals.is_empty() { Exit::Done } else { Exit::Refused }
     }
+}
+
+/// A subset as it was counted: which rows, and what brought them in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct SubsetView {
+    /// False: it would have taken too long, or the plan was refused before; every number is 0.
+    pub counted: bool,
+    pub rows: u64,
+    /// Tables with at least one row.
+    pub tables: u64,
+    pub bytes: u64,
+    /// Rows chosen by seeds, and by whole tables.
+    pub seeds: u64,
+    /// Most rows first: the cuts that help most stand on top.
+    pub references: Vec<PulledView>,
+    /// How many things `cover` shows, and what no row of the source shows.
+    pub shown: u64,
+    pub absent: Vec<String>,
+    pub dangling: Vec<DanglingView>,
+}
+
+/// How many rows a reference brought in that nothing before it had reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct PulledView {
+    pub reference: String,
+    /// `up` to a row that is referred to, `down` to rows that refer.
+    pub direction: String,
+    /// The table whose rows came.
+    pub table: String,
+    pub rows: u64,
+    /// The lines that stop it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut: Option<String>,
+}
+
+/// References of the subset that point nowhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct DanglingView {
+    pub reference: String,
+    pub rows: u64,
+    /// They are NULL in the copy.
+    pub nulled: bool,
+}
+
+/// How a row got into the subset, from a seed on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RowPath {
+    /// As it was asked for.
+    pub table: String,
+    /// Empty: it is not in the subset.
+    pub steps: Vec<PathStep>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct PathStep {
+    pub table: String,
+    /// The place of the row in its table, which is no value of it.
+    pub ctid: String,
+    pub because: String,
 }
 
 /// One table that is copied.

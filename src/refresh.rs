@@ -16,6 +16,7 @@ mod prepare;
 mod reading;
 mod record;
 mod run;
+mod subset;
 pub mod target;
 
 pub use check::check;
@@ -24,6 +25,7 @@ pub use json_keys::survey;
 pub use preflight::target_lacks;
 pub use prepare::{Inspected, Prepared, inspect, prepare};
 pub use run::{load, refresh};
+pub use subset::{COUNT_MAX, Counted, count as count_subset, trace as trace_row};
 
 use crate::config::{
     HookConfig, MissingRoles, NewPartitions, PublishMode, ReferenceRule, SqlGate, TableRule, Undecided,

@@ -110,10 +110,13 @@ fn config_with_equal_urls() {
 }
 
 #[test]
-fn config_asks_for_a_subset() {
+fn subset_names_what_is_not_there() {
     let lab = lab();
-    lab.config(&format!("{KEEP}[subset]\nseed = [{{ table = \"public.people\", percent = 5 }}]\n"));
-    assert_snapshot!(refused(&lab, 3));
+    let edge = "[[subset.edge]]\nfrom = \"public.people.boss\"\nchildren = \"none\"\n";
+    lab.config(&format!(
+        "{KEEP}[subset]\nseed = [{{ table = \"public.peple\", percent = 5 }}, {{ table = \"public.people\", where = \"id = 1)\" }}]\n{edge}"
+    ));
+    assert_snapshot!(told(&lab, &["-q", "refresh"], 3, 3));
 }
 
 #[test]

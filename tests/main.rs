@@ -22,6 +22,7 @@ mod roundtrip;
 mod shop;
 mod source;
 mod staging;
+mod subset;
 mod texts;
 mod tidy;
 mod types;

@@ -603,3 +603,22 @@ fn standby_conflict() {
     assert!(!ran.stderr.contains("trying again"), "{}", ran.stderr);
     servers.catch_up();
 }
+
+#[test]
+fn a_subset_is_found_on_a_standby() {
+    let servers = replicated();
+    let _turn = servers.turn();
+    let lab = servers.lab("standby_subset", "workers = 3");
+    lab.seed("CREATE TABLE owners (id int PRIMARY KEY); INSERT INTO owners SELECT generate_series(1, 500); CREATE TABLE owned (id int PRIMARY KEY, owner int REFERENCES owners); INSERT INTO owned SELECT i, 1 + i % 500 FROM generate_series(1, 5000) i");
+    servers.catch_up();
+    let file = lab.path("restage.toml");
+    let text = std::fs::read_to_string(&file).expect("read");
+    let subset = "\n[subset]\nseed = [{ table = \"public.owned\", where = \"id <= 20\" }]\n";
+    std::fs::write(file, format!("{text}{subset}")).expect("written");
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT count(*) FROM owners"), "20");
+    assert_eq!(
+        lab.staging("SELECT string_agg(id::text, ',' ORDER BY id) FROM owned"),
+        lab.production("SELECT string_agg(id::text, ',' ORDER BY id) FROM owned WHERE id <= 20")
+    );
+}

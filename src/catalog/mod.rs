@@ -180,6 +180,21 @@ pub struct Constraint {
     pub expression: Option<String>,
     /// Operator names of an exclusion constraint, aligned with `columns` (0 there stands for an expression).
     pub operators: Vec<String>,
+    /// How the server compares a foreign key, aligned with `columns`; the referenced column is on the left.
+    pub equality: Vec<Equality>,
+}
+
+/// One comparison of a foreign key, as its triggers make it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Equality {
+    /// `OPERATOR(pg_catalog.=)`.
+    pub operator: String,
+    /// SQL type the referenced column is cast to; empty: none.
+    pub left_type: String,
+    /// SQL type the referencing column is cast to; empty: none.
+    pub right_type: String,
+    /// `COLLATE …` of the referenced column, where the other has another one; else empty.
+    pub collation: String,
 }
 
 #[derive(Debug, Clone, Default)]

@@ -1,7 +1,8 @@
 //! Reads the catalog: one query per `.sql` file, whatever the number of tables.
 
 use super::{
-    Catalog, Column, Constraint, ConstraintKind, Oid, Sequence, Server, Table, TableKind, Type, UniqueIndex, View,
+    Catalog, Column, Constraint, ConstraintKind, Equality, Oid, Sequence, Server, Table, TableKind, Type, UniqueIndex,
+    View,
 };
 use crate::error::{Diagnose, Exit, Report};
 use std::collections::HashMap;
@@ -290,7 +291,18 @@ fn constraint(row: &Row) -> Option<Constraint> {
         definition: row.get("definition"),
         expression: row.get("expression"),
         operators: list(row, "operators"),
+        equality: equality(row),
     })
+}
+
+fn equality(row: &Row) -> Vec<Equality> {
+    let operators: Vec<String> = list(row, "equal_operators");
+    let types = list(row, "equal_left_types").into_iter().zip(list(row, "equal_right_types"));
+    let sides = types.zip(list(row, "equal_collations"));
+    let joined = operators.into_iter().zip(sides);
+    joined
+        .map(|(operator, ((left_type, right_type), collation))| Equality { operator, left_type, right_type, collation })
+        .collect()
 }
 
 fn unique_index(row: &Row) -> UniqueIndex {

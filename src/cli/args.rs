@@ -149,7 +149,8 @@ pub struct DemoArgs {
 
 /// Show what a refresh would do and cost, and every reason to refuse it
 ///
-/// Connects to source and target, but reads no row of data and writes nothing. Shows tables, rows, bytes, the decision
+/// Connects to source and target, but reads no row of data and writes nothing; where a subset is configured, its rows are
+/// counted at the source, for a minute at most. Shows tables, rows, bytes, the decision
 /// for every column (with -v), the estimated time and the guards. When the plan is refused, all reasons are printed at
 /// once, each with the line to paste, and the exit code is 3.
 #[derive(Debug, Clone, Default, Args)]
@@ -164,6 +165,19 @@ pub struct PlanArgs {
     /// Looks at a sample of the documents in JSON columns, for their keys
     #[arg(long)]
     pub write_lock: bool,
+    #[command(flatten)]
+    pub scenario: ScenarioChoice,
+}
+
+/// Which subset: that of the configuration, or one of its scenarios.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ScenarioChoice {
+    /// Take the seeds of [scenario.NAME] instead of those of [subset]
+    #[arg(long, value_name = "NAME")]
+    pub scenario: Option<String>,
+    /// Value of a parameter of the scenario; may be repeated
+    #[arg(long, value_name = "PARAM=VALUE", value_parser = parse_set)]
+    pub set: Vec<(String, String)>,
 }
 
 /// Refresh staging: read, mask, load aside, verify, publish
@@ -187,6 +201,8 @@ pub struct RefreshArgs {
     /// Do nothing if the source has not changed since the release that is live
     #[arg(long)]
     pub if_newer: bool,
+    #[command(flatten)]
+    pub scenario: ScenarioChoice,
 }
 
 /// Write a masked snapshot as files: Parquet, definitions, manifest
@@ -201,6 +217,8 @@ pub struct SnapshotArgs {
     /// Folder to make; one that is there is never written over
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: PathBuf,
+    #[command(flatten)]
+    pub scenario: ScenarioChoice,
 }
 
 /// Load a masked snapshot into staging: verify its files, load aside, verify, publish
@@ -232,7 +250,7 @@ pub struct LoadArgs {
 /// compares no rows, so the source may be an empty database that migrations have made.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Examples:\n  restage fixture --out tests/fixtures\n  restage fixture --out tests/fixtures --format csv\n  restage fixture --out tests/fixtures --check    In CI\n  psql -X -f tests/fixtures/fixture.sql test_db"
+    after_help = "Examples:\n  restage fixture --out tests/fixtures\n  restage fixture --out tests/fixtures --format csv\n  restage fixture --out tests/fixtures --scenario tenant --set id=9\n  restage fixture --out tests/fixtures --check    In CI\n  psql -X -f tests/fixtures/fixture.sql test_db"
 )]
 pub struct FixtureArgs {
     /// Folder of the fixtures; fixtures that are there are replaced
@@ -244,6 +262,8 @@ pub struct FixtureArgs {
     /// Write nothing: say whether the fixtures still match schema and policy
     #[arg(long)]
     pub check: bool,
+    #[command(flatten)]
+    pub scenario: ScenarioChoice,
     #[command(flatten)]
     pub key: KeyChoice,
 }
@@ -300,12 +320,17 @@ pub struct DoctorArgs {}
 /// Say why a table or column is treated as it is
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Examples:\n  restage explain public.customers\n  restage explain public.customers.email\n  restage explain customers.email  Where only one schema has it"
+    after_help = "Examples:\n  restage explain public.customers\n  restage explain public.customers.email\n  restage explain customers.email  Where only one schema has it\n  restage explain --row 'public.orders 42'"
 )]
 pub struct ExplainArgs {
     /// Table or column: [SCHEMA.]TABLE[.COLUMN]
-    #[arg(value_name = "TABLE[.COLUMN]")]
-    pub name: String,
+    #[arg(value_name = "TABLE[.COLUMN]", required_unless_present = "row")]
+    pub name: Option<String>,
+    /// Say how this row got into the subset, without its values: the table, and its key, several columns with blanks
+    #[arg(long, value_name = "TABLE KEY", conflicts_with = "name")]
+    pub row: Option<String>,
+    #[command(flatten)]
+    pub scenario: ScenarioChoice,
 }
 
 /// List the mask kinds, or describe one
@@ -522,6 +547,12 @@ fn parse_format(text: &str) -> Result<FixtureFormat, String> {
         "csv" => Ok(FixtureFormat::Csv),
         _ => Err("write sql, parquet or csv".to_owned()),
     }
+}
+
+/// Reads `id=9`; what stands behind the sign is the value as it is.
+fn parse_set(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("write PARAM=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Splits `name=value`; the value is JSON where it parses as JSON, else a string.

@@ -1,7 +1,7 @@
 //! Where commands meet the engine: the configuration becomes a [`Job`], results become what is rendered.
 
 use super::args::{
-    DemoArgs, DoctorArgs, InitTargetArgs, PlanArgs, RefreshArgs, ReleasesArgs, RollbackArgs, VerifyArgs,
+    DemoArgs, DoctorArgs, InitTargetArgs, PlanArgs, RefreshArgs, ReleasesArgs, RollbackArgs, ScenarioChoice, VerifyArgs,
 };
 use super::context::Consent;
 use super::{Context, doctor as checkup, key};
@@ -15,13 +15,15 @@ use crate::load::LoadError;
 use crate::lock;
 use crate::mask::RealmKey;
 use crate::outcome::{
-    DemoOutcome, DemoSample, DoctorReport, Estimate, Guard, InitTargetOutcome, LockView, PlanTotals, PlanView,
-    RefreshOutcome, Release, ReleaseState, Releases, RollbackOutcome, Skipped, TableView, VerifyOutcome,
+    DanglingView, DemoOutcome, DemoSample, DoctorReport, Estimate, Guard, InitTargetOutcome, LockView, PathStep,
+    PlanTotals, PlanView, PulledView, RefreshOutcome, Release, ReleaseState, Releases, RollbackOutcome, RowPath,
+    Skipped, SubsetView, TableView, VerifyOutcome,
 };
 use crate::pg::{self, Conninfo, Environment, TargetSession};
 use crate::publish::Admin;
-use crate::refresh::{self, Inspected, Job};
+use crate::refresh::{self, Counted, Inspected, Job};
 use crate::release::{LIVE_NAME_MAX, RunId, State};
+use crate::subset::{Direction, Selection};
 use secrecy::ExposeSecret;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -163,6 +165,7 @@ pub(super) async fn job(context: &Context, config: Config, wish: Wish) -> Result
             assume_encoding: config_source.assume_encoding.clone(),
             target: None,
             text: wish.files,
+            subset: config.subset.clone(),
         },
         undecided: config.policy.undecided,
         accept_literals: config.policy.accept_literals,
@@ -240,8 +243,87 @@ pub(super) fn stop_on_cancel(context: &Context) -> Stop {
     stop
 }
 
+/// The configuration with the subset that the command line asks for.
+pub(super) fn load_scenario(context: &Context, choice: &ScenarioChoice) -> Result<Config, Failure> {
+    let mut config = load(context)?;
+    crate::config::choose_scenario(&mut config, choice.scenario.as_deref(), &choice.set)
+        .map_err(|failure| failure.with_state(NOTHING))?;
+    Ok(config)
+}
+
+/// Tells how a row got into the subset; `row` is a table and its key, with blanks between.
+pub(super) async fn row_path(context: &Context, row: &str, choice: &ScenarioChoice) -> Result<RowPath, Failure> {
+    let config = load_scenario(context, choice)?;
+    let wish = Wish { yes: true, ..Wish::default() };
+    let (job, _) = job(context, config, wish).await.map_err(|failure| failure.with_state(NOTHING))?;
+    let stop = stop_on_cancel(context);
+    let found = stop.race(async { refresh::inspect(&job).await }).await?;
+    let Some(plan) = found.plan else {
+        return Err(Failure { exit: Exit::Refused, reports: found.refusals }.with_state(NOTHING));
+    };
+    let mut words = row.split_whitespace();
+    let table = words.next().unwrap_or_default().to_owned();
+    let key: Vec<String> = words.map(str::to_owned).collect();
+    let steps = stop.race(refresh::trace_row(&job, &plan, &table, &key)).await?.unwrap_or_default();
+    let steps = steps.into_iter().map(|step| PathStep { table: step.table, ctid: step.row, because: step.because });
+    Ok(RowPath { table, steps: steps.collect() })
+}
+
+/// Counts the subset of a plan that nothing refuses, and narrows the plan to it.
+async fn count_subset(job: &Job, found: &mut Inspected) -> Result<Option<SubsetView>, Failure> {
+    let Some(plan) = found.plan.as_mut().filter(|plan| plan.subset.is_some()) else { return Ok(None) };
+    if !found.refusals.is_empty() {
+        return Ok(Some(SubsetView::default()));
+    }
+    match refresh::count_subset(job, plan).await? {
+        Counted::Everything => Ok(None),
+        Counted::Refused(reports) => {
+            found.refusals.extend(reports);
+            Ok(Some(SubsetView::default()))
+        }
+        Counted::OutOfTime => {
+            let seconds = refresh::COUNT_MAX.as_secs();
+            plan.warnings.push(format!(
+                "the subset could not be counted within {seconds} s: rows and bytes are those of whole tables"
+            ));
+            Ok(Some(SubsetView::default()))
+        }
+        Counted::Rows(selection) => {
+            selection.apply(plan);
+            Ok(Some(subset_view(&selection)))
+        }
+    }
+}
+
+fn subset_view(selection: &Selection) -> SubsetView {
+    let direction = |direction: Direction| if direction == Direction::Up { "up" } else { "down" }.to_owned();
+    let references = selection.pulled.iter().map(|pulled| PulledView {
+        reference: pulled.reference.clone(),
+        direction: direction(pulled.direction),
+        table: pulled.table.clone(),
+        rows: pulled.rows,
+        cut: pulled.cut.clone(),
+    });
+    let dangling = selection.dangling.iter().map(|dangled| DanglingView {
+        reference: dangled.reference.clone(),
+        rows: dangled.rows,
+        nulled: dangled.nulled,
+    });
+    SubsetView {
+        counted: true,
+        rows: selection.rows(),
+        tables: selection.tables.iter().filter(|table| table.rows > 0).count() as u64,
+        bytes: selection.bytes(),
+        seeds: selection.seeded,
+        references: references.collect(),
+        shown: selection.coverage.shown.len() as u64,
+        absent: selection.coverage.absent.clone(),
+        dangling: dangling.collect(),
+    }
+}
+
 pub(super) async fn plan(context: &Context, args: PlanArgs) -> Result<PlanView, Failure> {
-    let config = load(context)?;
+    let config = load_scenario(context, &args.scenario)?;
     let wish = Wish { yes: true, ..Wish::default() };
     let (job, warnings) = job(context, config, wish).await.map_err(|failure| failure.with_state(NOTHING))?;
     let stop = stop_on_cancel(context);
@@ -254,7 +336,9 @@ pub(super) async fn plan(context: &Context, args: PlanArgs) -> Result<PlanView, 
         let seen = stop.race(refresh::survey(&job, &found.catalog, plan)).await?;
         new = Some(lock.with_json(job.lock.as_ref(), seen.surveyed));
     }
+    let subset = stop.race(count_subset(&job, &mut found)).await?;
     let mut view = view(&job, found, warnings);
+    view.subset = subset;
     view.lock.all = args.diff;
     if args.write_lock {
         // A plan that is refused is no reviewed plan.
@@ -342,7 +426,7 @@ pub(super) async fn refresh(context: &Context, args: RefreshArgs) -> Result<Refr
 }
 
 async fn refresh_with(context: &Context, args: RefreshArgs) -> Result<RefreshOutcome, Failure> {
-    let config = load(context)?;
+    let config = load_scenario(context, &args.scenario)?;
     let consent = Consent::of(args.yes || args.dry_run, target_of(&config)?.confirm.as_deref());
     let target = conninfo(&config, "target", &target_of(&config)?.url)?;
     let question = format!("This replaces database \"{}\" on {}.", target.database, target.describe());

@@ -1,13 +1,16 @@
 //! `explain`: finds a table or column in the plan by the name a person types.
 
 use super::args::{ExplainArgs, PlanArgs};
-use super::{Context, engine, masks};
+use super::{Context, Outcome, engine, masks};
 use crate::error::{Exit, Failure, Report};
 use crate::outcome::{Explanation, PlanView, TableView};
 
-pub(super) async fn explain(context: &Context, args: ExplainArgs) -> Result<Explanation, Failure> {
-    let plan = engine::plan(context, PlanArgs::default()).await?;
-    find(plan, &args.name)
+pub(super) async fn explain(context: &Context, args: ExplainArgs) -> Result<Outcome, Failure> {
+    if let Some(row) = &args.row {
+        return engine::row_path(context, row, &args.scenario).await.map(Outcome::Path);
+    }
+    let plan = engine::plan(context, PlanArgs { scenario: args.scenario, ..PlanArgs::default() }).await?;
+    find(plan, args.name.as_deref().unwrap_or_default()).map(Box::new).map(Outcome::Explanation)
 }
 
 /// Resolves `[schema.]table[.column]`. Names are as stored, so a table name may hold dots: every reading is tried.

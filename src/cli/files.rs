@@ -2,10 +2,12 @@
 
 use super::args::{FixtureArgs, LoadArgs, SnapshotArgs};
 use super::context::Consent;
-use super::engine::{Wish, conninfo, job, load as config_of, stop_on_cancel, target_of, with_report};
+use super::engine::{
+    Wish, conninfo, job, load as config_of, load_scenario as scenario_of, stop_on_cancel, target_of, with_report,
+};
 use super::{Context, Outcome, key};
 use crate::artefact::Form;
-use crate::config::{Config, FixtureFormat};
+use crate::config::{Config, FixtureFormat, fixture_subset};
 use crate::error::Failure;
 use crate::outcome::RefreshOutcome;
 use crate::refresh;
@@ -13,7 +15,7 @@ use crate::refresh;
 const NOTHING: &str = "Nothing was read from the source, and no file was written.";
 
 pub(super) async fn snapshot(context: &Context, args: SnapshotArgs) -> Result<Outcome, Failure> {
-    let config = config_of(context)?;
+    let config = scenario_of(context, &args.scenario).map_err(|failure| failure.with_state(NOTHING))?;
     let wish = Wish { files: true, yes: true, ..Wish::default() };
     let (job, warnings) = job(context, config, wish).await.map_err(|failure| failure.with_state(NOTHING))?;
     let stop = stop_on_cancel(context);
@@ -24,7 +26,8 @@ pub(super) async fn snapshot(context: &Context, args: SnapshotArgs) -> Result<Ou
 }
 
 pub(super) async fn fixture(context: &Context, args: FixtureArgs) -> Result<Outcome, Failure> {
-    let config = config_of(context)?;
+    let mut config = scenario_of(context, &args.scenario).map_err(|failure| failure.with_state(NOTHING))?;
+    config.subset = fixture_subset(&config);
     let form = match args.format.unwrap_or(config.fixture.format) {
         FixtureFormat::Sql => Form::Sql,
         FixtureFormat::Parquet => Form::Parquet,

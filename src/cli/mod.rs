@@ -25,7 +25,7 @@ pub use context::{Consent, Context};
 use crate::error::{Exit, Failure, Report};
 use crate::outcome::{
     DemoOutcome, DoctorReport, Explanation, ExportOutcome, FixtureCheck, InitTargetOutcome, KeyInfo, Kinds, MaskResult,
-    PlanView, RefreshOutcome, Releases, RollbackOutcome, TestOutcome, VerifyOutcome,
+    PlanView, RefreshOutcome, Releases, RollbackOutcome, RowPath, TestOutcome, VerifyOutcome,
 };
 use args::{Cli, Command, LogFormat};
 use clap::FromArgMatches as _;
@@ -41,7 +41,8 @@ use zeroize::Zeroizing;
 /// What a command returns when it did its work; some of these still exit with an error code of their own.
 pub(crate) enum Outcome {
     Plan(Box<PlanView>),
-    Explanation(Explanation),
+    Explanation(Box<Explanation>),
+    Path(RowPath),
     Refresh(Box<RefreshOutcome>),
     Demo(Box<DemoOutcome>),
     Export(Box<ExportOutcome>),
@@ -176,7 +177,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Outcome, Failur
         Command::Rollback(args) => engine::rollback(context, args).await.map(Outcome::Rollback),
         Command::InitTarget(args) => engine::init_target(context, args).await.map(Outcome::InitTarget),
         Command::Doctor(args) => engine::doctor(context, args).await.map(Outcome::Doctor),
-        Command::Explain(args) => explain::explain(context, args).await.map(Outcome::Explanation),
+        Command::Explain(args) => explain::explain(context, args).await,
         Command::Kinds(args) => masks::kinds(&args).map(Outcome::Kinds),
         Command::Mask(args) => masks::mask(context, args).await.map(Outcome::Masked),
         Command::Test(args) => trial::test(context, args).await.map(Outcome::Tested),

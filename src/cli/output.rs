@@ -173,6 +173,7 @@ fn json(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Plan(body) => document(&Document::new("plan", exit, body)),
         Outcome::Explanation(body) => document(&Document::new("explain", exit, body)),
+        Outcome::Path(body) => document(&Document::new("explain-row", exit, body)),
         Outcome::Refresh(body) => document(&Document::new("refresh", exit, body)),
         Outcome::Demo(body) => document(&Document::new("demo", exit, body)),
         Outcome::Export(body) => document(&Document::new("export", exit, body)),

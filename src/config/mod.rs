@@ -12,6 +12,7 @@ pub mod options;
 mod pending;
 mod policy_test;
 mod read;
+mod scenario;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ pub use glob::{Specificity, matches, specificity};
 pub use options::{ConfigOption, OPTIONS, options_markdown};
 pub use pending::Pending;
 pub use policy_test::{Expect, Given, PolicyTest, SameAs};
+pub use scenario::{choose as choose_scenario, fixture_subset};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -97,6 +99,8 @@ pub struct Config {
     pub references: Vec<ReferenceRule>,
     /// None: everything is copied.
     pub subset: Option<SubsetConfig>,
+    /// In file order.
+    pub scenarios: Vec<ScenarioConfig>,
     pub fixture: FixtureConfig,
     pub verify: VerifyConfig,
     pub publish: PublishConfig,
@@ -306,6 +310,10 @@ pub struct ReferenceRule {
     /// `schema.table.column`.
     pub from: String,
     pub to: String,
+    /// Column of the same table and its value in rows that refer: one of several tables may be meant.
+    pub r#type: Option<(String, String)>,
+    /// Keys from the outside in to the id in a JSON column; `*` for every element of an array. Empty: the column itself.
+    pub json: Vec<String>,
     pub place: Place,
 }
 
@@ -316,8 +324,46 @@ pub struct SubsetConfig {
     pub children: Children,
     /// Exceptions from `children`, per foreign key.
     pub edges: Vec<EdgeRule>,
+    /// Tables (names or globs) that are copied whole.
+    pub whole: Vec<String>,
+    /// What the rows have to show.
+    pub cover: Vec<Cover>,
+    /// Columns of one table, with commas between, of which every combination is shown.
+    pub tuples: Vec<String>,
+    pub dangling: Dangling,
     /// Plans with more rows are refused.
     pub rows_max: Option<u64>,
+    /// Plans with more bytes are refused.
+    pub bytes_max: Option<u64>,
+    pub place: Place,
+}
+
+/// References of the source that point nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dangling {
+    Keep,
+    Null,
+    Fail,
+}
+
+/// The row that a selected row refers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parent {
+    /// It is copied too.
+    Follow,
+    /// It stays behind, unless it is copied for another reason; then the reference becomes NULL.
+    Null,
+}
+
+/// `[scenario.NAME]`: a subset with parameters.
+#[derive(Debug, Clone)]
+pub struct ScenarioConfig {
+    pub name: String,
+    pub params: Vec<String>,
+    pub seed: Vec<SeedRule>,
+    /// None: as `[subset]`.
+    pub children: Option<Children>,
+    pub place: Place,
 }
 
 /// A table whose chosen rows start the closure.
@@ -330,6 +376,8 @@ pub struct SeedRule {
     /// Above 0, at most 100.
     pub percent: Option<f64>,
     pub limit: Option<u64>,
+    /// SQL expressions; none: the primary key.
+    pub order: Option<String>,
     pub place: Place,
 }
 
@@ -349,7 +397,11 @@ pub struct EdgeRule {
     pub from: String,
     /// `schema.table.column` of the parent; none: whatever `from` points at.
     pub to: Option<String>,
-    pub children: Children,
+    /// None: as `[subset]`.
+    pub children: Option<Children>,
+    pub parent: Parent,
+    /// None: as `[subset]`.
+    pub dangling: Option<Dangling>,
     pub place: Place,
 }
 
@@ -361,6 +413,8 @@ pub struct FixtureConfig {
     pub rows: u64,
     /// Rows that show each of these are kept.
     pub cover: Vec<Cover>,
+    /// As [`SubsetConfig::tuples`].
+    pub tuples: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -372,14 +426,18 @@ pub enum FixtureFormat {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cover {
-    /// Every label of an enum.
+    /// Every label of an enum, and both truth values.
     Enum,
     /// A NULL in every nullable column that has one.
     Null,
-    /// The smallest and the largest value.
+    /// The smallest and the largest value, the shortest and the longest text.
     Boundary,
     /// Text outside ASCII.
     Unicode,
+    /// Every partition that has rows.
+    Partition,
+    /// Every type of a reference to several tables.
+    Type,
 }
 
 #[derive(Debug, Clone)]

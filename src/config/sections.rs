@@ -5,11 +5,11 @@ use super::options::{ConfigOption, Kind, Need};
 use super::read::{Context, Section, Wrong, nearest, resolved, show_key, show_text};
 use super::tree::{Entries, Key, Node, Position, Value};
 use super::{
-    Action, Children, Config, Cover, Decision, EdgeRule, FidelityConfig, FixtureConfig, FixtureFormat, HookAction,
-    HookConfig, HookPoint, KeyConfig, KeySource, MaskRule, MissingRoles, NewPartitions, NotifyConfig, NotifyEvent,
-    OnBlockedDdl, PolicyConfig, PublishConfig, PublishMode, ReferenceRule, Rows, ScheduleConfig, SeedRule,
-    SourceConfig, SqlGate, SubsetConfig, TableRule, TargetConfig, Undecided, VerifyConfig, When, hash, pending,
-    policy_test,
+    Action, Children, Config, Cover, Dangling, Decision, EdgeRule, FidelityConfig, FixtureConfig, FixtureFormat,
+    HookAction, HookConfig, HookPoint, KeyConfig, KeySource, MaskRule, MissingRoles, NewPartitions, NotifyConfig,
+    NotifyEvent, OnBlockedDdl, Parent, PolicyConfig, PublishConfig, PublishMode, ReferenceRule, Rows, ScenarioConfig,
+    ScheduleConfig, SeedRule, SourceConfig, SqlGate, SubsetConfig, TableRule, TargetConfig, Undecided, VerifyConfig,
+    When, hash, pending, policy_test,
 };
 use crate::error::Report;
 use secrecy::{ExposeSecret, SecretString};
@@ -51,6 +51,7 @@ pub(super) fn read_root(path: &Path, context: &Context<'_>, entries: Entries) ->
     let tables = root.table("tables", tables);
     let references = root.tables("references", reference);
     let subset = root.table("subset", subset);
+    let scenarios = root.table("scenario", scenarios);
     let fixture = root.table("fixture", fixture);
     let verify = root.table("verify", verify);
     let publish = root.table("publish", publish);
@@ -72,6 +73,7 @@ pub(super) fn read_root(path: &Path, context: &Context<'_>, entries: Entries) ->
         tables: tables?,
         references: references.into_iter().collect::<Option<_>>()?,
         subset: subset.map(|subset| subset.ok_or(())).transpose().ok()?,
+        scenarios: scenarios?.into_iter().collect::<Option<_>>()?,
         fixture: fixture.flatten()?,
         verify: verify.flatten()?,
         publish: publish.flatten()?,
@@ -543,19 +545,68 @@ fn action_json(action: &Action) -> Json {
 
 fn reference(section: In<'_, '_, '_>) -> Option<ReferenceRule> {
     let (from, to) = (section.text("from"), section.text("to"));
-    Some(ReferenceRule { from: from?, to: to?, place: section.context.files.place(section.at) })
+    let (column, value) = (section.text("type_column"), section.text("type_value"));
+    let json = section.texts("json").unwrap_or_default();
+    if column.is_some() != value.is_some() {
+        let report = Report::new("config::missing", "[[references]] has only one of `type_column` and `type_value`");
+        let hint = "type_column = \"subject_type\"\ntype_value = \"Customer\"";
+        section.context.report(section.at, report.hint(hint));
+    }
+    let place = section.context.files.place(section.at);
+    Some(ReferenceRule { from: from?, to: to?, r#type: column.zip(value), json, place })
 }
 
 fn subset(section: In<'_, '_, '_>) -> Option<SubsetConfig> {
     let seed = section.tables("seed", seed);
     let children = children(section);
     let edges = section.tables("edge", edge);
+    let whole = section.texts("whole");
+    let (cover, tuples) = (section.choices("cover", &COVER), section.texts("tuples"));
+    let dangling = section.choice("dangling", &DANGLING);
     let rows_max = section.integer("rows_max").map(i64::unsigned_abs);
+    let bytes_max = section.bytes("bytes_max");
     Some(SubsetConfig {
         seed: seed.into_iter().collect::<Option<_>>()?,
-        children: children?,
+        children: children?.unwrap_or(Children::All),
         edges: edges.into_iter().collect::<Option<_>>()?,
+        whole: whole?,
+        cover: cover?,
+        tuples: tuples?,
+        dangling: dangling?,
         rows_max,
+        bytes_max,
+        place: section.context.files.place(section.at),
+    })
+}
+
+const COVER: [Cover; 6] = [Cover::Enum, Cover::Null, Cover::Boundary, Cover::Unicode, Cover::Partition, Cover::Type];
+
+const DANGLING: [Dangling; 3] = [Dangling::Keep, Dangling::Null, Dangling::Fail];
+
+fn scenarios(section: In<'_, '_, '_>) -> Vec<Option<ScenarioConfig>> {
+    let (_, mut entries) = section.take_names("scenario.*");
+    entries.sort_by_key(|(key, _)| key.at);
+    entries.into_iter().map(|(key, node)| scenario(section, &key, node)).collect()
+}
+
+fn scenario(section: In<'_, '_, '_>, key: &Key, node: Node) -> Option<ScenarioConfig> {
+    let title = format!("[scenario.{}]", show_name(&key.name));
+    let Value::Table(entries) = node.value else {
+        let message = format!("{title} must be a table, not {}", node.describe());
+        section.context.report(node.at, Report::new("config::wrong-type", message).hint(format!("Write {title}.")));
+        return None;
+    };
+    let mut inside = section.inside("scenario.*", section.full_name(&key.name), title, node.at, entries);
+    let params = inside.texts("params");
+    let children = children(&mut inside);
+    let seed = inside.tables("seed", seed);
+    inside.finish();
+    Some(ScenarioConfig {
+        name: key.name.clone(),
+        params: params?,
+        seed: seed.into_iter().collect::<Option<_>>()?,
+        children: children?,
+        place: section.context.files.place(node.at),
     })
 }
 
@@ -564,39 +615,50 @@ fn seed(section: In<'_, '_, '_>) -> Option<SeedRule> {
     let condition = section.text("where");
     let percent = section.number("percent");
     let limit = section.integer("limit").map(i64::unsigned_abs);
-    Some(SeedRule { table: table?, condition, percent, limit, place: section.context.files.place(section.at) })
+    let order = section.text("order");
+    let place = section.context.files.place(section.at);
+    Some(SeedRule { table: table?, condition, percent, limit, order, place })
 }
 
 fn edge(section: In<'_, '_, '_>) -> Option<EdgeRule> {
     let (from, to) = (section.text("from"), section.text("to"));
     let children = children(section);
-    Some(EdgeRule { from: from?, to, children: children?, place: section.context.files.place(section.at) })
+    let parent = section.choice("parent", &[Parent::Follow, Parent::Null]);
+    let had_dangling = section.has("dangling");
+    let dangling = section.choice("dangling", &DANGLING);
+    if had_dangling && dangling.is_none() {
+        return None;
+    }
+    let place = section.context.files.place(section.at);
+    Some(EdgeRule { from: from?, to, children: children?, parent: parent?, dangling, place })
 }
 
-fn children(section: In<'_, '_, '_>) -> Option<Children> {
+/// The inner answer is none where the option is absent.
+fn children(section: In<'_, '_, '_>) -> Option<Option<Children>> {
     let (option, entry) = section.take("children");
-    let Some((_, node)) = entry else {
-        // Where it is required, `take` has reported it.
-        return Some(Children::All);
-    };
+    let Some((_, node)) = entry else { return Some(None) };
     let name = section.full_name("children");
+    let record = |text: &str| match option.need {
+        // A value equal to its default counts as not written.
+        Need::Default(default) if default == format!("\"{text}\"") => {}
+        _ => section.context.record(&name, Json::from(text)),
+    };
     let wrong = match &node.value {
         Value::Table(entries) => {
             let title = format!("`children` of {}", section.title);
             let mut inside = section.inside(option.path, name, title, node.at, entries.clone());
             let max = inside.integer("max").map(i64::unsigned_abs);
             inside.finish();
-            return max.map(Children::Max);
+            return max.map(|max| Some(Children::Max(max)));
         }
         _ => match resolved(&node) {
-            Ok("all") if option.need == Need::Required => {
-                section.context.record(&name, Json::from("all"));
-                return Some(Children::All);
+            Ok("all") => {
+                record("all");
+                return Some(Some(Children::All));
             }
-            Ok("all") => return Some(Children::All),
             Ok("none") => {
-                section.context.record(&name, Json::from("none"));
-                return Some(Children::None);
+                record("none");
+                return Some(Some(Children::None));
             }
             Ok(_) => {
                 let hint = "Write `children = \"all\"`, `children = \"none\"` or `children = { max = 50 }`.";
@@ -612,8 +674,8 @@ fn children(section: In<'_, '_, '_>) -> Option<Children> {
 fn fixture(section: In<'_, '_, '_>) -> Option<FixtureConfig> {
     let format = section.choice("format", &[FixtureFormat::Sql, FixtureFormat::Parquet, FixtureFormat::Csv]);
     let rows = section.integer("rows").map(i64::unsigned_abs);
-    let cover = section.choices("cover", &[Cover::Enum, Cover::Null, Cover::Boundary, Cover::Unicode]);
-    Some(FixtureConfig { format: format?, rows: rows?, cover: cover? })
+    let (cover, tuples) = (section.choices("cover", &COVER), section.texts("tuples"));
+    Some(FixtureConfig { format: format?, rows: rows?, cover: cover?, tuples: tuples? })
 }
 
 fn verify(section: In<'_, '_, '_>) -> Option<VerifyConfig> {

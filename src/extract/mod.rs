@@ -92,6 +92,8 @@ pub enum ExtractError {
     BadBytes(Box<BadBytes>),
     #[error("COPY of {table} ended without its trailer")]
     Truncated { table: String },
+    #[error("{table} gave {found} of the {expected} rows of the subset")]
+    RowsMissing { table: String, expected: u64, found: u64 },
     #[error("stopped by a signal")]
     Interrupted { signal: i32 },
     #[error(transparent)]
@@ -169,6 +171,9 @@ impl Diagnose for ExtractError {
                 .detail("A table, type, function or constraint was changed between the first and the last read of the catalog.")
                 .hint("Run again, or accept it with `allow_schema_drift = true` under [source]."),
             ExtractError::Truncated { .. } => Report::new("source::truncated", message),
+            ExtractError::RowsMissing { .. } => Report::new("source::rows-missing", message)
+                .detail("The rows were found under the same snapshot, so something removed or hid them.")
+                .hint("Run again; if it stays, this is a defect of restage or of the server."),
             ExtractError::Interrupted { .. } => Report::new("run::interrupted", message),
             ExtractError::Artefact(error) => return error.reports(),
         };

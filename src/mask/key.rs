@@ -157,6 +157,14 @@ impl DomainKey {
         push_hex(&blake3::keyed_hash(&self.0, text.as_bytes()).as_bytes()[..8], &mut name);
         name
     }
+
+    /// Places a key of a table on a scale from 0 to `u64::MAX`, evenly: what lies below a share of it is a sample that
+    /// every larger share contains, on every run.
+    pub fn place(&self, parts: &[&[u8]]) -> u64 {
+        let hash = blake3::keyed_hash(&self.0, &frame(parts));
+        let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
 }
 
 impl fmt::Debug for DomainKey {

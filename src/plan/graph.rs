@@ -96,7 +96,9 @@ impl<'a> Graph<'a> {
         }
         for rule in references {
             match graph.reference(rule) {
-                Ok(edge) => graph.edges.push(edge),
+                // A document holds more than ids: it shares rows with what it names, but no masks.
+                Ok(edge) if rule.json.is_empty() => graph.edges.push(edge),
+                Ok(_) => {}
                 Err(report) => reports.push(*report),
             }
         }

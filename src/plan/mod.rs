@@ -12,6 +12,7 @@ mod propose;
 mod select;
 mod source;
 mod sql;
+mod subset;
 mod summary;
 mod unique;
 mod values;
@@ -20,14 +21,18 @@ mod values;
 mod tests;
 
 use crate::catalog::{Catalog, Oid, TableKind};
-use crate::config::{Place, ReferenceRule, Rows, TableRule, Undecided, When};
+use crate::config::{Parent, Place, ReferenceRule, Rows, SubsetConfig, TableRule, Undecided, When};
 use crate::error::{Diagnose, Exit, Report};
 use crate::mask::{MaskSpec, Shape, TableSpec};
 use crate::pg::types::{Field, Format, Layout};
+use crate::rowset::Picked;
 use graph::Graph;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use propose::{escape, key as toml_key};
 pub use source::rights;
+pub use subset::{NodeCover, SubsetEdge, SubsetLeaf, SubsetNode, SubsetPlan, SubsetSeed};
 pub use summary::{canonical_params, summary_json};
 pub use values::{ValueFault, ValueProbe, holds_patterns};
 
@@ -60,6 +65,8 @@ pub struct Settings {
     pub target: Option<TargetFacts>,
     /// Rows travel as text, because files hold them. Default false.
     pub text: bool,
+    /// None: every row is copied.
+    pub subset: Option<SubsetConfig>,
 }
 
 impl Default for Settings {
@@ -71,6 +78,7 @@ impl Default for Settings {
             assume_encoding: None,
             target: None,
             text: false,
+            subset: None,
         }
     }
 }
@@ -103,7 +111,14 @@ pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Res
     let domains = domain::resolve(&graph, policy, &mut decisions, &mut reports);
     let fitted = fit::check(&graph, &domains, &mut reports);
     let rows = &decisions.rows;
-    source::check_rows(&graph, policy.rules, rows, &domains, &mut reports, &mut warnings);
+    let chosen = (rows.as_slice(), &domains);
+    let subset =
+        settings.subset.as_ref().map(|config| subset::resolve(&graph, config, policy.references, chosen, &mut reports));
+    let cut = |group: usize, name: &str| {
+        let edges = subset.iter().flat_map(|subset| &subset.edges);
+        edges.filter(|edge| edge.up == Parent::Null).any(|edge| edge.child == group && edge.name == name)
+    };
+    source::check_rows(&graph, policy.rules, chosen, &cut, &mut reports, &mut warnings);
     source::check_partitions(&graph, rows, &domains, &mut reports, &mut warnings);
     if !reports.is_empty() {
         return Err(Refusals(reports));
@@ -119,6 +134,8 @@ pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Res
         probes,
         value_probes,
         warnings,
+        subset: subset.map(Arc::new),
+        dangling: None,
         hash: String::new(),
     };
     plan.hash = summary::hash(&plan);
@@ -219,6 +236,10 @@ pub struct Plan {
     /// Questions about values, to be asked before a refresh reads its snapshot.
     pub value_probes: Vec<ValueProbe>,
     pub warnings: Vec<String>,
+    /// Which rows are chosen, if not all.
+    pub subset: Option<Arc<SubsetPlan>>,
+    /// Where a subset was found: declared references, and how many of each point nowhere in the copy.
+    pub dangling: Option<BTreeMap<String, i64>>,
     /// BLAKE3 over every decision, hex: equal plans mask equally.
     pub hash: String,
 }
@@ -252,6 +273,8 @@ pub struct TablePlan {
     pub bytes: u64,
     pub chunks: Vec<Chunk>,
     pub filenode: Oid,
+    /// The rows of a subset, once they were found; none: `rows` says it all.
+    pub picked: Option<Arc<Picked>>,
     /// FREEZE is possible: loaded whole, into an ordinary leaf.
     pub freeze: bool,
 }

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, HashMap};
 const ACCEPTS_USER_OIDS: u32 = 140_000;
 
 /// A row of a table that was never analyzed, for the order of work.
-const ROW_BYTES: u64 = 128;
+pub(super) const ROW_BYTES: u64 = 128;
 
 /// Everything that table plans are made from.
 pub(super) struct Tables<'g> {
@@ -133,6 +133,7 @@ impl<'g> Tables<'g> {
             freeze: !via_root,
             chunks,
             filenode: leaf.filenode,
+            picked: None,
         }
     }
 
@@ -204,6 +205,7 @@ fn empty_plan(leaf: &Table) -> TablePlan {
         bytes: 0,
         chunks: Vec::new(),
         filenode: leaf.filenode,
+        picked: None,
         freeze: false,
     }
 }

@@ -244,8 +244,8 @@ fn locks(graph: &Graph<'_>, rows: &[Rows], reports: &mut Vec<Report>) {
 pub(super) fn check_rows(
     graph: &Graph<'_>,
     rules: &[TableRule],
-    rows: &[Rows],
-    domains: &Domains,
+    (rows, domains): (&[Rows], &Domains),
+    cut: &dyn Fn(usize, &str) -> bool,
     reports: &mut Vec<Report>,
     warnings: &mut Vec<String>,
 ) {
@@ -253,7 +253,7 @@ pub(super) fn check_rows(
     for edge in &graph.edges {
         let (from, to) = edge.pairs[0];
         let (from_group, to_group) = (graph.nodes[from].group, graph.nodes[to].group);
-        if rows[to_group] == Rows::All || rows[from_group] == Rows::None {
+        if rows[to_group] == Rows::All || rows[from_group] == Rows::None || cut(from_group, &edge.name) {
             continue;
         }
         let nulled = edge

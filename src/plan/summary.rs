@@ -129,6 +129,9 @@ pub(super) fn hash(plan: &Plan) -> String {
         hasher.update(line.to_string().as_bytes());
         hasher.update(b"\n");
     }
+    if let Some(subset) = &plan.subset {
+        hasher.update(json!(["subset", subset.fingerprint()]).to_string().as_bytes());
+    }
     for (table, _) in &plan.skipped {
         hasher.update(json!(["skipped", table]).to_string().as_bytes());
     }

@@ -406,7 +406,13 @@ fn a_declared_reference_joins_like_a_foreign_key() {
         .table("events", &["user_id int"])
         .rule("public.users", json!({"id": "int"}));
     let place = Place::default();
-    world.references.push(ReferenceRule { from: "public.events.user_id".into(), to: "public.users.id".into(), place });
+    world.references.push(ReferenceRule {
+        from: "public.events.user_id".into(),
+        to: "public.users.id".into(),
+        r#type: None,
+        json: Vec::new(),
+        place,
+    });
     assert!(matches!(decided(&world.plan(), "events", "user_id"), Decided::Mask { .. }));
     world.references[0].to = "public.users.idd".into();
     assert!(world.codes().contains(&"plan::unknown-column"));

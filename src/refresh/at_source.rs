@@ -20,7 +20,7 @@ pub(super) struct AtSource {
     pub structure: Structure,
     /// Materialized views that hold rows, in an order in which they can be refreshed.
     pub populated: Vec<(String, String)>,
-    /// The declared references, and how many rows of each point nowhere.
+    /// The declared references, and how many rows of each point nowhere among those that are copied.
     pub references: Vec<OrphanQuery>,
     pub orphans: Vec<i64>,
 }
@@ -56,9 +56,17 @@ impl AtSource {
             .map(|row| (row.get(0), row.get(1)))
             .collect();
         let mut orphans = Vec::new();
-        let references = orphan_queries(job, catalog);
-        for query in &references {
-            orphans.push(query.count(session.client()).await.map_err(reading)?);
+        let mut references = Vec::new();
+        for query in orphan_queries(job, catalog) {
+            let expected = match &plan.dangling {
+                None => Some(query.count(session.client()).await.map_err(reading)?),
+                // References that nothing followed say nothing.
+                Some(dangling) => dangling.get(&format!("reference {}", query.name)).copied(),
+            };
+            if let Some(expected) = expected {
+                references.push(query);
+                orphans.push(expected);
+            }
         }
         Ok(Self { sequences, structure, populated, references, orphans })
     }
@@ -79,10 +87,15 @@ fn orphan_queries(job: &Job, catalog: &Catalog) -> Vec<OrphanQuery> {
     };
     job.references
         .iter()
+        .filter(|reference| reference.json.is_empty())
         .filter_map(|reference| {
             let (from, to) = (split(&reference.from)?, split(&reference.to)?);
             let name = format!("{} -> {}", reference.from, reference.to);
-            Some(OrphanQuery::new(name, (&from.0, &from.1), (&to.0, &to.1), array(&reference.from)))
+            let of_type = reference.r#type.as_ref();
+            let of_type = of_type.map(|(column, value)| {
+                format!("f.{}::pg_catalog.text = {}", pg::quote_ident(column), pg::quote_literal(value))
+            });
+            Some(OrphanQuery::new(name, (&from.0, &from.1), (&to.0, &to.1), array(&reference.from), of_type.as_deref()))
         })
         .collect()
 }

@@ -6,7 +6,7 @@ use super::artefact::Origin;
 use super::at_source::AtSource;
 use super::prepare::{NOTHING, Ready, pin_source, prepare_files};
 use super::reading::{Clock, SNAPSHOT_TRIES, no_drift, pipeline, read_definitions, server, take_snapshot};
-use super::{Job, order};
+use super::{Job, order, subset};
 use crate::artefact::columns::Stored;
 use crate::artefact::{self, ColumnEntry, Form, Manifest, Part, Purpose, SCHEMA, TableEntry, Taken};
 use crate::catalog::Catalog;
@@ -122,6 +122,11 @@ impl Run {
         let mut snapshot = self.stop.race(self.snapshot(&mut ready)).await?;
         snapshot.watch(watcher);
         clock.done(Phase::Snapshot, format!("as of {} ({})", snapshot.taken_at, snapshot.lsn));
+        let narrowed = subset::narrow(&self.job, &mut ready.plan, &snapshot, &self.events, clock);
+        if let Err(failure) = self.stop.race(narrowed).await {
+            snapshot.release().await;
+            return Err(failure);
+        }
         let written = self.stop.race(self.write(&mut ready, &snapshot, wish, clock)).await;
         snapshot.release().await;
         written

@@ -82,6 +82,31 @@ pub(super) async fn mask_conditions(session: &SourceSession, plan: &Plan) -> Res
     Ok(reports)
 }
 
+/// Asks the source to read the seeds and declared references of a subset, without running them.
+///
+/// # Errors
+/// As [`conditions`].
+pub(super) async fn subset(session: &SourceSession, plan: &Plan) -> Result<Vec<Report>, Failure> {
+    let mut reports = Vec::new();
+    for probe in plan.subset.iter().flat_map(|plan| crate::subset::probes(plan)) {
+        let why = match under_savepoint(session, session.client().prepare(&probe.sql)).await? {
+            Ok(statement) if statement.params().is_empty() => continue,
+            Ok(_) => "It has a parameter ($1), and nothing gives it a value.".to_owned(),
+            Err(problem) => format!("{problem}."),
+        };
+        let report = Report::new("plan::subset-sql", format!("the source cannot read {}", probe.what)).detail(why);
+        let report = report.hint(
+            "Names of columns are as in the table; functions and types outside pg_catalog need their schema. A reference \
+             needs equal types on both sides.",
+        );
+        reports.push(match probe.place {
+            Some(place) => report.place(place),
+            None => report,
+        });
+    }
+    Ok(reports)
+}
+
 /// Runs one statement so that its failure leaves the transaction usable. The inner error is the server's answer.
 pub(super) async fn under_savepoint<T>(
     session: &SourceSession,

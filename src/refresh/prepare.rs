@@ -95,6 +95,7 @@ async fn look(job: &Job) -> Result<Looked, Failure> {
         }
         refusals.extend(preflight::conditions(&session, &job.rules, plan).await?);
         refusals.extend(preflight::mask_conditions(&session, plan).await?);
+        refusals.extend(preflight::subset(&session, plan).await?);
         maskers = compile(job, plan, &mut refusals);
     }
     Ok(Looked { session, catalog, plan, maskers, lock, refusals })

@@ -5,7 +5,7 @@ use super::at_source::AtSource;
 use super::graph::{self, Work};
 use super::prepare::{NOTHING, pin_source, prepare, prepare_load};
 use super::reading::{Clock, SNAPSHOT_TRIES, no_drift, now_text, pipeline, read_definitions, server, take_snapshot};
-use super::{Job, Prepared, hooks};
+use super::{Job, Prepared, hooks, subset};
 use crate::config::{HookPoint, PublishMode};
 use crate::error::{Exit, Failure, Report};
 use crate::event::{Event, Events, Phase, Unit};
@@ -237,6 +237,11 @@ impl Run {
         })?;
         snapshot.watch(watcher);
         clock.done(Phase::Snapshot, format!("as of {} ({})", snapshot.taken_at, snapshot.lsn));
+        let narrowed = subset::narrow(&self.job, &mut prepared.plan, &snapshot, &self.events, clock);
+        if let Err(failure) = self.stop.race(narrowed).await {
+            snapshot.release().await;
+            return Err(failure);
+        }
         let loaded = self.stop.race(self.load(prepared, &Still::Snapshot(&snapshot), name, clock)).await;
         snapshot.release().await;
         loaded

@@ -299,17 +299,19 @@ pub struct OrphanQuery {
 
 impl OrphanQuery {
     /// Builds the query from `schema.table.column` on both ends, quoted. With `elements`, each element of an array is a
-    /// reference.
-    pub fn new(name: String, from: (&str, &str), to: (&str, &str), elements: bool) -> Self {
+    /// reference; only rows that fulfill `condition` on `f` refer at all.
+    pub fn new(name: String, from: (&str, &str), to: (&str, &str), elements: bool, condition: Option<&str>) -> Self {
         let (from_sql, value) = if elements {
             (format!("{} f, pg_catalog.unnest(f.{}) AS e (v)", from.0, from.1), "e.v".to_owned())
         } else {
             (format!("{} f", from.0), format!("f.{}", from.1))
         };
         let sql = format!(
-            "SELECT count(*) FROM {from_sql} WHERE {value} IS NOT NULL AND NOT EXISTS \
+            "SELECT count(*) FROM {from_sql} WHERE {value} IS NOT NULL{} AND NOT EXISTS \
              (SELECT FROM {} r WHERE r.{} = {value})",
-            to.0, to.1
+            condition.map(|condition| format!(" AND {condition}")).unwrap_or_default(),
+            to.0,
+            to.1
         );
         Self { name, sql }
     }

@@ -5,6 +5,7 @@ mod doctor;
 mod files;
 mod plan;
 mod run;
+mod subset;
 mod table;
 pub(super) mod units;
 
@@ -101,6 +102,7 @@ pub(super) fn outcome(outcome: &Outcome, look: &Look) -> String {
     match outcome {
         Outcome::Plan(view) => plan::plan(view, look),
         Outcome::Explanation(view) => plan::explanation(view, look),
+        Outcome::Path(path) => subset::path(path, look),
         Outcome::Refresh(done) => run::refresh(done, look),
         Outcome::Demo(done) => run::demo(done, look),
         Outcome::Export(done) => files::export(done, look),

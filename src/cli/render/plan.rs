@@ -15,6 +15,9 @@ pub(super) fn plan(view: &PlanView, look: &Look) -> String {
     if !view.tables.is_empty() {
         blocks.push(if look.verbose > 0 { columns(&view.tables, look) } else { tables(&view.tables, look) });
     }
+    if let Some(subset) = view.subset.as_ref().filter(|subset| subset.counted) {
+        blocks.push(super::subset::subset(subset, look));
+    }
     if !view.skipped.is_empty() {
         blocks.push(skipped(view, look));
     }

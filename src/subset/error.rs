@@ -1,0 +1,94 @@
+//! Why there is no subset.
+
+use super::growth::Cut;
+use crate::error::{Diagnose, Exit, Report};
+use crate::extract::ExtractError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum SubsetError {
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
+    #[error("the subset is larger than it may be")]
+    TooLarge(Box<TooLarge>),
+    #[error("{} of \"{from}\" points nowhere in {rows} rows", edge)]
+    Dangling { edge: String, from: String, rows: u64 },
+    #[error("nothing is selected")]
+    Empty { place: Option<String> },
+    #[error("there is no such row")]
+    NoRow { detail: String },
+}
+
+/// A subset that grew past its limit.
+#[derive(Debug)]
+pub struct TooLarge {
+    /// What was counted when it was given up, in the unit of the limit.
+    pub found: u64,
+    pub limit: u64,
+    /// `rows_max` or `bytes_max`.
+    pub option: &'static str,
+    /// The reference that brought most rows, what it leads from and to, and how many.
+    pub edge: Option<(String, u64)>,
+    /// Best first.
+    pub cuts: Vec<Cut>,
+}
+
+impl Diagnose for SubsetError {
+    fn exit(&self) -> Exit {
+        match self {
+            SubsetError::Extract(error) => error.exit(),
+            SubsetError::NoRow { .. } => Exit::Usage,
+            _ => Exit::Refused,
+        }
+    }
+
+    fn reports(&self) -> Vec<Report> {
+        let message = self.to_string();
+        vec![match self {
+            SubsetError::Extract(error) => return error.reports(),
+            SubsetError::TooLarge(large) => large.report(),
+            SubsetError::Dangling { from, .. } => Report::new("plan::subset-dangling", message)
+                .detail("`dangling = \"fail\"` asks to refuse that.")
+                .hint(format!(
+                    "Correct the source, or write:\n[[subset.edge]]\nfrom = \"{}\"\ndangling = \"keep\"     # or \"null\"",
+                    from.split(", ").next().unwrap_or(from)
+                )),
+            SubsetError::Empty { place } => {
+                let report = Report::new("plan::subset-empty", message)
+                    .detail("No row fits a seed, so every table of staging would be empty.")
+                    .hint("Correct the `where` of the seeds, or raise `percent`.");
+                match place {
+                    Some(place) => report.place(place.clone()),
+                    None => report,
+                }
+            }
+            SubsetError::NoRow { detail } => Report::new("usage::no-row", message)
+                .detail(detail.clone())
+                .hint("Write --row 'schema.table KEY', the key as SQL prints it, several columns with a blank between."),
+        }]
+    }
+}
+
+impl TooLarge {
+    fn report(&self) -> Report {
+        let unit = if self.option == "rows_max" { "rows" } else { "bytes" };
+        let message = format!("the subset has more than {} {unit}", self.limit);
+        let mut detail = format!("{} {unit} were found when counting stopped.", self.found);
+        if let Some((edge, rows)) = &self.edge {
+            detail.push_str(&format!(" Most come through {edge}: {rows} rows."));
+        }
+        let mut lines = Vec::new();
+        for (number, cut) in self.cuts.iter().enumerate() {
+            let left = match cut.left {
+                Some(left) => format!("{left} {unit} are left"),
+                None => "alone it does not suffice".to_owned(),
+            };
+            let number = number + 1;
+            lines.push(format!("# {number}. {left}:\n{}", cut.lines));
+        }
+        let report = Report::new("plan::subset-too-large", message).detail(detail);
+        match lines.is_empty() {
+            true => report.hint(format!("Choose fewer seeds, or raise `{}`.", self.option)),
+            false => report.hint(format!("{}\n# or raise `{}`", lines.join("\n"), self.option)),
+        }
+    }
+}

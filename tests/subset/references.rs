@@ -1,0 +1,212 @@
+//! References of every sort: what the server calls equal, what the database does not declare, what points nowhere.
+
+use crate::support::Lab;
+
+const KEEP: &str = "[tables.\"*\"]\ndefault = \"keep\"\n";
+
+fn lab(name: &str, schema: &str, rest: &str) -> Lab<'static> {
+    let lab = Lab::new(name);
+    lab.source.sql("postgres", "SELECT 1");
+    lab.seed(schema);
+    lab.config(&format!("{KEEP}{rest}"));
+    lab
+}
+
+#[test]
+fn the_server_says_what_is_equal() {
+    // Case, scale, width and collation: bytes differ on both sides of every key.
+    let schema = "
+    CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+    CREATE TABLE folded (name text COLLATE nocase PRIMARY KEY);
+    CREATE TABLE priced (amount numeric PRIMARY KEY);
+    CREATE TABLE wide (id bigint PRIMARY KEY);
+    CREATE TABLE other (code varchar(9) COLLATE \"C\" PRIMARY KEY);
+    CREATE DOMAIN small AS smallint CHECK (VALUE > 0);
+    CREATE TABLE c (rid int PRIMARY KEY, f text COLLATE nocase REFERENCES folded, p numeric REFERENCES priced, w small REFERENCES wide, o text COLLATE \"POSIX\" REFERENCES other);
+    INSERT INTO folded VALUES ('Ann'), ('Bob'); INSERT INTO priced VALUES (1.0), (2.50); INSERT INTO wide VALUES (1), (2);
+    INSERT INTO other VALUES ('x'), ('y');
+    INSERT INTO c VALUES (1, 'ANN', 1.00, 1, 'x'), (2, 'bob', 2.5, 2, 'y');";
+    for (seed, children) in
+        [("public.c\", where = \"rid = 1", "none"), ("public.priced\", where = \"amount = 1", "all")]
+    {
+        let lab =
+            lab("equal", schema, &format!("[subset]\nseed = [{{ table = \"{seed}\" }}]\nchildren = \"{children}\"\n"));
+        lab.refresh();
+        for table in
+            ["folded WHERE name = 'Ann'", "priced WHERE amount = 1", "wide WHERE id = 1", "other WHERE code = 'x'", "c"]
+        {
+            assert_eq!(lab.staging(&format!("SELECT count(*) FROM {table}")), "1", "{seed}: {table}");
+        }
+        assert_eq!(lab.staging("SELECT count(*) FROM folded"), "1");
+    }
+}
+
+#[test]
+fn keys_of_single_partitions_join_only_these() {
+    let schema = "
+    CREATE TABLE tree (id int, kind int, PRIMARY KEY (id, kind)) PARTITION BY LIST (kind);
+    CREATE TABLE tree_p1 PARTITION OF tree FOR VALUES IN (1);
+    CREATE TABLE tree_p2 PARTITION OF tree FOR VALUES IN (2) PARTITION BY RANGE (id);
+    CREATE TABLE tree_p2_a PARTITION OF tree_p2 FOR VALUES FROM (0) TO (10);
+    CREATE TABLE tree_p2_b PARTITION OF tree_p2 FOR VALUES FROM (10) TO (20);
+    INSERT INTO tree SELECT i, k FROM generate_series(1, 19) i, generate_series(1, 2) k;
+    CREATE TABLE leaf_child (id int PRIMARY KEY, t int, k int, FOREIGN KEY (t, k) REFERENCES tree_p1 (id, kind));
+    CREATE TABLE mid_child (id int PRIMARY KEY, t int, k int, FOREIGN KEY (t, k) REFERENCES tree_p2 (id, kind));
+    INSERT INTO leaf_child SELECT i, i, 1 FROM generate_series(1, 19) i;
+    INSERT INTO mid_child SELECT i, i, 2 FROM generate_series(1, 19) i;
+    CREATE TABLE boss (id int PRIMARY KEY); INSERT INTO boss VALUES (1), (2);
+    ALTER TABLE tree ADD COLUMN b int; UPDATE tree SET b = 1 + id % 2;
+    ALTER TABLE tree_p2 ADD FOREIGN KEY (b) REFERENCES boss;";
+    let lab = lab(
+        "parts",
+        schema,
+        "[subset]\nseed = [{ table = \"public.tree\", where = \"id IN (3, 12)\" }]\n[[subset.edge]]\nfrom = \"public.tree.b\"\nchildren = \"none\"\n",
+    );
+    lab.refresh();
+    assert_eq!(
+        lab.staging("SELECT string_agg(id || '/' || kind, ',' ORDER BY id, kind) FROM tree"),
+        "3/1,3/2,12/1,12/2"
+    );
+    assert_eq!(lab.staging("SELECT string_agg(id::text, ',' ORDER BY id) FROM leaf_child"), "3,12");
+    assert_eq!(lab.staging("SELECT string_agg(id::text, ',' ORDER BY id) FROM mid_child"), "3,12");
+    assert_eq!(lab.staging("SELECT count(*) FROM boss"), "2");
+    // A leaf alone can be a seed.
+    lab.config(&format!("{KEEP}[subset]\nseed = [{{ table = \"public.tree_p2_a\" }}]\nchildren = \"none\"\n"));
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT count(*), min(kind), max(id) FROM tree"), "9|2|9");
+}
+
+/// Comments on posts and users, a feed with lists of users, and documents that hold ids.
+const DECLARED: &str = "
+CREATE TABLE users (id int PRIMARY KEY, name text);
+CREATE TABLE posts (id int PRIMARY KEY);
+CREATE TABLE comments (id int PRIMARY KEY, on_type text, on_id int);
+CREATE TABLE feeds (id int PRIMARY KEY, readers int[]);
+CREATE TABLE events (id int PRIMARY KEY, body jsonb NOT NULL);
+INSERT INTO users SELECT i, 'u' || i FROM generate_series(1, 20) i; INSERT INTO posts SELECT generate_series(1, 20);
+INSERT INTO comments VALUES (1, 'Post', 5), (2, 'User', 5), (3, 'User', 6), (4, 'Post', 7), (5, 'Tag', 5), (6, 'User', NULL);
+INSERT INTO feeds VALUES (1, '{5,6}'), (2, '{7}'), (3, NULL), (4, '{}'), (5, '{5,5,9}');
+INSERT INTO events VALUES (1, '{\"user\": {\"id\": 5}}'), (2, '{\"user\": {\"id\": \"6\"}}'), (3, '{\"user\": {\"id\": \"x\"}, \"seen\": [{\"by\": 5}, {\"by\": 8}]}'), (4, '{}'), (5, '[]');
+";
+
+const REFERENCES: &str = "
+[[references]]
+from = \"public.comments.on_id\"
+to = \"public.users.id\"
+type_column = \"on_type\"
+type_value = \"User\"
+[[references]]
+from = \"public.comments.on_id\"
+to = \"public.posts.id\"
+type_column = \"on_type\"
+type_value = \"Post\"
+[[references]]
+from = \"public.feeds.readers\"
+to = \"public.users.id\"
+[[references]]
+from = \"public.events.body\"
+to = \"public.users.id\"
+json = [\"user\", \"id\"]
+[[references]]
+from = \"public.events.body\"
+to = \"public.users.id\"
+json = [\"seen\", \"*\", \"by\"]
+";
+
+#[test]
+fn declared_references_are_followed_by_type_in_lists_and_in_documents() {
+    let lab = lab(
+        "declared",
+        DECLARED,
+        &format!("{REFERENCES}[subset]\nseed = [{{ table = \"public.users\", where = \"id = 5\" }}]\n"),
+    );
+    lab.refresh();
+    let ids = |table: &str| lab.staging(&format!("SELECT string_agg(id::text, ',' ORDER BY id) FROM {table}"));
+    assert_eq!(ids("comments"), "2", "a comment on user 5, not on post 5");
+    assert_eq!(ids("feeds"), "1,5");
+    assert_eq!(ids("events"), "1,3");
+    assert_eq!(ids("users"), "5,6,8,9", "those beside it in a list or document");
+    assert_eq!(ids("posts"), "");
+    lab.config(&format!("{KEEP}{REFERENCES}[subset]\nseed = [{{ table = \"public.comments\" }}, {{ table = \"public.events\" }}]\nchildren = \"none\"\n"));
+    lab.refresh();
+    assert_eq!((ids("users").as_str(), ids("posts").as_str()), ("5,6,8", "5,7"));
+    // At most one child per parent, though one of them names it twice.
+    lab.config(&format!("{KEEP}{REFERENCES}[subset]\nseed = [{{ table = \"public.users\", where = \"id = 5\" }}]\nchildren = {{ max = 1 }}\n"));
+    lab.refresh();
+    assert_eq!((ids("feeds").as_str(), ids("events").as_str()), ("1", "1,3"));
+}
+
+#[test]
+fn what_points_nowhere_is_kept_or_nulled_or_refused_and_always_counted() {
+    let schema = "
+    CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p VALUES (1);
+    CREATE TABLE c (id int PRIMARY KEY, p int); INSERT INTO c VALUES (1, 1), (2, 77), (3, 78), (4, NULL);
+    ALTER TABLE c ADD CONSTRAINT c_p FOREIGN KEY (p) REFERENCES p NOT VALID;
+    CREATE TABLE d (id int PRIMARY KEY, p int); INSERT INTO d VALUES (1, 1), (2, 99);";
+    let config = |dangling: &str| {
+        format!(
+            "{KEEP}[[references]]\nfrom = \"public.d.p\"\nto = \"public.p.id\"\n[subset]\nseed = [{{ table = \"public.c\" }}, {{ table = \"public.d\" }}]\ndangling = \"{dangling}\"\n"
+        )
+    };
+    let lab = lab("dangling", schema, "");
+    lab.config(&config("keep"));
+    let ran = lab.refresh();
+    assert!(
+        ran.stderr.contains("foreign key c_p points nowhere in 2 rows; they are copied as they are"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("reference public.d.p -> public.p.id points nowhere in 1 rows"), "{}", ran.stderr);
+    assert_eq!(lab.staging("SELECT count(p) FROM c"), "3");
+    lab.config(&config("null"));
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT count(*), count(p) FROM c"), "4|1");
+    assert_eq!(lab.staging("SELECT count(*), count(p) FROM d"), "2|1");
+    lab.config(&config("fail"));
+    let before = lab.databases();
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(
+        ran.stderr.contains("error[plan::subset-dangling]: foreign key c_p of \"public.c.p\" points nowhere in 2 rows"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(lab.databases(), before);
+}
+
+#[test]
+fn seeds_and_references_that_the_server_cannot_read_are_refused_with_their_reason() {
+    let lab = lab(
+        "unread",
+        DECLARED,
+        "[[references]]\nfrom = \"public.users.name\"\nto = \"public.posts.id\"\n[subset]\nseed = [{ table = \"public.users\", where = \"nam = 'x'\" }]\n",
+    );
+    let ran = lab.restage(&["plan"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert_eq!(ran.stderr.matches("error[plan::subset-sql]").count(), 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("seed 1 of \"public.users\"") && ran.stderr.contains("42703"), "{}", ran.stderr);
+}
+
+#[test]
+fn chains_and_cycles_end() {
+    let schema = "
+    CREATE TABLE staff (id int PRIMARY KEY, boss int REFERENCES staff DEFERRABLE INITIALLY DEFERRED, team int);
+    CREATE TABLE team (id int PRIMARY KEY, lead int NOT NULL REFERENCES staff DEFERRABLE INITIALLY DEFERRED);
+    ALTER TABLE staff ADD FOREIGN KEY (team) REFERENCES team DEFERRABLE INITIALLY DEFERRED;
+    BEGIN;
+    INSERT INTO staff SELECT i, NULLIF(i / 2, 0), 1 + i % 3 FROM generate_series(1, 300) i;
+    INSERT INTO team VALUES (1, 7), (2, 8), (3, 9);
+    COMMIT;";
+    let lab = lab(
+        "cycles",
+        schema,
+        "[subset]\nseed = [{ table = \"public.staff\", where = \"id = 200\" }]\nchildren = \"none\"\n",
+    );
+    lab.refresh();
+    // 200 100 50 25 12 6 3 1, their teams, and whoever leads these, up to the top.
+    assert_eq!(
+        lab.staging("SELECT string_agg(id::text, ',' ORDER BY id) FROM staff"),
+        "1,2,3,4,6,7,8,9,12,25,50,100,200"
+    );
+    assert_eq!(lab.staging("SELECT count(*) FROM team"), "3");
+}

@@ -1,0 +1,318 @@
+//! What the options of `[subset]` do, as users see it.
+
+use super::{Asked, numbers};
+use crate::support::{Lab, Ran};
+use restage::config::Config;
+use std::collections::BTreeSet;
+
+const KEEP: &str = "[tables.\"*\"]\ndefault = \"keep\"\n";
+
+/// Customers with orders and items, all of which refer to products, and a log that refers to every customer.
+const SHOP: &str = "
+CREATE TABLE customers (id int PRIMARY KEY, country text NOT NULL, vip bool);
+CREATE TABLE products (id int PRIMARY KEY, name text);
+CREATE TABLE orders (id int PRIMARY KEY, customer int NOT NULL REFERENCES customers, gift_to int REFERENCES customers);
+CREATE TABLE items (id int, ord int REFERENCES orders, product int NOT NULL REFERENCES products, PRIMARY KEY (ord, id));
+CREATE TABLE log (customer int NOT NULL REFERENCES customers, at int);
+CREATE INDEX ON orders (customer);
+INSERT INTO customers SELECT i, CASE WHEN i % 10 = 0 THEN 'DE' ELSE 'FR' END, i % 100 = 0 FROM generate_series(1, 1000) i;
+INSERT INTO products SELECT i, 'p' || i FROM generate_series(1, 50) i;
+INSERT INTO orders SELECT i, 1 + i % 1000, CASE WHEN i % 5 = 0 THEN 1 + (i * 7) % 1000 END FROM generate_series(1, 4000) i;
+INSERT INTO items SELECT j, i, 1 + (i + j) % 50 FROM generate_series(1, 4000) i, generate_series(1, 3) j;
+INSERT INTO log SELECT 1 + i % 1000, i FROM generate_series(1, 20000) i;
+ANALYZE;
+";
+
+fn lab(name: &str, schema: &str, rest: &str) -> Lab<'static> {
+    let lab = Lab::new(name);
+    lab.seed(schema);
+    lab.config(&format!("{KEEP}{rest}"));
+    lab
+}
+
+#[track_caller]
+fn done(ran: Ran) -> Ran {
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+    ran
+}
+
+#[test]
+fn a_subset_that_explodes_is_refused_before_extraction_with_the_edge_and_a_cut_that_fixes_it() {
+    let subset = "[subset]\nseed = [{ table = \"public.customers\", where = \"country = 'DE'\" }]\nrows_max = 2000\n";
+    let lab = lab("explodes", SHOP, subset);
+    let before = lab.databases();
+    for command in [&["plan"][..], &["refresh"]] {
+        let ran = lab.restage(command);
+        assert_eq!(ran.code, 3, "{ran:?}");
+        for part in [
+            "error[plan::subset-too-large]: the subset has more than 2000 rows",
+            "Most come through foreign key log_customer_fkey from \"public.customers\" to \"public.log\": 2000 rows.",
+            "from = \"public.log.customer\"",
+            "children = \"none\"",
+        ] {
+            assert!(ran.stderr.contains(part), "{part}\n{}", ran.stderr);
+        }
+        assert_eq!(lab.databases(), before, "nothing was made at the target");
+    }
+    // The first cut, as it is told.
+    let told = lab.restage(&["plan", "--json"]).stdout;
+    let told: serde_json::Value = serde_json::from_str(&told).expect("a document");
+    let hint = told["error"][0]["hint"].as_str().expect("a hint");
+    let cut = hint.split("# 2.").next().expect("a cut").split("# or raise").next().expect("a cut");
+    lab.config(&format!("{KEEP}{subset}{cut}"));
+    done(lab.restage(&["refresh"]));
+    assert_eq!(lab.staging("SELECT count(*) FROM log"), "0");
+    assert_eq!(lab.staging("SELECT count(*) FROM customers WHERE country = 'DE'"), "100");
+    assert_eq!(
+        lab.staging("SELECT count(*) FROM orders o JOIN customers c ON c.id = o.customer WHERE c.country = 'DE'"),
+        lab.production("SELECT count(*) FROM orders o JOIN customers c ON c.id = o.customer WHERE c.country = 'DE'")
+    );
+}
+
+#[test]
+fn bytes_have_a_limit_too() {
+    let lab = lab("bytes_max", SHOP, "[subset]\nseed = [{ table = \"public.customers\" }]\nbytes_max = \"100KiB\"\n");
+    let ran = lab.restage(&["plan"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.stderr.contains("the subset has more than 102400 bytes"), "{}", ran.stderr);
+}
+
+#[test]
+fn plan_counts_the_rows_of_every_table_and_of_every_edge() {
+    let lab = lab("counted", SHOP, "[subset]\nseed = [{ table = \"public.customers\", where = \"vip\" }]\n");
+    let told = done(lab.restage(&["plan", "--json"])).stdout;
+    let told: serde_json::Value = serde_json::from_str(&told).expect("a document");
+    let rows = |table: &str| {
+        let tables = told["tables"].as_array().expect("tables");
+        tables.iter().find(|view| view["name"] == table).map(|view| view["rows"].as_u64().expect("rows"))
+    };
+    done(lab.restage(&["refresh"]));
+    for table in ["customers", "products", "orders", "items", "log"] {
+        let loaded = lab.staging(&format!("SELECT count(*) FROM {table}"));
+        assert_eq!(rows(&format!("public.{table}")).map(|rows| rows.to_string()), Some(loaded), "{table}");
+    }
+    let pulled = told["subset"]["references"].as_array().expect("references");
+    assert_eq!(pulled[0]["reference"], "foreign key log_customer_fkey");
+    assert_eq!(pulled[0]["rows"], 200);
+    assert_eq!(told["subset"]["seeds"], 10);
+    let text = done(lab.restage(&["plan"])).stdout;
+    assert!(text.contains("Subset ") && text.contains("children = \"none\""), "{text}");
+}
+
+#[test]
+fn children_are_limited_per_parent_in_the_order_of_their_key() {
+    let edge = |lines: &str| format!("[[subset.edge]]\nfrom = \"public.{lines}\n");
+    let subset = format!(
+        "[subset]\nseed = [{{ table = \"public.customers\", where = \"id <= 3\" }}]\nchildren = \"none\"\n{}{}",
+        edge("orders.customer\"\nchildren = { max = 2 }"),
+        edge("items.ord\"\nchildren = { max = 1 }")
+    );
+    let lab = lab("per_parent", SHOP, &subset);
+    done(lab.restage(&["refresh"]));
+    let wanted = "SELECT string_agg(id::text, ',' ORDER BY id) FROM (SELECT id, row_number() OVER (PARTITION BY customer ORDER BY id) n FROM orders WHERE customer <= 3) o WHERE n <= 2";
+    assert_eq!(lab.staging("SELECT string_agg(id::text, ',' ORDER BY id) FROM orders"), lab.production(wanted));
+    assert_eq!(lab.staging("SELECT count(*), max(id) FROM items"), "6|1");
+    assert_eq!(lab.staging("SELECT count(*) FROM log"), "0");
+}
+
+#[test]
+fn a_cut_reference_becomes_null_where_its_row_stays_behind() {
+    let subset = "[subset]\nseed = [{ table = \"public.customers\", where = \"id <= 100\" }]\n[[subset.edge]]\nfrom = \"public.orders.gift_to\"\nchildren = \"none\"\nparent = \"null\"\n[[subset.edge]]\nfrom = \"public.log.customer\"\nchildren = \"none\"\n";
+    let lab = lab("cut", SHOP, subset);
+    done(lab.restage(&["refresh"]));
+    assert_eq!(lab.staging("SELECT count(*) FROM customers"), "100");
+    let expected = lab
+        .production("SELECT count(*), count(gift_to) FILTER (WHERE gift_to <= 100) FROM orders WHERE customer <= 100");
+    assert_eq!(lab.staging("SELECT count(*), count(gift_to) FROM orders"), expected);
+    assert!(!expected.ends_with("|0"), "some references stay: {expected}");
+}
+
+#[test]
+fn a_reference_that_cannot_be_null_cannot_be_cut() {
+    let subset = "[subset]\nseed = [{ table = \"public.customers\" }]\n[[subset.edge]]\nfrom = \"public.orders.customer\"\nparent = \"null\"\n";
+    let ran = lab("uncut", SHOP, subset).restage(&["plan"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.stderr.contains("error[plan::subset-not-null]: foreign key orders_customer_fkey"), "{}", ran.stderr);
+}
+
+#[test]
+fn large_shares_are_streamed_and_small_ones_looked_up_with_the_same_rows() {
+    // `regclass` travels as text, so both formats are read both ways.
+    let schema = "
+    CREATE TABLE a (id int PRIMARY KEY, body text);
+    CREATE TABLE b (id int PRIMARY KEY, what regclass, body text);
+    CREATE TABLE c (id int PRIMARY KEY REFERENCES a, b int REFERENCES b);
+    INSERT INTO a SELECT i, repeat(E'x\\ty\\\\\\n', i % 5) FROM generate_series(1, 60000) i;
+    INSERT INTO b SELECT i, 'a'::regclass, NULLIF(repeat(E'(1,2)\\t', i % 3), '') FROM generate_series(1, 60000) i;
+    DELETE FROM a WHERE id % 11 = 0; DELETE FROM b WHERE id % 11 = 0;
+    INSERT INTO c SELECT id, id FROM a; ANALYZE;";
+    for (percent, modulus) in [("most", 2), ("few", 40)] {
+        let lab = lab(
+            &format!("stream_{percent}"),
+            schema,
+            &format!("[subset]\nseed = [{{ table = \"public.a\", where = \"id % {modulus} = 0\" }}]\n"),
+        );
+        done(lab.restage(&["refresh"]));
+        for table in ["a", "b", "c"] {
+            let sum = format!("SELECT count(*), md5(string_agg(t::text, '/' ORDER BY id)) FROM {table} t");
+            assert_eq!(
+                lab.staging(&sum),
+                lab.production(&format!("{sum} WHERE id % {modulus} = 0")),
+                "{percent} {table}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn percentages_are_nested_stable_and_about_right() {
+    let schema = "CREATE TABLE t (rid int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 5000);
+        CREATE TABLE u (rid int); INSERT INTO u SELECT generate_series(1, 5000);";
+    let lab = lab("percent", schema, "");
+    let mut sampled = Vec::new();
+    for (percent, move_rows) in [(1.0, false), (20.0, false), (20.0, true), (100.0, false)] {
+        if move_rows {
+            lab.source.sql_as("postgres", &lab.name, "UPDATE t SET rid = rid; VACUUM FULL t, u; ANALYZE");
+        }
+        let seeds = ["t", "u"].map(|table| format!("{{ table = \"public.{table}\", percent = {percent} }}"));
+        lab.config(&format!("{KEEP}[subset]\nseed = [{}]\n", seeds.join(", ")));
+        let asked = Asked::new(&lab).await;
+        let selection = asked.select(2, 10_000).await.expect("a subset");
+        let found = numbers(&lab, &asked.plan, &selection);
+        asked.snapshot.release().await;
+        for table in ["t", "u"] {
+            let share = found[table].len() as f64 / 50.0;
+            assert!((share - percent).abs() < 2.0, "{percent} % of {table} is {share} %");
+        }
+        sampled.push(found);
+    }
+    assert!(sampled[0]["t"].is_subset(&sampled[1]["t"]) && sampled[0]["u"].is_subset(&sampled[1]["u"]));
+    assert_ne!(sampled[1]["t"], sampled[1]["u"], "every table is drawn from on its own");
+    assert_eq!(sampled[1], sampled[2], "rows are drawn by what they are, not by where they stand");
+    assert_eq!(sampled[3]["t"], (1..=5000).collect::<BTreeSet<i64>>());
+}
+
+#[test]
+fn a_limit_takes_the_first_in_its_order() {
+    let subset = "[subset]\nseed = [{ table = \"public.customers\", where = \"country = 'DE'\", order = \"vip DESC, id DESC\", limit = 12 }]\nchildren = \"none\"\n";
+    let lab = lab("ordered", SHOP, subset);
+    done(lab.restage(&["refresh"]));
+    let rows = "SELECT string_agg(id::text, ',' ORDER BY id) FROM";
+    assert_eq!(
+        lab.staging(&format!("{rows} customers")),
+        lab.production(&format!(
+            "{rows} (SELECT id FROM customers WHERE country = 'DE' ORDER BY vip DESC, id DESC LIMIT 12) c"
+        ))
+    );
+}
+
+#[test]
+fn a_scenario_takes_its_values_from_the_command_line_and_they_stay_values() {
+    let scenario = "[scenario.customer]\nparams = [\"id\", \"country\"]\nseed = [{ table = \"public.customers\", where = \"id = :id AND country = :country\" }]\n";
+    let lab = lab("scenario", SHOP, scenario);
+    done(lab.restage(&["refresh", "--scenario", "customer", "--set", "id=10", "--set", "country=DE"]));
+    assert_eq!(lab.staging("SELECT count(*) FROM customers WHERE id = 10"), "1");
+    assert_eq!(lab.staging("SELECT count(*) FROM log WHERE customer = 10"), "20");
+    for (id, country) in [("10", "DE' OR '1'='1"), ("10", "\\' OR 1=1 --"), ("10 OR 1=1", "DE")] {
+        let (id, country) = (format!("id={id}"), format!("country={country}"));
+        let ran = lab.restage(&["refresh", "--scenario", "customer", "--set", &id, "--set", &country]);
+        assert_ne!(ran.code, 0, "{id} {country}");
+        assert!(!ran.stderr.contains("1=1") && !ran.stderr.contains("OR '1'"), "values are not told: {}", ran.stderr);
+    }
+    let ran = lab.restage(&["plan", "--scenario", "customer", "--set", "id=10"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.stderr.contains("parameter \"country\" of scenario \"customer\" is not set"), "{}", ran.stderr);
+    let mut config = Config::load(&lab.path("restage.toml"), &|_| None).expect("sound");
+    assert!(restage::config::choose_scenario(&mut config, Some("other"), &[]).is_err());
+}
+
+#[test]
+fn the_path_to_a_row_is_told_without_its_values() {
+    let subset = "[subset]\nseed = [{ table = \"public.customers\", where = \"country = 'DE'\" }]\n[[subset.edge]]\nfrom = \"public.orders.gift_to\"\nchildren = \"none\"\n";
+    let lab = lab("path", SHOP, subset);
+    let order = lab.production("SELECT min(id) FROM orders WHERE customer % 10 = 0");
+    let text = done(lab.restage(&["explain", "--row", &format!("public.items {order} 2")])).stdout;
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    for (line, parts) in lines.iter().zip([
+        ["public.customers", "seed 1 (restage.toml:"],
+        ["public.orders", "it belongs to \"public.customers\": foreign key orders_customer_fkey"],
+        ["public.items", "it belongs to \"public.orders\": foreign key items_ord_fkey"],
+    ]) {
+        assert!(parts.iter().all(|part| line.contains(part)), "{line}");
+    }
+    assert!(!text.contains("DE"), "{text}");
+    let product = done(lab.restage(&["explain", "--row", "products 1"])).stdout;
+    assert!(product.contains("\"public.items\" refers to it: foreign key items_product_fkey"), "{product}");
+    let out = done(lab.restage(&["explain", "--row", "orders 1"])).stdout;
+    assert!(out.contains("not in the subset"), "{out}");
+    let none = lab.restage(&["explain", "--row", "orders 99999999"]);
+    assert_eq!(none.code, 2, "{none:?}");
+}
+
+#[test]
+fn whole_tables_come_with_what_they_refer_to_and_empty_ones_stay_empty() {
+    let subset = "[tables.\"public.log\"]\nrows = \"none\"\n[subset]\nseed = [{ table = \"public.customers\", where = \"id = 1\" }]\nchildren = \"none\"\nwhole = [\"public.prod*\", \"public.items\"]\n";
+    let lab = lab("whole", SHOP, subset);
+    done(lab.restage(&["refresh"]));
+    assert_eq!(lab.staging("SELECT count(*) FROM products"), "50");
+    assert_eq!(lab.staging("SELECT count(*) FROM items"), "12000");
+    assert_eq!(lab.staging("SELECT count(*) FROM orders"), "4000", "items refer to all of them");
+    assert_eq!(lab.staging("SELECT count(*) FROM log"), "0");
+}
+
+#[test]
+fn rows_that_the_policy_leaves_out_are_not_chosen_as_children_either() {
+    let rows = "[tables.\"public.log\"]\nrows = { where = \"at > 10000\" }\n";
+    let subset = "[subset]\nseed = [{ table = \"public.customers\", where = \"id = 1\" }, { table = \"public.log\", limit = 1, order = \"at\" }]\n";
+    let lab = lab("filtered", SHOP, &format!("{rows}{subset}"));
+    done(lab.restage(&["refresh"]));
+    assert_eq!(lab.staging("SELECT min(at) FROM log"), "10001");
+    assert_eq!(
+        lab.staging("SELECT count(*) FROM log WHERE customer = 1"),
+        lab.production("SELECT count(*) FROM log WHERE customer = 1 AND at > 10000")
+    );
+}
+
+#[test]
+fn cover_adds_the_few_rows_that_show_everything() {
+    let schema = "
+    CREATE TYPE status AS ENUM ('new', 'paid', 'lost', 'never');
+    CREATE TABLE tree (id int, kind int, note text, PRIMARY KEY (id, kind)) PARTITION BY LIST (kind);
+    CREATE TABLE tree_p1 PARTITION OF tree FOR VALUES IN (1); CREATE TABLE tree_p2 PARTITION OF tree FOR VALUES IN (2);
+    CREATE TABLE tree_p3 PARTITION OF tree FOR VALUES IN (3);
+    INSERT INTO tree SELECT i, 1 + i % 2, repeat('x', i % 7) FROM generate_series(1, 100) i;
+    CREATE TABLE o (id int PRIMARY KEY, s status NOT NULL, paid bool, amount numeric, body text, t int, k int,
+                    FOREIGN KEY (t, k) REFERENCES tree (id, kind));
+    INSERT INTO o SELECT i, (ARRAY['new', 'paid', 'lost'])[1 + i % 3]::status, CASE WHEN i % 50 > 0 THEN i % 2 = 0 END,
+        i * 1.5, CASE i WHEN 77 THEN 'größe' WHEN 78 THEN repeat('long', 99) WHEN 79 THEN '' ELSE 'plain' END,
+        CASE WHEN i % 10 > 0 THEN 1 + i % 100 END, CASE WHEN i % 10 > 0 THEN 1 + (1 + i % 100) % 2 END
+        FROM generate_series(1, 1000) i;";
+    let cover = "[subset]\ncover = [\"enum\", \"null\", \"boundary\", \"unicode\", \"partition\"]\ntuples = [\"public.o.s, public.o.paid\"]\n";
+    let lab = lab("cover", schema, cover);
+    let told = done(lab.restage(&["plan", "--json"])).stdout;
+    done(lab.restage(&["refresh"]));
+    for shown in [
+        "(SELECT array_agg(DISTINCT s ORDER BY s) FROM o) = '{new,paid,lost}'",
+        "(SELECT count(DISTINCT (s, paid)) FROM o) = 9",
+        "EXISTS (SELECT FROM o WHERE paid IS NULL) AND EXISTS (SELECT FROM o WHERE t IS NULL)",
+        "(SELECT min(amount) FROM o) = 1.5 AND (SELECT max(amount) FROM o) = 1500",
+        "(SELECT max(length(body)) FROM o) = 396 AND EXISTS (SELECT FROM o WHERE body = '')",
+        "EXISTS (SELECT FROM o WHERE body = 'größe')",
+        "(SELECT count(DISTINCT tableoid) FROM tree) = 2 AND (SELECT min(id) + max(id) FROM tree) = 101",
+        "(SELECT count(*) FROM o) < 16 AND (SELECT count(*) FROM tree) < 24",
+    ] {
+        assert_eq!(lab.staging(&format!("SELECT {shown}")), "t", "{shown}");
+    }
+    let told: serde_json::Value = serde_json::from_str(&told).expect("a document");
+    let absent = told["subset"]["absent"].to_string();
+    assert!(absent.contains("public.o.s: label") && absent.contains("never") && absent.contains("tree_p3"), "{absent}");
+    let first = lab.staging("SELECT string_agg(o::text, '/' ORDER BY id) FROM o");
+    lab.source.sql_as(
+        "postgres",
+        &lab.name,
+        "UPDATE o SET id = id WHERE id % 3 = 0; VACUUM FULL o; CLUSTER o USING o_pkey",
+    );
+    done(lab.restage(&["refresh"]));
+    assert_eq!(lab.staging("SELECT string_agg(o::text, '/' ORDER BY id) FROM o"), first, "wherever the rows stand");
+}
