@@ -11,7 +11,7 @@ CREATE DOMAIN cents AS numeric(12, 2) CHECK (VALUE > -1000000);
 CREATE TABLE things (
     id int PRIMARY KEY, email text, salary cents NOT NULL, rate float8, ratio float4, units int2, price numeric, score int,
     lat numeric(9, 6), lon numeric(9, 6), east float8, north float8, spot point, active bool, state mood, level text,
-    file bytea, mac macaddr, born date, birthday date, seen timestamptz, age int2,
+    file bytea, mac macaddr, port macaddr8, opens time, calls timetz, born date, birthday date, seen timestamptz, age int2,
     emails text[], grid int[], shares numeric[], moods mood[], home address, homes address[], attrs hstore,
     stay daterange, stays datemultirange, visits daterange[], band numrange, slots int4range
 );
@@ -20,7 +20,9 @@ SELECT g, 'user' || g || '@example.com', g * 1000.55, g * 1.25, g / 4.0, g, g * 
     52 + g / 1000.0, 13 + g / 1000.0, 13 + g / 1000.0, 52 + g / 1000.0, point(13 + g / 1000.0, 52 + g / 1000.0), g % 2 = 0,
     (enum_range(NULL::mood))[1 + g % 3], (array['free', 'gold'])[1 + g % 2],
     CASE WHEN g % 2 = 0 THEN convert_to('%PDF-1.7 of user ' || g, 'UTF8') ELSE decode(md5(g::text), 'hex') END,
-    '08:00:2b:01:02:03', date '1950-01-01' + g * 30, date '1950-01-01' + g * 30, now() - g * interval '1 hour', g % 120,
+    ('08002b' || lpad(to_hex(g), 6, '0'))::macaddr, ('08002b' || lpad(to_hex(g), 10, '0'))::macaddr8,
+    time '08:00' + g * interval '1 minute', format('%s+05:30', time '08:00:30.25' + g * interval '1 minute')::timetz,
+    date '1950-01-01' + g * 30, date '1950-01-01' + g * 30, now() - g * interval '1 hour', g % 120,
     array['user' || g || '@example.com', NULL, 'a,"b\c{}' || g, ''], format('[3:4][0:1]={{%s,NULL},{0,%s}}', g, g + 1)::int[],
     array[g * 0.01, NULL, 'NaN'], array[(enum_range(NULL::mood))[1 + g % 3], NULL],
     row('Main "St", ' || g, g::text, date '1950-01-01' + g * 30, array['x', NULL])::address,
@@ -55,7 +57,10 @@ active = { mask = "enum.rr", subject = "id", threshold = 2147483648 }
 state = "enum.perm"
 level = { mask = "enum.sample", subject = "id", weights = { free = 3, gold = 1 } }
 file = "blob"
-mac = { mask = "const", value = "00:00:00:00:00:01" }
+mac = "mac"
+port = { mask = "mac", keep_oui = true }
+opens = { mask = "time.shift", subject = "id", step = 15 }
+calls = "time.trunc"
 born = { mask = "date.shift", subject = "id" }
 birthday = "date.within_year"
 seen = { mask = "date.trunc", unit = "hour" }
@@ -166,8 +171,16 @@ fn every_type_is_masked_in_both_formats_alike() {
     differs("east", 395);
     holds("abs(spot[0] - east) < 0.000002 AND abs(spot[1] - north) < 0.000002");
 
+    // Devices and times of day.
+    differs("mac", 399);
+    differs("port", 399);
+    assert_eq!(lab.staging("SELECT count(DISTINCT mac), count(DISTINCT port) FROM things"), "400|400");
+    holds("trunc(port) = '08:00:2b:00:00:00:00:00' AND substr(mac::text, 2, 1) IN ('0', '4', '8', 'c')");
+    differs("opens", 400);
+    holds("extract(epoch FROM opens - (time '08:00' + id * interval '1 minute'))::int % 900 = 0");
+    holds("calls::text = to_char(time '08:00:30.25' + id * interval '1 minute', 'HH24') || ':00:00+05:30'");
+
     // Files.
-    holds("mac = '00:00:00:00:00:01' OR id >= 1000");
     let files = "SELECT count(DISTINCT file) FILTER (WHERE id % 2 = 0), count(DISTINCT file) FILTER (WHERE id % 2 = 1), \
         min(octet_length(file)) FILTER (WHERE id % 2 = 1), count(*) FILTER (WHERE file::text ~ encode('user', 'hex')) FROM things";
     assert_eq!(lab.staging(files), "1|200|16|0");

@@ -6,6 +6,7 @@
 //! mood = "enum.perm"
 //! plan = { mask = "enum.sample", subject = "id", weights = { free = 20, gold = 1 } }
 //! voted = { mask = "enum.rr", subject = "id", threshold = 3221225472 }   # keeps three in four
+//! smokes = { mask = "enum.rr", subject = "id", epsilon = 1.1 }
 //! ```
 
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
@@ -26,6 +27,8 @@ const VALUES: Param = Param {
     default: "the labels of the type",
 };
 
+/// Beyond it a draw of 32 bits keeps every value.
+const EPSILON_MAX: f64 = 20.0;
 /// Draws use 32 bits.
 const WEIGHT_MAX: u64 = 1 << 32;
 
@@ -73,7 +76,13 @@ pub(super) static RANDOMIZED: Kind = Kind {
             name: "threshold",
             summary: "Share of rows that keep their value, times 2^32: e^ε / (e^ε + k - 1) for k members",
             domain: Domain::Integer { min: 0, max: WEIGHT_MAX as i64, unit: "parts of 2^32" },
-            default: "required",
+            default: "required, or epsilon",
+        },
+        Param {
+            name: "epsilon",
+            summary: "The ε of differential privacy of one answer, above 0 and up to 20, in place of `threshold`",
+            domain: Domain::Any,
+            default: "none",
         },
         VALUES,
         ON_INVALID,
@@ -145,10 +154,7 @@ fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
     let key = compile.realm.domain(kind, &compile.spec.label);
     let op = match kind.split('/').next() {
         Some("enum.sample") => Op::Sample(sums(compile, &set, weights)?),
-        Some("enum.rr") => {
-            let threshold = compile.number("threshold").map(i64::unsigned_abs);
-            Op::Randomized { threshold: threshold.ok_or_else(|| compile.bad_param("threshold", "given"))? }
-        }
+        Some("enum.rr") => Op::Randomized { threshold: threshold(compile, set.len())? },
         _ => Op::Perm(Box::new(Perm::new(&key, set.len() as u128, b"enum"))),
     };
     let column = compile.column_name().rsplit('.').next().unwrap_or_default().to_owned();
@@ -157,6 +163,22 @@ fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
         Shape::Text { .. } => TextMask::boxed(compile, choice),
         _ => Ok(Box::new(ChoiceColumn { choice, bool: compile.shape == Shape::Bool })),
     }
+}
+
+/// Share of rows, in parts of 2^32, that keep their value. A share made from ε is rounded down, to the side of privacy.
+fn threshold(compile: &Compile<'_>, members: usize) -> Result<u64, CompileError> {
+    let written = compile.number("threshold").map(i64::unsigned_abs);
+    let Some(epsilon) = compile.spec.params.get("epsilon") else {
+        return written.ok_or_else(|| compile.bad_param("threshold", "given, or `epsilon` in its place"));
+    };
+    if written.is_some() {
+        return Err(compile.bad_param("epsilon", "left out beside `threshold`"));
+    }
+    let epsilon = epsilon.as_f64().filter(|epsilon| *epsilon > 0.0 && *epsilon <= EPSILON_MAX);
+    let epsilon = epsilon.ok_or_else(|| compile.bad_param("epsilon", "a number above 0 and up to 20"))?;
+    // The same code on every platform.
+    let odds = libm::exp(epsilon);
+    Ok((odds / (odds + (members - 1) as f64) * WEIGHT_MAX as f64) as u64)
 }
 
 fn sums(
@@ -325,5 +347,28 @@ mod tests {
         assert_eq!(counts(&all, "red").len(), 1);
         let none = choice(|_| Op::Randomized { threshold: 0 });
         assert!(!counts(&none, "red").contains_key("red"));
+    }
+
+    #[test]
+    fn epsilon_and_its_threshold_give_the_same_masks() {
+        // e^ε / (e^ε + k - 1) for ε = 1.5 and three members: 0.69143845, cut to 32 bits.
+        let values = r#""values":["a","b","c"]"#;
+        let masked = |share: &str, row: u32| {
+            let json = format!("{{{values},{share}}}");
+            crate::mask::tests::value("enum.rr", &json, Some(&row.to_string()), "a").expect("a mask")
+        };
+        let mut kept = 0;
+        for row in 0..2_000 {
+            assert_eq!(masked("\"epsilon\":1.5", row), masked("\"threshold\":2969705547", row), "{row}");
+            kept += u32::from(masked("\"epsilon\":1.5", row) == "a");
+        }
+        assert!((1_300..1_465).contains(&kept), "{kept} of 2000 for a share of 0.691");
+        for bad in
+            ["\"epsilon\":0", "\"epsilon\":-1", "\"epsilon\":\"1\"", "\"epsilon\":1,\"threshold\":7", "\"epsilon\":21"]
+        {
+            let params = serde_json::from_str(&format!("{{{values},{bad}}}")).expect("JSON");
+            let realm = crate::mask::MasterKey::test().realm("default");
+            assert!(crate::mask::mask_value(&realm, "enum.rr", "", params, Some("1"), "a").is_err(), "{bad}");
+        }
     }
 }

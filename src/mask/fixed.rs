@@ -64,7 +64,8 @@ pub(super) fn output_type(shape: &Shape) -> DataType {
         Shape::Text { .. } | Shape::Enum(_) | Shape::Json | Shape::Jsonb => DataType::Utf8,
         Shape::Uuid | Shape::Point => DataType::FixedSizeBinary(16),
         Shape::Mac => DataType::FixedSizeBinary(6),
-        Shape::Mac8 => DataType::FixedSizeBinary(8),
+        Shape::Mac8 | Shape::Time => DataType::FixedSizeBinary(8),
+        Shape::TimeTz => DataType::FixedSizeBinary(12),
         Shape::Date => DataType::Date32,
         Shape::Numeric { .. } | Shape::Bytea | Shape::Inet | Shape::Cidr | Shape::Opaque => DataType::Binary,
         Shape::Array(_) | Shape::Range(_) | Shape::Multirange(_) | Shape::Composite(_) | Shape::Hstore => {

@@ -5,12 +5,15 @@
 //! the maker stay: `Perm(2^24 or 2^40, "mac" || [octets] || maker)` on the rest. All zeros and all ones stay and are walked
 //! past: they name no interface.
 
-use super::Kind;
-use super::column::Compile;
+use super::column::{ColumnMask, Compile, MaskError, Rows};
 use super::key::DomainKey;
 use super::kind::{Domain, Param};
 use super::leaf::{At, ON_INVALID, TEXT, TextKind, TextMask};
 use super::token::{PermCache, PermMemo};
+use super::{Kind, Shape, Takes};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray};
+use arrow_buffer::Buffer;
 use std::sync::Arc;
 
 pub(super) static MAC: Kind = Kind {
@@ -25,10 +28,15 @@ pub(super) static MAC: Kind = Kind {
         },
         ON_INVALID,
     ],
+    accepts: &[Takes::Mac, Takes::Text],
     folds: true,
     lowercase: true,
     samples: &["08:00:2b:01:02:03", "0800.2b01.0203"],
-    compile: |compile| TextMask::boxed(compile, MacText(Mac::new(compile))),
+    compile: |compile| match compile.shape {
+        Shape::Mac => Ok(Box::new(MacColumn { text: MacText(Mac::new(compile)), octets: 6 })),
+        Shape::Mac8 => Ok(Box::new(MacColumn { text: MacText(Mac::new(compile)), octets: 8 })),
+        _ => TextMask::boxed(compile, MacText(Mac::new(compile))),
+    },
     ..TEXT
 };
 
@@ -126,6 +134,37 @@ impl TextKind for MacText {
 
     fn reads(&self, value: &str, _memo: &mut PermMemo) -> bool {
         Self::read(value).is_some()
+    }
+}
+
+/// `mac/1` on a `macaddr` or `macaddr8` column: an address has the mask it has as text.
+struct MacColumn {
+    text: MacText,
+    octets: usize,
+}
+
+impl ColumnMask for MacColumn {
+    fn apply(&self, column: &ArrayRef, _rows: &Rows<'_>) -> Result<ArrayRef, MaskError> {
+        let wrong = || MaskError::at(0, "the column was decoded in another shape than its mask was compiled for");
+        let values = column.as_fixed_size_binary_opt().filter(|values| values.value_length() as usize == self.octets);
+        let values = values.ok_or_else(wrong)?;
+        let (mut masked, mut memo) = (Vec::with_capacity(values.len() * self.octets), PermMemo::default());
+        for row in 0..values.len() {
+            let mut address = [0; 8];
+            if values.is_valid(row) {
+                address[8 - self.octets..].copy_from_slice(values.value(row));
+            }
+            let mask = self.text.0.mask(u64::from_be_bytes(address), self.octets as u32, &mut memo);
+            masked.extend_from_slice(&mask.to_be_bytes()[8 - self.octets..]);
+        }
+        let array =
+            FixedSizeBinaryArray::try_new(self.octets as i32, Buffer::from_vec(masked), values.nulls().cloned());
+        Ok(Arc::new(array.map_err(|_| wrong())?))
+    }
+
+    fn text(&self, value: &str, row: usize, rows: &Rows<'_>, out: &mut String) -> Result<(), MaskError> {
+        let read = TextKind::mask(&self.text, value, At { row, rows }, &mut PermMemo::default(), out);
+        if read { Ok(()) } else { Err(MaskError::at(row, "the value is not a hardware address")) }
     }
 }
 

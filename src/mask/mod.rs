@@ -12,6 +12,7 @@ mod blob;
 mod calendar;
 mod canon;
 mod choice;
+mod clock;
 pub mod column;
 mod command;
 mod condition;
@@ -60,6 +61,8 @@ mod xml;
 mod attack_tests;
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod rules_tests;
 #[cfg(test)]
 mod tests;
 
@@ -123,6 +126,8 @@ pub static KINDS: &[&Kind] = &[
     &calendar::WITHIN_YEAR,
     &calendar::TRUNC,
     &calendar::AGE_CAP,
+    &clock::SHIFT,
+    &clock::TRUNC,
     &amount::NOISE,
     &amount::SCALE,
     &amount::BUCKET,
@@ -191,6 +196,7 @@ pub const UNICODE: &str = "16.0";
 /// | `Uuid`, `Mac`, `Mac8`, `Point` | `FixedSizeBinaryArray` of 16, 6, 8, 16 | same |
 /// | `Date` | `Date32Array`, days since 1970-01-01, ±infinity = `i32::MAX`/`MIN` | same |
 /// | `Timestamp` | `Int64Array`, microseconds since **2000-01-01** UTC, ±infinity = `i64::MAX`/`MIN` | same |
+/// | `Time`, `TimeTz` | `FixedSizeBinaryArray` of 8, 12: big-endian microseconds since midnight, then seconds west of UTC | same |
 /// | `Inet`, `Cidr` | `BinaryViewArray`: family (2 or 3), prefix length, is-cidr, address length, address | `BinaryArray` |
 /// | `Array`, `Range`, `Multirange`, `Composite`, `Hstore` | `StructArray`, see [`nested`] | same |
 /// | `Opaque` | `BinaryViewArray`: whatever the source sent | same |
@@ -226,6 +232,8 @@ pub enum Shape {
     Date,
     /// `timestamp` and `timestamptz` alike.
     Timestamp,
+    Time,
+    TimeTz,
     Inet,
     Cidr,
     Json,

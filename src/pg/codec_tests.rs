@@ -43,6 +43,8 @@ fn shapes() -> Vec<Shape> {
         Shape::Point,
         Shape::Date,
         Shape::Timestamp,
+        Shape::Time,
+        Shape::TimeTz,
         Shape::Inet,
         Shape::Cidr,
         Shape::Json,
@@ -117,6 +119,11 @@ fn cell(shape: &Shape) -> BoxedStrategy<Cell> {
         Shape::Timestamp => {
             let finite = -211_813_488_000_000_000_i64..9_223_371_331_200_000_000;
             prop_oneof![9 => finite, 1 => infinite(i64::MIN, i64::MAX)].prop_map(Cell::Int).boxed()
+        }
+        Shape::Time => (0..=86_400_000_000_i64).prop_map(|time| Cell::Bytes(time.to_be_bytes().to_vec())).boxed(),
+        Shape::TimeTz => {
+            let zoned = |(time, zone): (i64, i32)| Cell::Bytes([&time.to_be_bytes()[..], &zone.to_be_bytes()].concat());
+            (0..=86_400_000_000_i64, -57_540..=57_540_i32).prop_map(zoned).boxed()
         }
         Shape::Inet | Shape::Cidr => {
             let cidr = u8::from(*shape == Shape::Cidr);
@@ -280,6 +287,8 @@ fn plain(shape: &Shape, cell: &Cell) -> Vec<u8> {
                 Shape::Mac => fixed(Fixed::Mac),
                 Shape::Mac8 => fixed(Fixed::Mac8),
                 Shape::Point => fixed(Fixed::Point),
+                Shape::Time => fixed(Fixed::Time),
+                Shape::TimeTz => fixed(Fixed::TimeTz),
                 Shape::Numeric { .. } => span(Span::Numeric),
                 Shape::Bytea => span(Span::Bytea),
                 Shape::Cidr => span(Span::Cidr),
@@ -427,7 +436,7 @@ fn read(shape: &Shape, array: &ArrayRef, row: usize) -> Option<Cell> {
         Shape::Text { .. } | Shape::Enum(_) | Shape::Json | Shape::Jsonb => {
             Cell::Text(array.as_string_view().value(row).to_owned())
         }
-        Shape::Uuid | Shape::Mac | Shape::Mac8 | Shape::Point => {
+        Shape::Uuid | Shape::Mac | Shape::Mac8 | Shape::Point | Shape::Time | Shape::TimeTz => {
             Cell::Bytes(array.as_fixed_size_binary().value(row).to_vec())
         }
         Shape::Numeric { .. } | Shape::Bytea | Shape::Inet | Shape::Cidr | Shape::Opaque => {
@@ -577,6 +586,8 @@ fn malformed_binary_rows_are_refused() {
         (Field::Mask(Shape::Bool), &[0, 1, 0, 0, 0, 0], Width),
         (Field::Mask(Shape::Float8), &[0, 1, 0, 0, 0, 4, 0, 0, 0, 0], Width),
         (Field::Mask(Shape::Mac), &[0, 1, 0, 0, 0, 1, 0], Width),
+        (Field::Mask(Shape::Time), b"\0\x01\0\0\0\x08\0\0\0\x14\x1d\xd7\x60\x01", Value),
+        (Field::Mask(Shape::TimeTz), b"\0\x01\0\0\0\x0c\xff\0\0\0\0\0\0\0\0\0\0\0", Value),
         (Field::Mask(Shape::Numeric { limit: None }), &[0, 1, 0, 0, 0, 2, 0, 0], Value),
         (Field::Mask(Shape::Numeric { limit: None }), &[0, 1, 0, 0, 0, 8, 0, 1, 0, 0, 0, 0, 0, 0], Value),
         (Field::Mask(TEXT), &[0, 1, 0, 0, 0, 1, 0xff], Encoding),
@@ -615,6 +626,9 @@ fn malformed_text_rows_are_refused() {
         (Field::Mask(Shape::Timestamp), "2001-02-03 04:05:06.\n", Value),
         (Field::Mask(Shape::Timestamp), "2001-02-03 04:05:06.1234567\n", Value),
         (Field::Mask(Shape::Timestamp), "294277-01-01 00:00:00\n", Value),
+        (Field::Mask(Shape::Time), "24:00:01\n", Value),
+        (Field::Mask(Shape::TimeTz), "12:00:00\n", Value),
+        (Field::Mask(Shape::TimeTz), "12:00:00+2\n", Value),
         (Field::Mask(Shape::Bool), "true\n", Value),
         (Field::Mask(Shape::Numeric { limit: None }), "1e3\n", Value),
         (Field::Mask(Shape::Float8), "1,5\n", Value),

@@ -397,6 +397,14 @@ pub(super) enum Fixed {
     Mac,
     Mac8,
     Point,
+    Time,
+    TimeTz,
+}
+
+/// Midnight to midnight, both included: masks count with it.
+fn time_legal(value: &[u8]) -> bool {
+    let micros = value.first_chunk().map(|micros| i64::from_be_bytes(*micros));
+    micros.is_some_and(|micros| (0..=text_format::MICROS_PER_DAY).contains(&micros))
 }
 
 impl Fixed {
@@ -404,7 +412,8 @@ impl Fixed {
         match self {
             Self::Uuid | Self::Point => 16,
             Self::Mac => 6,
-            Self::Mac8 => 8,
+            Self::Mac8 | Self::Time => 8,
+            Self::TimeTz => 12,
         }
     }
 }
@@ -453,6 +462,8 @@ impl Column {
             Shape::Uuid => fixed(Fixed::Uuid),
             Shape::Mac => fixed(Fixed::Mac),
             Shape::Mac8 => fixed(Fixed::Mac8),
+            Shape::Time => fixed(Fixed::Time),
+            Shape::TimeTz => fixed(Fixed::TimeTz),
             Shape::Point => fixed(Fixed::Point),
             Shape::Date => Values::Date(Vec::with_capacity(rows)),
             Shape::Timestamp => Values::Timestamp(Vec::with_capacity(rows)),
@@ -510,6 +521,9 @@ impl Column {
             Values::Fixed(bytes, form) => {
                 if len != form.bytes() {
                     return Err(DecodeErrorKind::Width);
+                }
+                if matches!(form, Fixed::Time | Fixed::TimeTz) && !time_legal(value) {
+                    return Err(DecodeErrorKind::Value);
                 }
                 bytes.extend_from_slice(value);
             }

@@ -219,6 +219,8 @@ impl<'a> Values<'a> {
             Shape::Uuid => fixed(Fixed::Uuid),
             Shape::Mac => fixed(Fixed::Mac),
             Shape::Mac8 => fixed(Fixed::Mac8),
+            Shape::Time => fixed(Fixed::Time),
+            Shape::TimeTz => fixed(Fixed::TimeTz),
             Shape::Point => fixed(Fixed::Point),
             Shape::Text { .. } | Shape::Enum(_) | Shape::Json => {
                 text().map(|(offsets, data)| Self::Text(offsets, data))

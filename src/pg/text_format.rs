@@ -24,7 +24,7 @@ use std::io::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 const NULL: &[u8] = b"\\N";
-const MICROS_PER_DAY: i64 = 86_400_000_000;
+pub(super) const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 /// Decodes whole rows, each ending in a newline; see [`decode::decode`].
 pub(super) fn decode(layout: &Layout, wire: Bytes) -> Result<RawBatch, DecodeError> {
@@ -192,6 +192,8 @@ pub(super) fn push_plain(column: &mut Column, raw: &[u8]) -> Result<(), DecodeEr
                 Fixed::Uuid => uuid(raw).map(|uuid| bytes.extend_from_slice(&uuid)),
                 Fixed::Mac | Fixed::Mac8 => mac(raw, form.bytes(), bytes),
                 Fixed::Point => point(raw, bytes),
+                Fixed::Time => clock(raw).map(|micros| bytes.extend_from_slice(&micros.to_be_bytes())),
+                Fixed::TimeTz => zoned_clock(raw, bytes),
             };
             found.ok_or(DecodeErrorKind::Value)?;
         }
@@ -359,6 +361,13 @@ pub(super) fn put_fixed(value: &[u8], form: Fixed, out: &mut Vec<u8>) {
             }
             out.push(b')');
         }
+        Fixed::Time | Fixed::TimeTz => {
+            let (micros, zone) = value.split_at(size_of::<i64>());
+            put_time(i64::from_be_bytes(micros.try_into().expect("a time has eight bytes")), out);
+            if let Ok(zone) = zone.try_into() {
+                put_zone(i32::from_be_bytes(zone), out);
+            }
+        }
     }
 }
 
@@ -513,6 +522,29 @@ pub fn time(raw: &[u8]) -> Option<i64> {
     Some(((hours * 60 + minutes) * 60 + seconds) * 1_000_000 + micros)
 }
 
+/// Reads a time of day up to `24:00:00`.
+fn clock(raw: &[u8]) -> Option<i64> {
+    if raw == b"24:00:00" { Some(MICROS_PER_DAY) } else { time(raw) }
+}
+
+/// Reads a time of day with its zone, `+HH`, `+HH:MM` or `+HH:MM:SS`, as microseconds and seconds west of UTC.
+fn zoned_clock(raw: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let sign = raw.iter().position(|byte| matches!(byte, b'+' | b'-'))?;
+    let micros = clock(&raw[..sign])?;
+    let parts: Vec<&[u8]> = raw[sign + 1..].split(|byte| *byte == b':').collect();
+    if parts.len() > 3 || parts.iter().any(|part| part.len() != 2) {
+        return None;
+    }
+    let mut east = 0;
+    for place in 0..3 {
+        east = east * 60 + parts.get(place).map_or(Some(0), |part| digits(part))?;
+    }
+    let west = i32::try_from(if raw[sign] == b'+' { -east } else { east }).ok()?;
+    out.extend_from_slice(&micros.to_be_bytes());
+    out.extend_from_slice(&west.to_be_bytes());
+    Some(())
+}
+
 /// Appends a time of the day, microseconds since midnight, as the server writes it.
 pub fn put_time(of_day: i64, out: &mut Vec<u8>) {
     let (seconds, fraction) = (of_day / 1_000_000, of_day % 1_000_000);
@@ -522,6 +554,18 @@ pub fn put_time(of_day: i64, out: &mut Vec<u8>) {
         write!(out, ".{fraction:06}").expect("a vector takes every write");
         let kept = out.iter().rposition(|byte| *byte != b'0').expect("a fraction has a digit other than 0");
         out.truncate(kept + 1);
+    }
+}
+
+/// Appends a zone, given in seconds west of UTC, as the server writes it.
+fn put_zone(west: i32, out: &mut Vec<u8>) {
+    let east = west.unsigned_abs();
+    let (hours, minutes, seconds) = (east / 3600, east / 60 % 60, east % 60);
+    write!(out, "{}{hours:02}", if west > 0 { '-' } else { '+' }).expect("a vector takes every write");
+    for (part, told) in [(minutes, minutes + seconds > 0), (seconds, seconds > 0)] {
+        if told {
+            write!(out, ":{part:02}").expect("a vector takes every write");
+        }
     }
 }
 

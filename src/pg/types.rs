@@ -64,8 +64,10 @@ mod oid {
     pub const BPCHAR: u32 = 1042;
     pub const VARCHAR: u32 = 1043;
     pub const DATE: u32 = 1082;
+    pub const TIME: u32 = 1083;
     pub const TIMESTAMP: u32 = 1114;
     pub const TIMESTAMPTZ: u32 = 1184;
+    pub const TIMETZ: u32 = 1266;
     pub const NUMERIC: u32 = 1700;
     pub const UUID: u32 = 2950;
     pub const JSONB: u32 = 3802;
@@ -127,6 +129,8 @@ fn shape_within(catalog: &Catalog, type_oid: Oid, typmod: i32, depth: u32) -> Op
         oid::POINT => Shape::Point,
         oid::DATE => Shape::Date,
         oid::TIMESTAMP | oid::TIMESTAMPTZ => Shape::Timestamp,
+        oid::TIME => Shape::Time,
+        oid::TIMETZ => Shape::TimeTz,
         oid::INET => Shape::Inet,
         oid::CIDR => Shape::Cidr,
         oid::JSON => Shape::Json,

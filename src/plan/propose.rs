@@ -104,6 +104,8 @@ pub(super) fn suited(graph: &Graph<'_>, node: Node, findings: &[Finding]) -> Str
         Some(Shape::Text { .. }) => "\"pattern\"".to_owned(),
         Some(Shape::Uuid) => "\"uuid\"".to_owned(),
         Some(Shape::Inet | Shape::Cidr) => "\"ip\"".to_owned(),
+        Some(Shape::Mac | Shape::Mac8) => "\"mac\"".to_owned(),
+        Some(Shape::Time | Shape::TimeTz) if !(key || unique) => "\"time.trunc\"".to_owned(),
         Some(Shape::Int2 | Shape::Int4 | Shape::Int8) if key || unique => "\"int\"".to_owned(),
         Some(Shape::Date | Shape::Timestamp) => {
             let shape = column.shape.as_ref();

@@ -56,21 +56,22 @@ CREATE TYPE mood AS ENUM ('sad', 'so "so", ok');
 CREATE TYPE pair AS (n int4, t text, m mood, a text[], o money);
 CREATE TABLE parts (
     id int8 NOT NULL, n numeric, f4 float4, f8 float8, b bool, by bytea, m mood, m6 macaddr, m8 macaddr8, p point,
+    tm time, tz timetz,
     ai int4[], at text[], an numeric[], am mood[], ats timestamptz[], ab bytea[], aj jsonb[],
     dr daterange, tr tstzrange, nr numrange, mr int4multirange, adr daterange[], c pair, ac pair[], h hstore
 );
 INSERT INTO parts (id) VALUES (0);
 INSERT INTO parts VALUES
-    (1, 'NaN', 'NaN', '-Infinity', true, '', 'sad', '00:00:00:00:00:00', 'ff:ff:ff:ff:ff:ff:ff:ff', '(0,-0)',
+    (1, 'NaN', 'NaN', '-Infinity', true, '', 'sad', '00:00:00:00:00:00', 'ff:ff:ff:ff:ff:ff:ff:ff', '(0,-0)', '24:00', '24:00-15:59:59',
      '{}', '{}', '{}', '{}', '{}', '{}', '{}', 'empty', 'empty', 'empty', '{}', '{}', '(,,,,)', '{}', ''),
     (2, '-Infinity', 'Infinity', '1e308', false, '\x005c5c22270a09ff', 'so "so", ok', '08:00:2b:01:02:03',
-     '08:00:2b:01:02:03:04:05', '(1e300,-2.5)', '[2:3][-1:0]={{1,NULL},{3,4}}', array[E'a"b\\c,{}', '', NULL, 'NULL', E'\t\n'],
+     '08:00:2b:01:02:03:04:05', '(1e300,-2.5)', '00:00:00.000001', '23:59:59.999999+05:30', '[2:3][-1:0]={{1,NULL},{3,4}}', array[E'a"b\\c,{}', '', NULL, 'NULL', E'\t\n'],
      '{1.50,NULL,NaN,-Infinity}', '{sad,"so \"so\", ok"}', '{infinity,"2000-01-01 12:00:00.5+00"}', '{"\\x5c22",NULL}',
      array['{"a": "x\\\"y"}', 'null', NULL]::jsonb[], '[2000-01-01,2001-01-01)', '(,infinity)', '[1.50,1e40]',
      '{[1,5),[7,8),[10,)}', array['[2000-01-01,)', 'empty', NULL]::daterange[], row(1, E'q"u\\o,(te)', 'so "so", ok', array['x y', '"', NULL], 12.34),
      array[row(NULL, '', NULL, '{}', NULL), row(7, 'é 漢', 'sad', '{a,b}', -1), NULL]::pair[],
      hstore(array['k"1', 'k\2', 'nothing', ''], array['v, "x"=>1', E'\\', NULL, ''])),
-    (3, 0.000100, 1e-30, 0.1, NULL, decode(repeat('ab', 5000), 'hex'), 'sad', NULL, NULL, '(Infinity,NaN)',
+    (3, 0.000100, 1e-30, 0.1, NULL, decode(repeat('ab', 5000), 'hex'), 'sad', NULL, NULL, '(Infinity,NaN)', NULL, '12:00+00',
      '{{{1}}}', array[repeat('long', 9000)], array[1e130, -1e-130], NULL, NULL, NULL, NULL, '(,)', '[,]', '(0,0.1]', '{(,)}', NULL,
      row(NULL, NULL, NULL, NULL, NULL), NULL, 'a=>1');
 INSERT INTO parts (id, n, f4, f8, p, an)
@@ -105,6 +106,8 @@ fn parts_layout() -> Layout {
         Shape::Mac,
         Shape::Mac8,
         Shape::Point,
+        Shape::Time,
+        Shape::TimeTz,
         array(Shape::Int4),
         array(TEXT),
         array(numeric()),
