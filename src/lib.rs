@@ -25,7 +25,7 @@
 //! |---|---|
 //! | what people type and read | [`cli`], [`demo`] |
 //! | the line | [`refresh`], [`pipeline`]; [`trial`]: policy and masks alone |
-//! | edges, each with its own server or file | [`extract`], [`subset`], [`load`], [`verify`], [`publish`], [`guard`], [`secret`] |
+//! | edges, each with its own server or file | [`discover`], [`extract`], [`subset`], [`load`], [`verify`], [`publish`], [`guard`], [`secret`] |
 //! | folders of masked rows, and whether they are whole | [`artefact`] |
 //! | decisions and bytes, pure but for [`catalog::read`], the file of [`lock`] and sessions | [`plan`], [`lock`], [`catalog`], [`pg`] |
 //! | what looks personal, by name, type and content; pure | [`detect`] |
@@ -59,6 +59,7 @@ pub mod pipeline;
 pub mod refresh;
 pub mod trial;
 
+pub mod discover;
 pub mod extract;
 pub mod guard;
 pub mod load;

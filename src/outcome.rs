@@ -724,6 +724,23 @@ pub struct Explanation {
     pub kinds: Vec<KindView>,
 }
 
+/// A configuration that `init` wrote.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Initialized {
+    pub file: String,
+    pub tables: usize,
+    pub columns: usize,
+    /// Columns that look personal.
+    pub personal: usize,
+    /// Columns that only a person can decide.
+    pub open: usize,
+    /// Tables that were judged by their names alone.
+    pub unsampled: usize,
+    /// What comes next, ready to paste.
+    pub next: Vec<String>,
+    pub ms: u64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

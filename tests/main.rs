@@ -8,6 +8,10 @@ mod catalog;
 mod cli;
 mod conditions;
 mod conn;
+#[expect(clippy::print_stdout, reason = "its tables are for people")]
+mod corpus;
+#[expect(clippy::print_stdout, reason = "what was measured is for people")]
+mod discover;
 mod faults;
 mod files;
 mod foresight;

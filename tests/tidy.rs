@@ -20,6 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("rowset", &[]),
     ("lock", &["catalog", "config", "error", "mask", "plan"]),
     ("secret", &["config", "error"]),
+    ("discover", &["catalog", "detect", "error", "mask", "pg", "plan"]),
     ("extract", &["artefact", "buffers", "config", "error", "event", "pg", "plan", "rowset"]),
     ("load", &["artefact", "catalog", "config", "error", "event", "pg", "plan", "release"]),
     ("subset", &["catalog", "config", "error", "extract", "mask", "pg", "plan", "rowset"]),

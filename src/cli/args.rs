@@ -17,7 +17,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Try it", &["demo"]),
     ("Refresh staging", &["plan", "refresh", "verify", "releases", "rollback"]),
     ("Rows as files", &["snapshot", "load", "fixture"]),
-    ("Set up and look", &["init-target", "doctor", "explain"]),
+    ("Set up and look", &["init", "discover", "init-target", "doctor", "explain"]),
     ("Masks and keys", &["kinds", "mask", "test", "key"]),
     ("Shell", &["completions", "man", "help"]),
 ];
@@ -120,6 +120,8 @@ pub enum Command {
     Verify(VerifyArgs),
     Releases(ReleasesArgs),
     Rollback(RollbackArgs),
+    Init(InitArgs),
+    Discover(DiscoverArgs),
     InitTarget(InitTargetArgs),
     Doctor(DoctorArgs),
     Explain(ExplainArgs),
@@ -293,6 +295,71 @@ pub struct RollbackArgs {
     /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
+}
+
+/// Look at production and write a first configuration, with a decision proposed for every column
+///
+/// Reads the catalog and a sample of every table in one read-only snapshot, and writes a commented file: masks for what
+/// looks personal, `keep` with its reason where neither name nor values show a person, and a comment for what only you can
+/// decide. Values are judged as they arrive; none is printed or written. Asks for what is not given, on a terminal.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  restage init --source postgres://restage_ro@prod-replica/shop --target postgres://restage@staging/shop\n  restage init                     Asks\n  restage init --schema > restage.schema.json    For editors"
+)]
+pub struct InitArgs {
+    /// Production: libpq URI or key=value string. One with a password is written as a variable
+    #[arg(long, value_name = "URL")]
+    pub source: Option<String>,
+    /// Staging: the database applications use
+    #[arg(long, value_name = "URL")]
+    pub target: Option<String>,
+    /// File to write; without it, the configuration file. An existing one is never replaced
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub out: Option<PathBuf>,
+    /// Key file to name
+    #[arg(long, value_name = "FILE", default_value = "restage.key", value_hint = ValueHint::FilePath)]
+    pub key_file: PathBuf,
+    /// Rows to look at, per table
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rows: u32,
+    /// Print the JSON Schema of restage.toml instead
+    #[arg(long)]
+    pub schema: bool,
+}
+
+/// Find personal data by name, type and content
+///
+/// Reads the catalog and a sample of every table in one read-only snapshot (a standby will do) and says what each column
+/// seems to hold, with the evidence as counts: no value is printed. Proposes a decision for every column that has none, and
+/// references that the database does not declare. `--write` adds them to the configuration and changes nothing that stands
+/// there.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  restage discover\n  restage discover --write         Adds proposals to restage.toml, keeps comments and decisions\n  restage discover --format github In a workflow: what looks personal and is undecided\n  restage discover --json | jq '.tables[].columns[] | select(.findings != [])'"
+)]
+pub struct DiscoverArgs {
+    /// Add the proposals to the configuration
+    #[arg(long)]
+    pub write: bool,
+    /// text; sarif (2.1.0) or github (annotations): personal columns that are undecided or kept without a reason
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: DiscoverFormat,
+    /// Rows to look at, per table
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rows: u32,
+    /// Seconds for all tables; those that are left are judged by their names
+    #[arg(long = "time", value_name = "SECONDS", default_value = "300", value_parser = parse_seconds)]
+    pub time: std::time::Duration,
+    /// Which blocks of large tables are read
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DiscoverFormat {
+    Text,
+    Sarif,
+    Github,
 }
 
 /// Mark a database server as a refresh target
@@ -553,6 +620,11 @@ fn parse_format(text: &str) -> Result<FixtureFormat, String> {
 fn parse_set(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("write PARAM=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+fn parse_seconds(text: &str) -> Result<std::time::Duration, String> {
+    let seconds: u32 = text.parse().map_err(|_| "write a number of seconds".to_owned())?;
+    Ok(std::time::Duration::from_secs(seconds.into()))
 }
 
 /// Splits `name=value`; the value is JSON where it parses as JSON, else a string.

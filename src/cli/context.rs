@@ -53,8 +53,8 @@ impl<'a> Consent<'a> {
     }
 }
 
-/// PostgreSQL names have at most 63 bytes; the rest of a longer line cannot make it right.
-const ANSWER_BYTES_MAX: u64 = 256;
+/// Names have at most 63 bytes, URLs rarely hundreds; the rest of a longer line cannot make it right.
+const ANSWER_BYTES_MAX: u64 = 2048;
 
 impl Context {
     pub(super) fn new(
@@ -81,6 +81,21 @@ impl Context {
     /// Prints a line for the person at the terminal, on standard error.
     pub fn tell(&self, text: &str) {
         self.console.line(text);
+    }
+
+    /// Asks for a line; none where there is nobody to ask.
+    ///
+    /// # Errors
+    /// [`Exit::Interrupted`] if a signal comes first.
+    pub async fn answer(&self, prompt: &'static str) -> Result<Option<String>, Failure> {
+        if !self.interactive {
+            return Ok(None);
+        }
+        let answer = tokio::task::spawn_blocking(move || ask(prompt));
+        tokio::select! {
+            answer = answer => Ok(Some(answer.unwrap_or_default().trim().to_owned())),
+            () = self.cancel.cancelled() => Err(signal::interrupted().with_state(UNCHANGED)),
+        }
     }
 
     /// Asks to type `expected` before something that cannot be taken back silently.

@@ -6,6 +6,7 @@
 pub mod args;
 mod console;
 mod context;
+mod discover;
 mod doctor;
 mod engine;
 mod explain;
@@ -24,8 +25,8 @@ pub use context::{Consent, Context};
 
 use crate::error::{Exit, Failure, Report};
 use crate::outcome::{
-    DemoOutcome, DoctorReport, Explanation, ExportOutcome, FixtureCheck, InitTargetOutcome, KeyInfo, Kinds, MaskResult,
-    PlanView, RefreshOutcome, Releases, RollbackOutcome, RowPath, TestOutcome, VerifyOutcome,
+    DemoOutcome, DoctorReport, Explanation, ExportOutcome, FixtureCheck, InitTargetOutcome, Initialized, KeyInfo,
+    Kinds, MaskResult, PlanView, RefreshOutcome, Releases, RollbackOutcome, RowPath, TestOutcome, VerifyOutcome,
 };
 use args::{Cli, Command, LogFormat};
 use clap::FromArgMatches as _;
@@ -52,6 +53,8 @@ pub(crate) enum Outcome {
     Releases(Releases),
     InitTarget(InitTargetOutcome),
     Doctor(DoctorReport),
+    Discovered(crate::discover::Discovery),
+    Initialized(Initialized),
     Kinds(Kinds),
     Masked(MaskResult),
     Tested(TestOutcome),
@@ -176,6 +179,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<Outcome, Failur
         Command::Releases(args) => engine::releases(context, args).await.map(Outcome::Releases),
         Command::Rollback(args) => engine::rollback(context, args).await.map(Outcome::Rollback),
         Command::InitTarget(args) => engine::init_target(context, args).await.map(Outcome::InitTarget),
+        Command::Discover(args) => discover::discover(context, args).await,
+        Command::Init(args) => discover::init(context, args).await,
         Command::Doctor(args) => engine::doctor(context, args).await.map(Outcome::Doctor),
         Command::Explain(args) => explain::explain(context, args).await,
         Command::Kinds(args) => masks::kinds(&args).map(Outcome::Kinds),

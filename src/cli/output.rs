@@ -182,6 +182,8 @@ fn json(outcome: &Outcome) -> String {
         Outcome::Rollback(body) => document(&Document::new("rollback", exit, body)),
         Outcome::Releases(body) => document(&Document::new("releases", exit, body)),
         Outcome::InitTarget(body) => document(&Document::new("init-target", exit, body)),
+        Outcome::Discovered(body) => document(&Document::new("discover", exit, body)),
+        Outcome::Initialized(body) => document(&Document::new("init", exit, body)),
         Outcome::Doctor(body) => document(&Document::new("doctor", exit, body)),
         Outcome::Kinds(body) => document(&Document::new("kinds", exit, body)),
         Outcome::Masked(body) => document(&Document::new("mask", exit, body)),

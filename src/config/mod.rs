@@ -13,6 +13,7 @@ mod pending;
 mod policy_test;
 mod read;
 mod scenario;
+mod schema;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ pub use options::{ConfigOption, OPTIONS, options_markdown};
 pub use pending::Pending;
 pub use policy_test::{Expect, Given, PolicyTest, SameAs};
 pub use scenario::{choose as choose_scenario, fixture_subset};
+pub use schema::schema;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};

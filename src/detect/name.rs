@@ -84,6 +84,13 @@ fn is_number(word: &str) -> bool {
     word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// Whether a column belongs to a thing: its table is one of things, or a word of its name is.
+pub(super) fn of_thing(facts: &Facts<'_>) -> bool {
+    let words = token::unglue(token::split(facts.column, true), &RULES.known);
+    let named = words.iter().any(|word| owner(word) == Owner::Thing);
+    named || Table::read(facts.table, true).owner == Owner::Thing
+}
+
 struct Reading<'a> {
     facts: &'a Facts<'a>,
     table: &'a Table,
@@ -112,6 +119,10 @@ impl Reading<'_> {
         let border = self.table.words.len();
         let both: Words = self.table.words.iter().chain(words).cloned().collect();
         let matches = self.matches(&both);
+        // `sessions.id` is the key of a session, not what opens it.
+        if words.iter().all(|word| word == "id") {
+            return;
+        }
         let across = matches.iter().filter(|hit| hit.start < border && hit.end > border);
         for hit in across {
             // `countries.name`: what is told is the thing, not where somebody lives.

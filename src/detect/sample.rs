@@ -2,7 +2,7 @@
 
 use super::content::{self, VALUE_BYTES_MAX};
 use super::rules::{Content, RULES};
-use super::{Evidence, Facts, Finding, Signal, by_detector, join, nested};
+use super::{Class, Evidence, Facts, Finding, Signal, by_detector, join, name, nested};
 use crate::mask::kind::Takes;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::BuildHasher as _;
@@ -16,6 +16,8 @@ const REFUTES_MIN: u32 = 3;
 /// Share of passing values below which the name is not believed, and what is left of its score then.
 const REFUTED_BELOW: f64 = 0.1;
 const REFUTED: f64 = 0.3;
+/// What word lists and quasi-identifiers are worth in a table or under a name of things.
+const OF_THING: f64 = 0.5;
 /// z of a one-sided bound: patterns hardly pass by chance, checksums do.
 const Z_PATTERN: f64 = 1.0;
 const Z_CHECKSUM: f64 = 1.96;
@@ -168,6 +170,7 @@ pub(super) fn passes(content: &Content, value: &str) -> bool {
 fn judge(facts: &Facts<'_>, tests: &[(usize, usize)], counts: &Counts) -> Vec<Finding> {
     let mut said = by_detector(facts);
     let of = counts.distinct();
+    let thing = name::of_thing(facts);
     let mut all: HashMap<usize, Vec<Evidence>> = HashMap::new();
     // By detector: hits of its tests together, and whether they can speak against it.
     let mut passing: HashMap<usize, (u32, bool)> = HashMap::new();
@@ -175,7 +178,12 @@ fn judge(facts: &Facts<'_>, tests: &[(usize, usize)], counts: &Counts) -> Vec<Fi
         let content = &RULES.detectors[*detector].content[*place];
         let entry = passing.entry(*detector).or_default();
         *entry = (entry.0 + hits, entry.1 || content.refutes);
-        let score = score(content, *hits, of);
+        let mut score = score(content, *hits, of);
+        let class = RULES.categories[RULES.detectors[*detector].category].class;
+        // Colors are called like people, and every table of countries holds countries.
+        if thing && !said.contains_key(detector) && (content.words.is_some() || class == Class::Quasi) {
+            score *= OF_THING;
+        }
         if score > 0.0 {
             let signal = if content.words.is_some() { Signal::Words } else { Signal::Content };
             let evidence = Evidence { signal, test: content.id.clone(), score, hits: *hits, of };

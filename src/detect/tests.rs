@@ -99,6 +99,8 @@ fn values_speak_where_names_do_not() {
     assert!(score(&sampled("t.col1", &emails), "email") >= FOUND);
     let ibans = ["DE89370400440532013000", "GB82WEST12345698765432", "FR1420041010050500013M02606"];
     assert!(score(&sampled("t.f7", &ibans), "iban") >= FOUND);
+    let cards = ["4111111111111112", "5500000000000005", "340000000000000"];
+    assert!(score(&sampled("t.card_number", &cards), "credit_card") >= FOUND, "made-up numbers do not refute the name");
 }
 
 #[test]
@@ -146,4 +148,19 @@ fn evidence_holds_no_value() {
     let secret = "canary-7391@example.org";
     let findings = sampled("t.profile:json", &[&format!(r#"{{"{secret}": "{secret}", "mail": "{secret}"}}"#)]);
     assert!(!findings.is_empty() && !format!("{findings:?}").contains("canary"), "{findings:?}");
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
+
+    /// A panic would quote the value.
+    #[test]
+    fn any_text_can_be_looked_at(values in proptest::collection::vec("\\PC{0,40}|[0-9ü.<>/=\"{}\\[\\]: @-]{0,24}", 1..6)) {
+        for name in ["t.x", "t.x:json", "t.x:integer", "t.x:date", "t.ü_name"] {
+            let facts = facts(name);
+            let mut sample = Sample::new(&facts);
+            values.iter().for_each(|value| sample.push(Some(value)));
+            sample.findings(&facts);
+        }
+    }
 }

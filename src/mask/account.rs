@@ -131,14 +131,22 @@ fn brand_prefix(digits: &[u8]) -> usize {
     }
 }
 
-/// Tells whether a text is a card number: separators aside 13 to 19 digits that begin as those of a brand, and the check.
+/// Tells whether a text is a card number: separators aside, digits that begin and are as many as those of a brand, and the
+/// check digit.
 pub(super) fn is_card(text: &str) -> bool {
     if text.bytes().any(|byte| !byte.is_ascii_digit() && !matches!(byte, b' ' | b'-')) {
         return false;
     }
     let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_digit).map(|digit| digit - b'0').collect();
-    let branded = || brand_prefix(&digits) > 1 || digits[0] == 4;
-    (13..=19).contains(&digits.len()) && branded() && luhn_offset(&digits) == 0
+    if !(13..=19).contains(&digits.len()) || luhn_offset(&digits) != 0 {
+        return false;
+    }
+    match (number(&digits[..2]), digits.len()) {
+        (34 | 37, length) => length == 15,
+        (30 | 36 | 38 | 39, length) => matches!(length, 14 | 16..),
+        (40..=49, length) => matches!(length, 13 | 16 | 19),
+        (_, length) => length >= 16 && brand_prefix(&digits) > 1,
+    }
 }
 
 struct Card {

@@ -345,6 +345,11 @@ impl Conninfo {
         &self.warnings
     }
 
+    /// Tells whether the string or the environment holds a password, so that the string is none to show.
+    pub fn password_given(&self) -> bool {
+        self.password.is_some()
+    }
+
     /// Returns the password for one of the hosts: the string's, or the first line of the password file that fits.
     ///
     /// # Panics

@@ -5,6 +5,7 @@ mod checks;
 mod chunk;
 mod condition;
 mod domain;
+pub mod draft;
 mod fit;
 mod graph;
 mod policy;

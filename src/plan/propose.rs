@@ -59,15 +59,23 @@ fn referencing(graph: &Graph<'_>, node: Node) -> usize {
 /// What the name, table and type of a column suggest, best first.
 pub(super) fn findings(graph: &Graph<'_>, node: Node) -> Vec<Finding> {
     let column = &graph.nodes[node];
-    let type_oid = column.column.type_oid;
-    // Domains and composite types are called after what they hold; those of the server are not.
-    let named = graph.type_of(type_oid).filter(|known| matches!(known.kind, 'd' | 'c'));
     detect::by_name(&Facts {
         table: &graph.groups[column.group].root.name,
         column: &column.column.name,
         takes: column.shape.as_ref().map_or(Takes::Opaque, Takes::from),
-        domain: named.map(|known| known.name.as_str()),
+        domain: type_name(graph, node),
     })
+}
+
+/// The name of the column's domain or composite type: these are called after what they hold, those of the server are not.
+pub(super) fn type_name<'a>(graph: &Graph<'a>, node: Node) -> Option<&'a str> {
+    let known = graph.type_of(graph.nodes[node].column.type_oid)?;
+    matches!(known.kind, 'd' | 'c').then_some(known.name.as_str())
+}
+
+/// Whether a proposal is to keep a surrogate key.
+pub(super) fn keeps_key(toml: &str) -> bool {
+    toml == KEEP_KEY
 }
 
 /// A decision in TOML, by the column's name, type and place in keys.

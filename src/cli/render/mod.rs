@@ -1,6 +1,7 @@
 //! Outcomes and errors as text for people. Pure: values in, text out.
 
 mod catalogue;
+mod discover;
 mod doctor;
 mod files;
 mod plan;
@@ -111,6 +112,8 @@ pub(super) fn outcome(outcome: &Outcome, look: &Look) -> String {
         Outcome::Rollback(done) => run::rollback(done, look),
         Outcome::Releases(list) => run::releases(list, look),
         Outcome::InitTarget(done) => run::init_target(done, look),
+        Outcome::Discovered(found) => discover::discovery(found, look),
+        Outcome::Initialized(done) => discover::initialized(done, look),
         Outcome::Doctor(report) => doctor::doctor(report, look),
         Outcome::Kinds(kinds) => catalogue::kinds(kinds, look),
         Outcome::Masked(result) => catalogue::masked(result),

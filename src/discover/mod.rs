@@ -1,0 +1,329 @@
+//! Looks at the source: what each column seems to hold, and a decision for those nobody made.
+//!
+//! One session, one read-only transaction, one snapshot; works on a standby. Each table is sampled by blocks with a fixed
+//! seed, so two runs over the same heap see the same rows; a small table is read from its start. Values are judged as
+//! they arrive ([`crate::detect::Sample`]) and kept nowhere: memory does not grow with rows or tables, but for the findings.
+//! A table that cannot be read in time, or is locked, is judged by its names, and that is told.
+
+pub mod edit;
+pub mod formats;
+mod sample;
+pub mod starter;
+
+use crate::catalog::{self, Catalog, CatalogError};
+use crate::detect::{self, Class, Evidence, Finding, Sample};
+use crate::error::{Diagnose, Exit, Failure, Report};
+use crate::pg::{Conninfo, SessionError, SourceSession};
+use crate::plan::Policy;
+use crate::plan::draft::{Draft, DraftTable, Seen, Standing};
+use serde::Serialize;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How much is looked at.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Rows of a table at most. Default 500.
+    pub rows: u32,
+    /// For one table, then it is judged by its names. Default 10 s.
+    pub table_time: Duration,
+    /// For all tables; those that are left are judged by their names. Default 5 min.
+    pub time: Duration,
+    /// Chooses the blocks. Default 1.
+    pub seed: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { rows: 500, table_time: Duration::from_secs(10), time: Duration::from_secs(300), seed: 1 }
+    }
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Discovery {
+    /// `shop on localhost:5432`.
+    pub source: String,
+    pub tables: Vec<TableFound>,
+    /// Foreign keys that the database does not declare, and the sampled rows confirm.
+    pub references: Vec<ReferenceFound>,
+    /// Tables that were judged by their names alone, and why.
+    pub unsampled: Vec<Unsampled>,
+    pub totals: Totals,
+    /// File that the proposals were written to.
+    pub written: Option<String>,
+    pub ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Totals {
+    pub tables: usize,
+    pub columns: usize,
+    /// Columns with a finding.
+    pub personal: usize,
+    /// Columns that nobody decided.
+    pub undecided: usize,
+    /// Of these: a decision is proposed.
+    pub proposed: usize,
+    pub rows: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct TableFound {
+    /// `schema.table`.
+    pub table: String,
+    /// Anchor of the persons it holds.
+    pub anchor: Option<String>,
+    /// Rows that were looked at, and about how many there are.
+    pub rows: u64,
+    pub rows_estimate: u64,
+    pub columns: Vec<ColumnFound>,
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct ColumnFound {
+    pub name: String,
+    pub type_name: String,
+    /// Best first; only what is found.
+    pub findings: Vec<Said>,
+    /// What documents hold, by path.
+    pub paths: Vec<(String, Said)>,
+    /// `undecided`, `decided`, `follows` (a foreign key), `generated`.
+    pub standing: &'static str,
+    /// The rule that decided.
+    pub because: Option<String>,
+    /// It is kept without a reason, although it looks personal.
+    pub looks_away: bool,
+    /// A decision in TOML, for a column that nobody decided.
+    pub proposal: Option<String>,
+    /// Only a person can decide it; the proposal is what is safe.
+    pub open: bool,
+}
+
+/// A finding as it is told: no value is in it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Said {
+    pub category: String,
+    pub class: Class,
+    pub detector: String,
+    pub score: f64,
+    pub evidence: Vec<Evidence>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct ReferenceFound {
+    pub from: String,
+    pub to: String,
+    /// Different values that were looked up, and found.
+    pub values: i64,
+    pub found: i64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Unsampled {
+    pub table: String,
+    pub reason: String,
+}
+
+impl Said {
+    fn of(finding: &Finding) -> Self {
+        Self {
+            category: finding.category.name.clone(),
+            class: finding.category.class,
+            detector: finding.detector.id.clone(),
+            score: (finding.score * 100.0).round() / 100.0,
+            evidence: finding.evidence.clone(),
+        }
+    }
+}
+
+impl Said {
+    /// `email 0.99: name 0.95, content 20 of 20`.
+    pub fn told(&self) -> String {
+        let pieces: Vec<String> = self
+            .evidence
+            .iter()
+            .map(|evidence| {
+                let signal = serde_json::to_value(evidence.signal).ok();
+                let signal = signal.as_ref().and_then(serde_json::Value::as_str).unwrap_or("evidence").to_owned();
+                match evidence.of {
+                    0 => format!("{signal} {:.2}", evidence.score),
+                    of => format!("{signal} {} of {of}", evidence.hits),
+                }
+            })
+            .collect();
+        format!("{} {:.2}: {}", self.category, self.score, pieces.join(", "))
+    }
+}
+
+/// Why discovery failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DiscoverError {
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    #[error("the source answered with an error while {doing}")]
+    Sql { doing: &'static str, code: Option<String> },
+}
+
+impl Diagnose for DiscoverError {
+    fn exit(&self) -> Exit {
+        Exit::Source
+    }
+
+    fn reports(&self) -> Vec<Report> {
+        match self {
+            DiscoverError::Session(error) => error.reports(),
+            DiscoverError::Catalog(error) => error.reports(),
+            DiscoverError::Sql { code, .. } => {
+                let report = Report::new("discover::source", self.to_string());
+                vec![match code {
+                    // The server's own words can quote values.
+                    Some(code) => report.detail(format!("SQLSTATE {code}")),
+                    None => report.detail("The connection was lost."),
+                }]
+            }
+        }
+    }
+}
+
+impl DiscoverError {
+    fn sql(doing: &'static str) -> impl Fn(tokio_postgres::Error) -> Self {
+        move |error| Self::Sql { doing, code: error.code().map(|code| code.code().to_owned()) }
+    }
+}
+
+/// Looks at every table of the source.
+///
+/// Writes nothing anywhere. Order: tables by schema and name, columns as in the table.
+///
+/// # Errors
+/// [`DiscoverError`] if the source cannot be reached or its catalog not be read; a table that cannot be read is told in
+/// [`Discovery::unsampled`].
+pub async fn discover(info: &Conninfo, policy: &Policy<'_>, settings: &Settings) -> Result<Discovery, Failure> {
+    let started = Instant::now();
+    let session = SourceSession::connect(info, "restage/discover").await.map_err(DiscoverError::from)?;
+    let catalog = open(&session).await?;
+    let draft = Draft::new(&catalog, policy);
+    let mut found = Discovery { source: info.describe(), ..Discovery::default() };
+    sample::limits(session.client(), settings).await?;
+    for (number, table) in draft.tables.iter().enumerate() {
+        let over = started.elapsed() >= settings.time;
+        let samples = match over {
+            true => sample::none(&draft, table, format!("no time was left after {} s", settings.time.as_secs())),
+            false => sample::table(session.client(), &draft, table, settings).await?,
+        };
+        if let Some(reason) = &samples.reason {
+            found.unsampled.push(Unsampled { table: full_name(table), reason: reason.clone() });
+        }
+        found.tables.push(judge(&draft, number, table, &samples));
+    }
+    let order: Vec<usize> = (0..draft.tables.len()).collect();
+    found.references = sample::references(session.client(), &catalog, &draft, &order, started, settings).await?;
+    let _ = session.client().batch_execute("ROLLBACK").await;
+    for reference in &found.references {
+        // As a declared reference it follows the column it points to.
+        let columns = found.tables.iter_mut().flat_map(|table| {
+            let name = table.table.clone();
+            table.columns.iter_mut().map(move |column| (name.clone(), column))
+        });
+        for (_, column) in columns.filter(|(table, column)| format!("{table}.{}", column.name) == reference.from) {
+            (column.standing, column.proposal, column.open) = ("follows", None, false);
+        }
+    }
+    found.tables.sort_by(|a, b| a.table.cmp(&b.table));
+    found.totals = totals(&found);
+    found.ms = started.elapsed().as_millis() as u64;
+    Ok(found)
+}
+
+/// Opens the snapshot and reads the catalog in it. Sizes of tables wait for their locks: where DDL holds one, we do without.
+async fn open(session: &SourceSession) -> Result<Catalog, DiscoverError> {
+    let begin = |sizes: &str| {
+        format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = '2s'; SET LOCAL restage.sizes = {sizes}"
+        )
+    };
+    let client = session.client();
+    client.batch_execute(&begin("on")).await.map_err(DiscoverError::sql("opening a snapshot"))?;
+    match catalog::read(client).await {
+        Err(error) if error.is_locked() => {}
+        read => return Ok(read?),
+    }
+    client.batch_execute("ROLLBACK").await.map_err(DiscoverError::sql("opening a snapshot"))?;
+    client.batch_execute(&begin("off")).await.map_err(DiscoverError::sql("opening a snapshot"))?;
+    Ok(catalog::read(client).await?)
+}
+
+fn full_name(table: &DraftTable) -> String {
+    format!("{}.{}", table.schema, table.name)
+}
+
+/// The samples of one table, column by column.
+struct Samples {
+    columns: Vec<Sample>,
+    rows: u64,
+    /// Why there are none.
+    reason: Option<String>,
+}
+
+fn judge(draft: &Draft<'_>, number: usize, table: &DraftTable, samples: &Samples) -> TableFound {
+    let column = |(place, column): (usize, &crate::plan::draft::DraftColumn)| {
+        let facts = draft.facts(table, column);
+        let sample = &samples.columns[place];
+        let findings = match sample.rows {
+            0 => detect::by_name(&facts),
+            _ => sample.findings(&facts),
+        };
+        let paths = sample.path_findings(&facts);
+        let seen = Seen { values: sample.rows - sample.nulls, distinct: sample.distinct() };
+        let undecided = column.standing == Standing::Open && !table.empty;
+        let proposed = undecided.then(|| draft.propose(number, place, &findings, &paths, seen));
+        let personal = findings.iter().any(Finding::found);
+        let (standing, because, looks_away) = match &column.standing {
+            Standing::Open if table.empty => ("decided", Some("rows = \"none\"".to_owned()), false),
+            Standing::Open => ("undecided", None, false),
+            Standing::Generated => ("generated", None, false),
+            Standing::Follows => ("follows", None, false),
+            Standing::Decided { because, keeps, reason } => {
+                ("decided", Some(because.clone()), personal && *keeps && !reason && !table.empty)
+            }
+        };
+        ColumnFound {
+            name: column.name.clone(),
+            type_name: column.type_name.clone(),
+            findings: findings.iter().filter(|finding| finding.found()).map(Said::of).collect(),
+            paths: paths.iter().map(|(path, finding)| (path.clone(), Said::of(finding))).collect(),
+            standing,
+            because,
+            looks_away,
+            open: proposed.as_ref().is_some_and(|proposed| proposed.open),
+            proposal: proposed.map(|proposed| proposed.toml),
+        }
+    };
+    let columns: Vec<ColumnFound> = table.columns.iter().enumerate().map(column).collect();
+    let direct = |column: &ColumnFound| column.findings.iter().any(|said| said.class == Class::Direct);
+    TableFound {
+        table: full_name(table),
+        anchor: table.anchor.clone().filter(|_| columns.iter().any(direct)),
+        rows: samples.rows,
+        rows_estimate: table.leaves.iter().map(|leaf| leaf.rows).sum(),
+        columns,
+        file: table.file.clone(),
+    }
+}
+
+fn totals(found: &Discovery) -> Totals {
+    let columns = || found.tables.iter().flat_map(|table| &table.columns);
+    Totals {
+        tables: found.tables.len(),
+        columns: columns().count(),
+        personal: columns().filter(|column| !column.findings.is_empty()).count(),
+        undecided: columns().filter(|column| column.standing == "undecided").count(),
+        proposed: columns().filter(|column| column.proposal.is_some() && !column.open).count(),
+        rows: found.tables.iter().map(|table| table.rows).sum(),
+    }
+}

@@ -1,0 +1,93 @@
+//! The first configuration: a commented file with a decision for every column.
+
+use super::edit::reference;
+use super::{ColumnFound, Discovery, TableFound};
+use crate::plan::draft::{toml_escape, toml_key};
+use std::fmt::Write as _;
+
+/// What stands at the top of the file.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// As written in the file: a URL without password, or a variable.
+    pub source: String,
+    pub target: Option<String>,
+    pub key_file: String,
+}
+
+/// Columns beside which evidence starts.
+const COMMENT_AT: usize = 60;
+
+/// Writes the configuration.
+///
+/// What looks personal has its mask; what shows no sign of a person is kept with that as reason; what only a person can
+/// decide (text of many words, documents) is a comment, so that `restage plan` refuses it until it is answered.
+pub fn config(head: &Head, found: &Discovery) -> String {
+    let mut text = String::new();
+    let totals = &found.totals;
+    let _ = writeln!(
+        text,
+        "#:schema restage.schema.json\n\
+         # Made by `restage init` from {}: {} tables, {} columns, {} of them look personal.\n\
+         # Every line is a proposal, with its evidence: read it once, then it is your policy. What stands behind a # is not\n\
+         # decided: `restage plan` refuses it until you answer. `restage explain TABLE.COLUMN` says more about each.\n\
+         version = 1\n\n\
+         [source]\nurl = \"{}\"\n",
+        found.source,
+        totals.tables,
+        totals.columns,
+        totals.personal,
+        toml_escape(&head.source)
+    );
+    match &head.target {
+        Some(target) => {
+            let _ = writeln!(text, "[target]\nurl = \"{}\"", toml_escape(target));
+        }
+        None => text
+            .push_str("# [target]\n# url = \"postgres://restage@staging/shop\"     # the database applications use\n"),
+    }
+    text.push_str("# confirm = \"…\"                              # its name, so that a refresh without a terminal may replace it\n\n");
+    let _ = writeln!(
+        text,
+        "[key]\nfile = \"{}\"                          # restage key new --out {}\nrealm = \"staging\"\n\n\
+         [policy]\nundecided = \"refuse\"                        # a column added tomorrow stops the run until it is decided",
+        toml_escape(&head.key_file),
+        head.key_file
+    );
+    for unsampled in &found.unsampled {
+        let _ = writeln!(text, "\n# {} was judged by its names alone: {}", unsampled.table, unsampled.reason);
+    }
+    for found in &found.references {
+        text.push_str(&reference(found));
+    }
+    for table in &found.tables {
+        push_table(table, &mut text);
+    }
+    text
+}
+
+fn push_table(table: &TableFound, text: &mut String) {
+    let columns: Vec<&ColumnFound> = table.columns.iter().filter(|column| column.proposal.is_some()).collect();
+    if columns.is_empty() {
+        return;
+    }
+    let anchor =
+        table.anchor.as_ref().map_or_else(String::new, |anchor| format!("; a row belongs to the person of `{anchor}`"));
+    let rows = match table.rows {
+        0 => "no row was seen".to_owned(),
+        rows => format!("{rows} rows were seen of about {}", table.rows_estimate.max(rows)),
+    };
+    let _ = writeln!(text, "\n# {rows}{anchor}\n[tables.\"{}\".columns]", toml_escape(&table.table));
+    for column in columns {
+        let toml = column.proposal.as_deref().unwrap_or_default();
+        let key = toml_key(&column.name);
+        let (line, comment) = match column.open {
+            true => (format!("# {key} = {{ keep = \"…\" }}"), format!("undecided {}; or {toml}", column.type_name)),
+            false => (format!("{key} = {toml}"), column.findings.first().map_or_else(String::new, super::Said::told)),
+        };
+        if comment.is_empty() {
+            let _ = writeln!(text, "{line}");
+        } else {
+            let _ = writeln!(text, "{line:COMMENT_AT$}  # {comment}");
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! What discovery needs of the plan: every column, who decides it already, and a decision for those nobody does.
+
+use super::graph::{Graph, Node};
+use super::{Policy, policy, propose};
+use crate::catalog::Catalog;
+use crate::config::{Action, Rows};
+use crate::detect::{Facts, Finding};
+use crate::mask::Shape;
+use crate::mask::kind::Takes;
+use std::path::PathBuf;
+
+/// A text column with so few different values, each this many times, is a list of words and no person's.
+const WORDS_MAX: u32 = 20;
+const TIMES_MIN: u64 = 5;
+
+/// A table, or a partition tree.
+#[derive(Debug, Clone)]
+pub struct DraftTable {
+    pub schema: String,
+    pub name: String,
+    /// The tables that hold the rows, largest first.
+    pub leaves: Vec<DraftLeaf>,
+    pub columns: Vec<DraftColumn>,
+    /// The policy leaves its rows out.
+    pub empty: bool,
+    /// The file with this table's own rule, if there is one.
+    pub file: Option<PathBuf>,
+    /// Anchor of the persons it holds.
+    pub anchor: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct DraftLeaf {
+    pub schema: String,
+    pub name: String,
+    pub rows: u64,
+    pub blocks: u32,
+}
+
+#[derive(Debug, Clone)]
+pub struct DraftColumn {
+    pub name: String,
+    pub type_name: String,
+    pub takes: Takes,
+    /// Its values hold others: arrays, composites, hstore.
+    pub nested: bool,
+    /// Name of the domain or composite type, without schema.
+    pub domain: Option<String>,
+    pub standing: Standing,
+}
+
+/// Who decides a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    Open,
+    /// The server computes it.
+    Generated,
+    /// A foreign key: it follows the column it points to.
+    Follows,
+    /// The policy, and what it says; `keeps` without a `reason` looks away.
+    Decided {
+        because: String,
+        keeps: bool,
+        reason: bool,
+    },
+}
+
+/// What was seen of a column's values.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Seen {
+    /// Values that are not NULL.
+    pub values: u64,
+    /// Different ones among them, as far as they were counted.
+    pub distinct: u32,
+}
+
+/// A decision for a column that nobody decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposed {
+    /// In TOML.
+    pub toml: String,
+    /// Nobody but a person can decide it; `toml` is what is safe.
+    pub open: bool,
+}
+
+/// The source's columns under a policy.
+pub struct Draft<'a> {
+    graph: Graph<'a>,
+    pub tables: Vec<DraftTable>,
+}
+
+impl<'a> Draft<'a> {
+    /// Reads who decides what. Contradictions in the policy are left for the plan to refuse.
+    pub fn new(catalog: &'a Catalog, user: &Policy<'_>) -> Self {
+        let mut ignored = Vec::new();
+        let graph = Graph::new(catalog, user.references, &mut ignored);
+        let decisions = policy::decide(&graph, user, &mut ignored);
+        let tables = (0..graph.groups.len()).map(|group| table(&graph, group, user, &decisions)).collect();
+        Self { graph, tables }
+    }
+
+    /// What is known of a column without its values.
+    pub fn facts<'t>(&self, table: &'t DraftTable, column: &'t DraftColumn) -> Facts<'t> {
+        Facts { table: &table.name, column: &column.name, takes: column.takes, domain: column.domain.as_deref() }
+    }
+
+    /// Decides a column by what was found; `paths` are what its documents hold.
+    ///
+    /// What looks personal gets a mask that fits the column, its keys and its type; a surrogate key is kept; what shows no
+    /// sign of a person in name and values is kept with that as reason, unless it is text of many words or a document: that
+    /// is for a person to decide.
+    pub fn propose(
+        &self,
+        table: usize,
+        column: usize,
+        found: &[Finding],
+        paths: &[(String, Finding)],
+        seen: Seen,
+    ) -> Proposed {
+        let node = self.graph.groups[table].first + column;
+        let shape = self.graph.nodes[node].shape.as_ref();
+        let json = matches!(shape, Some(Shape::Json | Shape::Jsonb));
+        if json && let Some(toml) = self.document(node, paths) {
+            return Proposed { toml, open: false };
+        }
+        let personal = found.iter().any(Finding::found);
+        let toml = propose::suited(&self.graph, node, found);
+        if personal || propose::keeps_key(&toml) {
+            return Proposed { toml, open: false };
+        }
+        let few = seen.distinct <= WORDS_MAX && seen.values >= TIMES_MIN * u64::from(seen.distinct.max(1));
+        let plain = match shape {
+            Some(Shape::Text { .. }) => few,
+            Some(
+                Shape::Bool
+                | Shape::Enum(_)
+                | Shape::Int2
+                | Shape::Int4
+                | Shape::Int8
+                | Shape::Numeric { .. }
+                | Shape::Float4
+                | Shape::Float8
+                | Shape::Date
+                | Shape::Timestamp,
+            ) => true,
+            None => {
+                matches!(self.graph.nodes[node].column.type_name.as_str(), "interval" | "boolean")
+                    || self.graph.nodes[node].column.type_name.starts_with("time")
+            }
+            Some(_) => false,
+        };
+        if plain && seen.values > 0 {
+            let toml = format!("{{ keep = \"no sign of a person in its name or in {} sampled values\" }}", seen.values);
+            return Proposed { toml, open: false };
+        }
+        Proposed { toml, open: true }
+    }
+
+    /// The mask of a document whose leaves hold what was found; the rest goes, because nobody has looked at it.
+    fn document(&self, node: Node, paths: &[(String, Finding)]) -> Option<String> {
+        let subject = propose::subject(&self.graph, self.graph.nodes[node].group, node);
+        let mut needs_subject = false;
+        let lines: Vec<String> = paths
+            .iter()
+            .filter(|(path, _)| !path.contains('*') || path.contains("[*]") && !path.contains(".*"))
+            .map(|(path, finding)| {
+                let mask = finding.proposals().iter().find(|proposal| {
+                    let kind = crate::mask::kind(&proposal.kind);
+                    kind.is_some_and(|kind| kind.takes(&Shape::TEXT) && (!kind.needs_subject || subject.is_some()))
+                });
+                let value = mask.map_or_else(
+                    || "\"null\"".to_owned(),
+                    |proposal| {
+                        needs_subject |= crate::mask::kind(&proposal.kind).is_some_and(|kind| kind.needs_subject);
+                        match proposal.params.as_str() {
+                            "" => format!("\"{}\"", proposal.kind),
+                            params => format!("{{ mask = \"{}\", {params} }}", proposal.kind),
+                        }
+                    },
+                );
+                format!("\"{}\" = {value}", propose::escape(path))
+            })
+            .collect();
+        if lines.is_empty() {
+            return None;
+        }
+        let anchor =
+            subject.filter(|_| needs_subject).map(|name| format!("subject = \"{}\", ", propose::escape(&name)));
+        Some(format!(
+            "{{ mask = \"json\", {}paths = {{ {} }}, rest = \"null\" }}",
+            anchor.unwrap_or_default(),
+            lines.join(", ")
+        ))
+    }
+}
+
+fn table(graph: &Graph<'_>, group: usize, user: &Policy<'_>, decisions: &policy::Decisions<'_>) -> DraftTable {
+    let found = &graph.groups[group];
+    let mut leaves: Vec<DraftLeaf> = found
+        .leaves
+        .iter()
+        .filter(|leaf| leaf.readable)
+        .map(|leaf| DraftLeaf {
+            schema: leaf.schema.clone(),
+            name: leaf.name.clone(),
+            rows: leaf.rows,
+            blocks: leaf.blocks,
+        })
+        .collect();
+    leaves.sort_by(|a, b| b.blocks.cmp(&a.blocks).then_with(|| a.name.cmp(&b.name)));
+    let full_name = found.root.full_name();
+    let rule = user.rules.iter().find(|rule| rule.pattern == full_name);
+    let nobody = graph.nodes.len();
+    DraftTable {
+        schema: found.root.schema.clone(),
+        name: found.root.name.clone(),
+        leaves,
+        columns: graph.nodes_of(group).map(|node| column(graph, node, decisions)).collect(),
+        empty: decisions.rows[group] == Rows::None,
+        file: rule.map(|rule| rule.place.file.clone()),
+        anchor: propose::subject(graph, group, nobody),
+    }
+}
+
+fn column(graph: &Graph<'_>, node: Node, decisions: &policy::Decisions<'_>) -> DraftColumn {
+    let known = &graph.nodes[node];
+    let follows = || {
+        let edges = graph.edges_from[known.group].iter().flat_map(|edge| &graph.edges[*edge].pairs);
+        edges.into_iter().any(|(from, to)| *from == node && *to != node)
+    };
+    let standing = match &decisions.own[node] {
+        _ if known.column.generated => Standing::Generated,
+        Some(own) => Standing::Decided {
+            because: own.because.clone(),
+            keeps: matches!(own.action, Action::Keep { .. }),
+            reason: matches!(own.action, Action::Keep { reason: Some(_) }),
+        },
+        None if follows() => Standing::Follows,
+        None => Standing::Open,
+    };
+    DraftColumn {
+        name: known.column.name.clone(),
+        type_name: known.column.type_name.clone(),
+        takes: known.shape.as_ref().map_or(Takes::Opaque, Takes::from),
+        nested: known.shape.as_ref().is_some_and(Shape::nested),
+        domain: propose::type_name(graph, node).map(str::to_owned),
+        standing,
+    }
+}
+
+/// A column name as TOML key.
+pub fn toml_key(name: &str) -> String {
+    propose::key(name)
+}
+
+/// Text between the quotes of a TOML string.
+pub fn toml_escape(text: &str) -> String {
+    propose::escape(text)
+}

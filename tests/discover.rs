@@ -1,0 +1,247 @@
+//! `discover` and `init` against real servers: what they find, what they write, and what they never tell.
+
+use crate::support::{Cluster, Lab, Ran};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// Marked values, one in every kind of column.
+const CANARIES: &[&str] =
+    &["qzcanary", "Vogelzqang", "536-71-8294", "+1-312-555-0186", "4539578763621486", "88442211.17", "1953-11-07"];
+
+const SCHEMA: &str = "
+    CREATE DOMAIN email_address AS text;
+    CREATE TYPE person AS (full_name text, phone text);
+    CREATE TABLE people (
+        id int PRIMARY KEY, full_name text NOT NULL, mail email_address, contact text, ssn text, phone text, card_no text,
+        born date, wage numeric, notes text, profile jsonb, tags text[], kin person, xmldoc xml, status text NOT NULL,
+        is_email_verified boolean, \"user ID\" int, code text);
+    CREATE TABLE orders (id int PRIMARY KEY, people_id int, total numeric NOT NULL, product_name text);
+    CREATE TABLE empty (id int PRIMARY KEY, email text);
+    INSERT INTO people SELECT n, 'Patricia Vogelzqang', 'qzcanary' || n || '@example.org', 'qzcanary' || n || '@example.com',
+        '536-71-8294', '+1-312-555-0186', '4539578763621486', '1953-11-07', 88442211.17,
+        'Patricia Vogelzqang called from +1-312-555-0186 about her order of last week',
+        jsonb_build_object('contact', jsonb_build_object('email', 'qzcanary' || n || '@example.org'), 'qzcanary@example.org', 1),
+        ARRAY['qzcanary' || n || '@example.net'], ROW('Patricia Vogelzqang'::text, '+1-312-555-0186'::text)::person,
+        XMLPARSE(CONTENT '<a><email>qzcanary' || n || '@example.org</email></a>'), 'active', true, n,
+        'qzcanary-' || n || '-' || md5(n::text) FROM generate_series(1, 200) AS n;
+    INSERT INTO orders SELECT n, n, n * 1.5, 'Desk Lamp' FROM generate_series(1, 200) AS n;
+    ANALYZE;";
+
+fn lab(name: &str) -> Lab<'static> {
+    let lab = Lab::new(name);
+    lab.seed(SCHEMA);
+    lab
+}
+
+fn canaries(text: &str) -> Vec<&'static str> {
+    CANARIES.iter().copied().filter(|canary| text.to_lowercase().contains(&canary.to_lowercase())).collect()
+}
+
+#[track_caller]
+fn done(ran: Ran) -> String {
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+    format!("{}\n{}", ran.stdout, ran.stderr)
+}
+
+fn document(lab: &Lab<'_>, args: &[&str]) -> serde_json::Value {
+    let ran = lab.restage(args);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+    serde_json::from_str(&ran.stdout).expect("one document")
+}
+
+/// Category of the best finding of each column of a table, by name.
+fn found(document: &serde_json::Value, table: &str) -> Vec<(String, String)> {
+    let tables = document["tables"].as_array().expect("tables");
+    let table = tables.iter().find(|found| found["table"] == table).expect("the table");
+    let columns = table["columns"].as_array().expect("columns");
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or("-").to_owned();
+    columns.iter().map(|column| (text(&column["name"]), text(&column["findings"][0]["category"]))).collect()
+}
+
+#[test]
+fn names_and_values_say_what_columns_hold() {
+    let lab = lab("found");
+    let document = document(&lab, &["discover", "--json"]);
+    let people = found(&document, "public.people");
+    let expected = [
+        ("id", "-"),
+        ("full_name", "full_name"),
+        ("mail", "email"),
+        ("contact", "email"),
+        ("ssn", "national_id"),
+        ("phone", "phone"),
+        ("card_no", "credit_card"),
+        ("born", "birth_date"),
+        ("wage", "income"),
+        ("notes", "free_text"),
+        ("profile", "email"),
+        ("tags", "email"),
+        ("kin", "full_name"),
+        ("xmldoc", "email"),
+        ("status", "-"),
+        ("is_email_verified", "-"),
+        ("user ID", "-"),
+        ("code", "-"),
+    ];
+    let expected: Vec<(String, String)> = expected.map(|(name, category)| (name.into(), category.into())).into();
+    // Two findings of one composite can change places.
+    let people: Vec<(String, String)> = people
+        .into_iter()
+        .map(
+            |(name, category)| {
+                if name == "kin" && category == "phone" { (name, "full_name".into()) } else { (name, category) }
+            },
+        )
+        .collect();
+    assert_eq!(people, expected);
+    assert_eq!(document["references"][0]["from"], "public.orders.people_id");
+    assert_eq!(document["references"][0]["to"], "public.people.id");
+    assert_eq!(found(&document, "public.empty")[1].1, "email", "an empty table is judged by its names");
+}
+
+#[test]
+fn no_value_of_the_source_is_told_or_written() {
+    let lab = lab("untold");
+    let dump = lab.source.dump(&lab.name);
+    assert_eq!(canaries(&dump), CANARIES, "the search finds every canary where they are");
+    let mut told = String::new();
+    for args in [
+        &["discover"][..],
+        &["discover", "-vv"],
+        &["discover", "--json"],
+        &["discover", "--format", "sarif"],
+        &["discover", "--format", "github"],
+        &["discover", "--write", "-v", "--log-format", "json"],
+    ] {
+        told.push_str(&done(lab.restage(args)));
+    }
+    let source = lab.source.url("reader", &lab.name);
+    told.push_str(&done(lab.restage(&["init", "--source", &source, "--out", "made.toml"])));
+    for file in ["restage.toml", "made.toml", "restage.schema.json"] {
+        told.push_str(&std::fs::read_to_string(lab.path(file)).expect(file));
+    }
+    assert!(told.len() > 20_000 && told.contains("public.people"), "something was told");
+    assert_eq!(canaries(&told), [""; 0]);
+}
+
+#[test]
+fn proposals_are_added_and_what_stands_there_stays() {
+    let lab = lab("written");
+    let before = "# by hand\n[tables.\"public.people\".columns]\n# nobody writes to these\nmail = \"null\"     # gone\nid = \"int\"\n";
+    lab.config(before);
+    done(lab.restage(&["discover", "--write"]));
+    let text = std::fs::read_to_string(lab.path("restage.toml")).expect("text");
+    assert!(text.contains(before), "{text}");
+    assert!(text.contains("contact = \"email\"  # email 0.9"), "{text}");
+    assert!(text.contains("full_name = { mask = \"name.full\", subject = \"id\" }"), "{text}");
+    assert!(text.contains("[tables.\"public.empty\".columns]"), "{text}");
+    done(lab.restage(&["discover", "--write"]));
+    let again = std::fs::read_to_string(lab.path("restage.toml")).expect("text");
+    assert_eq!(again, text, "a second time there is nothing to add");
+    let plan = lab.restage(&["plan", "--json"]);
+    let plan: serde_json::Value = serde_json::from_str(&plan.stdout).expect("one document");
+    let codes: Vec<&str> =
+        plan["error"].as_array().expect("refusals").iter().filter_map(|one| one["code"].as_str()).collect();
+    assert!(codes.iter().all(|code| *code == "plan::undecided-column"), "{codes:?}");
+}
+
+#[test]
+fn undeclared_references_are_looked_up_at_the_server() {
+    let lab = Lab::new("refs");
+    lab.seed(
+        "CREATE TABLE users (id int PRIMARY KEY, email text);
+         CREATE TABLE visits (id int PRIMARY KEY, user_id int, partner_id int);
+         CREATE TABLE partners (id int PRIMARY KEY);
+         INSERT INTO users SELECT n, 'a' || n || '@example.org' FROM generate_series(1, 100) AS n;
+         INSERT INTO partners SELECT n FROM generate_series(1, 10) AS n;
+         INSERT INTO visits SELECT n, n % 90 + 1, n FROM generate_series(1, 500) AS n;",
+    );
+    let document = document(&lab, &["discover", "--json"]);
+    let references = document["references"].as_array().expect("references");
+    assert_eq!(references.len(), 1, "{references:?}");
+    assert_eq!(references[0]["from"], "public.visits.user_id");
+    assert_eq!(references[0]["to"], "public.users.id");
+    done(lab.restage(&["discover", "--write"]));
+    let text = std::fs::read_to_string(lab.path("restage.toml")).expect("text");
+    assert!(text.contains("from = \"public.visits.user_id\"\nto   = \"public.users.id\""), "{text}");
+}
+
+#[test]
+fn findings_without_a_decision_are_annotations() {
+    let lab = lab("formats");
+    lab.config("[tables.\"public.people\".columns]\nmail = \"email\"\ncontact = \"keep\"\nphone = { keep = \"a call centre\" }\n");
+    let github = lab.restage(&["discover", "--format", "github"]).stdout;
+    assert!(github.lines().all(|line| line.starts_with("::warning file=")), "{github}");
+    let about = |column: &str| github.lines().any(|line| line.contains(&format!("public.people.{column}\"")));
+    assert!(about("contact") && about("ssn") && !about("mail") && !about("phone") && !about("status"), "{github}");
+    let sarif: serde_json::Value =
+        serde_json::from_str(&lab.restage(&["discover", "--format", "sarif"]).stdout).expect("JSON");
+    let results = sarif["runs"][0]["results"].as_array().expect("results");
+    assert_eq!(sarif["version"], "2.1.0");
+    assert_eq!(results.len(), github.lines().count());
+    assert!(results.iter().all(|result| result["locations"][0]["logicalLocations"][0]["kind"] == "column"));
+}
+
+#[test]
+fn a_locked_table_is_judged_by_its_names() {
+    let lab = lab("locked");
+    let mut held = crate::support::live::Held::open(lab.source, "app", &lab.name);
+    held.run("BEGIN");
+    held.run("LOCK TABLE people IN ACCESS EXCLUSIVE MODE");
+    let ran = lab.restage(&["discover", "--json"]);
+    held.run("ROLLBACK");
+    let document: serde_json::Value = serde_json::from_str(&ran.stdout).expect("one document");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(document["unsampled"][0]["table"], "public.people");
+    assert_eq!(found(&document, "public.people")[1].1, "full_name");
+    assert_eq!(found(&document, "public.people")[3].1, "-", "only its values tell that `contact` is an address");
+}
+
+#[test]
+fn fifteen_hundred_tables_take_less_than_a_minute_and_little_memory() {
+    let lab = Lab::new("wide");
+    lab.source.sql_as(
+        "app",
+        &lab.name,
+        "DO $$ BEGIN FOR n IN 1..1500 LOOP EXECUTE format(
+            'CREATE TABLE t%s (id int PRIMARY KEY, email text, first_name text, phone text, city text, notes text, amount numeric,
+             created_at timestamptz, status text, payload jsonb, ip inet, code text)', n);
+         EXECUTE format('INSERT INTO t%s SELECT g, ''a'' || g || ''@example.org'', ''Ann'', ''+1-312-555-01'' || g %% 90 + 10, ''Berlin'',
+             ''she called about the parcel that never came to her door'', g, now(), ''active'', ''{\"a\": {\"b\": 1}}'', ''192.0.2.1'', md5(g::text)
+             FROM generate_series(1, 200) AS g', n);
+         IF n % 100 = 0 THEN COMMIT; END IF; END LOOP; END $$",
+    );
+    lab.grant();
+    let started = Instant::now();
+    let mut child =
+        lab.command(&["discover", "--json"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("restage");
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak_kib = 0u64;
+    while child.try_wait().expect("ours").is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0");
+        peak_kib = peak_kib.max(line.trim().trim_end_matches(" kB").trim().parse().unwrap_or(0));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let took = started.elapsed();
+    assert!(child.wait().expect("ours").success());
+    println!("1500 tables, 18000 columns, 300000 rows: {:.1} s, {} MiB", took.as_secs_f64(), peak_kib >> 10);
+    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert!(peak_kib > 0 && peak_kib < 200 << 10, "{peak_kib} KiB");
+}
+
+#[test]
+fn a_standby_can_be_looked_at() {
+    let primary = Cluster::start(&["wal_level = replica", "max_wal_senders = 4"]);
+    primary.sql("postgres", "CREATE TABLE users (id int PRIMARY KEY, email text)");
+    primary.sql("postgres", "INSERT INTO users VALUES (1, 'a@example.org')");
+    let standby = Cluster::standby_of(&primary, &[]);
+    let lab = Lab::new("standby_look");
+    crate::support::live::until("the row is there", || {
+        standby.try_sql("postgres", "postgres", "SELECT count(*) FROM users").is_ok_and(|count| count.trim() == "1")
+    });
+    let url = standby.url("postgres", "postgres");
+    let made = done(lab.restage(&["init", "--source", &url, "--out", "standby.toml"]));
+    let text = std::fs::read_to_string(lab.path("standby.toml")).expect("text");
+    assert!(text.contains("email = \"email\""), "{made}\n{text}");
+}
