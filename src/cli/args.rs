@@ -297,7 +297,7 @@ pub struct RollbackArgs {
     pub yes: bool,
 }
 
-/// Look at production and write a first configuration, with a decision proposed for every column
+/// Write a first configuration: a decision proposed for every column of production
 ///
 /// Reads the catalog and a sample of every table in one read-only snapshot, and writes a commented file: masks for what
 /// looks personal, `keep` with its reason where neither name nor values show a person, and a comment for what only you can

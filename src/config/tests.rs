@@ -246,7 +246,7 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
     ("[[references]]\nfrom = \"a.b.c\"\n", "config::missing", "4:1", "to = \"public.customers.id\""),
     ("[references]\nfrom = \"a.b.c\"\n", "config::wrong-type", "4:1", "Write `[[references]]` with two brackets"),
     ("[scenario.a]\nseed = []\n", "config::missing", "4:1", "seed = [{ table"),
-    ("[scenario]\na = 1\n", "config::wrong-type", "5:5", "[scenario.a]"),
+    ("[scenario]\na = 1\n", "config::wrong-type", "5:5", "[scenario.\"a\"]"),
     ("[subset]\nseed = [{ table = \"a.b\" }]\nwhole = [\"a.b\", \"a.b\"]\n", "config::bad-value", "6:9", "whole"),
     ("[[references]]\nfrom = \"a.b.c\"\nto = \"a.b.d\"\ntype_value = \"x\"\n", "config::missing", "4:1", "type_column"),
     ("[subset]\nseed = [1]\n", "config::wrong-type", "5:9", "must be a table, not an integer"),
