@@ -158,18 +158,19 @@ impl Collector {
     }
 
     fn end(&mut self) {
-        let row = &self.piece[self.row_start..];
         if self.format == Format::Binary {
             if !self.header_seen {
                 self.header_seen = true;
-                match decode::strip_header(row) {
+                match decode::strip_header(&self.piece[self.row_start..]) {
                     Ok(header) => drop(self.piece.drain(self.row_start..self.row_start + header)),
                     Err(_) => self.broken = true,
                 }
                 if self.piece.len() == self.row_start {
                     return;
                 }
-            } else if decode::is_trailer(row) {
+            }
+            // Of an empty table header and trailer are one message.
+            if decode::is_trailer(&self.piece[self.row_start..]) {
                 self.trailer_seen = true;
                 self.piece.truncate(self.row_start);
                 return;
@@ -473,9 +474,14 @@ mod tests {
     }
 
     #[test]
-    fn empty_table_has_a_header_and_a_trailer() {
-        let (_, count, taken, end) = run(&copy(&[]).concat(), 4096, 64);
-        assert_eq!((count, taken.len(), end), (0, 0, End::Whole));
+    fn empty_table_has_a_header_and_a_trailer_in_one_message_or_two() {
+        let mut messages = copy(&[]);
+        let apart = run(&messages.concat(), 4096, 64);
+        messages[1] = message(b'd', &[&decode::HEADER[..], &decode::TRAILER].concat());
+        messages.remove(2);
+        for (_, count, taken, end) in [apart, run(&messages.concat(), 4096, 64)] {
+            assert_eq!((count, taken.len(), end), (0, 0, End::Whole));
+        }
     }
 
     #[test]
