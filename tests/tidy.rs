@@ -14,7 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("outcome", &["artefact", "config", "error", "event", "lock", "plan"]),
     ("mask", &["error"]),
     ("detect", &["mask"]),
-    ("pg", &["catalog", "error", "mask"]),
+    ("pg", &["buffers", "catalog", "error", "mask"]),
     ("catalog", &["error", "plan"]),
     ("plan", &["catalog", "config", "detect", "error", "mask", "pg", "rowset"]),
     ("rowset", &[]),
