@@ -9,9 +9,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-const ROWS: u32 = 8_000;
-/// Keeps the load of a shop busy for about a second.
-const SLOW: &str = "rate_max = \"1500KiB/s\"";
+const ROWS: u32 = 24_000;
+/// Keeps the load of a shop busy for about a second, most of it with rows still on their way out of the source.
+const SLOW: &str = "rate_max = \"4500KiB/s\"";
 
 fn sleep_until(started: Instant, at: Duration) {
     std::thread::sleep(at.saturating_sub(started.elapsed()));
