@@ -174,7 +174,7 @@ pub struct PlanArgs {
 /// Which subset: that of the configuration, or one of its scenarios.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ScenarioChoice {
-    /// Take the seeds of [scenario.NAME] instead of those of [subset]
+    /// Take the seeds of [scenario.NAME] instead of those of `subset`
     #[arg(long, value_name = "NAME")]
     pub scenario: Option<String>,
     /// Value of a parameter of the scenario; may be repeated
