@@ -44,7 +44,6 @@ if ! has_stdnum target/venv/bin/python && ! has_stdnum python3; then
   left_out+=("identifiers judged by python-stdnum (python3 -m venv target/venv && target/venv/bin/pip install python-stdnum)")
 fi
 step tests cargo test --locked "$@"
-step "tests of FF1" cargo test --locked --features ff1 --lib ff1
 step documentation env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked --quiet
 
 printf '\nEverything that ran is fine.\n'
