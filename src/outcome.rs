@@ -437,6 +437,14 @@ pub struct RunTotals {
     pub ms: u64,
 }
 
+impl RunTotals {
+    /// Sums of the tables of a run that is not over: without its time.
+    pub fn of(tables: &[TableLoaded]) -> Self {
+        let sum = |field: fn(&TableLoaded) -> u64| tables.iter().map(field).sum();
+        Self { tables: tables.len() as u64, rows: sum(|table| table.rows), bytes: sum(|table| table.bytes), ms: 0 }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct PhaseTime {
     pub phase: Phase,

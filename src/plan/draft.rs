@@ -141,12 +141,11 @@ impl<'a> Draft<'a> {
                 | Shape::Float4
                 | Shape::Float8
                 | Shape::Date
-                | Shape::Timestamp,
+                | Shape::Timestamp
+                | Shape::Time
+                | Shape::TimeTz,
             ) => true,
-            None => {
-                matches!(self.graph.nodes[node].column.type_name.as_str(), "interval" | "boolean")
-                    || self.graph.nodes[node].column.type_name.starts_with("time")
-            }
+            None => self.graph.nodes[node].column.type_name == "interval",
             Some(_) => false,
         };
         if plain && seen.values > 0 {

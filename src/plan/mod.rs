@@ -276,7 +276,7 @@ pub struct TablePlan {
     pub filenode: Oid,
     /// The rows of a subset, once they were found; none: `rows` says it all.
     pub picked: Option<Arc<Picked>>,
-    /// FREEZE is possible: loaded whole, into an ordinary leaf.
+    /// FREEZE is possible where it is loaded in one transaction: into an ordinary leaf that nothing else writes to.
     pub freeze: bool,
 }
 

@@ -115,7 +115,7 @@ impl TableFacts {
             layout: Layout { fields: vec![Field::Keep; self.columns.len()], written: self.columns.len() },
             rows_estimate: entry.rows,
             bytes: self.bytes,
-            freeze: self.freeze && chunks.len() == 1,
+            freeze: self.freeze,
             chunks,
             ..TablePlan::default()
         }

@@ -247,12 +247,7 @@ impl Run {
             source: self.job.source.describe(),
             snapshot_lsn: snapshot.lsn.clone(),
             snapshot_time: snapshot.taken_at.clone(),
-            totals: RunTotals {
-                tables: tables.len() as u64,
-                rows: tables.iter().map(|table| table.rows).sum(),
-                bytes: tables.iter().map(|table| table.bytes).sum(),
-                ms: 0,
-            },
+            totals: RunTotals::of(&tables),
             tables,
             masks,
             key_id: self.job.key_id.clone(),

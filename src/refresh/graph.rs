@@ -298,6 +298,7 @@ fn identifier(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Chunk;
 
     fn entry(sql: &str) -> Entry {
         Entry {
@@ -319,6 +320,19 @@ mod tests {
         .expect("it can be split");
         assert!(add.ends_with("DEFERRABLE NOT VALID;"));
         assert_eq!(validate, "ALTER TABLE ONLY app.o VALIDATE CONSTRAINT \"f \"\"k\";");
+    }
+
+    #[test]
+    fn table_that_goes_into_one_transaction_is_frozen_however_it_is_read() {
+        let chunk = |number| Chunk { number, start: Some(number), end: None, bytes: 0 };
+        let table =
+            |bytes, freeze| TablePlan { bytes, freeze, chunks: (0..3).map(chunk).collect(), ..Default::default() };
+        let whole = |freeze| vec![Work::Load { table: 4, first: 0, last: 2, number: 0, freeze }];
+        assert_eq!(load_works(4, &table(WHOLE_BYTES, true)), whole(true));
+        assert_eq!(load_works(4, &table(WHOLE_BYTES, false)), whole(false));
+        let works = load_works(4, &table(WHOLE_BYTES + 1, true));
+        assert_eq!(works.len(), 3);
+        assert!(works.iter().all(|work| matches!(work, Work::Load { freeze: false, .. })));
     }
 
     fn post_entry(id: u32, kind: &str, sql: &str) -> Entry {

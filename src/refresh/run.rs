@@ -575,12 +575,7 @@ impl Run {
             target: self.job.target().describe(),
             snapshot_lsn: Some(lsn.clone()),
             snapshot_time: Some(taken_at.clone()),
-            totals: RunTotals {
-                tables: tables.len() as u64,
-                rows: tables.iter().map(|table| table.rows).sum(),
-                bytes: tables.iter().map(|table| table.bytes).sum(),
-                ms: 0,
-            },
+            totals: RunTotals::of(&tables),
             tables,
             masks,
             key_id: Some(self.job.key_id.clone()),
