@@ -239,8 +239,8 @@ fn a_run_that_is_killed_leaves_nothing_that_looks_finished() {
     let slow = |rate: &str| lab.config_with(rate, "", "[tables.\"public.*\"]\ndefault = \"keep\"\n");
     for args in [&["snapshot", "--out", "out"][..], &["fixture", "--out", "out"]] {
         slow("rate_max = \"2MiB/s\"");
-        let running = Running::start(&lab, args);
-        until("files are written", || lab.path("out.partial").exists());
+        let mut running = Running::start(&lab, args);
+        running.until("files are written", || lab.path("out.partial").exists());
         std::thread::sleep(std::time::Duration::from_millis(300));
         let beside = lab.restage(args);
         assert_eq!(beside.code, 7, "two runs to one place: {beside:?}");
@@ -256,8 +256,8 @@ fn a_run_that_is_killed_leaves_nothing_that_looks_finished() {
     }
     // An interrupt leaves nothing at all.
     slow("rate_max = \"2MiB/s\"");
-    let running = Running::start(&lab, &["snapshot", "--out", "out"]);
-    until("files are written", || lab.path("out.partial").exists());
+    let mut running = Running::start(&lab, &["snapshot", "--out", "out"]);
+    running.until("files are written", || lab.path("out.partial").exists());
     running.signal("INT");
     let ran = running.wait();
     assert_eq!(ran.code, 130, "{ran:?}");
@@ -474,7 +474,7 @@ fn fixtures_are_the_same_bytes_whatever_threads_and_heap() {
             assert!(*content == many[name], "{form}: {name} differs");
         }
         let text = said(&lab.path("one"));
-        for private in [lab.name.as_str(), "0/", "corp.test", "tester", env!("CARGO_PKG_VERSION")] {
+        for private in [lab.name.as_str(), "0/", "corp.test", "t3ster", env!("CARGO_PKG_VERSION")] {
             assert!(form == "parquet" && private == "0/" || !text.contains(private), "{form}: {private}");
         }
     }

@@ -58,7 +58,7 @@ fn run_is_recorded_with_its_time_and_the_user_who_ran_it() {
     lab.seed(PEOPLE);
     lab.config(POLICY);
     lab.refresh();
-    assert_eq!(lab.staging("SELECT started_at < finished_at, os_user FROM restage.run"), "t|tester");
+    assert_eq!(lab.staging("SELECT started_at < finished_at, os_user FROM restage.run"), "t|t3ster");
     let ran = lab.command(&["refresh"]).env_remove("USER").output().expect("restage runs");
     assert!(ran.status.success(), "{ran:?}");
     let me = std::process::Command::new("id").arg("-un").output().expect("id");

@@ -78,7 +78,7 @@ impl Staging {
             .current_dir(&shop.folder)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("USER", "tester")
+            .env("USER", "t3ster")
             .env("HOME", &shop.folder)
             .env("RESTAGE_SOURCE", shop.source.url("restage_ro", "shop"))
             .env("RESTAGE_TARGET", shop.target.url("restage", &self.name))

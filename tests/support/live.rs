@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 /// Longest wait for a fact that has to become true.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Waits until `fact` holds.
 #[track_caller]
@@ -91,6 +91,19 @@ impl Running {
 
     pub fn wait(mut self) -> Ran {
         ran(self.0.take().expect("it runs").wait_with_output().expect("restage ends"))
+    }
+
+    /// Waits until `fact` holds; a run that ends before is told with what it said.
+    #[track_caller]
+    pub fn until(&mut self, what: &str, mut fact: impl FnMut() -> bool) {
+        until(what, || {
+            let holds = fact();
+            if !holds && self.ended() {
+                let child = self.0.take().expect("it runs");
+                panic!("ended before {what}: {:?}", ran(child.wait_with_output().expect("restage ends")));
+            }
+            holds
+        });
     }
 
     /// Whether it has ended by itself.

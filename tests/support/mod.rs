@@ -355,7 +355,8 @@ impl<'a> Lab<'a> {
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_restage"));
         command.current_dir(self.folder.path()).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.env("USER", "tester").env("HOME", self.folder.path()).stdin(Stdio::null());
+        // A digit: nobody in the dictionaries of names is called so.
+        command.env("USER", "t3ster").env("HOME", self.folder.path()).stdin(Stdio::null());
         command.args(args);
         command
     }
