@@ -21,6 +21,7 @@ use crate::mask::{MaskError, Masker};
 use crate::pg::decode::{self, DecodeError};
 use crate::pg::encode::{self, EncodeError};
 use crate::plan::{Chunk, TablePlan};
+use crate::proof::{self, Watch};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -179,6 +180,8 @@ pub struct Work<'a> {
     /// Receipt number.
     pub number: i32,
     pub freeze: bool,
+    /// What is to be learned of the values; none: nothing.
+    pub watch: Option<&'a Arc<Watch>>,
 }
 
 impl Pipeline {
@@ -195,15 +198,23 @@ impl Pipeline {
         sessions: &Sessions,
     ) -> Result<(u64, Receipt), PipelineError> {
         let mut tries = Tries::default();
+        let mut before: Option<Arc<proof::Unit>> = None;
         loop {
             let progress = Progress::start(&self.events);
-            match self.stop.race(self.load(work, source, sessions, &progress)).await {
+            let seen = work.watch.map(Watch::unit);
+            match self.stop.race(self.load(work, source, sessions, &progress, seen.as_ref())).await {
                 Ok(done) => {
                     progress.keep();
+                    // A try that found the receipt of the one before it has read nothing itself.
+                    let stored = [seen, before].into_iter().flatten().find(|seen| seen.rows() == done.0);
+                    if let Some(stored) = stored {
+                        stored.keep();
+                    }
                     return Ok(done);
                 }
                 Err(error) => tries.again(self, work, error).await?,
             }
+            before = seen;
         }
     }
 
@@ -213,6 +224,7 @@ impl Pipeline {
         source: &Source,
         sessions: &Sessions,
         progress: &Progress<'_>,
+        seen: Option<&Arc<proof::Unit>>,
     ) -> Result<(u64, Receipt), PipelineError> {
         let table = work.table;
         let load = Load { table, run: &self.run, chunk: work.number, freeze: work.freeze };
@@ -223,7 +235,7 @@ impl Pipeline {
             return Ok((receipt.rows, receipt));
         }
         let writer = load.begin(session).await?;
-        let (read, _, writer) = self.stream(work, source, progress, writer).await?;
+        let (read, _, writer) = self.stream(work, source, progress, seen, writer).await?;
         let (session, receipt) = writer.commit().await?;
         sessions.give(session);
         if receipt.rows != read {
@@ -245,7 +257,7 @@ impl Pipeline {
         let mut tries = Tries::default();
         loop {
             let progress = Progress::start(&self.events);
-            let streamed = async { self.stream(work, source, &progress, open()?).await };
+            let streamed = async { self.stream(work, source, &progress, None, open()?).await };
             match self.stop.race(streamed).await {
                 Ok((read, written, sink)) if read == written => {
                     progress.keep();
@@ -265,13 +277,14 @@ impl Pipeline {
         work: &Work<'_>,
         source: &Source,
         progress: &Progress<'_>,
+        seen: Option<&Arc<proof::Unit>>,
         mut sink: S,
     ) -> Result<(u64, u64, S), PipelineError> {
         let table = work.table;
         let (sender, mut receiver) = mpsc::channel::<Pending>(BATCHES_IN_FLIGHT);
         // Set anew before each chunk.
         let nowhere = Chunk { number: 0, start: None, end: None, bytes: 0 };
-        let mut feed = Feed { pipeline: self, work, sender, origin: Origin { chunk: nowhere, before: 0 } };
+        let mut feed = Feed { pipeline: self, work, sender, seen, origin: Origin { chunk: nowhere, before: 0 } };
         let reading = async move {
             let mut read = 0;
             for chunk in work.chunks {
@@ -301,7 +314,7 @@ impl Pipeline {
     }
 
     /// Hands one batch to the pool; a table without masks is passed on as it came.
-    async fn spawn(&self, work: &Work<'_>, origin: Origin, wire: Wire) -> Pending {
+    async fn spawn(&self, work: &Work<'_>, seen: Option<&Arc<proof::Unit>>, origin: Origin, wire: Wire) -> Pending {
         let permit = self.budget.take(wire.bytes.len()).await;
         let (sender, receiver) = oneshot::channel();
         if work.table.layout.opaque() {
@@ -310,11 +323,12 @@ impl Pipeline {
             return receiver;
         }
         let (table, masker, buffers) = (Arc::clone(work.table), Arc::clone(work.masker), self.buffers.clone());
+        let seen = seen.cloned();
         self.pool.spawn(move || {
             // A panic must not take the process down with a half-written message; its payload may hold a value and is
             // dropped. The closed channel tells the writer.
             let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                mask(&table, &masker, &buffers, origin, wire)
+                mask(&table, &masker, seen.as_deref(), &buffers, origin, wire)
             }));
             if let Ok(done) = done {
                 let _ = sender.send(done.map(|(rows, bytes)| Unit { rows, bytes, permit: Some(permit) }));
@@ -358,6 +372,7 @@ struct Feed<'a> {
     pipeline: &'a Pipeline,
     work: &'a Work<'a>,
     sender: mpsc::Sender<Pending>,
+    seen: Option<&'a Arc<proof::Unit>>,
     origin: Origin,
 }
 
@@ -366,7 +381,7 @@ impl Deliver for Feed<'_> {
 
     async fn deliver(&mut self, wire: Wire) -> Result<(), PipelineError> {
         let rows = wire.rows;
-        let pending = self.pipeline.spawn(self.work, self.origin, wire).await;
+        let pending = self.pipeline.spawn(self.work, self.seen, self.origin, wire).await;
         self.origin.before += rows;
         // A closed channel means the writer failed; its error is the one that is told.
         self.sender.send(pending).await.map_err(|_| self.pipeline.stop.error().into())
@@ -375,10 +390,11 @@ impl Deliver for Feed<'_> {
 
 type Pending = oneshot::Receiver<Result<Unit, PipelineError>>;
 
-/// The hot path: wire bytes in, masked wire bytes out. No I/O, no lock, no await.
+/// The hot path: wire bytes in, masked wire bytes out. No I/O, no await; no lock but the short one of what was seen.
 fn mask(
     table: &TablePlan,
     masker: &Masker,
+    seen: Option<&proof::Unit>,
     buffers: &Buffers,
     origin: Origin,
     wire: Wire,
@@ -391,10 +407,14 @@ fn mask(
         let (table, at) = at(source.row);
         PipelineError::Decode { table, at, source }
     })?;
+    let before = seen.map(|seen| (seen, raw.columns.clone()));
     let masked = masker.apply(raw).map_err(|source| {
         let (table, at) = at(source.row);
         PipelineError::Mask { table, at, source }
     })?;
+    if let Some((seen, before)) = before {
+        seen.see(masked.rows(), &before, masked.columns());
+    }
     encode::encode(table.format, &table.layout, &masked, &mut out).map_err(|source| {
         let row = if let EncodeError::Range { row, .. } = source { row } else { 0 };
         let (table, at) = at(row);

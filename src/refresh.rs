@@ -13,6 +13,7 @@ mod json_keys;
 mod order;
 mod preflight;
 mod prepare;
+mod proof;
 mod reading;
 mod record;
 mod run;

@@ -14,6 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("outcome", &["artefact", "config", "error", "event", "lock", "plan"]),
     ("mask", &["error"]),
     ("detect", &["mask"]),
+    ("proof", &["mask"]),
     ("pg", &["buffers", "catalog", "error", "mask"]),
     ("catalog", &["error", "plan"]),
     ("plan", &["catalog", "config", "detect", "error", "mask", "pg", "rowset"]),
@@ -27,7 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("publish", &["error", "load", "pg", "release"]),
     ("guard", &["catalog", "error", "load", "pg", "publish", "release"]),
     ("verify", &["config", "error", "load", "outcome", "pg", "plan"]),
-    ("pipeline", &["buffers", "error", "event", "extract", "load", "mask", "pg", "plan"]),
+    ("pipeline", &["buffers", "error", "event", "extract", "load", "mask", "pg", "plan", "proof"]),
     ("trial", &["catalog", "config", "error", "mask", "outcome", "plan"]),
     ("demo", &["error"]),
 ];

@@ -347,8 +347,14 @@ impl Run {
     /// The masked rows of a table in canonical order.
     async fn rows(&self, fixture: &Fixture<'_>, number: usize, shared: &Shared) -> Result<Vec<Bytes>, Failure> {
         let table = Arc::new(fixture.plan.tables[number].clone());
-        let work =
-            Work { table: &table, masker: &fixture.maskers[number], chunks: &table.chunks, number: 0, freeze: false };
+        let work = Work {
+            table: &table,
+            masker: &fixture.maskers[number],
+            chunks: &table.chunks,
+            number: 0,
+            freeze: false,
+            watch: None,
+        };
         let open = || Ok(Collector::new(&table, self.job.budget_bytes));
         let (_, collector) = shared.pipeline.export(&work, &shared.source, open).await?;
         Ok(collector.sorted(&order::key(fixture.catalog, &table))?)
@@ -384,7 +390,8 @@ impl Shared {
         entry: TableEntry,
     ) -> Result<Written, PipelineError> {
         let began = Instant::now();
-        let work = Work { table: &table, masker: &masker, chunks: &piece.chunks, number: 0, freeze: false };
+        let work =
+            Work { table: &table, masker: &masker, chunks: &piece.chunks, number: 0, freeze: false, watch: None };
         let stem = artefact::file_stem(&entry.schema, &entry.name);
         let stem = piece.number.map_or(stem.clone(), |number| format!("{stem}.{number:05}"));
         let (rows, bytes, part) = if entry.columns.is_empty() {

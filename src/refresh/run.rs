@@ -5,7 +5,7 @@ use super::at_source::AtSource;
 use super::graph::{self, Work};
 use super::prepare::{NOTHING, pin_source, prepare, prepare_load};
 use super::reading::{Clock, SNAPSHOT_TRIES, no_drift, now_text, pipeline, read_definitions, server, take_snapshot};
-use super::{Job, Prepared, hooks, subset};
+use super::{Job, Prepared, hooks, proof, subset};
 use crate::config::{HookPoint, PublishMode};
 use crate::error::{Exit, Failure, Report};
 use crate::event::{Event, Events, Phase, Unit};
@@ -21,6 +21,7 @@ use crate::outcome::{Gate, MaskCounts, RefreshOutcome, RunTotals, TableLoaded};
 use crate::pg::{self, Conninfo};
 use crate::pipeline::{Pipeline, PipelineError};
 use crate::plan::{Decided, TablePlan};
+use crate::proof::Proof;
 use crate::publish::Published;
 use crate::release::{self, Mark};
 use crate::verify::{self, Structure};
@@ -141,6 +142,8 @@ pub(super) struct Shared {
     source: Source,
     tables: Vec<Arc<TablePlan>>,
     maskers: Vec<Arc<crate::mask::Masker>>,
+    /// What is learned of the values on their way; nothing of rows that were masked before.
+    proof: Option<Proof>,
     objects: Objects,
     pub(super) loaded: Mutex<Loaded>,
 }
@@ -329,6 +332,10 @@ impl Run {
             sessions: Sessions::new(info, job.application(), job.owner.clone()),
             tables: prepared.plan.tables.iter().cloned().map(Arc::new).collect(),
             maskers: prepared.maskers.clone(),
+            proof: match still {
+                Still::Snapshot(_) => Some(proof::watch(&prepared.plan)?),
+                Still::Artefact(_) => None,
+            },
             objects,
             loaded: Mutex::default(),
         })
@@ -731,6 +738,7 @@ impl Shared {
             chunks: table.chunks.get(chunks).unwrap_or_default(),
             number,
             freeze,
+            watch: self.proof.as_ref().map(|proof| &proof.tables()[index]),
         };
         let (read, receipt) = self.pipeline.copy(&work, &self.source, &self.sessions).await?;
         let name = table.full_name();

@@ -1,0 +1,66 @@
+//! Salted 64-bit fingerprints: a few nanoseconds for a value of usual length.
+
+/// The secret of a run that its fingerprints depend on. No `Debug`, and never written.
+#[derive(Clone, Copy)]
+pub struct Salt([u64; 2]);
+
+/// Odd numbers with as many ones as zeros, from the digits of π.
+const MIX: [u64; 3] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7345, 0xa409_3822_299f_31d1];
+/// Makes letters small, eight at a time. Other characters become others in pairs, which is the same on both sides.
+const SMALL: u64 = 0x2020_2020_2020_2020;
+
+impl Salt {
+    pub fn new(random: [u8; 16]) -> Self {
+        let number = u128::from_le_bytes(random);
+        Self([number as u64, (number >> 64) as u64])
+    }
+
+    /// The fingerprint of a text without regard to case: a mask that changes nothing but case has changed nothing.
+    #[inline]
+    pub fn text(self, bytes: &[u8]) -> u64 {
+        self.bytes::<SMALL>(bytes)
+    }
+
+    /// The fingerprint of two texts with a blank between them, as [`Salt::text`] of the whole.
+    pub fn joined(self, first: &[u8], second: &[u8]) -> u64 {
+        let mut both = Vec::with_capacity(first.len() + second.len() + 1);
+        both.extend_from_slice(first);
+        both.push(b' ');
+        both.extend_from_slice(second);
+        self.text(&both)
+    }
+
+    /// The fingerprint of bytes as they are.
+    #[inline]
+    pub fn raw(self, bytes: &[u8]) -> u64 {
+        self.bytes::<0>(bytes)
+    }
+
+    /// The fingerprint of a number.
+    #[inline]
+    pub fn number(self, value: u64) -> u64 {
+        fold(fold(value ^ self.0[0], MIX[0]) ^ self.0[1], MIX[1])
+    }
+
+    #[inline]
+    fn bytes<const OR: u64>(self, bytes: &[u8]) -> u64 {
+        let mut state = self.0[0] ^ (bytes.len() as u64).wrapping_mul(MIX[2]);
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            state = fold(state ^ (u64::from_le_bytes(*word) | OR), MIX[0] ^ self.0[1]);
+        }
+        if !rest.is_empty() {
+            let mut last = [0; 8];
+            last[..rest.len()].copy_from_slice(rest);
+            state = fold(state ^ (u64::from_le_bytes(last) | OR), MIX[0] ^ self.0[1]);
+        }
+        fold(state ^ self.0[1], MIX[1])
+    }
+}
+
+/// Both halves of a product, joined: every bit of the inputs reaches every bit of the result.
+#[inline]
+fn fold(left: u64, right: u64) -> u64 {
+    let product = u128::from(left) * u128::from(right);
+    product as u64 ^ (product >> 64) as u64
+}

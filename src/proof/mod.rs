@@ -1,0 +1,229 @@
+//! What is learned of values while they are masked: raw and masked columns of every batch are seen side by side, once.
+//!
+//! ```text
+//!  Proof ─ one per run ─► Watch ─ one per table ─► Unit ─ one per try of a unit of work ─► Seen ─ one per masked column
+//!                                                   │ see(raw, masked), once per batch       │
+//!                                                   └ keep(), once its rows are committed ───┴► added to those of Watch
+//! ```
+//!
+//! The pipeline calls [`Unit::see`] in its hot path and [`Unit::keep`] when the rows are stored, so a unit that is tried
+//! again counts once. Pure: knows Arrow and the masks, nothing of PostgreSQL. What is kept of a value is a 64-bit
+//! fingerprint under a salt that is made for the run and never written, so nothing here can be turned into a value.
+//!
+//! Another measure of columns is another field of [`Seen`]: [`column::observe`] fills the one of a batch,
+//! [`Seen::add`] joins two of them.
+
+mod column;
+mod fingerprint;
+mod sample;
+
+#[cfg(test)]
+mod tests;
+
+pub use fingerprint::Salt;
+pub use sample::{Counts, Sample};
+
+use crate::mask::{Condition, Kind, Shape, TableSpec, kind};
+use arrow_array::ArrayRef;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Memory for the samples of a whole run. Samples of one try stand beside it, so twice this at the worst.
+pub const BUDGET_BYTES: u64 = 12 << 20;
+/// Fingerprints of one column at most. A hundred times more would see a leak of one value in a billion rows no more
+/// often than one in a thousand times; the whole of a leaking column is seen with a handful.
+const ENTRIES_MAX: usize = 1 << 15;
+/// Fewest fingerprints a column gets, however many columns share the budget.
+const ENTRIES_MIN: usize = 64;
+
+/// What a run learns of its masked columns.
+pub struct Proof {
+    salt: Salt,
+    tables: Vec<Arc<Watch>>,
+}
+
+impl Proof {
+    /// Watches the masked columns of tables, each given with the number of its rows, which may be a guess.
+    ///
+    /// Memory: [`BUDGET_BYTES`] for all of them; columns of small tables need less, and large ones get what is left.
+    pub fn new<'a>(salt: Salt, tables: impl IntoIterator<Item = (&'a TableSpec, u64)>) -> Self {
+        let tables: Vec<(&TableSpec, u64)> = tables.into_iter().collect();
+        let rows = tables.iter().flat_map(|(table, rows)| masked(table).map(|_| *rows));
+        let entries = share(&rows.collect::<Vec<_>>());
+        let watch = |(table, _): &(&TableSpec, u64)| Arc::new(Watch::new(salt, table, entries));
+        Self { salt, tables: tables.iter().map(watch).collect() }
+    }
+
+    /// The tables, in the order they were given.
+    pub fn tables(&self) -> &[Arc<Watch>] {
+        &self.tables
+    }
+
+    pub fn salt(&self) -> Salt {
+        self.salt
+    }
+}
+
+/// Masked columns that are written, as indexes into the columns of the table.
+fn masked(table: &TableSpec) -> impl Iterator<Item = usize> + '_ {
+    let columns = table.columns.iter().enumerate();
+    columns.filter(|(index, column)| column.mask.is_some() && !table.unwritten.contains(index)).map(|(index, _)| index)
+}
+
+/// The largest number of entries per column with which columns of so many rows stay within the budget.
+fn share(rows: &[u64]) -> usize {
+    let all = BUDGET_BYTES / sample::ENTRY_BYTES;
+    let fits = |entries: usize| rows.iter().map(|rows| (*rows).min(entries as u64)).sum::<u64>() <= all;
+    let (mut low, mut high) = (ENTRIES_MIN, ENTRIES_MAX);
+    while low < high {
+        let middle = (low + high).div_ceil(2);
+        if fits(middle) { low = middle } else { high = middle - 1 }
+    }
+    low
+}
+
+/// One masked column of a table, and where it stands in a batch.
+pub struct Watched {
+    /// `schema.table.column`.
+    pub name: String,
+    pub kind: &'static Kind,
+    pub shape: Shape,
+    /// Index into the raw columns.
+    raw: usize,
+    /// Index into the masked columns.
+    masked: usize,
+    /// Rows that are left out of the mask on purpose are not looked at.
+    condition: Option<Condition>,
+}
+
+/// The masked columns of a table, and what has been seen of them in rows that are stored.
+pub struct Watch {
+    salt: Salt,
+    columns: Vec<Watched>,
+    entries: usize,
+    seen: Mutex<Vec<Seen>>,
+}
+
+impl Watch {
+    fn new(salt: Salt, table: &TableSpec, entries: usize) -> Self {
+        let watched = masked(table).enumerate().filter_map(|(masked, raw)| {
+            let column = &table.columns[raw];
+            let spec = column.mask.as_ref()?;
+            let condition = table.conditions.iter().find(|condition| condition.column == raw).copied();
+            let (name, shape) = (column.name.clone(), column.shape.clone());
+            Some(Watched { name, kind: kind(&spec.kind)?, shape, raw, masked, condition })
+        });
+        let columns: Vec<Watched> = watched.collect();
+        let seen = columns.iter().map(|_| Seen::new(entries)).collect();
+        Self { salt, columns, entries, seen: Mutex::new(seen) }
+    }
+
+    pub fn columns(&self) -> &[Watched] {
+        &self.columns
+    }
+
+    /// What was seen of each column, in the order of [`Watch::columns`].
+    pub fn seen<T>(&self, look: impl FnOnce(&[Seen]) -> T) -> T {
+        look(&self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Starts one try of a unit of work.
+    pub fn unit(self: &Arc<Self>) -> Arc<Unit> {
+        // A sample that is already thin stays so: no use in filling another one with what it would not take.
+        let limits = self.seen(|seen| seen.iter().map(|seen| seen.sample.limit()).collect::<Vec<_>>());
+        let fresh = |limit| Seen { sample: Sample::below(self.entries, limit), ..Seen::new(self.entries) };
+        let seen = limits.into_iter().map(fresh).collect();
+        Arc::new(Unit { watch: Arc::clone(self), rows: AtomicU64::new(0), seen: Mutex::new(seen) })
+    }
+}
+
+/// What one try of a unit of work has seen; forgotten unless it is kept.
+pub struct Unit {
+    watch: Arc<Watch>,
+    rows: AtomicU64,
+    seen: Mutex<Vec<Seen>>,
+}
+
+impl Unit {
+    /// Looks at a batch. `raw` and `masked` are the columns of the batch before and after the masks.
+    ///
+    /// Called by many threads, once per batch: the values are read without a lock, the few that are kept are added under
+    /// a short one.
+    pub fn see(&self, rows: usize, raw: &[ArrayRef], masked: &[ArrayRef]) {
+        let lock = || self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let limits: Vec<u64> = lock().iter().map(|seen| seen.sample.limit()).collect();
+        let columns = self.watch.columns.iter().zip(limits);
+        let found: Vec<column::Found> =
+            columns.map(|(column, limit)| column::observe(column, self.watch.salt, limit, raw, masked)).collect();
+        for (seen, found) in lock().iter_mut().zip(found) {
+            seen.take(found);
+        }
+        self.rows.fetch_add(rows as u64, Ordering::Relaxed);
+    }
+
+    /// Rows this try has seen.
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    /// The rows of this try are stored: adds what it has seen to what is known of the table.
+    pub fn keep(&self) {
+        let mut own = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.watch.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        for (all, own) in all.iter_mut().zip(own.iter_mut()) {
+            all.add(std::mem::replace(own, Seen::new(0)));
+        }
+    }
+}
+
+/// What is known of one masked column. Counts are of rows; of values, where the column holds containers.
+pub struct Seen {
+    pub values: u64,
+    /// NULL at the source.
+    pub nulls_in: u64,
+    /// NULL in staging.
+    pub nulls_out: u64,
+    /// NULL at the source and not in staging.
+    pub filled: u64,
+    /// Empty or blank at the source: every mask leaves them.
+    pub blank: u64,
+    /// The same in staging as at the source, blank ones and NULL left out.
+    pub unchanged: u64,
+    /// Which values occur, how often before and after, in a part of all values that is the same on both sides.
+    pub sample: Sample,
+}
+
+impl Seen {
+    fn new(entries: usize) -> Self {
+        let sample = Sample::below(entries, u64::MAX);
+        Self { values: 0, nulls_in: 0, nulls_out: 0, filled: 0, blank: 0, unchanged: 0, sample }
+    }
+
+    /// Adds what was seen of a batch.
+    fn take(&mut self, found: column::Found) {
+        let sample = std::mem::replace(&mut self.sample, Sample::below(0, u64::MAX));
+        *self = Self {
+            values: self.values + found.values,
+            nulls_in: self.nulls_in + found.nulls_in,
+            nulls_out: self.nulls_out + found.nulls_out,
+            filled: self.filled + found.filled,
+            blank: self.blank + found.blank,
+            unchanged: self.unchanged + found.unchanged,
+            sample,
+        };
+        for (before, after) in found.pairs {
+            self.sample.see(before, after);
+        }
+    }
+
+    /// Joins what was seen of two parts of a table.
+    fn add(&mut self, other: Seen) {
+        self.values += other.values;
+        self.nulls_in += other.nulls_in;
+        self.nulls_out += other.nulls_out;
+        self.filled += other.filled;
+        self.blank += other.blank;
+        self.unchanged += other.unchanged;
+        self.sample.add(other.sample);
+    }
+}
