@@ -2,7 +2,7 @@
 
 use crate::identity::{self, KEEP_ALL, assert_same, seed_file};
 use crate::leak::{BIRD_POLICY, BIRDS, CANARIES, beside, found_in};
-use crate::support::live::{Running, until};
+use crate::support::live::Running;
 use crate::support::{Lab, Ran};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::collections::BTreeMap;
