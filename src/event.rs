@@ -23,6 +23,19 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// In order.
+    pub const ALL: [Phase; 9] = [
+        Phase::Plan,
+        Phase::Snapshot,
+        Phase::Subset,
+        Phase::Schema,
+        Phase::Load,
+        Phase::Index,
+        Phase::Verify,
+        Phase::Publish,
+        Phase::Write,
+    ];
+
     pub fn name(self) -> &'static str {
         match self {
             Phase::Plan => "plan",

@@ -23,7 +23,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | what people type and read | [`cli`], [`demo`] |
+//! | what people type and read | [`cli`], [`demo`], [`report`] |
 //! | the line | [`refresh`], [`pipeline`]; [`trial`]: policy and masks alone |
 //! | edges, each with its own server or file | [`discover`], [`extract`], [`subset`], [`load`], [`verify`], [`publish`], [`guard`], [`secret`] |
 //! | folders of masked rows, and whether they are whole | [`artefact`] |
@@ -55,6 +55,7 @@
 
 pub mod cli;
 pub mod demo;
+pub mod report;
 
 pub mod pipeline;
 pub mod refresh;

@@ -3,6 +3,11 @@
 //! No type here can hold a source value: names, counts, times, hashes and decisions only. [`DemoSample`] and
 //! [`Difference`] are the exceptions, and they show made-up people: those of the demo, and of the user's policy tests.
 
+mod record;
+pub mod units;
+
+pub use record::{Labor, Ledger, PolicyCommit, Provenance, RunRecord, Span};
+
 use crate::artefact::{Form, Purpose};
 use crate::error::{Exit, Report};
 use crate::event::Phase;

@@ -19,6 +19,7 @@ mod record;
 mod run;
 mod subset;
 pub mod target;
+mod work;
 
 pub use check::check;
 pub use export::{Wish, export};
@@ -36,6 +37,7 @@ use crate::extract;
 use crate::guard;
 use crate::lock::{self, Lock};
 use crate::mask::key::RealmKey;
+use crate::outcome::Ledger;
 use crate::pg::Conninfo;
 use crate::release::RunId;
 use std::collections::BTreeMap;
@@ -93,6 +95,8 @@ pub struct Job {
     pub report_dir: Option<PathBuf>,
     /// Load and verify, but publish nothing and drop the result.
     pub dry_run: bool,
+    /// Where the run notes what it knows, for the report.
+    pub ledger: Ledger,
 }
 
 impl Job {

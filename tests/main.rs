@@ -22,6 +22,7 @@ mod lock;
 mod mentions;
 mod programs;
 mod refresh;
+mod report;
 mod roundtrip;
 mod shop;
 mod source;

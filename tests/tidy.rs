@@ -31,6 +31,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("pipeline", &["buffers", "error", "event", "extract", "load", "mask", "pg", "plan", "proof"]),
     ("trial", &["catalog", "config", "error", "mask", "outcome", "plan"]),
     ("demo", &["error"]),
+    ("report", &["error", "event", "lock", "outcome", "release"]),
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

@@ -1,10 +1,11 @@
 //! Where commands meet the engine: the configuration becomes a [`Job`], results become what is rendered.
 
+use super::after::AfterRun;
 use super::args::{
     DemoArgs, DoctorArgs, InitTargetArgs, PlanArgs, RefreshArgs, ReleasesArgs, RollbackArgs, ScenarioChoice, VerifyArgs,
 };
 use super::context::Consent;
-use super::{Context, doctor as checkup, key};
+use super::{Context, doctor as checkup, key, provenance};
 use crate::catalog::Catalog;
 use crate::config::{Config, KeySource, MissingRoles, TargetConfig};
 use crate::demo::Playground;
@@ -15,9 +16,9 @@ use crate::load::LoadError;
 use crate::lock;
 use crate::mask::RealmKey;
 use crate::outcome::{
-    DanglingView, DemoOutcome, DemoSample, DoctorReport, Estimate, Guard, InitTargetOutcome, LockView, PathStep,
-    PlanTotals, PlanView, PulledView, RefreshOutcome, Release, ReleaseState, Releases, RollbackOutcome, RowPath,
-    Skipped, SubsetView, TableView, VerifyOutcome,
+    DanglingView, DemoOutcome, DemoSample, DoctorReport, Estimate, Guard, InitTargetOutcome, Ledger, LockView,
+    PathStep, PlanTotals, PlanView, PulledView, RefreshOutcome, Release, ReleaseState, Releases, RollbackOutcome,
+    RowPath, Skipped, SubsetView, TableView, VerifyOutcome,
 };
 use crate::pg::{self, Conninfo, Environment, TargetSession};
 use crate::publish::Admin;
@@ -206,8 +207,10 @@ pub(super) async fn job(context: &Context, config: Config, wish: Wish) -> Result
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         report_dir: Some(report_dir),
         dry_run: wish.dry_run,
+        ledger: Ledger::default(),
     };
-    Ok((job, warnings))
+    let ledger = Ledger::new(provenance::begin(&job, &config.file).await);
+    Ok((Job { ledger, ..job }, warnings))
 }
 
 /// Who runs this: what the shell says, else the name of our user id, else the id.
@@ -444,39 +447,9 @@ async fn refresh_with(context: &Context, args: RefreshArgs) -> Result<RefreshOut
         let (source, target) = (job.source.describe(), job.target().describe());
         return Ok(RefreshOutcome { source, target, unchanged: Some(reason), warnings, ..RefreshOutcome::default() });
     }
-    let report_dir = job.report_dir.clone();
-    let outcome = refresh::refresh(job, &context.events, &stop).await?;
-    Ok(with_report(outcome, warnings, report_dir))
-}
-
-/// Adds what was told before the run, and writes the report.
-pub(super) fn with_report(
-    mut outcome: RefreshOutcome,
-    warnings: Vec<String>,
-    report_dir: Option<PathBuf>,
-) -> RefreshOutcome {
-    outcome.warnings.splice(0..0, warnings);
-    if let Some(folder) = report_dir {
-        match write_report(&folder, &outcome) {
-            Ok(()) => outcome.report_dir = Some(folder.display().to_string()),
-            Err(error) => {
-                outcome.warnings.push(format!("The report could not be written to {}: {error}", folder.display()))
-            }
-        }
-    }
-    outcome
-}
-
-/// Writes `report.json` so that it is there whole or not at all.
-fn write_report(folder: &Path, outcome: &RefreshOutcome) -> std::io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    let mut outcome = outcome.clone();
-    outcome.report_dir = Some(folder.display().to_string());
-    let document = crate::outcome::Document::new("refresh", outcome.exit, &outcome);
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    serde_json::to_writer_pretty(&mut file, &document)?;
-    file.persist(folder.join("report.json")).map_err(|error| error.error)?;
-    Ok(())
+    let after = AfterRun::of(&job, warnings);
+    let result = refresh::refresh(job, &context.events, &stop).await;
+    after.report(context, result)
 }
 
 /// Says why there is nothing to do: nothing was written at the source since the snapshot of the live release.
@@ -705,12 +678,9 @@ pub(super) async fn demo(context: &Context, args: DemoArgs) -> Result<DemoOutcom
     let (second, warnings) = job(context, config()?, wish()).await?;
     let (source_info, target_info) = (second.source.clone(), second.target().clone());
     let report_dir = kept.then(|| playground.folder().join("restage-report").join(second.run.as_str()));
-    let mut outcome = refresh::refresh(second, &context.events, &stop).await?;
-    outcome.warnings.splice(0..0, warnings);
-    if let Some(folder) = report_dir {
-        write_report(&folder, &outcome).map_err(crate::demo::DemoError::from)?;
-        outcome.report_dir = Some(folder.display().to_string());
-    }
+    let after = AfterRun { report_dir, ..AfterRun::of(&second, warnings) };
+    let result = refresh::refresh(second, &context.events, &stop).await;
+    let outcome = after.report(context, result)?;
     let samples = samples(&source_info, &target_info).await?;
     let rolled_back = prove_rollback(&target_info, &outcome.release).await?;
     let mut look = vec![("rollback".to_owned(), rolled_back)];

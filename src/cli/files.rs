@@ -1,10 +1,9 @@
 //! `snapshot`, `load` and `fixture`: masked rows as files.
 
+use super::after::AfterRun;
 use super::args::{FixtureArgs, LoadArgs, SnapshotArgs};
 use super::context::Consent;
-use super::engine::{
-    Wish, conninfo, job, load as config_of, load_scenario as scenario_of, stop_on_cancel, target_of, with_report,
-};
+use super::engine::{Wish, conninfo, job, load as config_of, load_scenario as scenario_of, stop_on_cancel, target_of};
 use super::{Context, Outcome, key};
 use crate::artefact::Form;
 use crate::config::{Config, FixtureFormat, fixture_subset};
@@ -77,7 +76,7 @@ pub(super) async fn load(context: &Context, args: LoadArgs) -> Result<RefreshOut
     let wish = Wish { dry_run: args.dry_run, yes: args.yes, confirmed: true, key: Some(unused), ..Wish::default() };
     let (job, warnings) = job(context, config, wish).await.map_err(|failure| failure.with_state(NOTHING))?;
     let stop = stop_on_cancel(context);
-    let report_dir = job.report_dir.clone();
-    let outcome = refresh::load(job, &args.dir, &context.events, &stop).await?;
-    Ok(with_report(outcome, warnings, report_dir))
+    let after = AfterRun::of(&job, warnings);
+    let result = refresh::load(job, &args.dir, &context.events, &stop).await;
+    after.report(context, result)
 }

@@ -3,6 +3,7 @@
 //! Only this module writes to standard output and standard error. Results go to standard output, as text or with
 //! `--json` as exactly one document; progress, logs and errors go to standard error.
 
+mod after;
 pub mod args;
 mod console;
 mod context;
@@ -16,6 +17,7 @@ mod log;
 mod masks;
 mod output;
 mod progress;
+mod provenance;
 mod render;
 mod shell;
 mod signal;

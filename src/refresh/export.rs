@@ -68,7 +68,7 @@ pub async fn export(job: Job, wish: &Wish, events: &Events, stop: &Stop) -> Resu
     let job = stop.race(pin_source(job, events)).await.map_err(|failure| failure.with_state(NOTHING))?;
     let watcher = Watcher::start(&job.source, job.application(), &job.extract, stop, events);
     let ready = stop.race(prepare_files(&job)).await.map_err(|failure| failure.with_state(NOTHING))?;
-    let mut clock = Clock::new(events.clone(), started);
+    let mut clock = Clock::new(events.clone(), job.ledger.clone(), started);
     clock.done(Phase::Plan, format!("{} tables", ready.plan.tables.len()));
     let paused = match job.extract.pause_replay {
         true => Some(replay::pause(&job.source, &job.application()).await),

@@ -12,6 +12,7 @@ use crate::guard::{self, Check, TargetFacts};
 use crate::load::objects::{Objects, Tools};
 use crate::lock::{self, Change, Lock};
 use crate::mask::{CompileError, Injective, KeyedOn, Masker};
+use crate::outcome::{Skipped, TableView};
 use crate::pg::{Side, SourceSession};
 use crate::plan::{self, CheckProbe, Decided, Plan, Policy, ProbeValue, TablePlan};
 use crate::publish::Admin;
@@ -248,9 +249,27 @@ pub(super) async fn prepare_load(job: &Job, opened: &Opened) -> Result<Prepared,
         return Err(Failure { exit: Exit::Refused, reports: refusals }.with_state(NOTHING));
     }
     let plan = opened.plan();
+    note_plan(job, &catalog, Some(&plan));
     let maskers = plan.tables.iter().map(|_| Arc::new(Masker::none())).collect();
     let (source, mask_version) = (opened.source(), opened.manifest.mask_version);
     Ok(Prepared { catalog, plan, maskers, checks, target: facts, tools, admin, source, mask_version })
+}
+
+/// Writes the decisions of a plan down for the report.
+fn note_plan(job: &Job, catalog: &Catalog, plan: Option<&Plan>) {
+    let Some(plan) = plan else { return };
+    let tables = plan.tables.iter().map(|table| {
+        let root = catalog.table(table.oid).and_then(|own| catalog.table(own.partition_root?));
+        TableView::new(table, root.map(crate::catalog::Table::full_name))
+    });
+    let tables = tables.collect();
+    let skipped = plan.skipped.iter();
+    let skipped = skipped.map(|(table, reason)| Skipped { table: table.clone(), reason: reason.clone() }).collect();
+    job.ledger.note(|record| {
+        record.tables = tables;
+        record.skipped = skipped;
+        record.plan_hash = Some(plan.hash.clone());
+    });
 }
 
 /// As [`inspect`], but any refusal is a failure; also looks whether values fit their masks, which reads rows.
@@ -259,6 +278,8 @@ pub(super) async fn prepare_load(job: &Job, opened: &Opened) -> Result<Prepared,
 /// Every refusal at once, or what made looking impossible.
 pub async fn prepare(job: &Job) -> Result<Prepared, Failure> {
     let found = inspect(job).await?;
+    note_plan(job, &found.catalog, found.plan.as_ref());
+    job.ledger.note(|record| record.lock_changes.clone_from(&found.changes));
     if !found.refusals.is_empty() {
         return Err(Failure { exit: Exit::Refused, reports: found.refusals }.with_state(NOTHING));
     }

@@ -10,7 +10,7 @@ use crate::extract::postgres::Reader;
 use crate::extract::snapshot::Snapshot;
 use crate::extract::{ExtractError, Source, Stop};
 use crate::load::objects::{Objects, Tools};
-use crate::outcome::PhaseTime;
+use crate::outcome::{Ledger, PhaseTime};
 use crate::pipeline::{Budget, Pipeline};
 use crate::plan::Plan;
 use std::time::Instant;
@@ -21,18 +21,20 @@ pub(super) const SNAPSHOT_TRIES: usize = 3;
 /// Times phases and tells their end.
 pub(super) struct Clock {
     events: Events,
+    ledger: Ledger,
     pub began: Instant,
     last: Instant,
     pub times: Vec<PhaseTime>,
 }
 
 impl Clock {
-    pub fn new(events: Events, began: Instant) -> Self {
-        Self { events, began, last: began, times: Vec::new() }
+    pub fn new(events: Events, ledger: Ledger, began: Instant) -> Self {
+        Self { events, ledger, began, last: began, times: Vec::new() }
     }
 
     pub fn done(&mut self, phase: Phase, note: impl Into<String>) {
         self.times.push(PhaseTime { phase, ms: self.last.elapsed().as_millis() as u64 });
+        self.ledger.phase(phase, self.last);
         self.last = Instant::now();
         self.events.done(phase, note);
     }

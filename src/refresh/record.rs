@@ -20,12 +20,13 @@ impl Run {
     ) -> Result<(), Failure> {
         let job = &self.job;
         let session = shared.sessions.take().await?;
+        let by = job.ledger.read().by;
         let gates = serde_json::to_string(&outcome.gates).unwrap_or_else(|_| "[]".to_owned());
         session
             .client()
             .execute(
                 "INSERT INTO restage.run SELECT $1, $1, $2, $3, $4::text::timestamptz, $5, $6, $7, $8, $9, $10, $11, $12, \
-                 now() - $13::bigint * interval '1 millisecond', now(), $14, $15, $16, $17::text::jsonb",
+                 now() - $13::bigint * interval '1 millisecond', now(), $14, $15, $16, $17::text::jsonb, $18, $19, $20",
                 &[
                     &job.run.as_str(),
                     &prepared.source,
@@ -44,6 +45,9 @@ impl Run {
                     &(outcome.totals.rows as i64),
                     &(outcome.totals.bytes as i64),
                     &gates,
+                    &by.lock_hash,
+                    &by.policy.as_ref().map(|policy| policy.commit.as_str()),
+                    &by.policy.as_ref().map(|policy| policy.changed),
                 ],
             )
             .await

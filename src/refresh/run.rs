@@ -8,7 +8,7 @@ use super::reading::{Clock, SNAPSHOT_TRIES, no_drift, now_text, pipeline, read_d
 use super::{Job, Prepared, hooks, proof, subset};
 use crate::config::{HookPoint, PublishMode};
 use crate::error::{Exit, Failure, Report};
-use crate::event::{Event, Events, Phase, Unit};
+use crate::event::{Events, Phase, Unit};
 use crate::extract::snapshot::Snapshot;
 use crate::extract::watch::Watcher;
 use crate::extract::{ExtractError, Source, Stop, replay};
@@ -31,11 +31,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tokio::task::JoinSet;
 
-/// Makes the server read both sides of a foreign key from their indexes. It knows nothing of the tables yet, and its guess
-/// is to look each key up. Holds for the statements it is sent with.
-const IN_ORDER: &str =
-    "SET LOCAL enable_hashjoin = off; SET LOCAL enable_nestloop = off; SET LOCAL random_page_cost = 1";
-
 /// Refreshes staging.
 ///
 /// # Errors
@@ -51,7 +46,7 @@ pub async fn refresh(job: Job, events: &Events, stop: &Stop) -> Result<RefreshOu
     let prepared = stop.race(prepare(&job)).await.map_err(|failure| failure.with_state(NOTHING))?;
     prepared.admin.lock().await.map_err(|error| Failure::from(error).with_state(NOTHING))?;
     let job = pin_target(job, &prepared);
-    let mut clock = Clock::new(events.clone(), started);
+    let mut clock = Clock::new(events.clone(), job.ledger.clone(), started);
     let plan = &prepared.plan;
     clock.done(Phase::Plan, format!("{} tables, {} columns masked", plan.tables.len(), masked_columns(&prepared)));
 
@@ -72,11 +67,16 @@ pub async fn load(job: Job, folder: &Path, events: &Events, stop: &Stop) -> Resu
     let opened = Opened::open(folder, &job).await.map_err(|failure| failure.with_state(NOTHING_LOADED))?;
     let (manifest, taken) = (&opened.manifest, &opened.taken);
     let job = Job { key_id: manifest.key_id.clone(), config_hash: taken.config.clone(), ..job };
+    job.ledger.note(|record| {
+        record.source.clone_from(&taken.source);
+        record.by.key_id.clone_from(&job.key_id);
+        record.by.config_hash.clone_from(&job.config_hash);
+    });
     let prepared = stop.race(prepare_load(&job, &opened)).await;
     let prepared = prepared.map_err(|failure| failure.with_state(NOTHING_LOADED))?;
     prepared.admin.lock().await.map_err(|error| Failure::from(error).with_state(NOTHING_LOADED))?;
     let job = pin_target(job, &prepared);
-    let mut clock = Clock::new(events.clone(), started);
+    let mut clock = Clock::new(events.clone(), job.ledger.clone(), started);
     let files = opened.manifest.files.len();
     clock.done(Phase::Plan, format!("{} tables; {files} files are what was written", prepared.plan.tables.len()));
     let run = Run { job, events: events.clone(), stop: stop.clone() };
@@ -121,9 +121,9 @@ fn masked_columns(prepared: &Prepared) -> usize {
 /// Rows and bytes by table, filled while loading.
 #[derive(Default)]
 pub(super) struct Loaded {
-    read: BTreeMap<String, u64>,
+    pub(super) read: BTreeMap<String, u64>,
     pub(super) stored: BTreeMap<String, u64>,
-    tables: BTreeMap<String, TableLoaded>,
+    pub(super) tables: BTreeMap<String, TableLoaded>,
 }
 
 /// What loading leaves: the shared state, what the snapshot said, the loaded database, position and time of the snapshot.
@@ -139,12 +139,12 @@ pub(super) struct Run {
 pub(super) struct Shared {
     pub(super) pipeline: Pipeline,
     pub(super) sessions: Sessions,
-    source: Source,
-    tables: Vec<Arc<TablePlan>>,
-    maskers: Vec<Arc<crate::mask::Masker>>,
+    pub(super) source: Source,
+    pub(super) tables: Vec<Arc<TablePlan>>,
+    pub(super) maskers: Vec<Arc<crate::mask::Masker>>,
     /// What is learned of the values on their way; nothing of rows that were masked before.
-    proof: Option<Proof>,
-    objects: Objects,
+    pub(super) proof: Option<Proof>,
+    pub(super) objects: Objects,
     pub(super) loaded: Mutex<Loaded>,
 }
 
@@ -164,6 +164,7 @@ impl Run {
         let loaded = match origin {
             Origin::Server(watcher) => self.read_paused(&mut prepared, watcher, &name, clock).await?,
             Origin::Artefact(opened) => {
+                self.note_snapshot(&opened.taken.lsn, &opened.taken.at);
                 clock.done(Phase::Snapshot, format!("as of {} ({})", opened.taken.at, opened.taken.lsn));
                 self.stop.race(self.load(&prepared, &Still::Artefact(&opened), &name, clock)).await
             }
@@ -183,6 +184,7 @@ impl Run {
             Ok(gates) => gates,
             Err(failure) => return Err(self.give_up(&prepared, failure, false).await),
         };
+        self.job.ledger.note(|record| record.gates.clone_from(&gates));
         let failed: Vec<&Gate> = gates.iter().filter(|gate| !gate.ok).collect();
         if !failed.is_empty() {
             shared.sessions.close().await;
@@ -239,6 +241,7 @@ impl Run {
             failure.with_state(&format!("Nothing was loaded and nothing was published: \"{live}\" serves as before."))
         })?;
         snapshot.watch(watcher);
+        self.note_snapshot(&snapshot.lsn, &snapshot.taken_at);
         clock.done(Phase::Snapshot, format!("as of {} ({})", snapshot.taken_at, snapshot.lsn));
         let narrowed = subset::narrow(&self.job, &mut prepared.plan, &snapshot, &self.events, clock);
         if let Err(failure) = self.stop.race(narrowed).await {
@@ -248,6 +251,18 @@ impl Run {
         let loaded = self.stop.race(self.load(prepared, &Still::Snapshot(&snapshot), name, clock)).await;
         snapshot.release().await;
         loaded
+    }
+
+    fn note_snapshot(&self, lsn: &str, taken_at: &str) {
+        self.job.ledger.note(|record| {
+            record.snapshot_lsn = Some(lsn.to_owned());
+            record.snapshot_time = Some(taken_at.to_owned());
+        });
+    }
+
+    fn note_loaded(&self, shared: &Shared) {
+        let tables = shared.loaded.lock().expect("no holder panics").tables.values().cloned().collect();
+        self.job.ledger.note(|record| record.loaded = tables);
     }
 
     /// Drops what was loaded and says what is true now.
@@ -412,13 +427,19 @@ impl Run {
             {
                 let work = queue.task(index).work.clone();
                 let (shared, unlogged) = (Arc::clone(shared), self.job.unlogged);
-                running.spawn(async move { (index, shared.run(work, unlogged).await) });
+                let ledger = self.job.ledger.clone();
+                running.spawn(async move {
+                    let (began, (labor, name)) = (Instant::now(), shared.called(&work));
+                    let done = shared.run(work, unlogged).await;
+                    ledger.span(labor, name, began);
+                    (index, done)
+                });
             }
             let Some(done) = running.join_next().await else { break };
             let (index, result) = done.map_err(|_| {
                 Failure::new(Exit::Internal, Report::new("internal::panic", "a task of the load panicked"))
             })?;
-            result?;
+            result.inspect_err(|_| self.note_loaded(shared))?;
             if let Some(error) = prepared.admin.lock_lost() {
                 return Err(error.into());
             }
@@ -446,6 +467,7 @@ impl Run {
         clock: &mut Clock,
     ) -> Result<(), Failure> {
         shared.source.close();
+        self.note_loaded(shared);
         if let Still::Snapshot(snapshot) = still {
             no_drift(&self.job, &prepared.catalog.digest).await?;
             snapshot.let_go();
@@ -688,71 +710,5 @@ impl Run {
             self.write_down_after(HookPoint::AfterPublish, live).await
         };
         self.stop.race(hooked).await
-    }
-}
-
-impl Shared {
-    async fn run(&self, work: Work, unlogged: bool) -> Result<(), PipelineError> {
-        match work {
-            Work::Load { table, first, last, number, freeze } => {
-                self.load(table, first..=last, number, freeze && !unlogged).await
-            }
-            Work::Entry(index) => {
-                let session = self.sessions.take().await?;
-                database::run_entry(&session, &self.objects.post[index]).await?;
-                self.sessions.give(session);
-                Ok(())
-            }
-            Work::AddForeignKey { entry, sql } => {
-                self.statement(&self.objects.post[entry].label(), "creating", &sql).await
-            }
-            // Rows of unlogged tables are not frozen, so their indexes do not say enough.
-            Work::Validate { label, sql, ordered } if ordered && !unlogged => {
-                self.statement(&label, "validating", &format!("{IN_ORDER}; {sql}")).await
-            }
-            Work::Validate { label, sql, .. } => self.statement(&label, "validating", &sql).await,
-            Work::Analyze { table } => self.statement(&table, "analyzing", &format!("ANALYZE {table}")).await,
-        }
-    }
-
-    async fn statement(&self, label: &str, verb: &str, sql: &str) -> Result<(), PipelineError> {
-        let session = self.sessions.take().await?;
-        let done = session.client().batch_execute(sql).await;
-        done.map_err(|error| LoadError::sql(format!("{verb} {label}"), &error))?;
-        self.sessions.give(session);
-        Ok(())
-    }
-
-    async fn load(
-        &self,
-        index: usize,
-        chunks: std::ops::RangeInclusive<usize>,
-        number: i32,
-        freeze: bool,
-    ) -> Result<(), PipelineError> {
-        let table = &self.tables[index];
-        let began = Instant::now();
-        let work = crate::pipeline::Work {
-            table,
-            masker: &self.maskers[index],
-            chunks: table.chunks.get(chunks).unwrap_or_default(),
-            number,
-            freeze,
-            watch: self.proof.as_ref().map(|proof| &proof.tables()[index]),
-        };
-        let (read, receipt) = self.pipeline.copy(&work, &self.source, &self.sessions).await?;
-        let name = table.full_name();
-        let mut loaded = self.loaded.lock().expect("no holder panics");
-        *loaded.read.entry(name.clone()).or_default() += read;
-        *loaded.stored.entry(name.clone()).or_default() += receipt.rows;
-        let entry = loaded
-            .tables
-            .entry(name.clone())
-            .or_insert_with(|| TableLoaded { name: name.clone(), ..TableLoaded::default() });
-        entry.rows += receipt.rows;
-        entry.bytes += receipt.bytes;
-        entry.ms += began.elapsed().as_millis() as u64;
-        self.pipeline.events.send(Event::TableLoaded { table: name, rows: receipt.rows, bytes: receipt.bytes });
-        Ok(())
     }
 }

@@ -8,10 +8,10 @@ mod plan;
 mod run;
 mod subset;
 mod table;
-pub(super) mod units;
 
 use super::Outcome;
 use crate::error::Report;
+pub(super) use crate::outcome::units;
 use clap::builder::styling::{AnsiColor, Effects, Style};
 use std::fmt::Write as _;
 

@@ -1,0 +1,232 @@
+//! The files a run leaves for people and programs: `report.json` and `report.html`. From outcome to text; the only thing
+//! read is the report of an earlier run, to tell what changed since.
+//!
+//! Written after success, refusal and failure alike. No type here can hold a source value: names, counts, times, hashes,
+//! decisions and the words of errors, which hold none either.
+
+mod drift;
+
+pub use drift::{ColumnChange, Drift, TableChange};
+
+use crate::error::{Exit, Failure};
+use crate::lock::Change;
+use crate::outcome::{
+    Document, MaskCounts, PhaseTime, PlanTotals, Provenance, RefreshOutcome, RunRecord, RunTotals, Skipped, Span,
+    TableView, units,
+};
+use serde::Serialize;
+use std::io::Write as _;
+use std::path::Path;
+
+/// What came of a run, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Live, and everything after it was done.
+    Published,
+    /// Live, but a step after publishing failed.
+    PublishedWithProblems,
+    /// Loaded and verified; publishing was not asked for.
+    Kept,
+    /// `--dry-run`: loaded, verified and dropped.
+    DryRun,
+    /// A gate does not hold.
+    NotPublished,
+    /// Before the first row was read: usage, configuration, plan, guards.
+    Refused,
+    Failed,
+    Interrupted,
+}
+
+impl Verdict {
+    fn of(record: &RunRecord, outcome: &RefreshOutcome) -> Self {
+        match outcome.exit {
+            Exit::Done if outcome.published.is_some() => Verdict::Published,
+            Exit::Done if record.dry_run => Verdict::DryRun,
+            Exit::Done => Verdict::Kept,
+            Exit::AfterPublish => Verdict::PublishedWithProblems,
+            Exit::Verify => Verdict::NotPublished,
+            Exit::Usage | Exit::Refused => Verdict::Refused,
+            Exit::Interrupted | Exit::Terminated => Verdict::Interrupted,
+            _ => Verdict::Failed,
+        }
+    }
+
+    /// As a title.
+    pub fn title(self) -> &'static str {
+        match self {
+            Verdict::Published => "Published",
+            Verdict::PublishedWithProblems => "Published, with a problem",
+            Verdict::Kept => "Loaded, not published",
+            Verdict::DryRun => "Dry run",
+            Verdict::NotPublished => "Not published",
+            Verdict::Refused => "Refused",
+            Verdict::Failed => "Failed",
+            Verdict::Interrupted => "Interrupted",
+        }
+    }
+}
+
+/// Everything a run has to tell.
+#[derive(Debug, Serialize)]
+pub struct RunReport<'a> {
+    pub verdict: Verdict,
+    /// The verdict in one sentence.
+    pub summary: String,
+    /// What is true now: what serves, what is kept.
+    pub state: String,
+    #[serde(flatten)]
+    pub outcome: &'a RefreshOutcome,
+    /// RFC 3339.
+    pub started_at: &'a str,
+    pub by: &'a Provenance,
+    pub plan_hash: Option<&'a str>,
+    pub coverage: Coverage<'a>,
+    /// Phases, tables, indexes and keys as they overlapped.
+    pub timeline: &'a [Span],
+    /// None: there is no earlier report of a published run beside this one.
+    pub drift: Option<Drift>,
+    /// How the plan differs from the lock file.
+    pub lock_changes: &'a [Change],
+}
+
+/// What the policy says about every table and column.
+#[derive(Debug, Serialize)]
+pub struct Coverage<'a> {
+    pub totals: PlanTotals,
+    /// Empty: the plan could not be made.
+    pub tables: &'a [TableView],
+    pub skipped: &'a [Skipped],
+}
+
+impl<'a> RunReport<'a> {
+    pub fn new(record: &'a RunRecord, outcome: &'a RefreshOutcome, drift: Option<Drift>) -> Self {
+        let verdict = Verdict::of(record, outcome);
+        Self {
+            verdict,
+            summary: summary(verdict, outcome),
+            state: state(outcome),
+            outcome,
+            started_at: &record.started_at,
+            by: &record.by,
+            plan_hash: record.plan_hash.as_deref(),
+            coverage: Coverage {
+                totals: PlanTotals::of(&record.tables),
+                tables: &record.tables,
+                skipped: &record.skipped,
+            },
+            timeline: &record.timeline,
+            drift,
+            lock_changes: &record.lock_changes,
+        }
+    }
+}
+
+fn summary(verdict: Verdict, outcome: &RefreshOutcome) -> String {
+    let totals = &outcome.totals;
+    let moved = format!(
+        "{}, {} rows, {} in {}",
+        units::plural(totals.tables, "table"),
+        units::count(totals.rows),
+        units::bytes(totals.bytes),
+        units::duration(totals.ms)
+    );
+    let masked = if outcome.masks.columns == 0 { "unmasked" } else { "masked" };
+    let of = |time: &Option<String>| time.as_ref().map(|time| format!(" as of {time}")).unwrap_or_default();
+    match verdict {
+        Verdict::Published | Verdict::PublishedWithProblems => format!(
+            "{} is now a {masked} copy of {}{}: {moved}.",
+            outcome.target,
+            outcome.source,
+            of(&outcome.snapshot_time)
+        ),
+        Verdict::Kept => format!("A {masked} copy of {} was loaded and verified: {moved}.", outcome.source),
+        Verdict::DryRun => format!("A {masked} copy of {} was loaded, verified and dropped: {moved}.", outcome.source),
+        Verdict::NotPublished => {
+            let failed = outcome.gates.iter().filter(|gate| !gate.ok).count() as u64;
+            format!(
+                "{} of {} failed; the loaded copy was not published.",
+                units::plural(failed, "gate"),
+                outcome.gates.len()
+            )
+        }
+        Verdict::Refused => {
+            format!("{} to change before a run may begin.", units::plural(outcome.problems.len() as u64, "thing"))
+        }
+        Verdict::Failed | Verdict::Interrupted => {
+            outcome.problems.first().map(|report| sentence(&report.message)).unwrap_or_default()
+        }
+    }
+}
+
+/// With a capital and a period.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    let period = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{period}", chars.as_str())
+}
+
+fn state(outcome: &RefreshOutcome) -> String {
+    let told = outcome.problems.iter().find_map(|report| report.state.clone());
+    match (&outcome.published, &outcome.previous, &outcome.aside) {
+        _ if told.is_some() => told.unwrap_or_default(),
+        (Some(live), Some(previous), _) => {
+            format!("\"{live}\" serves the new release; the one before is kept as \"{previous}\".")
+        }
+        (Some(live), None, _) => format!("\"{live}\" serves the new release; no earlier one is kept."),
+        (None, _, Some(aside)) => format!("What was live serves as before; the loaded database is \"{aside}\"."),
+        (None, _, None) => "What was live serves as before.".to_owned(),
+    }
+}
+
+/// The outcome of a run that failed: what it knew when it did.
+pub fn failed(record: &RunRecord, failure: &Failure) -> RefreshOutcome {
+    let phases = record.timeline.iter().filter_map(|span| {
+        let phase = crate::event::Phase::ALL.into_iter().find(|phase| phase.name() == span.name)?;
+        (span.labor == crate::outcome::Labor::Phase).then_some(PhaseTime { phase, ms: span.to_ms - span.from_ms })
+    });
+    let masked = PlanTotals::of(&record.tables);
+    RefreshOutcome {
+        run: record.run.clone(),
+        release: record.run.clone(),
+        source: record.source.clone(),
+        target: record.target.clone(),
+        snapshot_lsn: record.snapshot_lsn.clone(),
+        snapshot_time: record.snapshot_time.clone(),
+        totals: RunTotals::of(&record.loaded),
+        tables: record.loaded.clone(),
+        phases: phases.collect(),
+        masks: MaskCounts { columns: masked.masked + masked.nulled, values: 0 },
+        key_id: Some(record.by.key_id.clone()),
+        gates: record.gates.clone(),
+        problems: failure.reports.clone(),
+        exit: failure.exit,
+        ..RefreshOutcome::default()
+    }
+}
+
+/// Writes the report of a run into its folder; each file is there whole or not at all.
+///
+/// # Errors
+/// The error of the file system.
+pub fn write(folder: &Path, record: &RunRecord, outcome: &RefreshOutcome, ms: u64) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let mut outcome = outcome.clone();
+    if outcome.totals.ms == 0 {
+        outcome.totals.ms = ms;
+    }
+    let drift = folder.parent().and_then(|reports| drift::since(reports, record, &outcome));
+    let report = RunReport::new(record, &outcome, drift);
+    let mut json = serde_json::to_vec_pretty(&Document::new("report", outcome.exit, &report))?;
+    json.push(b'\n');
+    put(folder, "report.json", &json)
+}
+
+fn put(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(folder.join(name)).map_err(|error| error.error)?;
+    Ok(())
+}
