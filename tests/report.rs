@@ -1,8 +1,10 @@
-//! What a run leaves for people and programs: `report.json`, after success, refusal and failure.
+//! What a run leaves for people and programs: `report.json` after success, refusal and failure; `report.html` in a real
+//! browser.
 
 use crate::leak::{BIRD_POLICY, BIRDS, found_in};
+use crate::support::browser::Browser;
 use crate::support::{Lab, run};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -21,7 +23,8 @@ pub fn folders(lab: &Lab<'_>) -> Vec<PathBuf> {
         Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
         Err(_) => Vec::new(),
     };
-    found.sort();
+    // Runs of one second are ordered by when they wrote.
+    found.sort_by_key(|folder| std::fs::metadata(folder.join("report.json")).and_then(|file| file.modified()).ok());
     found
 }
 
@@ -226,3 +229,191 @@ fn reports_hold_no_canary_and_the_search_would_find_one() {
         assert!(path.ends_with("manifest.json") || found_in(&text) == ["qzkanari"], "{}", path.display());
     }
 }
+
+/// A schema of which every name tries to be markup.
+const HOSTILE: &str = r#"CREATE TABLE "<script>alert(1)</script>" (id int PRIMARY KEY, "<img src=x onerror=alert(2)>" text, "it's ""quoted"" & <b>" text);
+     INSERT INTO "<script>alert(1)</script>" SELECT i, 'x', 'y' FROM generate_series(1, 20) i;
+     CREATE TABLE plain (id int PRIMARY KEY, email text, note text);
+     INSERT INTO plain SELECT i, 'p' || i || '@post.test', 'n' FROM generate_series(1, 500) i;
+     CREATE INDEX "a</td><script>alert(3)</script>" ON plain (email);"#;
+
+const HOSTILE_POLICY: &str = r#"
+[tables."public.<script>*"]
+default = { keep = "</script><script>alert(4)</script>" }
+[tables."public.plain".columns]
+id = "keep"
+email = "email"
+note = "null"
+"#;
+
+/// Folder for pictures that a person may look at.
+fn pictures() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/report-pictures");
+    std::fs::create_dir_all(&folder).expect("folder");
+    folder
+}
+
+/// Lines of the console that are no good, and requests that are not the file itself.
+fn complaints(browser: &Browser) -> Vec<String> {
+    let wrong = browser.events.iter().filter(|event| {
+        let params = &event["params"];
+        match event["method"].as_str().unwrap_or_default() {
+            "Runtime.exceptionThrown" | "Runtime.consoleAPICalled" | "Page.javascriptDialogOpening" => true,
+            "Log.entryAdded" => params["entry"]["level"] != "verbose",
+            "Network.requestWillBeSent" => {
+                let url = params["request"]["url"].as_str().unwrap_or_default();
+                !(url.starts_with("file://") && url.ends_with("/report.html")) && !url.starts_with("data:")
+            }
+            _ => false,
+        }
+    });
+    wrong.map(ToString::to_string).collect()
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "a test that is left out says so")]
+fn report_is_read_in_a_browser_by_keyboard_on_a_phone_in_the_dark_and_on_paper() {
+    let Some(program) = Browser::program() else {
+        println!("left out: chromium is not installed (apt-get install chromium)");
+        return;
+    };
+    let lab = Lab::new("report_page");
+    lab.seed(HOSTILE);
+    lab.config(HOSTILE_POLICY);
+    lab.refresh();
+    lab.seed("DELETE FROM plain WHERE id > 400");
+    lab.refresh();
+    let page = folders(&lab).pop().expect("a report").join("report.html");
+    let mut browser = Browser::start(program);
+    browser.screen(1280, 900, "light", "screen");
+    browser.open(&page);
+    assert_eq!(complaints(&browser), Vec::<String>::new());
+    assert_eq!(browser.eval("document.querySelector('h1').textContent"), "Published");
+
+    // Nothing of a name became markup, and all names are there.
+    assert_eq!(
+        browser.eval("document.querySelectorAll('script').length + document.querySelectorAll('img, b').length"),
+        1
+    );
+    let text = browser.eval("document.body.innerText");
+    for name in [
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(2)>",
+        "it's \"quoted\" & <b>",
+        "</script><script>alert(4)</script>",
+    ] {
+        assert!(text.as_str().is_some_and(|text| text.contains(name)), "{name} is shown: {text}");
+    }
+
+    // By keyboard: the first stop leads past the navigation, the next ones to every section.
+    browser.press("Tab", 9, None);
+    assert_eq!(browser.eval("document.activeElement.className"), "skip");
+    let seen = browser.eval(
+        "getComputedStyle(document.activeElement).outlineStyle + document.activeElement.getBoundingClientRect().x",
+    );
+    assert_eq!(seen, "solid8", "what has the focus is seen");
+    browser.press("Enter", 13, Some("\r"));
+    assert_eq!(browser.eval("document.activeElement.id"), "main");
+    browser.open(&page);
+    browser.press("Tab", 9, None);
+    let sections = browser.eval("[...document.querySelectorAll('main section')].map(section => section.id)");
+    let sections: Vec<&str> = sections.as_array().expect("sections").iter().filter_map(Value::as_str).collect();
+    for id in ["live", "gates", "coverage", "time", "rows", "drift", "run", "back"] {
+        assert!(sections.contains(&id), "{id} in {sections:?}");
+    }
+    for id in &sections {
+        browser.press("Tab", 9, None);
+        assert_eq!(browser.eval("document.activeElement.getAttribute('href')"), format!("#{id}"));
+        browser.press("Enter", 13, Some("\r"));
+        assert_eq!(browser.eval("location.hash"), format!("#{id}"));
+        // Back to where the reader was.
+        let back = format!("document.querySelector('nav a[href=\"#{id}\"]').focus()");
+        browser.eval(&back);
+    }
+
+    // For ears: one first heading, a second one in each section, landmarks, a scope for every header, a name for every
+    // region that scrolls; the tree of the browser agrees.
+    let heard = browser.eval(
+        "({ h1: document.querySelectorAll('h1').length, \
+           headless: [...document.querySelectorAll('main section')].filter(s => !s.querySelector('h2')).length, \
+           landmarks: ['header', 'nav', 'main', 'footer'].filter(name => document.querySelectorAll(name).length !== 1), \
+           headers: document.querySelectorAll('th:not([scope])').length, \
+           unnamed: document.querySelectorAll('[role=region]:not([aria-label]), svg:not([aria-hidden]):not([role=img])').length, \
+           lang: document.documentElement.lang })",
+    );
+    assert_eq!(heard, json!({ "h1": 1, "headless": 0, "landmarks": [], "headers": 0, "unnamed": 0, "lang": "en" }));
+    let tree = browser.call("Accessibility.getFullAXTree", json!({}));
+    let roles: Vec<&str> =
+        tree["nodes"].as_array().expect("nodes").iter().filter_map(|node| node["role"]["value"].as_str()).collect();
+    for role in [
+        "banner",
+        "navigation",
+        "main",
+        "contentinfo",
+        "heading",
+        "table",
+        "search",
+        "searchbox",
+        "rowheader",
+        "columnheader",
+    ] {
+        assert!(roles.contains(&role), "{role} in the tree");
+    }
+
+    // The filter shows what fits and says how many.
+    let visible =
+        "[...document.querySelectorAll('#columns tbody tr:not(.t)')].filter(row => row.getClientRects().length).length";
+    assert_eq!(browser.eval(visible), 6);
+    browser.eval("document.querySelector('[name=find]').focus()");
+    browser.call("Input.insertText", json!({ "text": "PLAIN email" }));
+    assert_eq!(browser.eval(visible), 1);
+    assert_eq!(browser.eval("document.querySelector('#filter output').textContent"), "1 of 6 columns");
+    browser.eval(
+        "f = document.querySelector('#filter'); f.reset(); f.kind.value = 'z'; f.dispatchEvent(new Event('input'))",
+    );
+    assert_eq!(browser.eval(visible), 1);
+    assert_eq!(complaints(&browser), Vec::<String>::new());
+
+    // Without a script every row is there, and the filter that would not work is not.
+    browser.call("Emulation.setScriptExecutionDisabled", json!({ "value": true }));
+    browser.open(&page);
+    assert_eq!(browser.eval(visible), 6);
+    assert_eq!(browser.eval("document.querySelector('#filter').getClientRects().length"), 0);
+    browser.call("Emulation.setScriptExecutionDisabled", json!({ "value": false }));
+
+    // No screen makes the page scroll sideways, and every text can be told from its ground.
+    for (name, width, scheme, media) in [
+        ("light", 1280, "light", "screen"),
+        ("dark", 1280, "dark", "screen"),
+        ("phone", 390, "light", "screen"),
+        ("phone-dark", 320, "dark", "screen"),
+        ("print", 800, "light", "print"),
+    ] {
+        browser.screen(width, 900, scheme, media);
+        browser.open(&page);
+        assert_eq!(browser.eval("document.documentElement.scrollWidth <= innerWidth"), true, "{name} scrolls sideways");
+        let poor = browser.eval(CONTRAST);
+        assert_eq!(poor, json!([]), "{name}");
+        browser.shot(true, &pictures().join(format!("{name}.png")));
+    }
+    browser.screen(800, 900, "light", "");
+    browser.print(&pictures().join("print.pdf"));
+    assert_eq!(complaints(&browser), Vec::<String>::new());
+}
+
+/// Texts whose contrast to their ground is below 4.5 to 1 (WCAG 2.2, success criterion 1.4.3).
+const CONTRAST: &str = r#"(() => {
+  const parse = color => (color.match(/[\d.]+/g) || []).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
+  const ground = element => { for (; element; element = element.parentElement) {
+    const color = parse(getComputedStyle(element).backgroundColor);
+    if (color.length === 3 || color[3] > 0) return color; } return [255, 255, 255]; };
+  const poor = new Set();
+  for (const element of document.querySelectorAll("body *")) {
+    if (!element.getClientRects().length || ![...element.childNodes].some(node => node.nodeType === 3 && node.data.trim())) continue;
+    const pair = [light(parse(getComputedStyle(element).color)), light(ground(element))].sort((a, b) => b - a);
+    if ((pair[0] + .05) / (pair[1] + .05) < 4.5) poor.add(element.tagName + "." + element.className);
+  }
+  return [...poor];
+})()"#;

@@ -139,10 +139,13 @@ pub(super) fn since(reports: &Path, record: &RunRecord, outcome: &RefreshOutcome
 }
 
 fn find(reports: &Path, record: &RunRecord) -> Option<Earlier> {
+    // Ids tell seconds; two runs of one second are told apart by when their reports were written.
+    let written = |name: &String| std::fs::metadata(reports.join(name).join("report.json")).ok()?.modified().ok();
     let names = std::fs::read_dir(reports).ok()?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    let mut runs: Vec<String> = names.filter(|name| RunId::parse(name).is_some() && *name < record.run).collect();
+    let others = names.filter(|name| RunId::parse(name).is_some() && *name != record.run);
+    let mut runs: Vec<_> = others.filter_map(|name| Some((written(&name)?, name))).collect();
     runs.sort_unstable();
-    runs.iter().rev().take(LOOK_BACK_MAX).find_map(|run| {
+    runs.iter().rev().take(LOOK_BACK_MAX).find_map(|(_, run)| {
         let text = std::fs::read(reports.join(run).join("report.json")).ok()?;
         let earlier: Earlier = serde_json::from_slice(&text).ok()?;
         let fits = earlier.document == "report" && earlier.published.is_some() && earlier.target == record.target;

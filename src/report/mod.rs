@@ -4,7 +4,12 @@
 //! Written after success, refusal and failure alike. No type here can hold a source value: names, counts, times, hashes,
 //! decisions and the words of errors, which hold none either.
 
+mod coverage;
 mod drift;
+mod figures;
+mod html;
+mod page;
+mod timeline;
 
 pub use drift::{ColumnChange, Drift, TableChange};
 
@@ -220,6 +225,7 @@ pub fn write(folder: &Path, record: &RunRecord, outcome: &RefreshOutcome, ms: u6
     let report = RunReport::new(record, &outcome, drift);
     let mut json = serde_json::to_vec_pretty(&Document::new("report", outcome.exit, &report))?;
     json.push(b'\n');
+    put(folder, "report.html", page::page(&report).as_bytes())?;
     put(folder, "report.json", &json)
 }
 

@@ -3,6 +3,7 @@
 //! Two clusters are shared by all tests of the process, because starting one takes a second; a test that stops or kills a
 //! server starts its own. Without server programs the tests fail and say which script installs them.
 
+pub mod browser;
 pub mod live;
 
 use std::io::Write as _;
