@@ -391,7 +391,11 @@ fn report_is_read_in_a_browser_by_keyboard_on_a_phone_in_the_dark_and_on_paper()
     ] {
         browser.screen(width, 900, scheme, media);
         browser.open(&page);
-        assert_eq!(browser.eval("document.documentElement.scrollWidth <= innerWidth"), true, "{name} scrolls sideways");
+        assert_eq!(
+            browser.eval(&format!("document.documentElement.scrollWidth <= {width}")),
+            true,
+            "{name} scrolls sideways"
+        );
         let poor = browser.eval(CONTRAST);
         assert_eq!(poor, json!([]), "{name}");
         browser.shot(true, &pictures().join(format!("{name}.png")));

@@ -23,7 +23,11 @@ impl Shared {
                 (Labor::Build, self.objects.post[*index].label())
             }
             Work::Validate { label, .. } => (Labor::Build, label.clone()),
-            Work::Analyze { table } => (Labor::Analyze, table.clone()),
+            // As it is told everywhere else: without quotes.
+            Work::Analyze { table } => {
+                let name = table.trim_matches('"').replace("\".\"", ".").replace("\"\"", "\"");
+                (Labor::Analyze, name)
+            }
         }
     }
 

@@ -11,7 +11,7 @@ pub(super) fn section(report: &RunReport<'_>) -> Option<Html> {
         return None;
     }
     let mut html = Html::default();
-    html.tag("<p>Every column of every table was decided; the one kept without a reason is the one to look at.</p>\n");
+    html.tag("<p>Every column was decided before a row was read. Those kept without a reason are the ones to look at first.</p>\n");
     split(&mut html, report);
     html.tag("<form class=filter id=filter hidden role=search aria-label=\"Filter columns\"><label>Find <input name=find type=search autocomplete=off spellcheck=false placeholder=\"table, column, type, mask …\"></label><label>Decision <select name=kind><option value=\"\">all</option><option value=m>masked</option><option value=z>emptied (NULL or constant)</option><option value=r>kept with a reason</option><option value=k>kept without a reason</option></select></label><output aria-live=polite></output></form>\n");
     html.tag("<div class=wide role=region aria-label=\"Columns and their decisions\" tabindex=0><table class=cover id=columns>\n<colgroup><col class=c1><col class=c2><col class=c3><col></colgroup>\n<thead><tr><th scope=col>Column<th scope=col>Type<th scope=col>Becomes<th scope=col>Why, and how</thead>\n");
@@ -68,12 +68,13 @@ fn class_of(column: &ColumnView) -> &'static str {
 }
 
 fn rows(html: &mut Html, table: &TableView) {
-    // The rule that decided most of the columns stands beside the table, and only the others in their rows.
-    let mut rules: BTreeMap<&str, usize> = BTreeMap::new();
+    // The rule that decided most of the columns stands beside the table; their rows tell its line, the others all of it.
+    let mut rules: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for column in &table.columns {
-        *rules.entry(&column.because).or_default() += 1;
+        let (file, _, rule) = parts(&column.because);
+        *rules.entry((file, rule)).or_default() += 1;
     }
-    let usual = rules.into_iter().max_by_key(|(_, count)| *count).map_or("", |(rule, _)| rule);
+    let usual = rules.into_iter().max_by_key(|(_, count)| *count).map_or(("", ""), |(rule, _)| rule);
     html.tag("<tbody><tr class=t><th colspan=4 scope=rowgroup>").text(&table.name).tag("<small>");
     let rows = match table.selection.as_str() {
         "none" => "structure only".to_owned(),
@@ -81,8 +82,8 @@ fn rows(html: &mut Html, table: &TableView) {
         some => format!("rows {some}"),
     };
     html.text(&rows);
-    if !usual.is_empty() {
-        html.tag(" · ").text(usual);
+    for part in [usual.0, usual.1].into_iter().filter(|part| !part.is_empty()) {
+        html.tag(if part == usual.0 { " · " } else { " " }).text(part);
     }
     html.tag("</small>\n");
     for column in &table.columns {
@@ -104,7 +105,19 @@ fn rows(html: &mut Html, table: &TableView) {
     }
 }
 
-fn why(column: &ColumnView, usual: &str) -> String {
+/// Splits `restage.toml:21:1 [tables."public.plain"]` into file, line and rule; other words are all rule.
+fn parts(because: &str) -> (&str, &str, &str) {
+    let split = || {
+        let (place, rule) = because.split_once(' ')?;
+        let mut back = place.rsplitn(3, ':');
+        let (column, line, file) = (back.next()?, back.next()?, back.next()?);
+        let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        (number(column) && number(line)).then_some((file, line, rule))
+    };
+    split().unwrap_or(("", "", because))
+}
+
+fn why(column: &ColumnView, usual: (&str, &str)) -> String {
     let mut parts = Vec::new();
     parts.extend(column.subject.as_ref().map(|subject| format!("by {subject}")));
     parts.extend(column.label.as_ref().map(|label| format!("domain {label}")));
@@ -116,8 +129,23 @@ fn why(column: &ColumnView, usual: &str) -> String {
         parts.push(format!("where {when}, else {other}"));
     }
     parts.extend(column.reason.clone());
-    if column.because != usual {
-        parts.push(column.because.clone());
+    match self::parts(&column.because) {
+        (file, line, rule) if (file, rule) == usual => {
+            parts.extend((!line.is_empty()).then(|| format!("line {line}")));
+        }
+        _ => parts.push(column.because.clone()),
     }
     parts.join(" · ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parts;
+
+    #[test]
+    fn places_are_told_from_rules() {
+        let because = "policy/a.toml:21:1 [tables.\"public.plain\"]";
+        assert_eq!(parts(because), ("policy/a.toml", "21", "[tables.\"public.plain\"]"));
+        assert_eq!(parts("foreign key orders_customer_fkey"), ("", "", "foreign key orders_customer_fkey"));
+    }
 }

@@ -72,9 +72,12 @@ pub(super) fn drift(report: &RunReport<'_>) -> Option<Html> {
     Some(html)
 }
 
+/// Name, how it is written, before and now.
+type Line = (&'static str, fn(u64) -> String, (u64, u64));
+
 fn totals(html: &mut Html, drift: &Drift) {
     let line = |field: fn(&Totals) -> u64| (field(&drift.before), field(&drift.now));
-    let lines: [(&str, fn(u64) -> String, (u64, u64)); 4] = [
+    let lines: [Line; 4] = [
         ("Tables", units::count, line(|totals| totals.tables)),
         ("Rows", units::count, line(|totals| totals.rows)),
         ("Bytes", units::bytes, line(|totals| totals.bytes)),

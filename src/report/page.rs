@@ -175,7 +175,7 @@ fn gates(report: &RunReport<'_>) -> Option<Html> {
     }
     let mut html = Html::default();
     html.tag("<p class=hint>Checks of the loaded copy before anything that is live may change.</p>\n");
-    html.tag("<div class=wide role=region aria-label=Gates tabindex=0><table>\n<thead><tr><th scope=col>Result<th scope=col>Gate<th scope=col>Evidence<th scope=col class=n>Time</thead>\n<tbody>\n");
+    html.tag("<div class=wide role=region aria-label=Gates tabindex=0><table class=gates>\n<thead><tr><th scope=col>Result<th scope=col>Gate<th scope=col>Evidence<th scope=col class=n>Time</thead>\n<tbody>\n");
     // What does not hold comes first.
     let (held, failed): (Vec<_>, Vec<_>) = list.iter().partition(|gate| gate.ok);
     for gate in failed.into_iter().chain(held) {
