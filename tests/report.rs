@@ -262,7 +262,8 @@ fn complaints(browser: &Browser) -> Vec<String> {
             "Log.entryAdded" => params["entry"]["level"] != "verbose",
             "Network.requestWillBeSent" => {
                 let url = params["request"]["url"].as_str().unwrap_or_default();
-                !(url.starts_with("file://") && url.ends_with("/report.html")) && !url.starts_with("data:")
+                let own = url.starts_with("file://") && url.ends_with("/report.html");
+                !(own || url.starts_with("data:"))
             }
             _ => false,
         }
