@@ -237,7 +237,7 @@ fn a_run_that_is_killed_leaves_nothing_that_looks_finished() {
     let lab = Lab::new("files_killed");
     lab.seed("CREATE TABLE big AS SELECT i AS id, repeat(md5(i::text), 20) AS t FROM generate_series(1, 40000) i");
     let slow = |rate: &str| lab.config_with(rate, "", "[tables.\"public.*\"]\ndefault = \"keep\"\n");
-    for args in [&["snapshot", "--out", "out"][..], &["fixture", "--out", "out"]] {
+    for args in [&["snapshot", "--out", "out"][..], &["fixture", "--out", "out", "--rows", "all"]] {
         slow("rate_max = \"2MiB/s\"");
         let mut running = Running::start(&lab, args);
         running.until("files are written", || lab.path("out.partial").exists());
@@ -314,9 +314,9 @@ fn said(folder: &Path) -> String {
 
 const FORMS: [&[&str]; 4] = [
     &["snapshot", "--out", "out"],
-    &["fixture", "--out", "out", "--format", "sql"],
-    &["fixture", "--out", "out", "--format", "csv"],
-    &["fixture", "--out", "out", "--format", "parquet"],
+    &["fixture", "--out", "out", "--rows", "all", "--format", "sql"],
+    &["fixture", "--out", "out", "--rows", "all", "--format", "csv"],
+    &["fixture", "--out", "out", "--rows", "all", "--format", "parquet"],
 ];
 
 #[test]
@@ -395,7 +395,7 @@ fn fixtures_of_the_shop_load_into_an_empty_database_with_everything_in_it() {
     lab.refresh();
     let refreshed = plain_dump(&lab, &lab.name);
     for (form, script) in [("sql", "fixture.sql"), ("csv", "load.sql")] {
-        run(&lab, &["fixture", "--out", form, "--format", form]);
+        run(&lab, &["fixture", "--out", form, "--rows", "all", "--format", form]);
         let name = format!("{}_{form}", lab.name);
         load_script(&lab, &name, &lab.path(form), script);
         assert_same(&plain_dump(&lab, &name), &refreshed);
@@ -419,7 +419,7 @@ fn fixtures_of_every_type_and_object_load_into_an_empty_database() {
         }
         let refreshed = plain_dump(&lab, &lab.name);
         for (form, script) in [("sql", "fixture.sql"), ("csv", "load.sql")] {
-            run(&lab, &["fixture", "--out", form, "--format", form]);
+            run(&lab, &["fixture", "--out", form, "--rows", "all", "--format", form]);
             let copy = format!("{}_{form}", lab.name);
             load_script(&lab, &copy, &lab.path(form), script);
             assert_same(&plain_dump(&lab, &copy), &refreshed);
@@ -456,7 +456,7 @@ fn fixtures_are_the_same_bytes_whatever_threads_and_heap() {
     for form in ["sql", "csv", "parquet"] {
         let make = |out: &str, threads: &str, source: &str, memory: &str| {
             lab.config_with(source, "", TOWN);
-            let args = ["fixture", "--out", out, "--format", form, "--memory", memory];
+            let args = ["fixture", "--out", out, "--rows", "all", "--format", form, "--memory", memory];
             let output = lab.command(&args).env("RAYON_NUM_THREADS", threads).output().expect("restage runs");
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             files(&lab.path(out))
@@ -486,10 +486,10 @@ fn one_changed_row_changes_only_its_lines() {
     town(&lab);
     lab.config(TOWN);
     for (form, file) in [("sql", "fixture.sql"), ("csv", "tables/public.town.csv")] {
-        run(&lab, &["fixture", "--out", "fix", "--format", form]);
+        run(&lab, &["fixture", "--out", "fix", "--rows", "all", "--format", form]);
         let before = files(&lab.path("fix"));
         lab.source.sql(&lab.name, "UPDATE town SET note = note || ' changed' WHERE mail = 'person77@corp.test'");
-        run(&lab, &["fixture", "--out", "fix", "--format", form]);
+        run(&lab, &["fixture", "--out", "fix", "--rows", "all", "--format", form]);
         let after = files(&lab.path("fix"));
         let changed: Vec<&String> = after.keys().filter(|name| before.get(*name) != after.get(*name)).collect();
         assert!(changed.len() == 3 && changed.contains(&&file.to_owned()), "{form}: {changed:?}");

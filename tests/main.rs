@@ -14,6 +14,7 @@ mod corpus;
 mod discover;
 mod faults;
 mod files;
+mod fixture;
 mod foresight;
 mod guards;
 mod identity;

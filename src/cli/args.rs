@@ -1,6 +1,6 @@
 //! The command line: every command, option, help text and example. Completions, man pages and help come from here.
 
-use crate::config::FixtureFormat;
+use crate::config::{FixtureFormat, RowsEach};
 use clap::builder::styling::{AnsiColor, Effects};
 use clap::builder::{OsStringValueParser, Styles, TypedValueParser as _};
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
@@ -252,7 +252,7 @@ pub struct LoadArgs {
 /// compares no rows, so the source may be an empty database that migrations have made.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Examples:\n  restage fixture --out tests/fixtures\n  restage fixture --out tests/fixtures --format csv\n  restage fixture --out tests/fixtures --scenario tenant --set id=9\n  restage fixture --out tests/fixtures --check    In CI\n  psql -X -f tests/fixtures/fixture.sql test_db"
+    after_help = "Examples:\n  restage fixture --out tests/fixtures\n  restage fixture --out tests/fixtures --format csv\n  restage fixture --out tests/fixtures --rows 20\n  restage fixture --out tests/fixtures --scenario tenant --set id=9\n  restage fixture --out tests/fixtures --check    In CI\n  psql -X -f tests/fixtures/fixture.sql test_db"
 )]
 pub struct FixtureArgs {
     /// Folder of the fixtures; fixtures that are there are replaced
@@ -261,6 +261,10 @@ pub struct FixtureArgs {
     /// Form of the files: sql, parquet or csv; without it, that of the configuration
     #[arg(long, value_name = "FORMAT", value_parser = parse_format)]
     pub format: Option<FixtureFormat>,
+    /// Rows of each table, the first by its key, or `all`; what they refer to comes too. Without it, `rows` of [fixture]
+    /// counts; without that, 50 where neither a subset nor a scenario nor `cover` chooses rows
+    #[arg(long, value_name = "N", value_parser = parse_rows_each)]
+    pub rows: Option<RowsEach>,
     /// Write nothing: say whether the fixtures still match schema and policy
     #[arg(long)]
     pub check: bool,
@@ -613,6 +617,14 @@ fn parse_format(text: &str) -> Result<FixtureFormat, String> {
         "parquet" => Ok(FixtureFormat::Parquet),
         "csv" => Ok(FixtureFormat::Csv),
         _ => Err("write sql, parquet or csv".to_owned()),
+    }
+}
+
+fn parse_rows_each(text: &str) -> Result<RowsEach, String> {
+    match (text, text.parse()) {
+        ("all", _) => Ok(RowsEach::All),
+        (_, Ok(rows @ 1..)) => Ok(RowsEach::Max(rows)),
+        _ => Err("write a number from 1 on, or all".to_owned()),
     }
 }
 

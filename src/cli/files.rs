@@ -26,7 +26,7 @@ pub(super) async fn snapshot(context: &Context, args: SnapshotArgs) -> Result<Ou
 
 pub(super) async fn fixture(context: &Context, args: FixtureArgs) -> Result<Outcome, Failure> {
     let mut config = scenario_of(context, &args.scenario).map_err(|failure| failure.with_state(NOTHING))?;
-    config.subset = fixture_subset(&config);
+    config.subset = fixture_subset(&config, args.rows);
     let form = match args.format.unwrap_or(config.fixture.format) {
         FixtureFormat::Sql => Form::Sql,
         FixtureFormat::Parquet => Form::Parquet,

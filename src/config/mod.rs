@@ -334,6 +334,8 @@ pub struct SubsetConfig {
     pub tuples: Vec<String>,
     pub dangling: Dangling,
     /// Plans with more rows are refused.
+    /// Rows of each table, the first by its key, without what belongs to them.
+    pub rows_each: Option<u64>,
     pub rows_max: Option<u64>,
     /// Plans with more bytes are refused.
     pub bytes_max: Option<u64>,
@@ -411,13 +413,23 @@ pub struct EdgeRule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FixtureConfig {
     pub format: FixtureFormat,
-    /// Rows per table to aim at.
-    pub rows: u64,
+    /// None: nothing is said.
+    pub rows: Option<RowsEach>,
     /// Rows that show each of these are kept.
     pub cover: Vec<Cover>,
     /// As [`SubsetConfig::tuples`].
     pub tuples: Vec<String>,
 }
+
+/// How many rows of each table are in a fixture, whatever else is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowsEach {
+    All,
+    Max(u64),
+}
+
+/// Rows of each table where nobody says which: enough to see what a table holds, few enough to read.
+pub const ROWS_EACH: u64 = 50;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FixtureFormat {

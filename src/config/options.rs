@@ -45,6 +45,10 @@ pub enum Kind {
         min: i64,
         max: i64,
     },
+    /// A number of rows from 1 on, or `"all"`.
+    RowsEach {
+        max: i64,
+    },
     Number {
         min: f64,
         max: f64,
@@ -264,7 +268,8 @@ pub const OPTIONS: &[ConfigOption] = &[
 
     option("fixture", Table, Default("{}"), "", "What `restage fixture` writes."),
     option("fixture.format", OneOf(&["sql", "parquet", "csv"]), Default("\"sql\""), "\"sql\"", "Form of the files."),
-    option("fixture.rows", Integer { min: 1, max: COUNT_MAX }, Default("50"), "50", "Rows per table to aim at."),
+    option("fixture.rows", Kind::RowsEach { max: COUNT_MAX }, Absent("50, where nothing else chooses rows"), "50",
+        "Rows of each table, the first by its key, or `\"all\"`; what they refer to comes too. Added to those of `[subset]` and `cover`."),
     option("fixture.cover", AnyOf(COVER), Default("[]"), "[\"enum\", \"null\", \"boundary\", \"unicode\"]", "As `cover` of `[subset]`."),
     option("fixture.tuples", Texts, Default("[]"), "[\"public.orders.status, public.orders.paid\"]", "As `tuples` of `[subset]`."),
 
@@ -352,6 +357,7 @@ impl Kind {
             WebHook => "a string with a URL",
             Boolean => "true or false",
             Integer { .. } => "an integer",
+            Kind::RowsEach { .. } => "a number of rows or \"all\"",
             Number { .. } => "a number",
             Kind::Duration { .. } => "a duration in quotes, such as \"5s\"",
             Size { .. } => "a size in quotes, such as \"256MiB\"",
@@ -376,6 +382,7 @@ impl Kind {
             Path => "path",
             Boolean => "boolean",
             Integer { .. } => "integer",
+            Kind::RowsEach { .. } => "rows or all",
             Number { .. } => "number",
             Kind::Duration { .. } => "duration",
             Size { .. } => "size",
@@ -397,6 +404,7 @@ impl Kind {
         let time = |ms: u64| show_duration(Duration::from_millis(ms));
         match *self {
             Integer { min: i64::MIN, max: i64::MAX } => String::new(),
+            Kind::RowsEach { .. } => "1 or more".to_owned(),
             Integer { min, max } if min == max => format!("{min}"),
             Integer { min, max: COUNT_MAX } => format!("{min} or more"),
             Integer { min, max } => format!("{min} to {max}"),

@@ -180,7 +180,7 @@ impl<'c, 'a> Section<'c, 'a> {
     }
 
     /// Takes a key and converts it, or its default. Every typed getter ends here.
-    fn value<T>(&mut self, key: &str, convert: impl Fn(&ConfigOption, &Node) -> Converted<T>) -> Option<T> {
+    pub(super) fn value<T>(&mut self, key: &str, convert: impl Fn(&ConfigOption, &Node) -> Converted<T>) -> Option<T> {
         let (option, entry) = self.take(key);
         let default = || match option.need {
             Need::Default(text) => convert(option, &default_node(text)).ok(),

@@ -1,6 +1,6 @@
 //! Chooses a scenario: its seeds, with the values of the command line in place of its parameters.
 
-use super::{Children, Config, Dangling, Place, ScenarioConfig, SubsetConfig};
+use super::{Children, Config, Dangling, Place, ROWS_EACH, RowsEach, ScenarioConfig, SubsetConfig};
 use crate::error::{Exit, Failure, Report};
 use std::collections::BTreeMap;
 
@@ -48,24 +48,31 @@ fn plain(place: Place) -> SubsetConfig {
         cover: Vec::new(),
         tuples: Vec::new(),
         dangling: Dangling::Keep,
+        rows_each: None,
         rows_max: None,
         bytes_max: None,
         place,
     }
 }
 
-/// The rows of a fixture: those of `[subset]` or of the chosen scenario, and those that show what `[fixture]` asks for.
+/// The rows of a fixture: those of `[subset]` or of the chosen scenario, those that show what `[fixture]` asks for, and a
+/// number of each table. `rows` is what the command line says.
 ///
-/// None: there is neither, so a fixture is a part of every table by its number of rows alone.
-pub fn fixture_subset(config: &Config) -> Option<SubsetConfig> {
+/// None: every row.
+pub fn fixture_subset(config: &Config, rows: Option<RowsEach>) -> Option<SubsetConfig> {
     let fixture = &config.fixture;
-    if config.subset.is_none() && fixture.cover.is_empty() && fixture.tuples.is_empty() {
-        return None;
-    }
+    let chosen = config.subset.is_some() || !fixture.cover.is_empty() || !fixture.tuples.is_empty();
+    let rows_each = match rows.or(fixture.rows) {
+        Some(RowsEach::All) if !chosen => return None,
+        Some(RowsEach::All) => None,
+        Some(RowsEach::Max(rows)) => Some(rows),
+        None => (!chosen).then_some(ROWS_EACH),
+    };
     let mut subset = config.subset.clone().unwrap_or_else(|| plain(Place::default()));
     let new: Vec<_> = fixture.cover.iter().filter(|cover| !subset.cover.contains(cover)).copied().collect();
     subset.cover.extend(new);
     subset.tuples.extend(fixture.tuples.iter().cloned());
+    subset.rows_each = rows_each;
     Some(subset)
 }
 

@@ -62,6 +62,9 @@ fn shape(option: &ConfigOption) -> Value {
         Kind::Name => json!({"type": "string", "minLength": 1, "maxLength": 63}),
         Kind::Boolean => json!({"type": "boolean"}),
         Kind::Integer { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
+        Kind::RowsEach { max } => {
+            json!({"oneOf": [{"enum": ["all"]}, {"type": "integer", "minimum": 1, "maximum": max}]})
+        }
         Kind::Number { min, max } => json!({"type": "number", "minimum": min, "maximum": max}),
         Kind::Duration { .. } => json!({"type": "string", "pattern": r"^(\$\{.*|[0-9.]+ ?[a-z]+.*)$"}),
         Kind::Size { .. } | Kind::Rate { .. } => json!({"type": ["string", "integer"]}),

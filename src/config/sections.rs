@@ -7,9 +7,9 @@ use super::tree::{Entries, Key, Node, Position, Value};
 use super::{
     Action, Children, Config, Cover, Dangling, Decision, EdgeRule, FidelityConfig, FixtureConfig, FixtureFormat,
     HookAction, HookConfig, HookPoint, KeyConfig, KeySource, MaskRule, MissingRoles, NewPartitions, NotifyConfig,
-    NotifyEvent, OnBlockedDdl, Parent, PolicyConfig, PublishConfig, PublishMode, ReferenceRule, Rows, ScenarioConfig,
-    ScheduleConfig, SeedRule, SourceConfig, SqlGate, SubsetConfig, TableRule, TargetConfig, Undecided, VerifyConfig,
-    When, hash, pending, policy_test,
+    NotifyEvent, OnBlockedDdl, Parent, PolicyConfig, PublishConfig, PublishMode, ReferenceRule, Rows, RowsEach,
+    ScenarioConfig, ScheduleConfig, SeedRule, SourceConfig, SqlGate, SubsetConfig, TableRule, TargetConfig, Undecided,
+    VerifyConfig, When, hash, pending, policy_test,
 };
 use crate::error::Report;
 use secrecy::{ExposeSecret, SecretString};
@@ -573,6 +573,7 @@ fn subset(section: In<'_, '_, '_>) -> Option<SubsetConfig> {
         cover: cover?,
         tuples: tuples?,
         dangling: dangling?,
+        rows_each: None,
         rows_max,
         bytes_max,
         place: section.context.files.place(section.at),
@@ -671,11 +672,26 @@ fn children(section: In<'_, '_, '_>) -> Option<Option<Children>> {
     None
 }
 
+fn rows_each(section: In<'_, '_, '_>) -> Option<RowsEach> {
+    section.value("rows", |option, node| {
+        let Kind::RowsEach { max } = option.kind else { return Err(Wrong::Type) };
+        let hint = || "rows = 50     # or \"all\"".to_owned();
+        match node.value {
+            Value::Integer(rows) if (1..=max).contains(&rows) => {
+                Ok((RowsEach::Max(rows.unsigned_abs()), Json::from(rows)))
+            }
+            Value::Integer(_) => Err(Wrong::Hint("is out of range".to_owned(), hint())),
+            _ if resolved(node)? == "all" => Ok((RowsEach::All, Json::from("all"))),
+            _ => Err(Wrong::Hint("is neither a number nor \"all\"".to_owned(), hint())),
+        }
+    })
+}
+
 fn fixture(section: In<'_, '_, '_>) -> Option<FixtureConfig> {
     let format = section.choice("format", &[FixtureFormat::Sql, FixtureFormat::Parquet, FixtureFormat::Csv]);
-    let rows = section.integer("rows").map(i64::unsigned_abs);
+    let rows = rows_each(section);
     let (cover, tuples) = (section.choices("cover", &COVER), section.texts("tuples"));
-    Some(FixtureConfig { format: format?, rows: rows?, cover: cover?, tuples: tuples? })
+    Some(FixtureConfig { format: format?, rows, cover: cover?, tuples: tuples? })
 }
 
 fn verify(section: In<'_, '_, '_>) -> Option<VerifyConfig> {

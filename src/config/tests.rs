@@ -97,6 +97,7 @@ fn the_example_of_the_contract_is_read() {
     let subset = config.subset.unwrap();
     assert_eq!((subset.seed[0].percent, subset.seed[0].limit), (Some(5.0), Some(1000)));
     assert_eq!((subset.children, subset.rows_max), (Children::All, Some(1_000_000)));
+    assert_eq!(config.fixture.rows, Some(RowsEach::Max(50)));
     assert_eq!(config.fixture.cover, [Cover::Enum, Cover::Null, Cover::Boundary, Cover::Unicode]);
     let fidelity = FidelityConfig { null_fraction: Some(0.0), distinct_ratio: Some(0.02) };
     assert_eq!((config.verify.leak, config.verify.fidelity), (true, fidelity));
@@ -127,7 +128,7 @@ fn defaults_are_those_of_the_table() {
         (vec!["pii".into(), "secrets".into()], Undecided::Refuse)
     );
     assert!(config.key.is_none() && config.subset.is_none() && config.schedule.is_none() && config.tables.is_empty());
-    assert_eq!((config.fixture.rows, config.verify.leak), (50, true));
+    assert_eq!((config.fixture.rows, config.verify.leak), (None, true));
 }
 
 #[test]

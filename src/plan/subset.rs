@@ -99,9 +99,9 @@ pub struct SubsetEdge {
 }
 
 /// Rows that start the closure.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct SubsetSeed {
-    /// Place of the rule in the configuration, counted from 1.
+    /// Place of the rule in the configuration, counted from 1; 0: `rows` of [fixture].
     pub number: usize,
     pub node: usize,
     /// The node's relation, or the one leaf that was named.
@@ -110,6 +110,8 @@ pub struct SubsetSeed {
     pub percent: Option<f64>,
     pub limit: Option<u64>,
     pub order: Option<String>,
+    /// What belongs to its rows comes too.
+    pub children: bool,
     pub place: Place,
 }
 
@@ -121,7 +123,7 @@ pub(super) fn resolve(
     (rows, domains): (&[Rows], &Domains),
     reports: &mut Vec<Report>,
 ) -> SubsetPlan {
-    let nodes = nodes(graph, rows, reports);
+    let nodes = nodes(graph, rows, config, reports);
     let mut edges = foreign_keys(graph, domains);
     edges.extend(references.iter().filter_map(|rule| link::declared(graph, rule, reports)));
     for edge in &mut edges {
@@ -137,6 +139,16 @@ pub(super) fn resolve(
     for (number, rule) in config.seed.iter().enumerate() {
         seed(&mut plan, number + 1, rule, reports);
     }
+    if let Some(each) = config.rows_each {
+        for (node, own) in rows.iter().enumerate().filter(|(node, _)| plan.nodes[*node].copied) {
+            // A number that the policy gives for this table says more than one for all.
+            let limit = if let Rows::Where { limit: Some(limit), .. } = own { *limit } else { each };
+            let relation = plan.nodes[node].relation.clone();
+            let place = config.place.clone();
+            let seed = SubsetSeed { number: 0, node, relation, limit: Some(limit), place, ..SubsetSeed::default() };
+            plan.seeds.push(seed);
+        }
+    }
     for pattern in &config.whole {
         let found: Vec<usize> = named(&plan.nodes, pattern).map(|(node, _)| node).collect();
         if found.is_empty() {
@@ -147,7 +159,7 @@ pub(super) fn resolve(
     plan.whole.sort_unstable();
     plan.whole.dedup();
     plan.cover = cover::resolve(graph, &plan.nodes, config, references, domains, reports);
-    if config.seed.is_empty() && config.whole.is_empty() && plan.cover.is_empty() {
+    if plan.seeds.is_empty() && config.seed.is_empty() && config.whole.is_empty() && plan.cover.is_empty() {
         let report = Report::new("plan::subset-seed", "[subset] chooses no row").place(place(&config.place));
         reports.push(report.hint("seed = [{ table = \"public.customers\", percent = 5 }]     # under [subset]"));
     }
@@ -160,10 +172,10 @@ fn relation(table: &Table) -> String {
     format!("{only}{}", quote_qualified(&table.schema, &table.name))
 }
 
-fn nodes(graph: &Graph<'_>, rows: &[Rows], reports: &mut Vec<Report>) -> Vec<SubsetNode> {
+fn nodes(graph: &Graph<'_>, rows: &[Rows], config: &SubsetConfig, reports: &mut Vec<Report>) -> Vec<SubsetNode> {
     let node = |(number, group): (usize, &super::graph::Group<'_>)| {
         let name = group.root.full_name();
-        if matches!(rows[number], Rows::Where { limit: Some(_), .. }) {
+        if matches!(rows[number], Rows::Where { limit: Some(_), .. }) && config.rows_each.is_none() {
             let message = format!("both [subset] and the `limit` of \"{name}\" say how many rows");
             reports.push(Report::new("plan::subset-rows", message).hint(format!(
                 "Remove `limit` there, and write a seed:\nseed = [{{ table = \"{name}\", where = \"…\", limit = 1000 }}]"
@@ -329,6 +341,7 @@ fn seed(plan: &mut SubsetPlan, number: usize, rule: &SeedRule, reports: &mut Vec
             percent: rule.percent,
             limit: rule.limit,
             order: rule.order.clone(),
+            children: true,
             place: rule.place.clone(),
         });
     }

@@ -134,8 +134,10 @@ impl<'a> Closure<'a> {
         for seed in &plan.seeds {
             for (leaf, rows) in seed::find(sessions, request, seed).await? {
                 let Some(&leaf) = number.get(&leaf) else { continue };
-                first.selected[leaf].extend(&rows);
                 first.entered[leaf].extend(&rows);
+                if seed.children {
+                    first.selected[leaf].extend(&rows);
+                }
             }
         }
         let place = || plan.seeds.first().map(|seed| seed.place.to_string());
@@ -230,7 +232,8 @@ impl<'a> Closure<'a> {
         self.all.iter().zip(&self.leaves).map(size).collect()
     }
 
-    fn followed(&self, edge: &SubsetEdge) -> bool {
+    /// Whether rows of both ends can be in the set.
+    pub fn followed(&self, edge: &SubsetEdge) -> bool {
         self.plan.nodes[edge.child].copied && self.plan.nodes[edge.parent].copied
     }
 

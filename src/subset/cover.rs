@@ -1,21 +1,30 @@
 //! Few rows that show a lot: every label, NULLs, limits of values, combinations.
 //!
 //! Each table is read once for what its rows show, as bits, never for what they hold; rows that show the same are one
-//! candidate, the one with the smallest key. Tables that refer to others come first: what they bring in shows something too.
-//! Then the candidate that shows most that is still missing is taken, until nothing is missing (greedy set cover).
+//! class, for which the ones with the smallest keys stand. Tables that refer to others come first: the rows they bring in
+//! show something too. So a pool of rows is found in which everything is shown several times, with what each row brings
+//! in; [`choose`] takes few of it.
+
+mod choose;
 
 use super::closure::{Closure, Wave};
 use super::error::SubsetError;
-use super::wire;
+use super::{link, wire};
 use crate::catalog::Oid;
+use crate::config::Parent;
 use crate::extract::ExtractError;
 use crate::plan::{NodeCover, SubsetNode};
 use crate::rowset::RowId;
+use choose::{Feature, Key, Pool, Row};
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
 
 /// Conditions that one number of the answer holds.
 const BITS: usize = 62;
+/// Rows that stand for what is shown: with a choice among them, some are referred to by others that are needed anyway.
+const STAND: usize = 12;
+/// Classes of one table above which one row stands for each: tables of many combinations fill the memory else.
+const CLASSES_MAX: usize = 20_000;
 
 /// What the rows of a subset show.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -26,46 +35,150 @@ pub struct Coverage {
     pub absent: Vec<String>,
 }
 
-/// A row that stands for all that show the same.
-struct Candidate {
-    /// Texts of the key, compared by length first.
-    key: Vec<(usize, Vec<u8>)>,
-    leaf: Oid,
-    row: RowId,
-}
-
 /// What a row shows: conditions as bits, and a hash of each combination.
 type Shown = (Vec<u64>, Vec<u64>);
+
+/// What was read of one table.
+#[derive(Default)]
+struct Read {
+    /// The rows with the smallest keys of each class.
+    classes: HashMap<Shown, Vec<(Key, Row)>>,
+    /// Rows of the pool, and what they show.
+    pool: Vec<(Key, Row, Shown)>,
+    /// What rows of the closed set show.
+    there: BTreeSet<Shown>,
+}
 
 /// Adds rows to a closed set until it shows everything that is asked for, and closes it again.
 pub(super) async fn add(closure: &mut Closure<'_>) -> Result<Coverage, SubsetError> {
     let mut coverage = Coverage::default();
+    let mut pool = Pool::default();
     for number in order(closure) {
         let cover = &closure.plan.cover[number];
-        let node = &closure.plan.nodes[cover.node];
-        let (candidates, there) = read(closure, node, cover).await?;
-        let mut wave = Wave::new(closure.leaves.len());
-        for (leaf, row) in choose(&candidates, &there) {
-            let Some(&leaf) = closure.number.get(&leaf) else { continue };
-            wave.entered[leaf].insert(row);
-            closure.first.entered[leaf].insert(row);
+        let read = read(closure, &closure.plan.nodes[cover.node], cover, &pool).await?;
+        tell(cover, &read, &mut coverage);
+        for shown in &read.there {
+            pool.there(features(number, shown));
         }
-        closure.advance(wave).await?;
-        let mut any: Vec<u64> = vec![0; cover.features.len().div_ceil(BITS)];
-        candidates.keys().for_each(|(bits, _)| any.iter_mut().zip(bits).for_each(|(any, bits)| *any |= bits));
-        for (place, (name, _)) in cover.features.iter().enumerate() {
-            let list =
-                if any[place / BITS] >> (place % BITS) & 1 == 1 { &mut coverage.shown } else { &mut coverage.absent };
-            list.push(name.clone());
+        let mut standing = stand(&read.classes);
+        standing.extend(read.pool);
+        let mut rows = Vec::new();
+        for (key, row, shown) in standing {
+            pool.shows(row, (number, key), features(number, &shown));
+            rows.push(row);
         }
-        for (place, (name, _)) in cover.combinations.iter().enumerate() {
-            let count = candidates.keys().map(|(_, hashes)| hashes[place]).collect::<BTreeSet<u64>>().len();
-            coverage.shown.push(format!("{name}: {count} combinations"));
-        }
+        ascend(closure, rows, &mut pool).await?;
     }
+    let mut wave = Wave::new(closure.leaves.len());
+    for (leaf, row) in pool.choose() {
+        wave.entered[leaf].insert(row);
+        closure.first.entered[leaf].insert(row);
+    }
+    closure.advance(wave).await?;
     coverage.shown.sort();
     coverage.absent.sort();
     Ok(coverage)
+}
+
+/// Which conditions some row of the table meets, and how many combinations there are.
+fn tell(cover: &NodeCover, read: &Read, coverage: &mut Coverage) {
+    let mut any: Vec<u64> = vec![0; cover.features.len().div_ceil(BITS)];
+    read.classes.keys().for_each(|(bits, _)| any.iter_mut().zip(bits).for_each(|(any, bits)| *any |= bits));
+    for (place, (name, _)) in cover.features.iter().enumerate() {
+        let list =
+            if any[place / BITS] >> (place % BITS) & 1 == 1 { &mut coverage.shown } else { &mut coverage.absent };
+        list.push(name.clone());
+    }
+    for (place, (name, _)) in cover.combinations.iter().enumerate() {
+        let count = read.classes.keys().map(|(_, hashes)| hashes[place]).collect::<BTreeSet<u64>>().len();
+        coverage.shown.push(format!("{name}: {count} combinations"));
+    }
+}
+
+/// The names of what is shown: the table, and a bit or a combination.
+fn features(table: usize, (bits, hashes): &Shown) -> Vec<Feature> {
+    let set = |(number, bits): (usize, &u64)| {
+        let bits = *bits;
+        (0..BITS).filter(move |place| bits >> place & 1 == 1).map(move |place| (table, number * BITS + place, None))
+    };
+    let combined = hashes.iter().enumerate().map(|(place, hash)| (table, place, Some(*hash)));
+    bits.iter().enumerate().flat_map(set).chain(combined).collect()
+}
+
+/// For each thing that is shown, the rows with the smallest keys that show it.
+fn stand(classes: &HashMap<Shown, Vec<(Key, Row)>>) -> Vec<(Key, Row, Shown)> {
+    let mut rows: Vec<(&Key, Row, &Shown)> =
+        classes.iter().flat_map(|(shown, rows)| rows.iter().map(move |(key, row)| (key, *row, shown))).collect();
+    // Rows that show more come first: they stand for several things.
+    let count = |shown: &Shown| shown.0.iter().map(|bits| bits.count_ones()).sum::<u32>();
+    rows.sort_by(|a, b| count(b.2).cmp(&count(a.2)).then_with(|| a.0.cmp(b.0)));
+    let mut standing: HashMap<Feature, usize> = HashMap::new();
+    let mut chosen = Vec::new();
+    for by_key in [false, true] {
+        if by_key {
+            rows.sort_by(|a, b| a.0.cmp(b.0));
+            standing.clear();
+        }
+        for (key, row, shown) in &rows {
+            let shows = features(0, shown);
+            if shows.iter().any(|feature| standing.get(feature).is_none_or(|count| *count < STAND)) {
+                shows.into_iter().for_each(|feature| *standing.entry(feature).or_default() += 1);
+                chosen.push(((*key).clone(), *row, (*shown).clone()));
+            }
+        }
+    }
+    chosen
+}
+
+/// Finds what the rows refer to, and what that refers to, as far as it is in neither the closed set nor the pool.
+async fn ascend(closure: &Closure<'_>, rows: Vec<Row>, pool: &mut Pool) -> Result<(), SubsetError> {
+    let mut wave: BTreeSet<Row> =
+        rows.into_iter().filter(|row| !closure.all[row.0].contains(row.1) && pool.enter(*row)).collect();
+    while !wave.is_empty() {
+        let mut next = BTreeSet::new();
+        for (child, parent) in parents(closure, &wave).await? {
+            if closure.all[parent.0].contains(parent.1) {
+                continue;
+            }
+            pool.refers(child, parent);
+            if pool.enter(parent) {
+                next.insert(parent);
+            }
+        }
+        wave = next;
+    }
+    Ok(())
+}
+
+/// The rows that these refer to, through every reference that is followed.
+async fn parents(closure: &Closure<'_>, rows: &BTreeSet<Row>) -> Result<Vec<(Row, Row)>, SubsetError> {
+    let mut by_leaf: HashMap<usize, Vec<RowId>> = HashMap::new();
+    rows.iter().for_each(|(leaf, row)| by_leaf.entry(*leaf).or_default().push(*row));
+    let mut pairs = Vec::new();
+    for edge in closure.plan.edges.iter().filter(|edge| edge.up == Parent::Follow && !edge.nulled) {
+        if !closure.followed(edge) {
+            continue;
+        }
+        for (number, (node, leaf)) in closure.leaves.iter().enumerate().filter(|(_, (node, _))| *node == edge.child) {
+            let rows = by_leaf.get(&number).map_or(&[][..], |rows| rows.as_slice());
+            for batch in rows.chunks(closure.request.batch_rows.max(1)) {
+                let sql = link::up(closure.plan, edge, leaf, Some(batch), false);
+                let what = format!("following {} of {}", edge.name, closure.plan.nodes[*node].name);
+                let asked = closure.sessions.run(async |session| {
+                    let mut found: Vec<(RowId, Oid, RowId)> = Vec::new();
+                    wire::rows(session, &what, &sql, |fields| {
+                        let child = fields.row();
+                        found.extend(child.zip(fields.oid()).zip(fields.row()).map(|((c, o), p)| (c, o, p)));
+                    })
+                    .await?;
+                    Ok::<_, ExtractError>(found)
+                });
+                let known = |(child, leaf, parent)| Some(((number, child), (*closure.number.get(&leaf)?, parent)));
+                pairs.extend(asked.await?.into_iter().filter_map(known));
+            }
+        }
+    }
+    Ok(pairs)
 }
 
 /// Tables that refer come before those they refer to; a cycle is entered at the first name.
@@ -86,40 +199,36 @@ fn order(closure: &Closure<'_>) -> Vec<usize> {
     order
 }
 
-/// Reads what the rows of a table show: candidates, and what the rows that are in the set show already.
-async fn read(
-    closure: &Closure<'_>,
-    node: &SubsetNode,
-    cover: &NodeCover,
-) -> Result<(HashMap<Shown, Candidate>, Vec<Shown>), SubsetError> {
+/// Reads what the rows of a table show.
+async fn read(closure: &Closure<'_>, node: &SubsetNode, cover: &NodeCover, pool: &Pool) -> Result<Read, SubsetError> {
     let sql = query(node, cover);
     let what = format!("looking for rows of {} that show something new", node.name);
     let (numbers, hashes) = (cover.features.len().div_ceil(BITS), cover.combinations.len());
     let read = async |session: &crate::pg::SourceSession| {
-        let mut candidates: HashMap<Shown, Candidate> = HashMap::new();
-        let mut there: BTreeSet<Shown> = BTreeSet::new();
+        let mut read = Read::default();
         let mut take = |fields: &mut wire::Fields<'_>| -> Option<()> {
             let (leaf, row) = (fields.oid()?, fields.row()?);
+            let row = (*closure.number.get(&leaf)?, row);
             let mut number = || Some(u64::from_be_bytes(fields.bytes()?.try_into().ok()?));
             let bits = (0..numbers).map(|_| number()).collect::<Option<Vec<u64>>>()?;
             let combined = (0..hashes).map(|_| number()).collect::<Option<Vec<u64>>>()?;
-            let mut key = Vec::new();
+            let mut key = Key::new();
             while let Some(part) = fields.bytes() {
                 key.push((part.len(), part.to_vec()));
             }
             let shown = (bits, combined);
-            if closure.holds(leaf, row) {
-                there.insert(shown.clone());
+            if closure.all[row.0].contains(row.1) {
+                read.there.insert(shown.clone());
             }
-            let new = Candidate { key, leaf, row };
-            match candidates.entry(shown) {
-                std::collections::hash_map::Entry::Vacant(place) => {
-                    place.insert(new);
-                }
-                std::collections::hash_map::Entry::Occupied(mut known) if new.key < known.get().key => {
-                    known.insert(new);
-                }
-                std::collections::hash_map::Entry::Occupied(_) => {}
+            if pool.holds(row) {
+                read.pool.push((key.clone(), row, shown.clone()));
+            }
+            let most = if read.classes.len() > CLASSES_MAX { 1 } else { STAND };
+            let rows = read.classes.entry(shown).or_default();
+            let place = rows.partition_point(|(known, _)| *known <= key);
+            if place < most {
+                rows.insert(place, (key, row));
+                rows.truncate(most);
             }
             Some(())
         };
@@ -127,7 +236,7 @@ async fn read(
             take(fields);
         })
         .await?;
-        Ok::<_, ExtractError>((candidates, there.into_iter().collect()))
+        Ok::<_, ExtractError>(read)
     };
     Ok(closure.sessions.run(read).await?)
 }
@@ -157,69 +266,4 @@ fn query(node: &SubsetNode, cover: &NodeCover) -> String {
         }
     };
     format!("SELECT {} FROM {} AS t{extremes}{condition}", fields.join(", "), node.relation)
-}
-
-/// Takes the candidate that shows most that is missing, ties by key, until nothing is.
-fn choose(candidates: &HashMap<Shown, Candidate>, there: &[Shown]) -> Vec<(Oid, RowId)> {
-    let mut bits: Vec<u64> = Vec::new();
-    let see = |(shown, _): &Shown, bits: &mut Vec<u64>| {
-        bits.resize(bits.len().max(shown.len()), 0);
-        bits.iter_mut().zip(shown).for_each(|(seen, shown)| *seen |= shown);
-    };
-    for shown in there {
-        see(shown, &mut bits);
-    }
-    let mut left: Vec<(&Shown, &Candidate)> = candidates.iter().collect();
-    left.sort_by(|a, b| (&a.1.key, a.1.leaf, a.1.row).cmp(&(&b.1.key, b.1.leaf, b.1.row)));
-    let mut chosen = Vec::new();
-    let mut known: BTreeSet<(usize, u64)> =
-        there.iter().flat_map(|(_, hashes)| hashes.iter().copied().enumerate()).collect();
-    loop {
-        let gain = |(shown, hashes): &Shown| {
-            let new = shown
-                .iter()
-                .enumerate()
-                .map(|(place, shown)| (shown & !bits.get(place).copied().unwrap_or(0)).count_ones() as usize);
-            new.sum::<usize>() + hashes.iter().copied().enumerate().filter(|hash| !known.contains(hash)).count()
-        };
-        // The first of the best: candidates are in order of their keys.
-        let best = left
-            .iter()
-            .map(|(shown, _)| gain(shown))
-            .enumerate()
-            .max_by_key(|(place, gain)| (*gain, std::cmp::Reverse(*place)));
-        let Some((place, 1..)) = best else { return chosen };
-        let (shown, candidate) = left[place];
-        see(shown, &mut bits);
-        known.extend(shown.1.iter().copied().enumerate());
-        chosen.push((candidate.leaf, candidate.row));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn candidate(number: u16) -> Candidate {
-        let key = number.to_string().into_bytes();
-        Candidate { key: vec![(key.len(), key)], leaf: 1, row: RowId::new(0, number) }
-    }
-
-    #[test]
-    fn few_rows_show_everything_and_ties_go_to_the_smallest_key() {
-        let shown = [(0b0001, 9), (0b0011, 10), (0b1100, 2), (0b0110, 1), (0b1100 | 1 << 40, 30)];
-        let candidates: HashMap<Shown, Candidate> =
-            shown.iter().map(|(bits, key)| ((vec![*bits], vec![]), candidate(*key))).collect();
-        let rows = |chosen: Vec<(Oid, RowId)>| chosen.iter().map(|(_, row)| row.offset()).collect::<Vec<_>>();
-        assert_eq!(rows(choose(&candidates, &[])), [30, 10]);
-        assert_eq!(rows(choose(&candidates, &[(vec![0b1100 | 1 << 40], vec![])])), [10]);
-        assert_eq!(rows(choose(&candidates, &[(vec![u64::MAX], vec![])])), [0; 0]);
-    }
-
-    #[test]
-    fn every_combination_is_shown_once() {
-        let candidates: HashMap<Shown, Candidate> =
-            [(1, 5), (2, 4), (3, 3)].iter().map(|(hash, key)| ((vec![], vec![*hash]), candidate(*key))).collect();
-        assert_eq!(choose(&candidates, &[(vec![], vec![2])]).len(), 2);
-    }
 }

@@ -45,7 +45,7 @@ pub struct Probe {
 
 /// The statements that what the user wrote becomes, to be prepared and not run.
 pub fn probes(plan: &SubsetPlan) -> Vec<Probe> {
-    let seeds = plan.seeds.iter().map(|seed| Probe {
+    let seeds = plan.seeds.iter().filter(|seed| seed.number > 0).map(|seed| Probe {
         what: format!("seed {} of \"{}\"", seed.number, plan.nodes[seed.node].name),
         place: Some(seed.place.to_string()),
         sql: seed::query(&plan.nodes[seed.node], seed),

@@ -112,13 +112,14 @@ impl Tracer<'_> {
     fn beginning(&self, at: &At, node: usize) -> String {
         let plan = self.closure.plan;
         if self.waves[0].selected[at.leaf].contains(at.row) {
-            let seeds = plan.seeds.iter().filter(|seed| seed.node == node);
+            let seeds = plan.seeds.iter().filter(|seed| seed.node == node && seed.children);
             let names: Vec<String> = seeds.map(|seed| format!("seed {} ({})", seed.number, seed.place)).collect();
             return names.join(" or ");
         }
-        match plan.whole.contains(&node) {
-            true => "every row of the table: `whole`".to_owned(),
-            false => "`cover`".to_owned(),
+        match (plan.whole.contains(&node), plan.seeds.iter().any(|seed| seed.node == node && !seed.children)) {
+            (true, _) => "every row of the table: `whole`".to_owned(),
+            (_, true) => "`rows` of [fixture]".to_owned(),
+            _ => "`cover`".to_owned(),
         }
     }
 

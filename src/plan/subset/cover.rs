@@ -1,6 +1,6 @@
 //! What rows can show: labels, NULLs, limits of values, letters beyond ASCII, partitions, combinations. As SQL conditions.
 
-use super::super::domain::Domains;
+use super::super::domain::{Choice, Domains};
 use super::super::graph::{Graph, Node};
 use super::super::place;
 use super::{SubsetNode, becomes_null};
@@ -46,7 +46,10 @@ pub(super) fn resolve(
         let cover = covers.entry(number).or_insert_with(|| NodeCover { node: number, ..NodeCover::default() });
         for node in graph.nodes_of(number) {
             if !graph.nodes[node].column.generated && !becomes_null(domains, node) {
-                column(graph, node, &config.cover, cover);
+                let wanted = config.cover.iter().copied();
+                let wanted: Vec<Cover> =
+                    wanted.filter(|cover| *cover != Cover::Boundary || has_limits(graph, domains, node)).collect();
+                column(graph, node, &wanted, cover);
             }
         }
         if wants(Cover::Partition) && graph.groups[number].root.kind == TableKind::Partitioned {
@@ -71,6 +74,17 @@ pub(super) fn resolve(
         combination(graph, tuple, config, &mut covers, reports);
     }
     covers.into_values().filter(|cover| !cover.features.is_empty() || !cover.combinations.is_empty()).collect()
+}
+
+/// Whether the smallest and largest value of a column mean anything in the copy: a mask does not keep them, numbers that
+/// the database counts up have none, and those of a reference are those of what it refers to.
+fn has_limits(graph: &Graph<'_>, domains: &Domains, node: Node) -> bool {
+    let about = &graph.nodes[node];
+    let kept = domains.resolved[node].as_ref().is_some_and(|own| matches!(own.choice, Choice::Keep { .. }));
+    let counted = about.column.identity.is_some()
+        || about.column.default.as_deref().is_some_and(|default| default.starts_with("nextval("));
+    let mut edges = graph.edges_from[about.group].iter().flat_map(|edge| &graph.edges[*edge].pairs);
+    kept && !counted && !edges.any(|(from, _)| *from == node)
 }
 
 fn column(graph: &Graph<'_>, node: Node, wanted: &[Cover], cover: &mut NodeCover) {
