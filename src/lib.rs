@@ -29,6 +29,7 @@
 //! | folders of masked rows, and whether they are whole | [`artefact`] |
 //! | decisions and bytes, pure but for [`catalog::read`], the file of [`lock`] and sessions | [`plan`], [`lock`], [`catalog`], [`pg`] |
 //! | what looks personal, by name, type and content; pure | [`detect`] |
+//! | how far distributions are apart; pure | [`measure`] |
 //! | what is learned of values on their way; pure | [`proof`] |
 //! | masks: knows Arrow and BLAKE3, nothing of PostgreSQL | [`mask`] |
 //! | words everybody shares | [`config`], [`outcome`], [`event`], [`release`], [`rowset`], [`buffers`], [`error`] |
@@ -77,6 +78,7 @@ pub mod plan;
 
 pub mod detect;
 pub mod mask;
+pub mod measure;
 pub mod proof;
 
 pub mod artefact;

@@ -3,12 +3,18 @@
 //! No type here can hold a source value: names, counts, times, hashes and decisions only. [`DemoSample`] and
 //! [`Difference`] are the exceptions, and they show made-up people: those of the demo, and of the user's policy tests.
 
+mod measures;
 mod record;
 pub mod units;
 
+pub use measures::{
+    AnonymityView, CandidateView, ColumnFidelity, CorrelationView, FidelityView, PatternShare, PrivacyView,
+    ReferenceFidelity, SensitiveView, SideView,
+};
 pub use record::{Labor, Ledger, PolicyCommit, Provenance, RunRecord, Span};
 
 use crate::artefact::{Form, Purpose};
+use crate::config::Severity;
 use crate::error::{Exit, Report};
 use crate::event::Phase;
 use crate::lock::Change;
@@ -359,6 +365,12 @@ pub struct RefreshOutcome {
     pub masks: MaskCounts,
     pub key_id: Option<String>,
     pub gates: Vec<Gate>,
+    /// What the rows tell of people; none if nothing was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<PrivacyView>,
+    /// How far staging is like its source; none if nothing was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fidelity: Option<FidelityView>,
     /// The name under which the release is live now; none for `--dry-run`, `mode = "none"` and failed gates.
     pub published: Option<String>,
     /// The database that holds the rows while it is not published.
@@ -470,6 +482,15 @@ pub struct Gate {
     /// What was counted or compared; never a value.
     pub evidence: String,
     pub ms: u64,
+    /// What it means if it does not hold.
+    pub severity: Severity,
+}
+
+impl Gate {
+    /// Whether it keeps a release from being published.
+    pub fn fails(&self) -> bool {
+        !self.ok && self.severity == Severity::Fail
+    }
 }
 
 /// What `demo` did.
@@ -491,17 +512,19 @@ pub struct DemoSample {
 }
 
 /// What `verify` found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct VerifyOutcome {
     pub database: String,
     pub release: Option<String>,
     pub gates: Vec<Gate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<PrivacyView>,
     pub ms: u64,
 }
 
 impl VerifyOutcome {
     pub fn exit(&self) -> Exit {
-        if self.gates.iter().all(|gate| gate.ok) { Exit::Done } else { Exit::Verify }
+        if !self.gates.iter().any(Gate::fails) { Exit::Done } else { Exit::Verify }
     }
 }
 
@@ -762,7 +785,7 @@ mod tests {
     fn documents_carry_schema_name_and_exit_code_beside_the_body() {
         let outcome = VerifyOutcome {
             database: "shop".into(),
-            gates: vec![Gate { name: "rows".into(), ok: false, evidence: "9 of 10".into(), ms: 3 }],
+            gates: vec![Gate { name: "rows".into(), ok: false, evidence: "9 of 10".into(), ms: 3, ..Gate::default() }],
             ..VerifyOutcome::default()
         };
         let json = serde_json::to_value(Document::new("verify", outcome.exit(), &outcome)).unwrap();

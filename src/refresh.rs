@@ -13,6 +13,7 @@ mod json_keys;
 mod order;
 mod preflight;
 mod prepare;
+mod privacy;
 mod proof;
 mod reading;
 mod record;
@@ -30,7 +31,8 @@ pub use run::{load, refresh};
 pub use subset::{COUNT_MAX, Counted, count as count_subset, trace as trace_row};
 
 use crate::config::{
-    HookConfig, MissingRoles, NewPartitions, PublishMode, ReferenceRule, SqlGate, TableRule, Undecided,
+    AnonymityRule, CandidateConfig, HookConfig, MissingRoles, NewPartitions, PublishMode, ReferenceRule, SqlGate,
+    TableRule, Undecided,
 };
 use crate::error::Report;
 use crate::extract;
@@ -76,6 +78,8 @@ pub struct Job {
     pub keep: u32,
     pub hooks: Vec<HookConfig>,
     pub assertions: Vec<SqlGate>,
+    pub anonymity: Vec<AnonymityRule>,
+    pub candidates: CandidateConfig,
     pub bin_dir: Option<PathBuf>,
     /// Role that owns everything in the copy; none: the role of the target connection.
     pub owner: Option<String>,

@@ -20,6 +20,7 @@ mod guards;
 mod identity;
 mod leak;
 mod lock;
+mod measures;
 mod mentions;
 mod programs;
 mod refresh;

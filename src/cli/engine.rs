@@ -193,6 +193,8 @@ pub(super) async fn job(context: &Context, config: Config, wish: Wish) -> Result
         keep: target.as_ref().map_or(0, |target| target.keep),
         hooks: config.hooks,
         assertions: config.verify.sql,
+        anonymity: config.verify.anonymity,
+        candidates: config.verify.candidates,
         jobs: target.as_ref().map_or(1, |target| target.jobs).max(config_source.workers).max(1),
         missing_roles: target.as_ref().map_or(MissingRoles::Skip, |target| target.missing_roles),
         unlogged: target.as_ref().is_some_and(|target| target.unlogged),
@@ -490,11 +492,17 @@ pub(super) async fn verify(context: &Context, _: VerifyArgs) -> Result<VerifyOut
     let (config, admin, info) = admin(context).await?;
     let live = admin.releases().await?.into_iter().find(|release| release.kind == State::Live);
     let session = TargetSession::connect(&info, "restage").await?;
-    let gates = crate::verify::living(&session, &config.verify.sql).await?;
+    let mut gates = crate::verify::living(&session, &config.verify.sql).await?;
+    // Which columns are kept is not asked of the source here, so only declared sets are measured.
+    let verify = &config.verify;
+    let (anonymity, privacy) =
+        crate::verify::privacy::measure(&session, &verify.anonymity, &verify.candidates, &[]).await;
+    gates.extend(anonymity);
     Ok(VerifyOutcome {
         database: info.database.clone(),
         release: live.and_then(|live| live.release).map(|release| release.to_string()),
         gates,
+        privacy,
         ms: started.elapsed().as_millis() as u64,
     })
 }

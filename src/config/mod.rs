@@ -459,7 +459,52 @@ pub struct VerifyConfig {
     /// Run the leak scan. Default true.
     pub leak: bool,
     pub fidelity: FidelityConfig,
+    pub anonymity: Vec<AnonymityRule>,
+    pub candidates: CandidateConfig,
     pub sql: Vec<SqlGate>,
+}
+
+/// What a gate that does not hold means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Nothing is published.
+    #[default]
+    Fail,
+    /// It is told, and the release is published.
+    Warn,
+}
+
+/// `[[verify.anonymity]]`: columns by which people could be looked up, and how far they have to be hidden among others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnonymityRule {
+    /// `schema.table`.
+    pub table: String,
+    /// Quasi-identifiers; at least one.
+    pub columns: Vec<String>,
+    pub sensitive: Vec<String>,
+    /// Fewest rows of a class.
+    pub k: u64,
+    /// Fewest different values of a sensitive column in a class.
+    pub l: Option<u64>,
+    /// Least effective number of them: e to the entropy.
+    pub l_entropy: Option<f64>,
+    /// Largest distance of a class from the whole table, 0 to 1.
+    pub t: Option<f64>,
+    pub severity: Severity,
+    pub place: Place,
+}
+
+/// `[verify.candidates]`: the search for sets of columns that nobody declared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CandidateConfig {
+    /// Sets looked at; 0: no search.
+    pub sets: u64,
+    /// Rows of a table looked at; of larger ones a sample.
+    pub rows: u64,
+    /// Largest share of rows that may be alone with their values in such a set, 0 to 1; none: it is only told.
+    pub unique_max: Option<f64>,
+    pub severity: Severity,
 }
 
 /// How far statistics of staging may differ from the source's; none: not checked.

@@ -112,6 +112,9 @@ const fn option(
 /// What rows can show.
 const COVER: &[&str] = &["enum", "null", "boundary", "unicode", "partition", "type"];
 
+/// What a gate that does not hold means.
+const SEVERITY: &[&str] = &["fail", "warn"];
+
 use Kind::{
     AnyOf, Boolean, Children, ColumnName, Command, Connection, Cron, Decision, Integer, Map, Name, Names, Number,
     OneOf, Path, Rate, Rows, Size, Table, Tables, Text, Texts, Values, WebHook,
@@ -280,6 +283,25 @@ pub const OPTIONS: &[ConfigOption] = &[
         "Difference of the share of NULLs, absolute."),
     option("verify.fidelity.distinct_ratio", Number { min: 0.0, max: 1.0 }, Absent("not checked"), "0.02",
         "Difference of the number of distinct values, relative."),
+    option("verify.anonymity", Tables, Default("[]"), "", "Columns by which people could be looked up, and among how many rows they must be hidden."),
+    option("verify.anonymity.table", Text, Required, "\"public.patients\"", "`schema.table`."),
+    option("verify.anonymity.columns", Names, Required, "[\"born_on\", \"zip\", \"sex\"]",
+        "Quasi-identifiers: what others may know of a person. Rows that agree in all of them are a class; NULL agrees with NULL."),
+    option("verify.anonymity.sensitive", Names, Default("[]"), "[\"diagnosis\"]", "What must not be learned of a person: `l`, `l_entropy` and `t` are about these."),
+    option("verify.anonymity.k", Integer { min: 1, max: COUNT_MAX }, Default("5"), "5", "Fewest rows of a class (k-anonymity)."),
+    option("verify.anonymity.l", Integer { min: 1, max: COUNT_MAX }, Absent("not checked"), "2", "Fewest different values of a sensitive column in a class (distinct l-diversity)."),
+    option("verify.anonymity.l_entropy", Number { min: 1.0, max: 1e9 }, Absent("not checked"), "1.5",
+        "Least effective number of values of a sensitive column in a class, e to the power of their entropy (entropy l-diversity)."),
+    option("verify.anonymity.t", Number { min: 0.0, max: 1.0 }, Absent("not checked"), "0.3",
+        "Largest distance of a sensitive column in a class from that of the whole table: earth mover's over ranks for numbers and times, total variation for others (t-closeness)."),
+    option("verify.anonymity.severity", OneOf(SEVERITY), Default("\"fail\""), "\"warn\"", "`fail` publishes nothing if a threshold is missed, `warn` tells it."),
+    option("verify.candidates", Table, Default("{}"), "", "The search for sets of columns by which people could be looked up, though nobody declared them."),
+    option("verify.candidates.sets", Integer { min: 0, max: 10_000 }, Default("24"), "24", "Sets of columns looked at; 0 searches nothing."),
+    option("verify.candidates.rows", Integer { min: 100, max: COUNT_MAX }, Default("10_000"), "1_000_000",
+        "Rows of each table looked at; of larger tables a sample of pages, in which more rows are alone than in the table."),
+    option("verify.candidates.unique_max", Number { min: 0.0, max: 1.0 }, Absent("only told"), "0.01",
+        "Largest share of rows that may be alone with their values in a set, the columns that are kept included."),
+    option("verify.candidates.severity", OneOf(SEVERITY), Default("\"fail\""), "\"warn\"", "As `severity` of `[[verify.anonymity]]`."),
     option("verify.sql", Tables, Default("[]"), "", "Queries whose answer must be right."),
     option("verify.sql.name", Text, Required, "\"orders have customers\"", "Name in reports."),
     option("verify.sql.query", Text, Required, "\"SELECT count(*) FROM public.orders WHERE customer_id IS NULL\"",

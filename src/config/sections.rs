@@ -1,5 +1,7 @@
 //! Every table of the configuration: from keys to the types of [`super`].
 
+mod verify;
+
 use super::load::{self, Loaded};
 use super::options::{ConfigOption, Kind, Need};
 use super::read::{Context, Section, Wrong, nearest, resolved, show_key, show_text};
@@ -700,12 +702,20 @@ fn verify(section: In<'_, '_, '_>) -> Option<VerifyConfig> {
         null_fraction: section.number("null_fraction"),
         distinct_ratio: section.number("distinct_ratio"),
     });
+    let anonymity = section.tables("anonymity", verify::anonymity);
+    let candidates = section.table("candidates", verify::candidates);
     let sql = section.tables("sql", |section| {
         let (name, query, equals) = (section.text("name"), section.text("query"), section.integer("equals"));
         let place = section.context.files.place(section.at);
         Some(SqlGate { name: name?, query: query?, equals: equals?, place })
     });
-    Some(VerifyConfig { leak: leak?, fidelity: fidelity?, sql: sql.into_iter().collect::<Option<_>>()? })
+    Some(VerifyConfig {
+        leak: leak?,
+        fidelity: fidelity?,
+        anonymity: anonymity.into_iter().collect::<Option<_>>()?,
+        candidates: candidates.flatten()?,
+        sql: sql.into_iter().collect::<Option<_>>()?,
+    })
 }
 
 fn publish(section: In<'_, '_, '_>) -> Option<PublishConfig> {

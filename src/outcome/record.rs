@@ -2,7 +2,7 @@
 //!
 //! It is shared between the run and whoever writes the report, so that a run that is refused or fails leaves one too.
 
-use super::{Gate, Skipped, TableLoaded, TableView};
+use super::{FidelityView, Gate, PrivacyView, Skipped, TableLoaded, TableView};
 use crate::event::Phase;
 use crate::lock::Change;
 use serde::Serialize;
@@ -80,6 +80,8 @@ pub struct RunRecord {
     pub lock_changes: Vec<Change>,
     pub loaded: Vec<TableLoaded>,
     pub gates: Vec<Gate>,
+    pub privacy: Option<PrivacyView>,
+    pub fidelity: Option<FidelityView>,
     pub timeline: Vec<Span>,
 }
 

@@ -1,7 +1,7 @@
 //! Everything that can be refused is refused here, before a row is read: policy, rights, versions, guards.
 
 use super::artefact::Opened;
-use super::{Job, json_keys, preflight, target};
+use super::{Job, json_keys, preflight, privacy, target};
 use crate::catalog::{self, Catalog, ProbeError, Sample};
 use crate::config::{HookAction, HookConfig};
 use crate::error::{Diagnose, Exit, Failure, Report};
@@ -110,6 +110,7 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
     let Looked { session, catalog, plan, maskers, lock, mut refusals } = look(job).await?;
     refusals.extend(missing_hooks(job));
     refusals.extend(target::assertions(&session, job).await.map_err(|failure| failure.with_state(NOTHING))?);
+    refusals.extend(privacy::refusals(&catalog, job));
     let door = door(job, &catalog, &mut refusals).await?;
     if let (Some(tools), true) = (&door.tools, door.maker)
         && refusals.is_empty()

@@ -5,7 +5,7 @@ use super::at_source::AtSource;
 use super::graph::{self, Work};
 use super::prepare::{NOTHING, pin_source, prepare, prepare_load};
 use super::reading::{Clock, SNAPSHOT_TRIES, no_drift, now_text, pipeline, read_definitions, server, take_snapshot};
-use super::{Job, Prepared, hooks, proof, subset};
+use super::{Job, Prepared, hooks, privacy, proof, subset};
 use crate::config::{HookPoint, PublishMode};
 use crate::error::{Exit, Failure, Report};
 use crate::event::{Events, Phase, Unit};
@@ -17,7 +17,7 @@ use crate::load::database;
 use crate::load::objects::{Objects, ObjectsError};
 use crate::load::post::Queue;
 use crate::load::postgres::Sessions;
-use crate::outcome::{Gate, MaskCounts, RefreshOutcome, RunTotals, TableLoaded};
+use crate::outcome::{Gate, MaskCounts, PrivacyView, RefreshOutcome, RunTotals, TableLoaded};
 use crate::pg::{self, Conninfo};
 use crate::pipeline::{Pipeline, PipelineError};
 use crate::plan::{Decided, TablePlan};
@@ -179,13 +179,19 @@ impl Run {
             .stop
             .race(self.verify(&prepared, &shared, &at_source, &sessions_info))
             .await
-            .and_then(|gates| prepared.admin.lock_lost().map_or(Ok(gates), |error| Err(error.into())));
-        let gates = match verified {
-            Ok(gates) => gates,
+            .and_then(|found| prepared.admin.lock_lost().map_or(Ok(found), |error| Err(error.into())));
+        let (gates, privacy) = match verified {
+            Ok(found) => found,
             Err(failure) => return Err(self.give_up(&prepared, failure, false).await),
         };
-        self.job.ledger.note(|record| record.gates.clone_from(&gates));
-        let failed: Vec<&Gate> = gates.iter().filter(|gate| !gate.ok).collect();
+        self.job.ledger.note(|record| {
+            record.gates.clone_from(&gates);
+            record.privacy.clone_from(&privacy);
+        });
+        for gate in gates.iter().filter(|gate| !gate.ok && !gate.fails()) {
+            self.events.warn(format!("gate \"{}\" does not hold: {}", gate.name, gate.evidence));
+        }
+        let failed: Vec<&Gate> = gates.iter().filter(|gate| gate.fails()).collect();
         if !failed.is_empty() {
             shared.sessions.close().await;
             let reports = failed.iter().map(|gate| verify::report(gate)).collect();
@@ -197,6 +203,7 @@ impl Run {
         }
         clock.done(Phase::Verify, format!("{} gates hold", gates.len()));
         let mut outcome = self.outcome(&prepared, &shared, gates, &snapshot_facts);
+        outcome.privacy = privacy;
         self.publish(&prepared, &shared, &sessions_info, clock, &mut outcome).await?;
         outcome.totals.ms = clock.began.elapsed().as_millis() as u64;
         outcome.phases = std::mem::take(&mut clock.times);
@@ -518,7 +525,7 @@ impl Run {
         shared: &Shared,
         at_source: &AtSource,
         info: &Conninfo,
-    ) -> Result<Vec<Gate>, Failure> {
+    ) -> Result<(Vec<Gate>, Option<PrivacyView>), Failure> {
         let session = shared.sessions.take().await?;
         let structure =
             Structure::read(session.client()).await.map_err(|error| LoadError::sql("reading constraints", &error))?;
@@ -546,20 +553,25 @@ impl Run {
             gates.push(verify::sequences(&session, &prepared.plan, &at_source.sequences).await?);
             gates.extend(verify::orphans(&session, &at_source.references, &at_source.orphans).await?);
             gates.extend(verify::assertions(&session, &self.job.assertions).await);
-            Ok::<_, Failure>(gates)
+            let stored = shared.loaded.lock().expect("no holder panics").stored.clone();
+            let searched = privacy::searched(&prepared.catalog, &prepared.plan, &stored);
+            let (rules, candidates) = (&self.job.anonymity, &self.job.candidates);
+            let (found, privacy) = verify::privacy::measure(&session, rules, candidates, &searched).await;
+            gates.extend(found);
+            Ok::<_, Failure>((gates, privacy))
         };
         // After-load hooks may change definitions on purpose (migrations), so definitions are compared only without them.
         let hooked = self.job.hooks.iter().any(|hook| matches!(hook.at, HookPoint::BeforeLoad | HookPoint::AfterLoad));
-        let gates = if hooked || self.job.unlogged {
+        let found = if hooked || self.job.unlogged {
             rest.await?
         } else {
             let (definitions, rest) = tokio::join!(definitions, rest);
-            let mut gates = rest?;
+            let (mut gates, privacy) = rest?;
             gates.insert(3, definitions?);
-            gates
+            (gates, privacy)
         };
         shared.sessions.give(session);
-        Ok(gates)
+        Ok(found)
     }
 
     /// Definitions of the source as they read after one trip through a server, from a database that is made for this.

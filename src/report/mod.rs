@@ -205,6 +205,8 @@ pub fn failed(record: &RunRecord, failure: &Failure) -> RefreshOutcome {
         masks: MaskCounts { columns: masked.masked + masked.nulled, values: 0 },
         key_id: Some(record.by.key_id.clone()),
         gates: record.gates.clone(),
+        privacy: record.privacy.clone(),
+        fidelity: record.fidelity.clone(),
         problems: failure.reports.clone(),
         exit: failure.exit,
         ..RefreshOutcome::default()

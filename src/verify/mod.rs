@@ -3,6 +3,7 @@
 //! PostgreSQL is the judge where it can be: constraints and indexes are compared by its own catalog, definitions by its
 //! own `pg_dump` on both sides.
 
+pub mod privacy;
 pub mod record;
 
 use crate::config::SqlGate;
@@ -94,7 +95,7 @@ impl Structure {
 fn gate(name: &str, started: Instant, found: Result<String, String>) -> Gate {
     let ok = found.is_ok();
     let evidence = found.unwrap_or_else(|problem| problem);
-    Gate { name: name.to_owned(), ok, evidence, ms: started.elapsed().as_millis() as u64 }
+    Gate { name: name.to_owned(), ok, evidence, ms: started.elapsed().as_millis() as u64, ..Gate::default() }
 }
 
 fn some_of<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {

@@ -249,7 +249,8 @@ mod tests {
     use crate::outcome::{DemoSample, MaskCounts, PhaseTime, RunTotals, TableLoaded};
 
     fn outcome() -> RefreshOutcome {
-        let gate = |name: &str| Gate { name: name.into(), ok: true, evidence: "equal".into(), ms: 3 };
+        let gate =
+            |name: &str| Gate { name: name.into(), ok: true, evidence: "equal".into(), ms: 3, ..Gate::default() };
         let phase = |phase, ms| PhaseTime { phase, ms };
         RefreshOutcome {
             run: "01938c0e".into(),
@@ -303,7 +304,13 @@ mod tests {
     #[test]
     fn a_failed_gate_is_named_and_staging_is_said_to_be_unchanged() {
         let mut done = outcome();
-        done.gates[1] = Gate { name: "keys".into(), ok: false, evidence: "3 of 3,411,200 rows differ".into(), ms: 9 };
+        done.gates[1] = Gate {
+            name: "keys".into(),
+            ok: false,
+            evidence: "3 of 3,411,200 rows differ".into(),
+            ms: 9,
+            ..Gate::default()
+        };
         done.published = None;
         done.previous = None;
         done.go_back = None;
@@ -360,6 +367,7 @@ mod tests {
             database: "shop".into(),
             release: Some("20261120-0230".into()),
             gates: outcome().gates,
+            privacy: None,
             ms: 12,
         };
         insta::assert_snapshot!(verify(&done, &Look::default()), @r#"

@@ -1,0 +1,55 @@
+//! Gates over what rows tell of people.
+
+use super::In;
+use crate::config::{AnonymityRule, CandidateConfig, Severity};
+use crate::error::Report;
+
+const SEVERITY: [Severity; 2] = [Severity::Fail, Severity::Warn];
+
+pub(super) fn anonymity(section: In<'_, '_, '_>) -> Option<AnonymityRule> {
+    let table = section.text("table");
+    let columns = section.texts("columns");
+    let sensitive = section.texts("sensitive");
+    let k = section.integer("k").map(i64::unsigned_abs);
+    let asked = ["l", "l_entropy", "t"].into_iter().find(|key| section.has(key));
+    let l = section.integer("l").map(i64::unsigned_abs);
+    let (l_entropy, t) = (section.number("l_entropy"), section.number("t"));
+    let severity = section.choice("severity", &SEVERITY);
+    if columns.as_ref().is_some_and(Vec::is_empty) {
+        let report = Report::new("config::missing", "[[verify.anonymity]] names no column");
+        section.context.report(section.at, report.hint("columns = [\"born_on\", \"zip\", \"sex\"]"));
+        return None;
+    }
+    if let (Some(key), Some(true)) = (asked, sensitive.as_ref().map(Vec::is_empty)) {
+        let report = Report::new("config::missing", format!("[[verify.anonymity]] has `{key}` without `sensitive`"));
+        let report = report.detail(format!("`{key}` says how much a class may tell of a sensitive column."));
+        section.context.report(section.at, report.hint("sensitive = [\"diagnosis\"]"));
+    }
+    let both = |name: &&String| columns.as_ref().is_some_and(|columns| columns.contains(name));
+    if let Some(name) = sensitive.as_ref().and_then(|names| names.iter().find(both)) {
+        let message = format!("[[verify.anonymity]] has \"{name}\" in `columns` and in `sensitive`");
+        let report = Report::new("config::conflict", message);
+        let hint = "In one class it always has one value: keep it in one of both lists.";
+        section.context.report(section.at, report.hint(hint));
+    }
+    let place = section.context.files.place(section.at);
+    Some(AnonymityRule {
+        table: table?,
+        columns: columns?,
+        sensitive: sensitive?,
+        k: k?,
+        l,
+        l_entropy,
+        t,
+        severity: severity?,
+        place,
+    })
+}
+
+pub(super) fn candidates(section: In<'_, '_, '_>) -> Option<CandidateConfig> {
+    let sets = section.integer("sets").map(i64::unsigned_abs);
+    let rows = section.integer("rows").map(i64::unsigned_abs);
+    let unique_max = section.number("unique_max");
+    let severity = section.choice("severity", &SEVERITY);
+    Some(CandidateConfig { sets: sets?, rows: rows?, unique_max, severity: severity? })
+}
