@@ -3,10 +3,12 @@
 //! No type here can hold a source value: names, counts, times, hashes and decisions only. [`DemoSample`] and
 //! [`Difference`] are the exceptions, and they show made-up people: those of the demo, and of the user's policy tests.
 
+mod column;
 mod measures;
 mod record;
 pub mod units;
 
+pub use column::{Explanation, FoundView, HeldView};
 pub use measures::{
     AnonymityView, CandidateView, ColumnFidelity, CorrelationView, FidelityView, PatternShare, PrivacyView,
     ReferenceFidelity, SensitiveView, SideView,
@@ -168,6 +170,9 @@ pub struct TableView {
     pub bytes: u64,
     /// Which rows: `all`, `none`, or the condition and limit.
     pub selection: String,
+    /// The pack that leaves them behind, where the policy does not say which to take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub emptied: Option<String>,
     pub load: LoadMode,
     pub chunks: u64,
     pub columns: Vec<ColumnView>,
@@ -208,8 +213,17 @@ pub struct ColumnView {
     /// Why the policy keeps it, in the words of its author.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The last day on which the reason holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
     /// Which rule decided.
     pub because: String,
+    /// What its name, table and type suggest, best first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<FoundView>,
+    /// Rules of packs that it falls under.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<HeldView>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -246,6 +260,7 @@ impl TableView {
         Self {
             name: table.full_name(),
             root: root.or_else(|| moved.then(|| format!("{}.{}", table.target_schema, table.target_name))),
+            emptied: None,
             rows: table.rows_estimate,
             unanalyzed: table.unanalyzed,
             bytes: table.bytes,
@@ -748,16 +763,6 @@ pub struct ParamView {
     pub takes: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
-}
-
-/// Why a table or one of its columns is treated as it is.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Explanation {
-    pub table: TableView,
-    /// Set when one column was asked for; `table.columns` then holds just that one.
-    pub column: Option<String>,
-    /// The kinds these columns use.
-    pub kinds: Vec<KindView>,
 }
 
 /// A configuration that `init` wrote.

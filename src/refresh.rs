@@ -56,6 +56,10 @@ pub struct Job {
     pub rules: Vec<TableRule>,
     pub references: Vec<ReferenceRule>,
     pub undecided: Undecided,
+    /// The rule packs that hold.
+    pub packs: Vec<String>,
+    /// The day of the run, for reasons that end.
+    pub today: jiff::civil::Date,
     /// Accept definitions whose literals look personal.
     pub accept_literals: bool,
     pub allow_schema_drift: bool,

@@ -1,8 +1,8 @@
 //! The catalog read and the plan against a real server, which this module starts in a folder of its own.
 
 use restage::catalog::{self, Catalog, ConstraintKind, TableKind};
-use restage::config::{Action, Decision, MaskRule, Place, TableRule, Undecided};
-use restage::plan::{self, Policy, ProbeValue, Settings};
+use restage::config::{Action, Decision, MaskRule, Place, TableRule, Terms, Undecided};
+use restage::plan::{self, Floor, Policy, ProbeValue, Settings};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tokio_postgres::{Client, NoTls};
@@ -243,7 +243,8 @@ async fn digest_follows_definitions(cluster: &Cluster, admin: &Client) {
 }
 
 fn rule(pattern: &str, default: Action, columns: &[(&str, Action)]) -> TableRule {
-    let decision = |action: &Action| Decision { place: Place::default(), action: action.clone() };
+    let decision =
+        |action: &Action| Decision { place: Place::default(), action: action.clone(), terms: Terms::default() };
     TableRule {
         pattern: pattern.into(),
         place: Place::default(),
@@ -260,7 +261,12 @@ fn mask(kind: &str, subject: Option<&str>, value: Option<&str>) -> Action {
 }
 
 fn build(catalog: &Catalog, rules: &[TableRule]) -> plan::Plan {
-    let policy = Policy { rules, references: &[], undecided: Undecided::Refuse };
+    let policy = Policy {
+        rules,
+        references: &[],
+        undecided: Undecided::Refuse,
+        floor: Floor { open: true, ..Floor::default() },
+    };
     let settings = Settings { allow_write_role: true, ..Settings::default() };
     plan::build(catalog, &policy, &settings).unwrap_or_else(|refusals| {
         panic!("{}", refusals.0.iter().map(|report| format!("{report}\n")).collect::<String>())

@@ -1,6 +1,6 @@
 //! `discover` and `init` against real servers: what they find, what they write, and what they never tell.
 
-use crate::support::{Cluster, Lab, Ran};
+use crate::support::{Cluster, KEY, Lab, Ran, clusters};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -244,4 +244,74 @@ fn a_standby_can_be_looked_at() {
     let made = done(lab.restage(&["init", "--source", &url, "--out", "standby.toml"]));
     let text = std::fs::read_to_string(lab.path("standby.toml")).expect("text");
     assert!(text.contains("email = \"email\""), "{made}\n{text}");
+}
+
+/// What a newcomer types, from nothing to a masked staging.
+#[test]
+fn from_nothing_to_a_masked_staging_by_init_plan_and_paste() {
+    let started = Instant::now();
+    let (source, target) = clusters();
+    source.sql("postgres", "DROP ROLE IF EXISTS newcomer_owner; CREATE ROLE newcomer_owner LOGIN");
+    let lab = Lab::new("newcomer");
+    source.sql("postgres", &format!("ALTER DATABASE \"{}\" OWNER TO newcomer_owner", lab.name));
+    source.sql_as("newcomer_owner", &lab.name, restage::demo::SCHEMA);
+    let data = source
+        .client("psql", "newcomer_owner", &lab.name)
+        .args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-v", "scale=0.02", "-f"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/samples/shop/data.sql"))
+        .stdout(Stdio::null())
+        .status();
+    assert!(data.expect("psql").success());
+    lab.grant();
+    std::fs::remove_file(lab.path("restage.toml")).expect("no configuration");
+    let (from, to) = (source.url("reader", &lab.name), target.url("restage", &lab.name));
+    let made = done(lab.restage(&["init", "--source", &from, "--target", &to, "--key-file", KEY]));
+    assert!(made.contains("restage plan"), "{made}");
+    let again = lab.restage(&["init", "--source", &from]);
+    assert_eq!(again.code, 2, "a configuration is never replaced: {again:?}");
+
+    done(lab.restage(&["init-target", "--yes"]));
+    let path = lab.path("restage.toml");
+    let mut pasted = 0;
+    for _ in 0..3 {
+        let plan = lab.restage(&["plan", "--json"]);
+        if plan.code == 0 {
+            break;
+        }
+        assert_eq!(plan.code, 3, "{}\n{}", plan.stdout, plan.stderr);
+        let plan: serde_json::Value = serde_json::from_str(&plan.stdout).expect("one document");
+        let mut text = std::fs::read_to_string(&path).expect("text");
+        for refusal in plan["error"].as_array().expect("refusals") {
+            pasted += paste(&mut text, refusal);
+        }
+        std::fs::write(&path, text).expect("write");
+    }
+    let plan = lab.restage(&["plan"]);
+    assert_eq!(plan.code, 0, "{}\n{}", plan.stdout, plan.stderr);
+    done(lab.restage(&["refresh", "--yes"]));
+    let shared = source.sql(&lab.name, "SELECT count(*) FROM public.customers");
+    assert_eq!(lab.staging("SELECT count(*) FROM public.customers"), shared);
+    let mails = |text: String| text.lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
+    let sql = "SELECT email FROM public.customers UNION SELECT work_email FROM public.employees";
+    let (before, after) = (mails(lab.production(sql)), mails(lab.staging(sql)));
+    assert!(before.len() > 50 && before.is_disjoint(&after), "no address of production is in staging");
+    println!("init to refresh, with {pasted} columns pasted: {:.1} s", started.elapsed().as_secs_f64());
+}
+
+/// Pastes the lines of a refusal where it says: under the table's header, or as text of their own.
+fn paste(text: &mut String, refusal: &serde_json::Value) -> usize {
+    let hint = refusal["hint"].as_str().unwrap_or_default();
+    assert_eq!(refusal["code"], "plan::undecided-column", "{refusal}");
+    let header = hint.lines().find_map(|line| {
+        let start = line.find("[tables.")?;
+        Some(line[start..].split(".columns]").next()?.to_owned() + ".columns]")
+    });
+    let header = header.expect("the hint names a header");
+    let lines: String =
+        hint.lines().skip_while(|line| !line.contains("[tables.")).skip(1).map(|line| format!("{line}\n")).collect();
+    match text.find(&format!("{header}\n")) {
+        Some(at) => text.insert_str(at + header.len() + 1, &lines),
+        None => text.push_str(&format!("\n{header}\n{lines}")),
+    }
+    lines.lines().count()
 }

@@ -156,7 +156,7 @@ fn small(lab: &Lab<'_>) {
            CASE i WHEN 9 THEN 'NaN' ELSE i / 4.0 END FROM generate_series(1, 200) i;",
     );
     lab.config(
-        "[tables.\"public.*\"]\ndefault = \"keep\"\n[tables.\"public.player\"]\ndefault = \"keep\"\n\
+        "[tables.\"public.*\"]\ndefault = { keep = \"a test\" }\n[tables.\"public.player\"]\ndefault = { keep = \"a test\" }\n\
          [tables.\"public.player\".columns]\nmail = \"email\"\n",
     );
 }
@@ -346,7 +346,7 @@ fn no_canary_is_in_any_file_log_or_answer() {
 fn unmasked_twin_shows_the_canaries_in_every_form() {
     let lab = Lab::new("files_canary_twin");
     lab.seed(BIRDS);
-    lab.config("[policy]\nddl_literals = \"accept\"\n[tables.\"public.*\"]\ndefault = \"keep\"\n");
+    lab.config("[policy]\nddl_literals = \"accept\"\n[tables.\"public.*\"]\ndefault = { keep = \"a test\" }\n");
     for form in FORMS {
         run(&lab, form);
         let text = said(&lab.path("out"));
@@ -444,10 +444,10 @@ fn town(lab: &Lab<'_>) {
     );
 }
 
-const TOWN: &str = "[tables.\"public.*\"]\ndefault = \"keep\"\n\
-    [tables.\"public.town\"]\ndefault = \"keep\"\n[tables.\"public.town\".columns]\nmail = \"email\"\n\
-    [tables.\"public.log\"]\ndefault = \"keep\"\nrows = { limit = 40 }\n\
-    [tables.\"public.heap\"]\ndefault = \"keep\"\nrows = { where = \"v > '3'\", limit = 30 }\n";
+const TOWN: &str = "[tables.\"public.*\"]\ndefault = { keep = \"a test\" }\n\
+    [tables.\"public.town\"]\ndefault = { keep = \"a test\" }\n[tables.\"public.town\".columns]\nmail = \"email\"\n\
+    [tables.\"public.log\"]\ndefault = { keep = \"a test\" }\nrows = { limit = 40 }\n\
+    [tables.\"public.heap\"]\ndefault = { keep = \"a test\" }\nrows = { where = \"v > '3'\", limit = 30 }\n";
 
 #[test]
 fn fixtures_are_the_same_bytes_whatever_threads_and_heap() {

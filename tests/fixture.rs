@@ -114,7 +114,7 @@ const TEAMS: &str = "CREATE TABLE team (id int PRIMARY KEY, name text);
      INSERT INTO team SELECT i, 'team ' || i FROM generate_series(1, 400) i;
      INSERT INTO person SELECT i, 400 - i % 100, 'p' || i || '@corp.test' FROM generate_series(1, 4000) i;
      INSERT INTO log SELECT i, md5(i::text) FROM generate_series(1, 500) i; INSERT INTO few VALUES (1), (2);";
-const TEAM_POLICY: &str = "[tables.\"public.*\"]\ndefault = \"keep\"\n[tables.\"public.person\"]\ndefault = \"keep\"\n\
+const TEAM_POLICY: &str = "[tables.\"public.*\"]\ndefault = { keep = \"a test\" }\n[tables.\"public.person\"]\ndefault = { keep = \"a test\" }\n\
      [tables.\"public.person\".columns]\nmail = \"email\"\n";
 
 /// Rows per table: teams, people, log, few.
@@ -142,7 +142,7 @@ fn a_number_of_rows_of_each_table_comes_with_what_it_refers_to() {
     assert_eq!(counts(&lab), "400|4000|500|2");
 
     // What the configuration says about one table says more than a number for all, and the command line more than the file.
-    lab.config(&format!("{TEAM_POLICY}[tables.\"public.log\"]\ndefault = \"keep\"\nrows = {{ where = \"at > 100\", limit = 9 }}\n[fixture]\nrows = 3\n"));
+    lab.config(&format!("{TEAM_POLICY}[tables.\"public.log\"]\ndefault = {{ keep = \"a test\" }}\nrows = {{ where = \"at > 100\", limit = 9 }}\n[fixture]\nrows = 3\n"));
     fixture(&lab, &[]);
     assert_eq!(counts(&lab), "6|3|9|2");
     let copy = loaded(&lab);
@@ -207,7 +207,9 @@ fn no_canary_is_in_a_subset_a_coverage_fixture_or_what_is_told_of_them() {
 fn unmasked_twin_of_a_subset_shows_the_canaries() {
     let lab = Lab::new("fixture_canary_twin");
     lab.seed(BIRDS);
-    lab.config(&format!("[policy]\nddl_literals = \"accept\"\n[tables.\"public.*\"]\ndefault = \"keep\"\n{SUBSET}"));
+    lab.config(&format!(
+        "[policy]\nddl_literals = \"accept\"\n[tables.\"public.*\"]\ndefault = {{ keep = \"a test\" }}\n{SUBSET}"
+    ));
     let found = found_in(&subset_answers(&lab));
     for canary in ["qzkanari", "vogelzqang", "536-71-8294", "312 867 5318", "88442211.17"] {
         assert!(CANARIES.contains(&canary) && found.contains(&canary), "{canary}");

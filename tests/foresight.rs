@@ -2,7 +2,7 @@
 
 use crate::support::{Lab, Ran};
 
-const KEEP: &str = "[tables.\"public.*\"]\ndefault = \"keep\"\n";
+const KEEP: &str = "[tables.\"public.*\"]\ndefault = { keep = \"a test\" }\n";
 
 /// Refusals of a command as (code, message, hint).
 fn refusals(ran: &Ran) -> Vec<(String, String, String)> {
@@ -87,14 +87,18 @@ fn condition_that_the_source_cannot_read_is_refused_with_its_place() {
         ("id = $1", "parameter"),
         ("id = 1 -- one", "comment"),
     ] {
-        lab.config(&format!("[tables.\"public.t\"]\ndefault = \"keep\"\nrows = {{ where = \"{condition}\" }}\n"));
+        lab.config(&format!(
+            "[tables.\"public.t\"]\ndefault = {{ keep = \"a test\" }}\nrows = {{ where = \"{condition}\" }}\n"
+        ));
         let ran = lab.restage(&["plan"]);
         assert_eq!(ran.code, 3, "{condition}: {ran:?}");
         assert_eq!(ran.stderr.matches("error[").count(), 1, "{}", ran.stderr);
         assert!(ran.stderr.contains("error[plan::rows-where]") && ran.stderr.contains(why), "{}", ran.stderr);
         assert!(ran.stderr.contains("restage.toml:"), "{}", ran.stderr);
     }
-    lab.config("[tables.\"public.t\"]\ndefault = \"keep\"\nrows = { where = \"id <= 10 OR note = ')'\" }\n");
+    lab.config(
+        "[tables.\"public.t\"]\ndefault = { keep = \"a test\" }\nrows = { where = \"id <= 10 OR note = ')'\" }\n",
+    );
     lab.refresh();
     assert_eq!(lab.staging("SELECT count(*) FROM t"), "10");
 }
@@ -142,7 +146,9 @@ fn source_in_another_encoding_arrives_as_it_is() {
          COMMENT ON TABLE \"café\" IS 'Übersicht';
          INSERT INTO \"café\" (id, code) SELECT i, 'Ä' || i || 'éßø' FROM generate_series(1, 200) i;",
     );
-    lab.config("[tables.\"public.café\".columns]\nid = \"keep\"\n\"straße\" = \"keep\"\ncode = \"pattern\"\n");
+    lab.config(
+        "[tables.\"public.café\".columns]\nid = \"keep\"\n\"straße\" = { keep = \"a test\" }\ncode = \"pattern\"\n",
+    );
     lab.refresh();
     assert_eq!(
         lab.staging(
@@ -252,7 +258,7 @@ fn doctor_and_plan_ask_for_the_same_rights() {
         "REVOKE ALL ON SCHEMA closed FROM reader; REVOKE ALL ON ALL TABLES IN SCHEMA closed FROM reader; \
         REVOKE ALL ON ALL SEQUENCES IN SCHEMA closed, open FROM reader",
     );
-    lab.config("[tables.\"*.*\"]\ndefault = \"keep\"\n");
+    lab.config("[tables.\"*.*\"]\ndefault = { keep = \"a test\" }\n");
     let plan = lab.restage(&["plan", "--json"]);
     let doctor = lab.restage(&["doctor"]);
     assert_eq!(codes(&plan), ["plan::unreadable"; 2], "{plan:?}");

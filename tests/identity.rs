@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-pub const KEEP_ALL: &str = "[policy]\nddl_literals = \"accept\"\n\n[tables.\"*\"]\ndefault = \"keep\"\n";
+pub const KEEP_ALL: &str = "[policy]\nddl_literals = \"accept\"\n\n[tables.\"*\"]\ndefault = { keep = \"a test\" }\n";
 
 /// Clusters of their own: both sides have the roles that grants name, and the target may act for the source's owner.
 fn clusters() -> &'static (Cluster, Cluster) {
@@ -122,7 +122,7 @@ fn values_of_a_hundred_megabytes_arrive() {
     );
     // A masked column beside them: the long value is cut out of the row and put back.
     lab.config(
-        "[tables.\"*\"]\ndefault = \"keep\"\n[tables.\"public.long\".columns]\nmail = \"email\"\n\
+        "[tables.\"*\"]\ndefault = { keep = \"a test\" }\n[tables.\"public.long\".columns]\nmail = \"email\"\n\
          [tables.\"public.long_by_text\".columns]\nmail = \"email\"\n",
     );
     lab.refresh();
@@ -147,7 +147,7 @@ fn masked_column_in_a_table_that_travels_as_text() {
             (4, E'\x01\x7f', E'tab\there or there', '0044-03-15 BC', '0', -2147483648, 'null', U&'\+01F600');"#,
     );
     lab.config(
-        "[tables.\"public.mixed\"]\ndefault = \"keep\"\n[tables.\"public.mixed\".columns]\nmail = \"email\"\n\
+        "[tables.\"public.mixed\"]\ndefault = { keep = \"a test\" }\n[tables.\"public.mixed\".columns]\nmail = \"email\"\n\
          n = \"int\"\nborn = { mask = \"date.shift\", subject = \"row\" }\n",
     );
     lab.refresh();
@@ -182,11 +182,11 @@ fn tables_without_rows_and_columns_without_values() {
          INSERT INTO few SELECT generate_series(1, 50);",
     );
     lab.config(
-        "[tables.\"public.kept\"]\ndefault = \"keep\"\n\
+        "[tables.\"public.kept\"]\ndefault = { keep = \"a test\" }\n\
          [tables.\"public.hollow\"]\nrows = \"none\"\n\
          [tables.\"public.nulled\"]\ndefault = \"null\"\n[tables.\"public.nulled\".columns]\nid = \"keep\"\n\
-         [tables.\"public.several\"]\ndefault = \"keep\"\nrows = { where = \"id % 10 = 0\" }\n\
-         [tables.\"public.few\"]\ndefault = \"keep\"\nrows = { limit = 7 }\n",
+         [tables.\"public.several\"]\ndefault = { keep = \"a test\" }\nrows = { where = \"id % 10 = 0\" }\n\
+         [tables.\"public.few\"]\ndefault = { keep = \"a test\" }\nrows = { limit = 7 }\n",
     );
     lab.refresh();
     let all = "SELECT * FROM kept ORDER BY id";

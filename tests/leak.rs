@@ -292,7 +292,7 @@ fn unmasked_twin_shows_every_canary() {
     // On the shared target: the quiet one must never hold any.
     let lab = Lab::new("canary_twin");
     lab.seed(BIRDS);
-    lab.config("[tables.\"public.*\"]\ndefault = \"keep\"\n");
+    lab.config("[tables.\"public.*\"]\ndefault = { keep = \"a test\" }\n");
     lab.refresh();
     let dump = lab.target.dump(&lab.name);
     // A dump writes uuid and IPv6 as hexadecimal; their bytes stand in the files.
@@ -384,7 +384,7 @@ fn definitions_that_name_people_are_refused_whatever_object_holds_them() {
          CREATE FOREIGN TABLE d31 (a text) SERVER d30 OPTIONS (path '/home/ann@qzddl.test')",
     );
     lab.grant();
-    lab.config("[tables.\"*\"]\ndefault = \"keep\"\n");
+    lab.config("[tables.\"*\"]\ndefault = { keep = \"a test\" }\n");
     let ran = lab.restage(&["refresh", "--json"]);
     assert_eq!(ran.code, 3, "{ran:?}");
     let document: serde_json::Value = serde_json::from_str(&ran.stdout).expect("one JSON document");
@@ -410,7 +410,7 @@ fn accepted_definitions_come_along_as_they_are() {
     let lab = Lab::new("literals_twin");
     let definitions: Vec<&str> = DEFINITIONS.iter().map(|(sql, _)| *sql).collect();
     lab.seed(&(definitions.join(";\n") + ";"));
-    lab.config("[policy]\nddl_literals = \"accept\"\n\n[tables.\"*\"]\ndefault = \"keep\"\n");
+    lab.config("[policy]\nddl_literals = \"accept\"\n\n[tables.\"*\"]\ndefault = { keep = \"a test\" }\n");
     lab.refresh();
     let dump = lab.target.dump(&lab.name);
     assert!(dump.matches("ann@qzddl.test").count() >= 26, "{}", dump.matches("ann@qzddl.test").count());
@@ -527,7 +527,7 @@ fn bytes_that_are_no_text_are_told_by_place() {
     lab.config_with(
         "assume_encoding = \"UTF8\"",
         "",
-        "[tables.\"public.t\".columns]\nid = \"keep\"\nemail = \"email\"\nnote = \"keep\"\n",
+        "[tables.\"public.t\".columns]\nid = \"keep\"\nemail = \"email\"\nnote = { keep = \"a test\" }\n",
     );
     let ran = assert_fails_silently(&lab, 4, "source::bytes");
     assert!(ran.stdout.contains("public.t") && ran.stdout.contains("22021"), "{}", ran.stdout);
@@ -702,7 +702,7 @@ fn key_is_nowhere_but_in_its_place_and_the_process_writes_no_core() {
 fn wrong_keys_are_not_repeated() {
     let lab = lab("wrong_key");
     lab.seed("CREATE TABLE t (id int PRIMARY KEY);");
-    lab.config("[tables.\"public.t\"]\ndefault = \"keep\"\n");
+    lab.config("[tables.\"public.t\"]\ndefault = { keep = \"a test\" }\n");
     let text = fs::read_to_string(lab.path(KEY)).expect("key").trim().to_owned();
     for wrong in [text[..76].to_owned(), text.to_uppercase(), format!("{}x", &text[..76]), format!("key={text}")] {
         fs::write(lab.path(KEY), &wrong).expect("write");
@@ -739,7 +739,7 @@ fn undecided_null_empties_what_nobody_decided() {
     // The twin: kept, it is there. Somewhere else than on the quiet target.
     let twin = Lab::new("undecided_twin");
     twin.seed("CREATE TABLE diary (note text); INSERT INTO diary VALUES ('qzkanari');");
-    twin.config("[tables.\"public.diary\"]\ndefault = \"keep\"\n");
+    twin.config("[tables.\"public.diary\"]\ndefault = { keep = \"a test\" }\n");
     twin.refresh();
     assert_eq!(found_in(&twin.target.dump(&twin.name)), ["qzkanari"]);
 }

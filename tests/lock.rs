@@ -13,7 +13,7 @@ INSERT INTO events SELECT i, '2026-01-02' FROM generate_series(1, 5) i;
 
 const POLICY: &str = r#"
 [tables."public.*"]
-default = "keep"
+default = { keep = "a test" }
 
 [tables."public.people".columns]
 email = "email"
@@ -188,7 +188,7 @@ fn no_text_of_the_schema_that_looks_personal_is_in_the_lock() {
          INSERT INTO t VALUES (1, DEFAULT, DEFAULT);"
     ));
     let rest = format!(
-        "[policy]\nddl_literals = \"accept\"\n[tables.\"public.t\"]\ndefault = \"keep\"\nrows = {{ where = \"mail = '{CANARY}'\" }}\n"
+        "[policy]\nddl_literals = \"accept\"\n[tables.\"public.t\"]\ndefault = {{ keep = \"a test\" }}\nrows = {{ where = \"mail = '{CANARY}'\" }}\n"
     );
     lab.config(&rest);
     write_lock(&lab);

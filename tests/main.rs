@@ -22,6 +22,7 @@ mod leak;
 mod lock;
 mod measures;
 mod mentions;
+mod packs;
 mod programs;
 mod refresh;
 mod report;

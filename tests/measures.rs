@@ -15,7 +15,7 @@ INSERT INTO patients VALUES
   (9, 'Qivo', '476', 3, 10000, 'stomach cancer');
 ";
 
-const POLICY: &str = "[tables.\"public.*\"]\ndefault = \"keep\"\n\n[tables.\"public.patients\".columns]\n\
+const POLICY: &str = "[tables.\"public.*\"]\ndefault = { keep = \"a test\" }\n\n[tables.\"public.patients\".columns]\n\
                       name = { mask = \"name.first\", subject = \"id\" }\n";
 
 fn rule(columns: &str, rest: &str) -> String {
@@ -116,7 +116,7 @@ INSERT INTO people SELECT i, 'Qname' || i, date '1980-01-01' + CASE WHEN i <= 40
 fn people_who_are_alone_with_what_staging_shows_of_them_are_found() {
     let lab = Lab::new("alone");
     lab.seed(PEOPLE);
-    let policy = "[tables.\"public.*\"]\ndefault = \"keep\"\n\n[tables.\"public.people\".columns]\n\
+    let policy = "[tables.\"public.*\"]\ndefault = { keep = \"a test\" }\n\n[tables.\"public.people\".columns]\n\
                   id = \"int\"\nlast_name = \"name.value\"\nnote = \"null\"\n";
     let masked = "birth_date = { mask = \"date.trunc\", unit = \"decade\" }\n";
     lab.config(policy);

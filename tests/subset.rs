@@ -12,7 +12,7 @@ use restage::extract::snapshot::{Snapshot, begin, connect};
 use restage::extract::{self, Stop};
 use restage::mask::MasterKey;
 use restage::pg::{Conninfo, Environment};
-use restage::plan::{self, Plan, Policy, Settings};
+use restage::plan::{self, Floor, Plan, Policy, Settings};
 use restage::subset::{self, Request, Selection, Sessions, SubsetError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -32,8 +32,9 @@ impl Asked {
         begin(&session, None).await.expect("a transaction");
         let catalog = catalog::read(session.client()).await.expect("the catalog is read");
         session.close().await;
-        let policy =
-            Policy { rules: &config.tables, references: &config.references, undecided: config.policy.undecided };
+        let floor = Floor { open: true, ..Floor::default() };
+        let undecided = config.policy.undecided;
+        let policy = Policy { rules: &config.tables, references: &config.references, undecided, floor };
         let settings = Settings { allow_write_role: true, subset: config.subset.clone(), ..Settings::default() };
         let plan = plan::build(&catalog, &policy, &settings).unwrap_or_else(|refusals| panic!("{:#?}", refusals.0));
         let settings = extract::Settings {

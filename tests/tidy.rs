@@ -11,7 +11,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("event", &[]),
     ("release", &[]),
     ("config", &["error"]),
-    ("outcome", &["artefact", "config", "error", "event", "lock", "plan"]),
+    ("outcome", &["artefact", "config", "detect", "error", "event", "lock", "plan"]),
     ("mask", &["error"]),
     ("detect", &["mask"]),
     ("measure", &[]),

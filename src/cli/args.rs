@@ -400,6 +400,9 @@ pub struct ExplainArgs {
     /// Say how this row got into the subset, without its values: the table, and its key, several columns with blanks
     #[arg(long, value_name = "TABLE KEY", conflicts_with = "name")]
     pub row: Option<String>,
+    /// Judge its columns by a sample of the rows too, as `restage discover` does; no value is shown
+    #[arg(long, conflicts_with = "row")]
+    pub sample: bool,
     #[command(flatten)]
     pub scenario: ScenarioChoice,
 }

@@ -5,16 +5,19 @@ use super::{Context, Outcome, engine};
 use crate::config::Undecided;
 use crate::discover::{self, Discovery, Settings, edit, formats, starter};
 use crate::error::{Exit, Failure, Report};
-use crate::outcome::Initialized;
+use crate::outcome::{FoundView, Initialized, TableView};
 use crate::pg::{Conninfo, Environment};
-use crate::plan::Policy;
+use crate::plan::{Floor, Policy};
 use std::io::Write as _;
 use std::path::Path;
 
 pub(super) async fn discover(context: &Context, args: DiscoverArgs) -> Result<Outcome, Failure> {
     let config = engine::load(context)?;
     let info = engine::conninfo(&config, "source", &config.source.url)?;
-    let policy = Policy { rules: &config.tables, references: &config.references, undecided: config.policy.undecided };
+    // What is decided below the floor is for the plan to refuse.
+    let floor = Floor { packs: &config.policy.packs, today: None, open: true };
+    let undecided = config.policy.undecided;
+    let policy = Policy { rules: &config.tables, references: &config.references, undecided, floor };
     let settings = Settings { rows: args.rows, time: args.time, seed: args.seed, ..Settings::default() };
     let mut found = discover::discover(&info, &policy, &settings).await?;
     if args.write {
@@ -31,6 +34,33 @@ pub(super) async fn discover(context: &Context, args: DiscoverArgs) -> Result<Ou
         }
         DiscoverFormat::Github => Outcome::Text { document: "discover", text: formats::github(&found, &file) },
     })
+}
+
+/// Judges the columns of one table by a sample of its rows.
+pub(super) async fn judge(context: &Context, view: &mut TableView) -> Result<(), Failure> {
+    let config = engine::load(context)?;
+    let info = engine::conninfo(&config, "source", &config.source.url)?;
+    let floor = Floor { packs: &config.policy.packs, today: None, open: true };
+    let undecided = config.policy.undecided;
+    let policy = Policy { rules: &config.tables, references: &config.references, undecided, floor };
+    let table = view.root.as_ref().unwrap_or(&view.name).clone();
+    let found = discover::discover(&info, &policy, &Settings { only: Some(table), ..Settings::default() }).await?;
+    for column in found.tables.iter().flat_map(|table| &table.columns) {
+        let views = view.columns.iter_mut().filter(|view| view.name == column.name);
+        views.for_each(|view| view.found = column.findings.iter().map(said).collect());
+    }
+    Ok(())
+}
+
+/// A finding as the plan shows it.
+fn said(said: &discover::Said) -> FoundView {
+    let class = serde_json::to_value(said.class).ok();
+    FoundView {
+        category: said.category.clone(),
+        class: class.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned(),
+        score: said.score,
+        evidence: said.told().split_once(": ").map_or_else(String::new, |(_, rest)| rest.to_owned()),
+    }
 }
 
 pub(super) async fn init(context: &Context, args: InitArgs) -> Result<Outcome, Failure> {
@@ -52,8 +82,11 @@ pub(super) async fn init(context: &Context, args: InitArgs) -> Result<Outcome, F
     };
     let info = parse(&source, "--source")?;
     let target_info = target.as_deref().map(|url| parse(url, "--target")).transpose()?;
-    let policy = Policy { rules: &[], references: &[], undecided: Undecided::Refuse };
-    let found = discover::discover(&info, &policy, &Settings { rows: args.rows, ..Settings::default() }).await?;
+    let packs: Vec<String> = starter::PACKS.iter().map(|name| (*name).to_owned()).collect();
+    let floor = Floor { packs: &packs, today: None, open: true };
+    let policy = Policy { rules: &[], references: &[], undecided: Undecided::Refuse, floor };
+    let found =
+        discover::discover(&info, &policy, &Settings { rows: args.rows, adopt: true, ..Settings::default() }).await?;
     let head = starter::Head {
         source: shown(&source, &info, "RESTAGE_SOURCE"),
         target: target.as_deref().zip(target_info.as_ref()).map(|(url, info)| shown(url, info, "RESTAGE_TARGET")),

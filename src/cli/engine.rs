@@ -169,6 +169,8 @@ pub(super) async fn job(context: &Context, config: Config, wish: Wish) -> Result
             subset: config.subset.clone(),
         },
         undecided: config.policy.undecided,
+        packs: config.policy.packs.clone(),
+        today: jiff::Zoned::now().date(),
         accept_literals: config.policy.accept_literals,
         allow_schema_drift: config_source.allow_schema_drift,
         guard: match &target {
@@ -390,6 +392,12 @@ fn view(job: &Job, found: Inspected, warnings: Vec<String>) -> PlanView {
             found.catalog.table(table.partition_root?).map(|root| root.full_name())
         };
         view.tables = plan.tables.iter().map(|table| TableView::new(table, root(table.oid))).collect();
+        for (table, view) in plan.tables.iter().zip(&mut view.tables) {
+            view.emptied = plan.emptied.get(&table.oid).cloned();
+            for (column, view) in table.columns.iter().zip(&mut view.columns) {
+                plan.about.get(&(table.oid, column.attnum)).into_iter().for_each(|about| view.describe(about));
+            }
+        }
         view.skipped = plan
             .skipped
             .iter()

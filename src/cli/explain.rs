@@ -1,16 +1,21 @@
 //! `explain`: finds a table or column in the plan by the name a person types.
 
 use super::args::{ExplainArgs, PlanArgs};
-use super::{Context, Outcome, engine, masks};
+use super::{Context, Outcome, discover, engine, masks};
 use crate::error::{Exit, Failure, Report};
-use crate::outcome::{Explanation, PlanView, TableView};
+use crate::lock::Change;
+use crate::outcome::{ColumnView, DecisionView, Explanation, PlanView, TableView};
 
 pub(super) async fn explain(context: &Context, args: ExplainArgs) -> Result<Outcome, Failure> {
     if let Some(row) = &args.row {
         return engine::row_path(context, row, &args.scenario).await.map(Outcome::Path);
     }
     let plan = engine::plan(context, PlanArgs { scenario: args.scenario, ..PlanArgs::default() }).await?;
-    find(plan, args.name.as_deref().unwrap_or_default()).map(Box::new).map(Outcome::Explanation)
+    let mut explanation = find(plan, args.name.as_deref().unwrap_or_default())?;
+    if args.sample {
+        discover::judge(context, &mut explanation.table).await?;
+    }
+    Ok(Outcome::Explanation(Box::new(explanation)))
 }
 
 /// Resolves `[schema.]table[.column]`. Names are as stored, so a table name may hold dots: every reading is tried.
@@ -32,7 +37,7 @@ fn find(plan: PlanView, name: &str) -> Result<Explanation, Failure> {
         later.1 == first.1 && root(later.0).is_some() && root(later.0) == root(first.0)
     });
     match found.as_slice() {
-        [(table, column)] => Ok(explanation(plan.tables[*table].clone(), *column)),
+        [(table, column)] => Ok(explanation(&plan, *table, *column)),
         [] => Err(unknown(&plan, name)),
         several => Err(ambiguous(&plan, name, several)),
     }
@@ -51,7 +56,11 @@ fn names(table: &TableView) -> impl Iterator<Item = &str> {
     full.into_iter().flatten().flat_map(|name| [Some(name), name.split_once('.').map(|(_, short)| short)]).flatten()
 }
 
-fn explanation(mut table: TableView, column: Option<usize>) -> Explanation {
+fn explanation(plan: &PlanView, table: usize, column: Option<usize>) -> Explanation {
+    let mut table = plan.tables[table].clone();
+    let joins = column.map(|column| joins(plan, &table, &table.columns[column])).unwrap_or_default();
+    let lock = locked(plan, &table, column);
+    let leaks = column.map(|column| leaks(&table.columns[column])).unwrap_or_default();
     let name = column.map(|index| table.columns[index].name.clone());
     if let Some(index) = column {
         table.columns = vec![table.columns.swap_remove(index)];
@@ -60,7 +69,64 @@ fn explanation(mut table: TableView, column: Option<usize>) -> Explanation {
     kinds.sort_unstable();
     kinds.dedup();
     let kinds = kinds.into_iter().filter_map(masks::describe).collect();
-    Explanation { table, column: name, kinds }
+    Explanation { table, column: name, kinds, joins, leaks, lock }
+}
+
+/// Other columns with the same kind and label: equal values have equal masks there.
+fn joins(plan: &PlanView, table: &TableView, column: &ColumnView) -> Vec<String> {
+    let Some(kind) = column.kind.as_ref().filter(|_| column.decision == DecisionView::Mask) else { return Vec::new() };
+    let root = |table: &TableView| table.root.clone().unwrap_or_else(|| table.name.clone());
+    let mut all: Vec<String> = Vec::new();
+    for other in &plan.tables {
+        let alike =
+            other.columns.iter().filter(|other| other.kind.as_ref() == Some(kind) && other.label == column.label);
+        all.extend(alike.map(|column| format!("{}.{}", root(other), column.name)));
+    }
+    let own = format!("{}.{}", root(table), column.name);
+    all.retain(|name| *name != own);
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// How the lock file pins a table or column, and what changed since.
+fn locked(plan: &PlanView, table: &TableView, column: Option<usize>) -> Vec<String> {
+    if !plan.lock.present {
+        return vec![format!("no {}: restage plan --write-lock pins it", plan.lock.file)];
+    }
+    let table_name = table.root.as_ref().unwrap_or(&table.name);
+    let name = column.map_or_else(|| table_name.clone(), |at| format!("{table_name}.{}", table.columns[at].name));
+    let about = |change: &&Change| {
+        change.what.split_whitespace().any(|word| match column {
+            Some(_) => word == name,
+            None => word == name || word.strip_prefix(&name).is_some_and(|rest| rest.starts_with('.')),
+        })
+    };
+    let changes: Vec<String> = plan.lock.changes.iter().filter(about).map(Change::line).collect();
+    if !changes.is_empty() {
+        return changes;
+    }
+    let kind = column.and_then(|at| table.columns[at].kind.as_deref());
+    let pinned = kind.map_or_else(String::new, |kind| format!("{kind}, "));
+    vec![format!("{pinned}as in {}", plan.lock.file)]
+}
+
+/// What can still be read from one column of staging.
+fn leaks(column: &ColumnView) -> Vec<String> {
+    match column.decision {
+        DecisionView::Keep => vec!["everything: it is what it was in production".to_owned()],
+        DecisionView::Null => Vec::new(),
+        DecisionView::Const => vec!["which rows hold a value".to_owned()],
+        DecisionView::Mask => {
+            let mut leaks: Vec<String> =
+                column.kind.as_deref().map(masks::leaks).unwrap_or_default().into_iter().map(str::to_owned).collect();
+            leaks.push("which rows hold a value".to_owned());
+            if let Some(DecisionView::Keep) = column.otherwise {
+                leaks.insert(0, "everything in the rows its condition leaves out".to_owned());
+            }
+            leaks
+        }
+    }
 }
 
 fn unknown(plan: &PlanView, name: &str) -> Failure {

@@ -58,6 +58,40 @@ fn view(kind: &Kind) -> KindView {
     }
 }
 
+/// What masks of a kind still tell, beside which rows hold a value (MASKING, sections 5 and 6).
+const LEAKS: &[(&str, &str)] = &[
+    ("int", "the sign, and the size up to a power of two"),
+    ("uuid", "version and variant; of version 7 the day"),
+    ("pattern", "length, upper and lower case, and every character that is no letter and no digit"),
+    ("secret.token", "length, upper and lower case, and every character that is no letter and no digit"),
+    ("phone", "the country, and the first digits"),
+    ("zip", "the digits that are kept"),
+    ("card", "the brand, and whether the number was valid"),
+    ("iban", "the country"),
+    ("ip", "about four leading bits, and whether it is a special address"),
+    ("mac", "whether it is a group address"),
+    ("date.shift", "the day up to `days_max`, and every interval within one person"),
+    ("date.within_year", "the year"),
+    ("date.trunc", "the day up to what it is cut to"),
+    ("num.noise", "the number up to its noise"),
+    ("num.scale", "the ratios within one person"),
+    ("num.bucket", "the bucket"),
+    ("enum.perm", "how often each label occurs"),
+    ("name.value", "how often each name occurs"),
+    ("text.spans", "every name that no column of the row or its subject holds, and all other words"),
+    ("json", "its structure, and what `rest` keeps"),
+    ("url", "its structure"),
+];
+
+/// What masks of a kind still tell.
+pub(super) fn leaks(name: &str) -> Vec<&'static str> {
+    let Some(kind) = mask::kind(name) else { return Vec::new() };
+    let told = LEAKS.iter().filter(|(known, _)| *known == kind.name).map(|(_, leak)| *leak);
+    let often = "which rows hold the same value, and how often each occurs";
+    let equal = (kind.keyed_on == KeyedOn::Value).then_some(often);
+    told.chain(equal).collect()
+}
+
 /// What the record of a kind promises, in sentences.
 fn guarantees(kind: &Kind) -> Vec<String> {
     let keyed = match kind.keyed_on {

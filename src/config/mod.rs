@@ -218,7 +218,7 @@ pub enum KeySource {
 
 #[derive(Debug, Clone)]
 pub struct PolicyConfig {
-    /// Rule packs; a pack is a floor. Default `pii` and `secrets`.
+    /// Rule packs; a pack is a floor. `secrets` holds always. Default `pii` and `secrets`.
     pub packs: Vec<String>,
     /// What happens to a column without a decision. Default refuse.
     pub undecided: Undecided,
@@ -273,6 +273,15 @@ pub enum Rows {
 pub struct Decision {
     pub place: Place,
     pub action: Action,
+    pub terms: Terms,
+}
+
+/// Why a column is kept, or masked less than a rule pack wants, and for how long.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Terms {
+    pub reason: Option<String>,
+    /// The last day on which the reason holds.
+    pub until: Option<jiff::civil::Date>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -76,6 +76,8 @@ pub enum Kind {
     /// A program and its arguments.
     Command,
     Cron,
+    /// A day, written as TOML writes it or as a string.
+    Date,
     /// `schema.table.column`.
     ColumnName,
     Table,
@@ -184,7 +186,8 @@ pub const OPTIONS: &[ConfigOption] = &[
     option("key.realm", Text, Default("\"default\""), "\"staging\"", "Name of the target environment; two realms cannot be linked."),
 
     option("policy", Table, Default("{}"), "", "What holds for every table."),
-    option("policy.packs", Texts, Default("[\"pii\", \"secrets\"]"), "[\"pii\", \"secrets\"]", "Rule packs; a pack is a floor."),
+    option("policy.packs", Texts, Default("[\"pii\", \"secrets\"]"), "[\"pii\", \"secrets\", \"pci\"]",
+        "Rule packs: what must be done at least with what looks personal: pii, secrets, pci, hipaa, gdpr, dora. `secrets` holds always; what `pii` would refuse is a warning where it is not listed."),
     option("policy.undecided", OneOf(&["refuse", "null"]), Default("\"refuse\""), "\"refuse\"",
         "Columns without a decision: refuse the plan, or make every one of them NULL."),
     option("policy.ddl_literals", OneOf(&["refuse", "accept"]), Default("\"refuse\""), "\"refuse\"",
@@ -205,6 +208,10 @@ pub const OPTIONS: &[ConfigOption] = &[
     option("decision.keep", Text, Absent("the column is masked"), "\"product data, no person\"", "Keep the column, for this reason."),
     option("decision.mask", Text, Absent("the column is kept"), "\"email\"",
         "Mask kind, with or without version; every key not listed here is a parameter of the kind."),
+    option("decision.reason", Text, Absent("a mask that does less than a rule pack wants is refused"), "\"the test of the issuer needs it\"",
+        "Why a mask may do less than a rule pack wants."),
+    option("decision.until", Kind::Date, Absent("the reason does not end"), "2027-01-31",
+        "Last day on which the reason of `keep` or `reason` holds; after it the plan is refused."),
     option("decision.label", Text, Absent("joins with all columns of the kind"), "\"customer\"", "The joining set of the column."),
     option("decision.subject", Text, Absent("the column's own value"), "\"id\"",
         "Anchor of the person the row belongs to: a column, or a path through foreign keys: `order_id -> public.orders.customer_id`."),
@@ -375,6 +382,7 @@ impl Kind {
     pub(super) fn expected(&self) -> &'static str {
         match self {
             Text | Name | Path | OneOf(_) | Cron | ColumnName => "a string",
+            Kind::Date => "a day",
             Connection => "a string with a libpq URI or key=value pairs",
             WebHook => "a string with a URL",
             Boolean => "true or false",
@@ -411,6 +419,7 @@ impl Kind {
             Rate { .. } => "rate",
             Texts | Names | AnyOf(_) | Command => "list of strings",
             Cron => "cron line",
+            Kind::Date => "date",
             Table => "table",
             Tables => "list of tables",
             Map => "table of strings",

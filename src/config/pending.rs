@@ -21,7 +21,6 @@ type Entry = (&'static [&'static str], &'static str, &'static str, Option<&'stat
 
 #[rustfmt::skip]
 const PENDING: &[Entry] = &[
-    (&["policy", "packs"], "`packs` in [policy]", "no rule pack checks the decisions", None),
     (&["verify", "leak"], "`leak` in [verify]", "staging is not searched for values of the source", None),
     (&["verify", "fidelity"], "`fidelity` in [verify]", "statistics are not compared", None),
     (&["publish", "clones"], "`clones` in [publish]", "no copies would be made", Some("Remove the line, and copy the database in a hook `at = \"after-publish\"`.")),

@@ -136,6 +136,11 @@ impl<'c, 'a> Section<'c, 'a> {
         self.entries.iter().any(|(name, _)| name.name == key)
     }
 
+    /// Whether a key holds a text.
+    pub(super) fn has_text(&self, key: &str) -> bool {
+        self.entries.iter().any(|(name, node)| name.name == key && matches!(node.value, Value::Text(_)))
+    }
+
     /// Takes every key that is left.
     pub(super) fn take_rest(&mut self) -> Entries {
         std::mem::take(&mut self.entries)
@@ -241,6 +246,18 @@ impl<'c, 'a> Section<'c, 'a> {
             let text = resolved(node)?;
             let shown = check(text).map_err(Wrong::Value)?;
             Ok((secrecy::SecretString::from(text), Json::from(shown)))
+        })
+    }
+
+    /// A day.
+    pub(super) fn date(&mut self, key: &str) -> Option<jiff::civil::Date> {
+        self.value(key, |_, node| {
+            let text = match &node.value {
+                Value::Datetime(text) => text.as_str(),
+                _ => resolved(node)?,
+            };
+            let day = text.parse().map_err(|_| Wrong::Value("is no day".to_owned()))?;
+            Ok((day, Json::from(text)))
         })
     }
 

@@ -76,6 +76,8 @@ fn shape(option: &ConfigOption) -> Value {
         Kind::Map => json!({"type": "object", "additionalProperties": {"type": "string"}}),
         Kind::Values => json!({"type": "object"}),
         Kind::Rows | Kind::Children => json!({"oneOf": [{"enum": ["all", "none"]}, object("", &[])]}),
+        // A date of TOML is told to editors as a string.
+        Kind::Date => json!({"type": "string", "format": "date"}),
         Kind::Decision => json!({"$ref": "#/definitions/decision"}),
     };
     if let Kind::Decision = option.kind {

@@ -10,8 +10,8 @@ use super::{
     Action, Children, Config, Cover, Dangling, Decision, EdgeRule, FidelityConfig, FixtureConfig, FixtureFormat,
     HookAction, HookConfig, HookPoint, KeyConfig, KeySource, MaskRule, MissingRoles, NewPartitions, NotifyConfig,
     NotifyEvent, OnBlockedDdl, Parent, PolicyConfig, PublishConfig, PublishMode, ReferenceRule, Rows, RowsEach,
-    ScenarioConfig, ScheduleConfig, SeedRule, SourceConfig, SqlGate, SubsetConfig, TableRule, TargetConfig, Undecided,
-    VerifyConfig, When, hash, pending, policy_test,
+    ScenarioConfig, ScheduleConfig, SeedRule, SourceConfig, SqlGate, SubsetConfig, TableRule, TargetConfig, Terms,
+    Undecided, VerifyConfig, When, hash, pending, policy_test,
 };
 use crate::error::Report;
 use secrecy::{ExposeSecret, SecretString};
@@ -334,12 +334,18 @@ fn decision(section: &Section<'_, '_>, option: &ConfigOption, key: &Key, called:
     let name = section.full_name(&key.name);
     let title = format!("`{}` of {}", show_key(called), section.title);
     let at = node.at;
+    let mut terms = Terms::default();
     let action = match node.value {
         Value::Table(entries) => {
             let mut inside = section.inside("decision", name.clone(), title, at, entries);
+            terms = self::terms(&mut inside);
             let action = decision_table(&mut inside);
             inside.finish();
-            action?
+            let action = action?;
+            if let Action::Keep { reason } = &action {
+                terms.reason.clone_from(reason);
+            }
+            action
         }
         Value::Text(_) => {
             let text = match resolved(&node) {
@@ -356,7 +362,24 @@ fn decision(section: &Section<'_, '_>, option: &ConfigOption, key: &Key, called:
         }
     };
     section.context.record(&name, action_json(&action));
-    Some(Decision { place: section.context.files.place(key.at), action })
+    Some(Decision { place: section.context.files.place(key.at), action, terms })
+}
+
+/// Reads `reason` and `until`.
+fn terms(inside: In<'_, '_, '_>) -> Terms {
+    let keep = !inside.has("mask") && inside.has("keep");
+    let (has_reason, has_until) = (inside.has("reason"), inside.has("until"));
+    let (reason, until) = (inside.text("reason"), inside.date("until"));
+    if keep && has_reason {
+        let report = Report::new("config::conflict", format!("{} has both `keep` and `reason`", inside.title));
+        inside
+            .context
+            .report(inside.at, report.hint("The text of `keep` is the reason: { keep = \"why nobody is in it\" }."));
+    } else if has_until && !keep && !has_reason {
+        let report = Report::new("config::missing", format!("{} has `until` and no reason", inside.title));
+        inside.context.report(inside.at, report.hint("Write what ends on that day: reason = \"…\"."));
+    }
+    Terms { reason, until }
 }
 
 fn decision_text(section: &Section<'_, '_>, title: &str, at: Position, text: &str, node: &Node) -> Option<Action> {
@@ -387,9 +410,11 @@ fn report_kind(section: &Section<'_, '_>, title: &str, at: Position, node: &Node
 }
 
 fn decision_table(inside: In<'_, '_, '_>) -> Option<Action> {
-    let (keep, mask) = (inside.has("keep"), inside.has("mask"));
+    let mask = inside.has("mask");
+    // Beside a mask a number is the parameter of that name: the digits that a card keeps.
+    let keep = if mask { inside.has_text("keep") } else { inside.has("keep") };
     let (option, kind_entry) = inside.take("mask");
-    let reason = inside.text("keep");
+    let reason = if keep { inside.text("keep") } else { None };
     let label = inside.text("label");
     let subject = inside.text("subject");
     let conditional = ["when", "when_at", "otherwise"].into_iter().find(|key| inside.has(key));

@@ -14,8 +14,8 @@ use crate::catalog::{self, Catalog, CatalogError};
 use crate::detect::{self, Class, Evidence, Finding, Sample};
 use crate::error::{Diagnose, Exit, Failure, Report};
 use crate::pg::{Conninfo, SessionError, SourceSession};
-use crate::plan::Policy;
 use crate::plan::draft::{Draft, DraftTable, Seen, Standing};
+use crate::plan::{Floor, Policy, Suggested};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -31,11 +31,22 @@ pub struct Settings {
     pub time: Duration,
     /// Chooses the blocks. Default 1.
     pub seed: u32,
+    /// Propose decisions as if the packs were listed that the source seems to need. Default false.
+    pub adopt: bool,
+    /// One table, `schema.table`, alone. Default all.
+    pub only: Option<String>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { rows: 500, table_time: Duration::from_secs(10), time: Duration::from_secs(300), seed: 1 }
+        Self {
+            rows: 500,
+            table_time: Duration::from_secs(10),
+            time: Duration::from_secs(300),
+            seed: 1,
+            adopt: false,
+            only: None,
+        }
     }
 }
 
@@ -47,6 +58,8 @@ pub struct Discovery {
     pub tables: Vec<TableFound>,
     /// Foreign keys that the database does not declare, and the sampled rows confirm.
     pub references: Vec<ReferenceFound>,
+    /// Packs that the source seems to need, and the policy does not list.
+    pub packs: Vec<Suggested>,
     /// Tables that were judged by their names alone, and why.
     pub unsampled: Vec<Unsampled>,
     pub totals: Totals,
@@ -207,10 +220,18 @@ pub async fn discover(info: &Conninfo, policy: &Policy<'_>, settings: &Settings)
     let started = Instant::now();
     let session = SourceSession::connect(info, "restage/discover").await.map_err(DiscoverError::from)?;
     let catalog = open(&session).await?;
-    let draft = Draft::new(&catalog, policy);
-    let mut found = Discovery { source: info.describe(), ..Discovery::default() };
+    let mut draft = Draft::new(&catalog, policy);
+    let mut found = Discovery { source: info.describe(), packs: draft.suggested(policy), ..Discovery::default() };
+    let packs: Vec<String> =
+        policy.floor.packs.iter().cloned().chain(found.packs.iter().map(|one| one.pack.into())).collect();
+    if settings.adopt && !found.packs.is_empty() {
+        draft = Draft::new(&catalog, &Policy { floor: Floor { packs: &packs, ..policy.floor }, ..*policy });
+    }
     sample::limits(session.client(), settings).await?;
     for (number, table) in draft.tables.iter().enumerate() {
+        if settings.only.as_ref().is_some_and(|only| *only != full_name(table)) {
+            continue;
+        }
         let over = started.elapsed() >= settings.time;
         let samples = match over {
             true => sample::none(&draft, table, format!("no time was left after {} s", settings.time.as_secs())),
@@ -222,7 +243,9 @@ pub async fn discover(info: &Conninfo, policy: &Policy<'_>, settings: &Settings)
         found.tables.push(judge(&draft, number, table, &samples));
     }
     let order: Vec<usize> = (0..draft.tables.len()).collect();
-    found.references = sample::references(session.client(), &catalog, &draft, &order, started, settings).await?;
+    if settings.only.is_none() {
+        found.references = sample::references(session.client(), &catalog, &draft, &order, started, settings).await?;
+    }
     let _ = session.client().batch_execute("ROLLBACK").await;
     for reference in &found.references {
         // As a declared reference it follows the column it points to.

@@ -14,6 +14,9 @@ pub struct Head {
     pub key_file: String,
 }
 
+/// Packs that a first configuration lists, whatever the source holds.
+pub const PACKS: &[&str] = &["pii", "secrets"];
+
 /// Columns beside which evidence starts.
 const COMMENT_AT: usize = 60;
 
@@ -53,6 +56,7 @@ pub fn config(head: &Head, found: &Discovery) -> String {
         toml_escape(&head.key_file),
         head.key_file
     );
+    text.push_str(&packs(found));
     for unsampled in &found.unsampled {
         let _ = writeln!(text, "\n# {} was judged by its names alone: {}", unsampled.table, unsampled.reason);
     }
@@ -61,6 +65,25 @@ pub fn config(head: &Head, found: &Discovery) -> String {
     }
     for table in &found.tables {
         push_table(table, &mut text);
+    }
+    text
+}
+
+/// The packs, and why those are there that the source asks for.
+fn packs(found: &Discovery) -> String {
+    let names = PACKS.iter().copied().chain(found.packs.iter().map(|one| one.pack));
+    let names: Vec<String> = names.map(|name| format!("\"{name}\"")).collect();
+    let mut text = format!("packs = [{}]\n", names.join(", "));
+    for one in &found.packs {
+        let _ = writeln!(text, "# {}: {}", one.pack, one.told());
+    }
+    let columns = found.tables.iter().flat_map(|table| &table.columns);
+    let decided = columns.filter(|column| column.because.as_ref().is_some_and(|because| because.starts_with("pack ")));
+    if let count @ 1.. = decided.count() {
+        let _ = writeln!(
+            text,
+            "# {count} columns are decided by them and not listed below: `restage explain` names the rule."
+        );
     }
     text
 }

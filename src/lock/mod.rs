@@ -40,7 +40,7 @@ pub struct Lock {
     pub policy: String,
     #[serde(default)]
     pub dictionaries: BTreeMap<String, String>,
-    /// Labels of the enum types whose values are masked, or kept without a reason.
+    /// Labels of the enum types whose values are masked, or kept without a reason of their own.
     #[serde(default)]
     pub enums: BTreeMap<String, Vec<String>>,
     #[serde(default)]
@@ -310,7 +310,12 @@ fn holds_text(expression: &str) -> bool {
 
 /// New labels of the type would reach staging, or change what a mask draws from.
 fn depends_on_labels(column: &ColumnPlan) -> bool {
-    matches!(column.decision, Decided::Mask { .. } | Decided::Keep { reason: None })
+    match column.decision {
+        Decided::Mask { .. } => true,
+        // The reason of a `default` was written before the label was there.
+        Decided::Keep { .. } => column.proposal.is_some(),
+        Decided::Null | Decided::Const => false,
+    }
 }
 
 /// The enum a column holds, also inside a domain or an array.

@@ -3,7 +3,7 @@
 use super::graph::{Graph, Node, Sets};
 use super::policy::{Decisions, Own};
 use super::{Policy, place, propose};
-use crate::config::{Action, MaskRule, Place, Rows, Undecided, When};
+use crate::config::{Action, MaskRule, Place, Rows, Terms, Undecided, When};
 use crate::error::Report;
 use crate::mask::{self, Kind, Params};
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,6 +69,9 @@ pub(super) struct Resolved {
     pub place: Option<Place>,
     /// Listed in the policy by name or glob.
     pub listed: bool,
+    /// The decision of a column it references.
+    pub inherited: bool,
+    pub terms: Terms,
 }
 
 /// The decision of every column, and which references still hold after columns became NULL.
@@ -91,9 +94,14 @@ pub(super) fn resolve(
         let own = decisions.own[node].clone();
         let copied = decisions.rows[graph.nodes[node].group] != Rows::None;
         resolved.push(own.filter(|_| copied).and_then(|own| match own_choice(graph, node, &own) {
-            Ok(choice) => {
-                Some(Resolved { choice, because: own.because, place: Some(own.place.clone()), listed: own.listed })
-            }
+            Ok(choice) => Some(Resolved {
+                choice,
+                because: own.because,
+                place: Some(own.place.clone()),
+                listed: own.listed,
+                inherited: false,
+                terms: own.terms.clone(),
+            }),
             Err(report) => {
                 decisions.broken.insert(node);
                 reports.push(*report);
@@ -271,6 +279,8 @@ impl Domains {
                 because: format!("{}, as \"{}\"", via(member), graph.name(head)),
                 place: chosen.place.clone(),
                 listed: false,
+                inherited: true,
+                terms: chosen.terms.clone(),
                 choice: match &chosen.choice {
                     Choice::Keep { .. } => Choice::Keep { reason: None },
                     other => other.clone(),
@@ -330,6 +340,8 @@ impl Domains {
                     because: UNDECIDED_NULL.to_owned(),
                     place: None,
                     listed: false,
+                    inherited: false,
+                    terms: Terms::default(),
                 });
             } else {
                 decisions.broken.insert(node);

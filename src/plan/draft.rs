@@ -1,7 +1,7 @@
 //! What discovery needs of the plan: every column, who decides it already, and a decision for those nobody does.
 
 use super::graph::{Graph, Node};
-use super::{Policy, policy, propose};
+use super::{Policy, Suggested, packs, policy, propose};
 use crate::catalog::Catalog;
 use crate::config::{Action, Rows};
 use crate::detect::{Facts, Finding};
@@ -97,6 +97,11 @@ impl<'a> Draft<'a> {
         let decisions = policy::decide(&graph, user, &mut ignored);
         let tables = (0..graph.groups.len()).map(|group| table(&graph, group, user, &decisions)).collect();
         Self { graph, tables }
+    }
+
+    /// Packs that the source seems to need, and the policy does not list.
+    pub fn suggested(&self, user: &Policy<'_>) -> Vec<Suggested> {
+        packs::suggested(&self.graph, &user.floor)
     }
 
     /// What is known of a column without its values.

@@ -8,6 +8,7 @@ mod domain;
 pub mod draft;
 mod fit;
 mod graph;
+mod packs;
 mod policy;
 mod propose;
 mod select;
@@ -31,6 +32,7 @@ use graph::Graph;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use packs::{About, Floor, Held, Suggested};
 pub use propose::{escape, key as toml_key};
 pub use source::rights;
 pub use subset::{NodeCover, SubsetEdge, SubsetLeaf, SubsetNode, SubsetPlan, SubsetSeed};
@@ -49,6 +51,7 @@ pub struct Policy<'a> {
     pub rules: &'a [TableRule],
     pub references: &'a [ReferenceRule],
     pub undecided: Undecided,
+    pub floor: Floor<'a>,
 }
 
 /// How a plan is cut into work, and what is known about the other side.
@@ -119,6 +122,7 @@ pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Res
         let edges = subset.iter().flat_map(|subset| &subset.edges);
         edges.filter(|edge| edge.up == Parent::Null).any(|edge| edge.child == group && edge.name == name)
     };
+    packs::check(&graph, rows, &domains, policy.rules, &policy.floor, &mut reports, &mut warnings);
     source::check_rows(&graph, policy.rules, chosen, &cut, &mut reports, &mut warnings);
     source::check_partitions(&graph, rows, &domains, &mut reports, &mut warnings);
     if !reports.is_empty() {
@@ -128,8 +132,24 @@ pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Res
     let value_probes = values::collect(&graph, rows, &domains, &mut warnings);
     let tables = select::Tables::new(&graph, &domains, rows, &fitted, settings).plan();
     general_warnings(catalog, &graph, rows, &mut warnings);
+    let mut about = BTreeMap::new();
+    let mut emptied = BTreeMap::new();
+    if !policy.floor.open {
+        for (number, group) in graph.groups.iter().enumerate() {
+            for leaf in &group.leaves {
+                emptied.extend(decisions.emptied.get(&number).map(|because| (leaf.oid, because.clone())));
+                for column in &leaf.columns {
+                    let known = graph.node_at(leaf.oid, column.attnum);
+                    let known = known.map(|node| packs::about(&graph, &domains, node, &policy.floor));
+                    about.extend(known.map(|known| ((leaf.oid, column.attnum), known)));
+                }
+            }
+        }
+    }
     let mut plan = Plan {
         tables,
+        about,
+        emptied,
         sequences: sequences(&graph, &domains),
         skipped: skipped(catalog),
         probes,
@@ -220,6 +240,10 @@ fn general_warnings(catalog: &Catalog, graph: &Graph<'_>, rows: &[Rows], warning
 /// `restage.toml:12:5`.
 pub(crate) fn place(place: &Place) -> String {
     let file = place.file.strip_prefix("./").unwrap_or(&place.file);
+    // A rule of a pack is named by its pack.
+    if place.line == 0 {
+        return file.display().to_string();
+    }
     format!("{}:{}:{}", file.display(), place.line, place.column)
 }
 
@@ -237,6 +261,10 @@ pub struct Plan {
     /// Questions about values, to be asked before a refresh reads its snapshot.
     pub value_probes: Vec<ValueProbe>,
     pub warnings: Vec<String>,
+    /// What is known of columns beside their decision, by table and attnum; for people, and no part of the hash.
+    pub about: BTreeMap<(Oid, i16), About>,
+    /// The pack that leaves the rows of a table behind.
+    pub emptied: BTreeMap<Oid, String>,
     /// Which rows are chosen, if not all.
     pub subset: Option<Arc<SubsetPlan>>,
     /// Where a subset was found: declared references, and how many of each point nowhere in the copy.
@@ -301,7 +329,7 @@ pub struct ColumnPlan {
     pub place: Option<Place>,
     /// Nobody decided it: `undecided = "null"` did.
     pub undecided: bool,
-    /// What a column kept without a reason would be proposed to become: a decision in TOML.
+    /// What a column kept without a reason of its own would be proposed to become: a decision in TOML.
     pub proposal: Option<String>,
 }
 

@@ -1,8 +1,8 @@
 //! What the policy itself says about each column, before foreign keys are followed.
 
 use super::graph::{Graph, Node, nearest};
-use super::{Policy, place};
-use crate::config::{Action, Decision, Place, Rows, Specificity, TableRule, matches, specificity};
+use super::{Policy, packs, place};
+use crate::config::{Action, Decision, Place, Rows, Specificity, TableRule, Terms, matches, specificity};
 use crate::error::Report;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -12,6 +12,7 @@ pub(super) struct Own<'a> {
     pub action: &'a Action,
     pub place: &'a Place,
     pub because: String,
+    pub terms: &'a Terms,
     /// The rule lists the column (by name or glob); a `default` only fills gaps, and a foreign key goes before it.
     pub listed: bool,
 }
@@ -22,6 +23,8 @@ pub(super) struct Decisions<'a> {
     pub own: Vec<Option<Own<'a>>>,
     /// By group.
     pub rows: Vec<Rows>,
+    /// The pack that leaves the rows of a group behind.
+    pub emptied: BTreeMap<usize, String>,
     /// Nodes for which a problem was reported already.
     pub broken: BTreeSet<Node>,
 }
@@ -72,13 +75,29 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// Decides every column by the rules alone, and reports rules that name nothing or contradict each other.
+/// Decides every column by the rules alone, then by packs, and reports rules that name nothing or contradict each other.
 pub(super) fn decide<'a>(graph: &Graph<'_>, policy: &Policy<'a>, reports: &mut Vec<Report>) -> Decisions<'a> {
     let rules = Rules::new(policy.rules);
-    let mut decisions = Decisions { own: vec![None; graph.nodes.len()], rows: Vec::new(), broken: BTreeSet::new() };
+    let mut decisions = Decisions {
+        own: vec![None; graph.nodes.len()],
+        rows: Vec::new(),
+        emptied: BTreeMap::new(),
+        broken: BTreeSet::new(),
+    };
     for number in 0..graph.groups.len() {
         let rows = decide_group(graph, &rules, number, &mut decisions, reports);
-        decisions.rows.push(rows);
+        // Where the policy is silent, packs decide.
+        let emptied = rows.is_none().then(|| packs::empties(&graph.groups[number].root.name, &policy.floor)).flatten();
+        decisions.rows.push(rows.unwrap_or(if emptied.is_some() { Rows::None } else { Rows::All }));
+        decisions.emptied.extend(emptied.map(|because| (number, because)));
+        let open = |node: &Node| {
+            let known = &decisions.own[*node];
+            known.is_none() && !decisions.broken.contains(node) && !graph.nodes[*node].column.generated
+        };
+        let open: Vec<Node> = graph.nodes_of(number).filter(open).collect();
+        for node in open {
+            decisions.own[node] = packs::decide(graph, node, &policy.floor);
+        }
     }
     report_unknown(graph, policy.rules, reports);
     decisions
@@ -90,20 +109,20 @@ fn decide_group<'a>(
     number: usize,
     decisions: &mut Decisions<'a>,
     reports: &mut Vec<Report>,
-) -> Rows {
+) -> Option<Rows> {
     let group = &graph.groups[number];
     let root = group.root.full_name();
     let mut names: Vec<String> = group.leaves.iter().map(|leaf| leaf.full_name()).collect();
     if names.is_empty() {
         names.push(root.clone());
     }
-    let mut rows: Option<(&String, Rows)> = None;
+    let mut rows: Option<(&String, Option<Rows>)> = None;
     for (leaf, name) in names.iter().enumerate() {
         let classes = rules.classes(name, &root);
         let found = rows_of(&classes, name, reports);
         match &rows {
             None => rows = Some((name, found)),
-            Some((first, rows)) if *rows != found => {
+            Some((first, rows)) if rows.clone().unwrap_or_default() != found.clone().unwrap_or_default() => {
                 reports.push(partition_conflict(&root, "rows", first, name));
             }
             Some(_) => {}
@@ -129,10 +148,11 @@ fn decide_group<'a>(
             }
         }
     }
-    rows.map_or(Rows::All, |(_, rows)| rows)
+    rows.and_then(|(_, rows)| rows)
 }
 
-fn rows_of(classes: &[(Rank, Vec<&TableRule>)], table: &str, reports: &mut Vec<Report>) -> Rows {
+/// Which rows the most specific rule takes; none if no rule says it.
+fn rows_of(classes: &[(Rank, Vec<&TableRule>)], table: &str, reports: &mut Vec<Report>) -> Option<Rows> {
     for (_, class) in classes {
         let mut found = class.iter().filter_map(|rule| Some((rule, rule.rows.as_ref()?)));
         let Some((first, rows)) = found.next() else { continue };
@@ -140,9 +160,9 @@ fn rows_of(classes: &[(Rank, Vec<&TableRule>)], table: &str, reports: &mut Vec<R
             let pair = [(first.pattern.clone(), first.place.clone()), (other.pattern.clone(), other.place.clone())];
             reports.push(ambiguous(&format!("`rows` of table \"{table}\""), &pair));
         }
-        return rows.clone();
+        return Some(rows.clone());
     }
-    Rows::All
+    None
 }
 
 type Pair = [(String, Place); 2];
@@ -178,6 +198,7 @@ fn decide_column<'a>(classes: &[(Rank, Vec<&'a TableRule>)], column: &str) -> Re
             return Ok(Some(Own {
                 action: &decision.action,
                 place: &decision.place,
+                terms: &decision.terms,
                 because: format!("{} [tables.\"{}\"]{default}", place(&decision.place), rule.pattern),
                 listed: closeness.is_some(),
             }));

@@ -5,6 +5,7 @@
 
 use super::Policy;
 use super::graph::{Graph, Node};
+use crate::config::Action;
 use crate::detect::{self, Facts, Finding};
 use crate::error::Report;
 use crate::mask::kind::{Injective, Takes};
@@ -151,6 +152,49 @@ fn line(graph: &Graph<'_>, node: Node, shape: &Shape, word: &str, params: &str, 
         fields.push(format!("subject = \"{}\"", escape(&subject)));
     }
     Some(if fields.len() == 1 { format!("\"{word}\"") } else { format!("{{ {} }}", fields.join(", ")) })
+}
+
+/// Whether a decision can stand for a column: its type, its keys, and the subject it names.
+pub(super) fn fits(graph: &Graph<'_>, node: Node, action: &Action) -> bool {
+    let column = &graph.nodes[node];
+    let joined = is_key(graph, node) || is_unique(graph, node);
+    let null = || !joined && !column.not_null;
+    let rule = match action {
+        Action::Keep { .. } => return true,
+        Action::Null => return null(),
+        Action::Mask(rule) => rule,
+    };
+    let Some(shape) = &column.shape else { return rule.kind == "null" && null() };
+    match rule.kind.as_str() {
+        "null" => null(),
+        "const" => !joined && rule.params.get("value").is_some_and(|value| holds(shape, value)),
+        word => {
+            let Some(kind) = mask::kind(word).filter(|kind| kind.takes(shape)) else { return false };
+            let promise = kind.promise(&rule.params);
+            let distinct = promise.injective != Injective::No && !promise.needs_subject;
+            let known = |name: &String| {
+                graph.nodes_of(column.group).any(|other| other != node && graph.nodes[other].column.name == *name)
+            };
+            (distinct || !joined)
+                && rule.subject.as_ref().is_none_or(known)
+                && (rule.subject.is_some() || !kind.needs_subject)
+        }
+    }
+}
+
+/// Whether a type can hold a constant.
+fn holds(shape: &Shape, value: &serde_json::Value) -> bool {
+    match (shape, value) {
+        (Shape::Text { chars_max, .. }, serde_json::Value::String(text)) => {
+            chars_max.is_none_or(|most| text.chars().count() <= most as usize)
+        }
+        (Shape::Json | Shape::Jsonb, serde_json::Value::String(text)) => {
+            serde_json::from_str::<serde_json::Value>(text).is_ok()
+        }
+        (Shape::Bool, serde_json::Value::Bool(_)) => true,
+        (Shape::Int2 | Shape::Int4 | Shape::Int8 | Shape::Numeric { .. }, serde_json::Value::Number(_)) => true,
+        _ => false,
+    }
 }
 
 /// Part of a primary key, of a foreign key, or referenced by one.

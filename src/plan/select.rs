@@ -229,7 +229,12 @@ fn column_plan(graph: &Graph<'_>, node: Node, column: &Column, resolved: &Resolv
         because: resolved.because.clone(),
         place: resolved.place.clone(),
         undecided: resolved.place.is_none() && resolved.because == UNDECIDED_NULL,
-        proposal: matches!(resolved.choice, Choice::Keep { reason: None }).then(|| propose::proposal(graph, node)),
+        // The reason of a `default` was written before the column was there.
+        proposal: match resolved.choice {
+            Choice::Keep { reason: Some(_) } if resolved.listed => None,
+            Choice::Keep { .. } => Some(propose::proposal(graph, node)),
+            _ => None,
+        },
     }
 }
 

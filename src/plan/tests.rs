@@ -1,15 +1,18 @@
 use super::*;
 use crate::catalog::{Column, Constraint, ConstraintKind, Sequence, Server, Table, Type, UniqueIndex};
-use crate::config::{Action, Decision, MaskRule};
+use crate::config::{Action, Decision, MaskRule, Terms};
 use crate::pg::types::Field;
 use serde_json::json;
 
 mod conditions;
 mod keys;
 mod names;
+mod packs;
 mod proposals;
 mod source;
 
+const BOOL: Oid = 16;
+const TIMESTAMP: Oid = 1114;
 const INT4: Oid = 23;
 const TEXT: Oid = 25;
 const VARCHAR: Oid = 1043;
@@ -43,6 +46,8 @@ impl World {
             base(TEXT, "text"),
             base(VARCHAR, "varchar"),
             base(DATE, "date"),
+            base(BOOL, "boolean"),
+            base(TIMESTAMP, "timestamp"),
             base(INTERVAL, "interval"),
             base(NUMERIC, "numeric"),
             Type { element: TEXT, ..base(TEXTS, "_text") },
@@ -160,7 +165,11 @@ impl World {
     }
 
     fn build(&self) -> Result<Plan, Refusals> {
-        let policy = Policy { rules: &self.rules, references: &self.references, undecided: self.undecided };
+        self.build_above(open())
+    }
+
+    fn build_above(&self, floor: Floor<'_>) -> Result<Plan, Refusals> {
+        let policy = Policy { rules: &self.rules, references: &self.references, undecided: self.undecided, floor };
         build(&self.catalog, &policy, &self.settings)
     }
 
@@ -190,6 +199,8 @@ fn column(number: usize, text: &str) -> Column {
         "int" => (INT4, -1),
         "text" => (TEXT, -1),
         "date" => (DATE, -1),
+        "boolean" => (BOOL, -1),
+        "timestamp" => (TIMESTAMP, -1),
         "interval" => (INTERVAL, -1),
         "numeric" => (NUMERIC, -1),
         "text[]" => (TEXTS, -1),
@@ -229,7 +240,12 @@ fn decision(value: &serde_json::Value, at: &Place) -> Decision {
             mask(kind.as_str().expect("a string"), fields)
         }
     };
-    Decision { place: at.clone(), action }
+    Decision { place: at.clone(), action, terms: Terms::default() }
+}
+
+/// The floor is tested beside it.
+fn open() -> Floor<'static> {
+    Floor { open: true, ..Floor::default() }
 }
 
 fn shop() -> World {

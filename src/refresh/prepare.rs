@@ -72,7 +72,12 @@ async fn look(job: &Job) -> Result<Looked, Failure> {
     if job.extract.pause_replay {
         refusals.extend(cannot_pause(&session, &catalog).await?);
     }
-    let policy = Policy { rules: &job.rules, references: &job.references, undecided: job.undecided };
+    let policy = Policy {
+        rules: &job.rules,
+        references: &job.references,
+        undecided: job.undecided,
+        floor: plan::Floor { packs: &job.packs, today: Some(job.today), open: false },
+    };
     let mut plan = match plan::build(&catalog, &policy, &job.plan) {
         Ok(mut plan) => {
             plan.warnings.extend(target::left_out(&session).await.map_err(|failure| failure.with_state(NOTHING))?);

@@ -13,7 +13,7 @@ use crate::error::{Diagnose, Exit, Report};
 use crate::mask::batch::RawBatch;
 use crate::mask::{CompileError, Masker, RealmKey, Shape};
 use crate::outcome::{Difference, TestOutcome, TestView};
-use crate::plan::{self, Decided, Plan, Policy, ProbeValue, TablePlan};
+use crate::plan::{self, Decided, Floor, Plan, Policy, ProbeValue, TablePlan};
 use arrow_array::{ArrayRef, BooleanArray};
 use cell::SqlType;
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,7 +68,9 @@ pub fn run(config: &Config, tests: &[PolicyTest], realm: &RealmKey) -> Result<Te
     };
     let references = config.references.iter().filter(|rule| known(&rule.from) && known(&rule.to)).cloned();
     let references: Vec<_> = references.collect();
-    let policy = Policy { rules: &rules, references: &references, undecided: config.policy.undecided };
+    // Only the columns that a test gives are known here; the floor is the plan's to judge.
+    let floor = Floor { open: true, ..Floor::default() };
+    let policy = Policy { rules: &rules, references: &references, undecided: config.policy.undecided, floor };
     let plan = plan::build(&catalog, &policy, &plan::Settings::default())?;
     let mut rows = Vec::with_capacity(tests.len());
     for test in tests {

@@ -15,7 +15,7 @@ INSERT INTO orders VALUES (1, 1, 'ann@example.com');
 ";
 
 /// Every column is decided; each test adds or changes what is wrong.
-pub(super) const KEEP: &str = "[tables.\"public.*\"]\ndefault = \"keep\"\n";
+pub(super) const KEEP: &str = "[tables.\"public.*\"]\ndefault = { keep = \"a test\" }\n";
 
 /// A lab with two tables and a policy that works.
 pub(super) fn lab() -> Lab<'static> {

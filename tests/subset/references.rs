@@ -2,7 +2,7 @@
 
 use crate::support::Lab;
 
-const KEEP: &str = "[tables.\"*\"]\ndefault = \"keep\"\n";
+const KEEP: &str = "[tables.\"*\"]\ndefault = { keep = \"a test\" }\n";
 
 fn lab(name: &str, schema: &str, rest: &str) -> Lab<'static> {
     let lab = Lab::new(name);

@@ -47,6 +47,9 @@ pub(super) fn discovery(found: &Discovery, look: &Look) -> String {
             reference.from, reference.to, reference.found, reference.values
         );
     }
+    for one in &found.packs {
+        let _ = writeln!(text, "pack \"{}\" is not listed in [policy] packs: {}", one.pack, one.told());
+    }
     for unsampled in &found.unsampled {
         let _ = writeln!(
             text,

@@ -2,7 +2,9 @@
 
 use super::{Look, facts, table, units};
 use crate::lock::{Change, Sign};
-use crate::outcome::{ColumnView, DecisionView, Explanation, LoadMode, LockView, PlanView, TableView};
+use crate::outcome::{
+    ColumnView, DecisionView, Explanation, FoundView, HeldView, LoadMode, LockView, PlanView, TableView,
+};
 use comfy_table::{Cell, Table};
 use std::fmt::Write as _;
 
@@ -188,6 +190,9 @@ fn one_table(view: &TableView, look: &Look) -> String {
     if let Some(root) = &view.root {
         let _ = write!(head, ", partition of {root}");
     }
+    if let Some(because) = &view.emptied {
+        let _ = write!(head, " ({because})");
+    }
     if !matches!(view.selection.as_str(), "all" | "none" | "") {
         let _ = write!(head, ", {}", view.selection);
     }
@@ -306,13 +311,47 @@ pub(super) fn explanation(view: &Explanation, look: &Look) -> String {
         ("type", column.type_name.clone()),
         ("decision", decision(column)),
         ("because", column.because.clone()),
-        ("reason", column.reason.clone().unwrap_or_default()),
+        ("reason", reason(column)),
+        ("found", column.found.iter().map(found).collect::<Vec<_>>().join("\n")),
+        ("floor", column.held.iter().map(held).collect::<Vec<_>>().join("\n")),
     ];
     if let Some(kind) = view.kinds.first() {
         list.push(("kind", format!("{}: {}", kind.name, kind.summary)));
         list.push(("guarantees", kind.guarantees.join("\n")));
     }
+    list.push(("anchor", column.subject.clone().unwrap_or_default()));
+    list.push(("joins", joins(&view.joins)));
+    list.push(("leaks", view.leaks.join("\n")));
+    list.push(("lock", view.lock.join("\n")));
     format!("{head}\n{}", facts(&list, look))
+}
+
+fn reason(column: &ColumnView) -> String {
+    let reason = column.reason.clone().unwrap_or_default();
+    match &column.until {
+        Some(day) => format!("{reason} (until {day})"),
+        None => reason,
+    }
+}
+
+/// `email 0.95: name email 0.95`.
+fn found(found: &FoundView) -> String {
+    format!("{} {:.2}: {}", found.category, found.score, found.evidence)
+}
+
+fn held(held: &HeldView) -> String {
+    format!("pack {}, rule {}: {}. {}", held.pack, held.rule, held.wants, held.why)
+}
+
+/// The columns that join, the first few by name.
+fn joins(names: &[String]) -> String {
+    /// More are counted; `--json` lists all.
+    const SHOWN_MAX: usize = 6;
+    let shown = names.iter().take(SHOWN_MAX).cloned().collect::<Vec<_>>().join("\n");
+    match names.len().saturating_sub(SHOWN_MAX) {
+        0 => shown,
+        more => format!("{shown}\nand {more} more"),
+    }
 }
 
 #[cfg(test)]
@@ -342,6 +381,7 @@ mod tests {
             unanalyzed: false,
             bytes: rows * 100,
             chunks: 1,
+            emptied: None,
             selection: "all".into(),
             load: LoadMode::Copy,
             columns: vec![column("id", "bigint", DecisionView::Keep)],
@@ -480,7 +520,7 @@ mod tests {
             guarantees: vec!["equal addresses stay equal".into(), "unique stays unique".into()],
             ..KindView::default()
         };
-        let view = Explanation { table, column: Some("email".into()), kinds: vec![kind] };
+        let view = Explanation { table, column: Some("email".into()), kinds: vec![kind], ..Explanation::default() };
         insta::assert_snapshot!(explanation(&view, &Look::default()), @r#"
         public.customers.email
           type        text
@@ -489,6 +529,7 @@ mod tests {
           kind        email/1: An address in a reserved domain
           guarantees  equal addresses stay equal
                       unique stays unique
+          anchor      id
         "#);
     }
 }

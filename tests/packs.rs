@@ -1,0 +1,229 @@
+//! Rule packs as a floor: what looks personal is kept for a written reason only, and for as long as that reason holds.
+
+use crate::support::{Lab, Ran};
+
+const PEOPLE: &str = "
+CREATE TABLE people (id int PRIMARY KEY, email text, card_number text, birth_date date, zip text, api_key text, color text);
+INSERT INTO people VALUES (1, 'ann@example.com', '4111111111111111', '1990-01-01', '12345', 'k', 'red');
+";
+
+fn policy(packs: &str, lines: &str) -> String {
+    format!(
+        "[policy]\npacks = [{packs}]\n[tables.\"public.people\".columns]\nid = \"keep\"\ncolor = \"keep\"\n{lines}\n\
+         [tables.\"public.people\"]\ndefault = {{ keep = \"a test\" }}\n"
+    )
+}
+
+/// The only refusal of a plan: its code and the columns that its detail names.
+#[track_caller]
+fn below(ran: &Ran) -> Vec<String> {
+    let document: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
+    let reports = document["error"].as_array().cloned().unwrap_or_default();
+    let text = |report: &serde_json::Value, field: &str| report[field].as_str().unwrap_or_default().to_owned();
+    assert!(reports.iter().all(|report| text(report, "code") == "plan::floor"), "{document}");
+    let detail: Vec<String> = reports.iter().map(|report| text(report, "detail")).collect();
+    detail.join("\n").lines().filter_map(|line| Some(line.split_once(" looks like ")?.0.to_owned())).collect()
+}
+
+#[test]
+fn a_column_that_looks_personal_is_kept_for_a_reason_only() {
+    let lab = Lab::new("packs");
+    lab.seed(PEOPLE);
+    let kept = "email = \"keep\"\napi_key = \"keep\"\nbirth_date = { keep = \"made up\" }";
+    lab.config(&policy("\"pii\", \"secrets\"", kept));
+    let plan = lab.restage(&["plan", "--json"]);
+    assert_eq!((plan.code, below(&plan)), (3, vec!["email".to_owned(), "api_key".to_owned()]));
+    assert!(plan.stdout.contains("email = \\\"email\\\""), "{}", plan.stdout);
+    // `secrets` holds listed or not, and both do where nothing is said.
+    lab.config(&policy("\"pii\"", kept));
+    assert_eq!(below(&lab.restage(&["plan", "--json"])), ["email", "api_key"]);
+    lab.config(&policy("", kept).replace("packs = []\n", ""));
+    assert_eq!(below(&lab.restage(&["plan", "--json"])), ["email", "api_key"]);
+    lab.config(&policy("\"secrets\"", kept));
+    assert_eq!(below(&lab.restage(&["plan", "--json"])), ["api_key"]);
+    // Where `pii` is left out it is told.
+    lab.config(&policy("", &kept.replace("api_key = \"keep\"", "api_key = \"null\"")));
+    let plan = lab.restage(&["plan"]);
+    assert_eq!(plan.code, 0, "{plan:?}");
+    assert!(plan.stdout.contains("\"public.people.email\" look personal"), "{}", plan.stdout);
+}
+
+#[test]
+fn packs_ask_for_parameters_and_days() {
+    let lab = Lab::new("packs_more");
+    lab.seed(PEOPLE);
+    for (packs, lines, wrong) in [
+        ("\"pci\"", "card_number = { mask = \"card\", keep = 8 }", "card_number"),
+        ("\"pci\"", "card_number = { mask = \"card\", keep = 8, void = true }", ""),
+        (
+            "\"pci\"",
+            "card_number = { mask = \"card\", keep = 8, reason = \"an issuer is tested\", until = 2099-01-31 }",
+            "",
+        ),
+        ("\"hipaa\"", "zip = \"zip\"\nemail = \"email\"\ncard_number = \"card\"\nbirth_date = \"null\"", "zip"),
+        (
+            "\"hipaa\"",
+            "zip = { mask = \"zip\", mode = \"hipaa3\" }\nemail = \"email\"\ncard_number = \"card\"\nbirth_date = \"null\"",
+            "",
+        ),
+        ("\"dora\"", "api_key = { keep = \"rotated daily\", until = \"2099-01-31\" }\ncard_number = \"card\"", ""),
+        ("\"dora\"", "api_key = { keep = \"rotated daily\" }\ncard_number = \"card\"", "api_key"),
+    ] {
+        lab.config(&policy(packs, lines));
+        let plan = lab.restage(&["plan", "--json"]);
+        let expected: Vec<&str> = wrong.split_terminator(',').collect();
+        assert_eq!(below(&plan), expected, "{packs} {lines}: {}", plan.stdout);
+        assert_eq!(plan.code, if wrong.is_empty() { 0 } else { 3 });
+    }
+}
+
+#[test]
+fn a_reason_that_has_ended_refuses_the_plan() {
+    let lab = Lab::new("packs_until");
+    lab.seed(PEOPLE);
+    lab.config(&policy("", "email = { keep = \"until the move\", until = 2020-01-31 }"));
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.stderr.contains("error[plan::expired]") && ran.stderr.contains("2020-01-31"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("until the move"), "{}", ran.stderr);
+    lab.config(&policy("", "email = { keep = \"until the move\", until = 2099-01-31 }"));
+    lab.refresh();
+    lab.config(&policy("\"pci2\"", ""));
+    let ran = lab.restage(&["plan"]);
+    assert!(ran.code == 3 && ran.stderr.contains("Did you mean \"pci\"?"), "{ran:?}");
+}
+
+/// The statements of one schema of `frameworks.sql`.
+fn framework(name: &str) -> String {
+    let text = include_str!("packs/frameworks.sql");
+    let mut lines = text.lines().skip_while(|line| *line != format!("-- {name}")).skip(1);
+    let own: Vec<&str> = lines.by_ref().take_while(|line| !line.starts_with("-- ")).collect();
+    assert!(own.len() > 5, "{name}");
+    own.join("\n")
+}
+
+#[test]
+fn init_finds_frameworks_and_their_packs_leave_no_canary_behind() {
+    for (pack, more, live) in [
+        ("django", &[][..], "SELECT enabled FROM django_celery_beat_periodictask"),
+        ("rails", &["neutralize"], "SELECT count(*) FROM delayed_jobs"),
+        ("odoo", &["neutralize"], "SELECT smtp_host || active FROM ir_mail_server"),
+        ("keycloak", &[], "SELECT string_agg(DISTINCT value, ',') FROM realm_smtp_config"),
+        ("wordpress", &[], "SELECT count(*) FROM wp_options WHERE option_value = '10'"),
+        ("neutralize", &[], "SELECT url FROM webhook_endpoints"),
+    ] {
+        let lab = Lab::new(&format!("pack_{pack}"));
+        lab.seed(&framework(pack));
+        let url = lab.source.url("reader", &lab.name);
+        let made = lab.restage(&["init", "--source", &url, "--out", "made.toml"]);
+        assert_eq!(made.code, 0, "{made:?}");
+        let text = std::fs::read_to_string(lab.path("made.toml")).expect("text");
+        let line = text.lines().find(|line| line.starts_with("packs = ")).expect("a line of packs");
+        assert!(line.contains(&format!("\"{pack}\"")), "{pack}: {line}");
+        assert!(more.iter().all(|name| line.contains(name)), "{pack}: {line}");
+        // What nobody decides is NULL, and what cannot be is masked, so the packs are what is left to judge.
+        let head = format!("[policy]\nundecided = \"null\"\n{line}\n");
+        lab.config(&head);
+        let plan = lab.restage(&["plan", "--json"]);
+        let mut pasted = String::new();
+        let document: serde_json::Value = serde_json::from_str(&plan.stdout).expect("one document");
+        for refusal in document["error"].as_array().into_iter().flatten() {
+            assert_eq!(refusal["code"], "plan::undecided-column", "{pack}: {refusal:#}");
+            let hint = refusal["hint"].as_str().expect("lines to paste");
+            pasted.push_str(&hint[hint.find("[tables.").expect("a header")..]);
+            pasted.push('\n');
+        }
+        lab.config(&format!("{head}{pasted}"));
+        lab.refresh();
+        let dump = lab.target.dump(&lab.name);
+        let left: Vec<&str> = dump.lines().filter(|line| line.to_lowercase().contains("qzcanary")).collect();
+        assert!(left.is_empty(), "{pack}: {left:?}\n{pasted}");
+        let expected = match pack {
+            "django" => "f",
+            "rails" => "0",
+            "odoo" => "smtp.invalidfalse",
+            "keycloak" => "smtp.invalid",
+            "wordpress" => "1",
+            _ => "https://webhook.invalid/",
+        };
+        assert_eq!(lab.staging(live), expected, "{pack}");
+        // The twin: where everything is kept, every canary is there.
+        assert!(lab.source.dump(&lab.name).to_lowercase().contains("qzcanary"), "{pack}");
+    }
+}
+
+#[test]
+fn keeping_what_a_framework_pack_decides_needs_a_reason() {
+    let lab = Lab::new("pack_floor");
+    lab.seed(&framework("odoo"));
+    let keep = "[tables.\"public.*\"]\ndefault = \"keep\"\n";
+    lab.config(&format!("[policy]\npacks = [\"odoo\"]\n{keep}"));
+    let plan = lab.restage(&["plan"]);
+    assert_eq!(plan.code, 3);
+    for said in ["ir_cron.active", "pack odoo, rule switches", "active = { mask = \"const\", value = false }"] {
+        assert!(plan.stderr.contains(said) || plan.stdout.contains(said), "{said}: {plan:?}");
+    }
+    // The rows of the queue stay behind, and `explain` says by which rule.
+    lab.config("[policy]\npacks = [\"odoo\"]\n[tables.\"public.*\"]\ndefault = { keep = \"a test\" }\n");
+    let table = lab.restage(&["explain", "public.mail_mail"]);
+    assert!(table.stdout.contains("structure only (pack odoo, rule outgoing)"), "{table:?}");
+    let column = lab.restage(&["explain", "public.res_partner.email"]);
+    assert_eq!(column.code, 0, "{column:?}");
+    for said in [
+        "email 0.95: name email 0.95",
+        "pack odoo, rule partners-mail: kept for a reason only. A person can be reached by it.",
+        "everything: it is what it was in production",
+        "no restage.lock: restage plan --write-lock pins it",
+    ] {
+        assert!(column.stdout.contains(said), "{said}: {}", column.stdout);
+    }
+    let sampled = lab.restage(&["explain", "public.res_partner.email", "--sample"]);
+    assert!(sampled.stdout.contains("20 of 20") && !sampled.stdout.contains("qzcanary"), "{sampled:?}");
+}
+
+/// Every column of the fixture is refused by the rules that it names, and by no others: by the program, for each pack.
+#[test]
+fn each_pack_refuses_the_columns_of_the_fixture_that_are_its_own() {
+    let lab = Lab::new("pack_weak");
+    let text = include_str!("packs/weak.sql");
+    lab.seed(text);
+    let (mut policy, mut table) = (String::new(), String::new());
+    let mut columns: Vec<(String, Vec<String>)> = Vec::new();
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("CREATE TABLE ") {
+            let name = name.trim_end_matches(" (");
+            table = if name.contains('.') { name.to_owned() } else { format!("public.{name}") };
+            policy.push_str(&format!("[tables.\"{table}\".columns]\n"));
+        }
+        let Some((column, said)) = line.trim().split_once(" -- ") else { continue };
+        let name = column.split(' ').next().expect("a name");
+        let (decision, rules) = said.split_once(" => ").expect("a decision and rules");
+        policy.push_str(&format!("{name} = {decision}\n"));
+        columns.push((format!("{table}.{name}"), rules.split(", ").map(str::to_owned).collect()));
+    }
+    for pack in
+        ["pii", "pci", "hipaa", "gdpr", "dora", "neutralize", "django", "rails", "odoo", "keycloak", "wordpress"]
+    {
+        lab.config(&format!("[policy]\npacks = [\"{pack}\"]\n{policy}"));
+        let plan = lab.restage(&["plan", "--json"]);
+        let document: serde_json::Value = serde_json::from_str(&plan.stdout).expect("one document");
+        let reports = document["error"].as_array().expect("refusals").iter();
+        let floor = reports.filter(|report| report["code"] == "plan::floor");
+        let mut told: Vec<String> = floor.filter_map(|report| Some(report["detail"].as_str()?.to_owned())).collect();
+        told = told.iter().flat_map(|detail| detail.lines()).map(str::to_owned).collect();
+        let mine = |line: &&String| line.contains(&format!("(pack {pack}, rule "));
+        let expected =
+            columns.iter().filter(|(_, rules)| rules.iter().any(|rule| rule.starts_with(&format!("{pack}."))));
+        let expected: Vec<&String> = expected.map(|(column, _)| column).collect();
+        // `secrets` always holds, and is told first where both refuse a column.
+        let secret = |column: &&&String| {
+            columns
+                .iter()
+                .any(|(name, rules)| name == **column && rules.iter().any(|rule| rule.starts_with("secrets.")))
+        };
+        let hidden = if pack == "pii" { 0 } else { expected.iter().filter(secret).count() };
+        let found = told.iter().filter(mine).count();
+        assert_eq!(found + hidden, expected.len(), "{pack}: {expected:?}\n{told:#?}");
+        assert!(found > 0, "{pack}");
+    }
+}
