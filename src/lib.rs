@@ -32,6 +32,7 @@
 //! | how far distributions are apart; pure | [`measure`] |
 //! | what is learned of values on their way; pure | [`proof`] |
 //! | masks: knows Arrow and BLAKE3, nothing of PostgreSQL | [`mask`] |
+//! | refusals of an organisation, in Rego; pure but for its files | [`rego`] |
 //! | words everybody shares | [`config`], [`outcome`], [`event`], [`release`], [`rowset`], [`buffers`], [`error`] |
 //!
 //! # Invariants, and the test that holds each
@@ -87,5 +88,6 @@ pub mod config;
 pub mod error;
 pub mod event;
 pub mod outcome;
+pub mod rego;
 pub mod release;
 pub mod rowset;

@@ -58,6 +58,8 @@ pub struct Job {
     pub undecided: Undecided,
     /// The rule packs that hold.
     pub packs: Vec<String>,
+    /// Files with rules in Rego over the plan.
+    pub rego: Vec<PathBuf>,
     /// The day of the run, for reasons that end.
     pub today: jiff::civil::Date,
     /// Accept definitions whose literals look personal.

@@ -227,3 +227,52 @@ fn each_pack_refuses_the_columns_of_the_fixture_that_are_its_own() {
         assert!(found > 0, "{pack}");
     }
 }
+
+const OWN: &str = "package shop.rules\nimport rego.v1\n\
+    deny contains {\"message\": message, \"hint\": \"birth_date = \\\"null\\\"\"} if {\n\
+      some table in input.tables\n  some column in table.columns\n  column.column == \"birth_date\"\n\
+      column.decision != \"null\"\n\
+      message := sprintf(\"%s.%s stays in this house\", [table.table, column.column])\n}\n\
+    deny contains message if {\n  some table in input.tables\n  some column in table.columns\n\
+      \"email\" in column.looks_like\n  column.decision == \"keep\"\n  message := \"addresses are never kept\"\n}\n";
+
+#[test]
+fn rules_of_an_organization_refuse_like_ours() {
+    let lab = Lab::new("rego");
+    lab.seed(PEOPLE);
+    std::fs::create_dir(lab.path("policy")).expect("a folder");
+    std::fs::write(lab.path("policy/own.rego"), OWN).expect("written");
+    let kept = "email = { keep = \"a test\" }\ncard_number = \"card\"\n";
+    let config = |more: &str| {
+        let text = policy("\"pii\"", &format!("{kept}{more}"));
+        lab.config(&text.replace("[policy]\n", "[policy]\nrego = [\"policy/*.rego\"]\n"));
+    };
+    config("");
+    for command in [&["plan"][..], &["refresh"]] {
+        let ran = lab.restage(command);
+        assert_eq!(ran.code, 3, "{ran:?}");
+        let told = format!("{}{}", ran.stdout, ran.stderr);
+        for said in [
+            "error[policy::rego]: public.people.birth_date stays in this house",
+            "error[policy::rego]: addresses are never kept",
+            "policy/own.rego",
+            "data.shop.rules.deny",
+            "birth_date = \"null\"",
+        ] {
+            assert!(told.contains(said), "{said}: {told}");
+        }
+        assert!(!told.contains("ann@example.com"));
+    }
+    lab.config(&policy("\"pii\"", kept));
+    assert_eq!(lab.restage(&["plan"]).code, 0, "without the rules nothing refuses");
+    let masked = policy("\"pii\"", "email = \"email\"\nbirth_date = \"null\"");
+    lab.config(&masked.replace("[policy]\n", "[policy]\nrego = [\"policy/*.rego\"]\n"));
+    lab.refresh();
+    // Rules that do not run are not held.
+    std::fs::write(lab.path("policy/own.rego"), "package shop\nallow := true\n").expect("written");
+    let ran = lab.restage(&["plan"]);
+    assert!(ran.code == 3 && ran.stderr.contains("policy::rego") && ran.stderr.contains("deny"), "{ran:?}");
+    std::fs::remove_file(lab.path("policy/own.rego")).expect("removed");
+    let ran = lab.restage(&["plan"]);
+    assert!(ran.code == 2 && ran.stderr.contains("matches no file"), "{ran:?}");
+}

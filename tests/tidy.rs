@@ -12,6 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("release", &[]),
     ("config", &["error"]),
     ("outcome", &["artefact", "config", "detect", "error", "event", "lock", "plan"]),
+    ("rego", &["error"]),
     ("mask", &["error"]),
     ("detect", &["mask"]),
     ("measure", &[]),

@@ -170,6 +170,7 @@ pub(super) async fn job(context: &Context, config: Config, wish: Wish) -> Result
         },
         undecided: config.policy.undecided,
         packs: config.policy.packs.clone(),
+        rego: config.policy.rego.clone(),
         today: jiff::Zoned::now().date(),
         accept_literals: config.policy.accept_literals,
         allow_schema_drift: config_source.allow_schema_drift,

@@ -353,7 +353,7 @@ pub(super) fn decode(bytes: Vec<u8>, shown: &str) -> Result<String, Box<Report>>
 }
 
 /// Finds the files of an include pattern, sorted. A path without wildcards is itself, if it exists.
-fn expand(folder: &Path, pattern: &Path) -> std::io::Result<Vec<PathBuf>> {
+pub(super) fn expand(folder: &Path, pattern: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut found = vec![if pattern.is_absolute() { PathBuf::new() } else { folder.to_owned() }];
     for part in pattern.components() {
         let name = part.as_os_str().to_string_lossy();

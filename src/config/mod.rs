@@ -220,6 +220,8 @@ pub enum KeySource {
 pub struct PolicyConfig {
     /// Rule packs; a pack is a floor. `secrets` holds always. Default `pii` and `secrets`.
     pub packs: Vec<String>,
+    /// Files with rules in Rego, against the folder of the configuration.
+    pub rego: Vec<PathBuf>,
     /// What happens to a column without a decision. Default refuse.
     pub undecided: Undecided,
     /// `ddl_literals = "accept"`: copy definitions (defaults, comments, functions, …) that hold what looks like personal

@@ -384,6 +384,27 @@ impl<'c, 'a> Section<'c, 'a> {
         })
     }
 
+    /// Files by globs, against the folder of the file that names them.
+    pub(super) fn files(&mut self, key: &str) -> Option<Vec<PathBuf>> {
+        let context = self.context;
+        self.value(key, |_, node| {
+            let texts = text_list(node)?;
+            let mut files = Vec::new();
+            for (place, text) in texts.iter().enumerate() {
+                let found = super::load::expand(context.files.folder(node.at.file), std::path::Path::new(text));
+                let found = found
+                    .map_err(|error| Wrong::Value(format!("cannot be listed (element {}): {error}", place + 1)))?;
+                if found.is_empty() {
+                    return Err(Wrong::Value(format!("matches no file (element {})", place + 1)));
+                }
+                files.extend(found);
+            }
+            files.sort();
+            files.dedup();
+            Ok((files, Json::from(texts)))
+        })
+    }
+
     /// A program and its arguments. The hash takes them as written: variables in them may be secrets.
     pub(super) fn command(&mut self, key: &str) -> Option<Vec<String>> {
         self.value(key, |_, node| {

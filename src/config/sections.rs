@@ -196,11 +196,13 @@ fn key(section: In<'_, '_, '_>) -> Option<KeyConfig> {
 
 fn policy(section: In<'_, '_, '_>) -> Option<PolicyConfig> {
     let packs = section.texts("packs");
+    let rego = section.files("rego");
     let undecided = section.choice("undecided", &[Undecided::Refuse, Undecided::Null]);
     let accept_literals = section.choice("ddl_literals", &[false, true]);
     let new_partitions = section.choice("new_partitions", &[NewPartitions::Refuse, NewPartitions::Inherit]);
     Some(PolicyConfig {
         packs: packs?,
+        rego: rego?,
         undecided: undecided?,
         accept_literals: accept_literals?,
         new_partitions: new_partitions?,

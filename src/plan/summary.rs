@@ -1,19 +1,20 @@
 //! The plan as JSON, and the hash over what it decides.
 
-use super::{ColumnPlan, Decided, Plan, TablePlan};
+use super::{About, ColumnPlan, Decided, Oid, Plan, TablePlan};
 use crate::config::Rows;
 use crate::mask;
 use crate::pg::types::Format;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
-/// Writes the plan as one JSON document, for `plan --json` and the report. Holds names, counts and decisions only.
+/// Writes the plan as one JSON document, for rules in Rego. Holds names, counts and decisions only.
 pub fn summary_json(plan: &Plan) -> Value {
     let sum = |of: fn(&TablePlan) -> u64| plan.tables.iter().map(of).sum::<u64>();
     json!({
         "hash": plan.hash,
         "rows_estimate": sum(|table| table.rows_estimate),
         "bytes": sum(|table| table.bytes),
-        "tables": plan.tables.iter().map(table).collect::<Vec<_>>(),
+        "tables": plan.tables.iter().map(|one| table(one, &plan.about)).collect::<Vec<_>>(),
         "sequences": plan.sequences.iter().map(|sequence| json!({
             "name": format!("{}.{}", sequence.schema, sequence.name),
             "owner": sequence.owner.as_ref().map(|(schema, table, column)| format!("{schema}.{table}.{column}")),
@@ -23,7 +24,7 @@ pub fn summary_json(plan: &Plan) -> Value {
     })
 }
 
-fn table(plan: &TablePlan) -> Value {
+fn table(plan: &TablePlan, about: &BTreeMap<(Oid, i16), About>) -> Value {
     json!({
         "table": plan.full_name(),
         "target": format!("{}.{}", plan.target_schema, plan.target_name),
@@ -38,6 +39,12 @@ fn table(plan: &TablePlan) -> Value {
                 fields.insert("column".into(), json!(column.name));
                 fields.insert("type".into(), json!(column.type_name));
                 fields.insert("because".into(), json!(column.because));
+                if let Some(about) = about.get(&(plan.oid, column.attnum)) {
+                    let found = about.findings.iter().filter(|finding| finding.found());
+                    let found: Vec<&str> = found.map(|finding| finding.category.name.as_str()).collect();
+                    fields.insert("looks_like".into(), json!(found));
+                    fields.insert("until".into(), json!(about.terms.until.map(|day| day.to_string())));
+                }
             }
             value
         }).collect::<Vec<_>>(),

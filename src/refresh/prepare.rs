@@ -16,6 +16,7 @@ use crate::outcome::{Skipped, TableView};
 use crate::pg::{Side, SourceSession};
 use crate::plan::{self, CheckProbe, Decided, Plan, Policy, ProbeValue, TablePlan};
 use crate::publish::Admin;
+use crate::rego;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -88,6 +89,9 @@ async fn look(job: &Job) -> Result<Looked, Failure> {
             None
         }
     };
+    if let Some(plan) = plan.as_ref().filter(|_| !job.rego.is_empty()) {
+        refusals.extend(rego::judge(&job.rego, &plan::summary_json(plan)));
+    }
     let lock = plan.as_ref().map(|plan| Lock::of(&catalog, plan, &job.lock_facts()));
     if let (Some(lock), Some(plan)) = (&job.lock, &mut plan) {
         lock.pin(&catalog, plan);
