@@ -200,3 +200,78 @@ fn numbers_with_check_digits_are_what_they_are_found_to_be() {
     println!("checksums: {right} of {found}");
     assert!(found >= 20 && f64::from(right) >= 0.99 * f64::from(found));
 }
+
+/// Numbers that follow from a seed.
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+
+    fn digits(&mut self, count: usize) -> Vec<u32> {
+        (0..count).map(|place| if place == 0 { 1 + self.below(9) as u32 } else { self.below(10) as u32 }).collect()
+    }
+}
+
+fn luhn(digits: &[u32]) -> u32 {
+    let doubled = |digit: u32| if digit > 4 { digit * 2 - 9 } else { digit * 2 };
+    let sum: u32 =
+        digits.iter().rev().enumerate().map(|(at, digit)| if at % 2 == 0 { doubled(*digit) } else { *digit }).sum();
+    (10 - sum % 10) % 10
+}
+
+/// Weights 1 and 3, as on goods and books.
+fn goods(digits: &[u32]) -> u32 {
+    let sum: u32 =
+        digits.iter().rev().enumerate().map(|(at, digit)| if at % 2 == 0 { 3 * digit } else { *digit }).sum();
+    (10 - sum % 10) % 10
+}
+
+/// Columns of numbers that are no person's, each of 60 values under a name that says nothing, several draws of each kind.
+#[test]
+fn numbers_of_things_are_not_taken_for_those_of_persons() {
+    const DRAWS: u64 = 20;
+    let checked = |mut digits: Vec<u32>, check: fn(&[u32]) -> u32| {
+        let last = check(&digits);
+        digits.push(last);
+        digits
+    };
+    let counted = |start: u64, row: u64| -> Vec<u32> {
+        (start + row).to_string().bytes().map(|byte| u32::from(byte - b'0')).collect()
+    };
+    let (mut wrong, mut all) = (Vec::new(), 0);
+    for seed in 0..DRAWS {
+        let mut draw = Draw(seed * 7919 + 17);
+        let mut columns: Vec<(&str, Vec<Vec<u32>>)> = Vec::new();
+        for length in [8, 9, 10, 11, 12, 13, 15, 16, 18] {
+            columns.push(("random", (0..60).map(|_| draw.digits(length)).collect()));
+        }
+        for (name, length) in [("EAN-8", 7), ("UPC", 11), ("EAN-13", 12), ("GTIN-14", 13)] {
+            columns.push((name, (0..60).map(|_| checked(draw.digits(length), goods)).collect()));
+        }
+        for (name, start) in [("count 9", 300_000_000), ("count 11", 40_000_000_000), ("seconds", 1_700_000_000)] {
+            columns.push((name, (0..60).map(|row| counted(start + seed * 1_000_003, row * 7)).collect()));
+        }
+        // IMEI: with Luhn, beginning as devices do.
+        let imei = |draw: &mut Draw| checked([vec![3, 5], draw.digits(12)].concat(), luhn);
+        columns.push(("IMEI", (0..60).map(|_| imei(&mut draw)).collect()));
+        for (name, values) in columns {
+            let facts = Facts { table: "t", column: "f", takes: Takes::Text, domain: None };
+            let mut sample = Sample::new(&facts);
+            for digits in values {
+                let text: String = digits.iter().filter_map(|digit| char::from_digit(*digit, 10)).collect();
+                sample.push(Some(&text));
+            }
+            all += 1;
+            let found = sample.findings(&facts).into_iter().find(detect::Finding::found);
+            let found = found.map(|found| found.category.name.clone());
+            let person =
+                |name: &String| ["national_id", "iban", "credit_card", "bank_account"].contains(&name.as_str());
+            wrong.extend(found.filter(person).map(|found| format!("{name} is taken for {found}")));
+        }
+    }
+    println!("numbers of things: {} of {all} columns are taken for a person's", wrong.len());
+    assert!(wrong.len() * 100 <= all, "{wrong:?}");
+}

@@ -146,6 +146,37 @@ fn proposals_are_added_and_what_stands_there_stays() {
 }
 
 #[test]
+fn what_tells_of_a_thing_is_kept_and_what_may_tell_of_a_person_is_asked() {
+    let lab = Lab::new("things");
+    lab.seed(
+        "CREATE TABLE products (id int PRIMARY KEY, name text, story text, available tstzrange, monthly int[], labels text[]);
+         CREATE TABLE devices (id int PRIMARY KEY, name text, customer_id int);
+         CREATE TABLE brands (id int PRIMARY KEY, name text, owner_id int);
+         INSERT INTO products SELECT n, 'Desk Lamp ' || n, 'made by hand in a small house by the sea ' || n, tstzrange(now(), NULL),
+             ARRAY[n, 2], ARRAY['new', 'sale'] FROM generate_series(1, 200) AS n;
+         INSERT INTO devices SELECT n, 'phone of Ada ' || n, n FROM generate_series(1, 200) AS n;
+         INSERT INTO brands SELECT n, 'Desk Lamp ' || n, n FROM generate_series(1, 200) AS n;",
+    );
+    let document = document(&lab, &["discover", "--json"]);
+    let proposed = |table: &str, column: &str| {
+        let tables = document["tables"].as_array().expect("tables");
+        let table = tables.iter().find(|found| found["table"] == table).expect("the table");
+        let columns = table["columns"].as_array().expect("columns");
+        let column = columns.iter().find(|found| found["name"] == column).expect("the column");
+        (column["proposal"].as_str().unwrap_or("-").to_owned(), column["open"] == true)
+    };
+    for column in ["name", "available", "monthly", "labels"] {
+        let (toml, open) = proposed("public.products", column);
+        assert!(toml.starts_with("{ keep = ") && !open, "{column}: {toml}");
+    }
+    // Sentences, things of a person, and a catalog with an owner: only a person knows.
+    for (table, column) in [("products", "story"), ("devices", "name"), ("brands", "name")] {
+        let (toml, open) = proposed(&format!("public.{table}"), column);
+        assert!(open || !toml.contains("keep"), "{table}.{column}: {toml}");
+    }
+}
+
+#[test]
 fn undeclared_references_are_looked_up_at_the_server() {
     let lab = Lab::new("refs");
     lab.seed(

@@ -94,6 +94,11 @@ impl Finding {
     }
 }
 
+/// Whether a table is a catalog of things (`products`), whose names nobody gives to persons, and no column of it leads to a person (`customer_id`).
+pub fn of_things<'a>(table: &str, columns: impl Iterator<Item = &'a str>) -> bool {
+    name::of_things(table, columns)
+}
+
 /// Every category, in the order of listings.
 pub fn categories() -> &'static [Category] {
     &RULES.categories

@@ -91,6 +91,16 @@ pub(super) fn of_thing(facts: &Facts<'_>) -> bool {
     named || Table::read(facts.table, true).owner == Owner::Thing
 }
 
+/// Whether a table is a catalog of things, and no word of its columns is a person's.
+pub(super) fn of_things<'a>(table: &str, mut columns: impl Iterator<Item = &'a str>) -> bool {
+    let person = |column: &str| {
+        let words = token::unglue(token::split(column, true), &RULES.known);
+        words.iter().any(|word| owner(word) == Owner::Person)
+    };
+    let table = Table::read(table, true);
+    table.words.last().is_some_and(|head| RULES.context.catalog.contains(head)) && !columns.any(person)
+}
+
 struct Reading<'a> {
     facts: &'a Facts<'a>,
     table: &'a Table,

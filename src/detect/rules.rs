@@ -125,6 +125,7 @@ pub(super) struct Context {
     pub ask: HashSet<String>,
     pub person: HashSet<String>,
     pub thing: HashSet<String>,
+    pub catalog: HashSet<String>,
     pub shell: HashSet<String>,
     pub generic: HashSet<String>,
 }
@@ -212,6 +213,7 @@ struct ContextText {
     ask: String,
     person: String,
     thing: String,
+    catalog: String,
     shell: String,
     generic: String,
 }
@@ -315,6 +317,7 @@ impl Context {
             ask: set(&text.ask),
             person: set(&text.person),
             thing: set(&text.thing),
+            catalog: set(&text.catalog),
             shell: set(&text.shell),
             generic: set(&text.generic),
         }

@@ -9,6 +9,8 @@ use std::hash::BuildHasher as _;
 
 /// Different values that are tested; more say nothing new.
 const DISTINCT_MAX: usize = 400;
+/// Words of a value that is a name or a code of something; more are a sentence.
+const WORDS_MAX: usize = 5;
 /// Different paths of documents that are told apart.
 const PATHS_MAX: usize = 200;
 /// Fewest values before a name is not believed.
@@ -41,6 +43,8 @@ struct Counts {
     /// Hits by place in the list of tests.
     hits: Vec<u32>,
     letters: u32,
+    /// Values of many words.
+    sentences: u32,
 }
 
 impl Counts {
@@ -91,9 +95,18 @@ impl Sample {
         })
     }
 
-    /// Different values that were tested.
+    /// Different values that were tested, leaves of documents and arrays among them.
     pub fn distinct(&self) -> u32 {
-        self.values.distinct()
+        self.counts().map(Counts::distinct).sum()
+    }
+
+    /// Those of many words.
+    pub fn sentences(&self) -> u32 {
+        self.counts().map(|counts| counts.sentences).sum()
+    }
+
+    fn counts(&self) -> impl Iterator<Item = &Counts> {
+        [&self.values].into_iter().chain(self.paths.values().map(|(_, counts)| counts))
     }
 
     /// Judges name, type and values together; best first.
@@ -155,6 +168,7 @@ fn test(tests: &[(usize, usize)], hasher: &foldhash::quality::RandomState, value
     }
     let value = &value[..value.floor_char_boundary(VALUE_BYTES_MAX)];
     counts.letters += u32::from(value.chars().any(char::is_alphabetic));
+    counts.sentences += u32::from(value.split_whitespace().nth(WORDS_MAX).is_some());
     for ((detector, place), hits) in tests.iter().zip(&mut counts.hits) {
         *hits += u32::from(passes(&RULES.detectors[*detector].content[*place], value));
     }

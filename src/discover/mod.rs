@@ -25,6 +25,8 @@ use std::time::{Duration, Instant};
 pub struct Settings {
     /// Rows of a table at most. Default 500.
     pub rows: u32,
+    /// Of one table at most, as text: then the rows that came are enough. Default 16 MiB.
+    pub bytes: u64,
     /// For one table, then it is judged by its names. Default 10 s.
     pub table_time: Duration,
     /// For all tables; those that are left are judged by their names. Default 5 min.
@@ -41,6 +43,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             rows: 500,
+            bytes: 16 << 20,
             table_time: Duration::from_secs(10),
             time: Duration::from_secs(300),
             seed: 1,
@@ -289,11 +292,15 @@ fn full_name(table: &DraftTable) -> String {
 struct Samples {
     columns: Vec<Sample>,
     rows: u64,
+    /// Of their values as text.
+    bytes: u64,
     /// Why there are none.
     reason: Option<String>,
 }
 
 fn judge(draft: &Draft<'_>, number: usize, table: &DraftTable, samples: &Samples) -> TableFound {
+    let names = table.columns.iter().map(|column| column.name.as_str());
+    let of_thing = detect::of_things(&table.name, names);
     let column = |(place, column): (usize, &crate::plan::draft::DraftColumn)| {
         let facts = draft.facts(table, column);
         let sample = &samples.columns[place];
@@ -302,7 +309,8 @@ fn judge(draft: &Draft<'_>, number: usize, table: &DraftTable, samples: &Samples
             _ => sample.findings(&facts),
         };
         let paths = sample.path_findings(&facts);
-        let seen = Seen { values: sample.rows - sample.nulls, distinct: sample.distinct() };
+        let (distinct, sentences) = (sample.distinct(), sample.sentences());
+        let seen = Seen { values: sample.rows - sample.nulls, distinct, sentences, of_thing };
         let undecided = column.standing == Standing::Open && !table.empty;
         let proposed = undecided.then(|| draft.propose(number, place, &findings, &paths, seen));
         let personal = findings.iter().any(Finding::found);

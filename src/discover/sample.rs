@@ -35,7 +35,7 @@ pub(super) async fn limits(client: &Client, settings: &Settings) -> Result<(), D
 
 /// Empty samples, with the reason.
 pub(super) fn none(draft: &Draft<'_>, table: &DraftTable, reason: String) -> Samples {
-    Samples { columns: fresh(draft, table), rows: 0, reason: Some(reason) }
+    Samples { columns: fresh(draft, table), rows: 0, bytes: 0, reason: Some(reason) }
 }
 
 fn fresh(draft: &Draft<'_>, table: &DraftTable) -> Vec<Sample> {
@@ -49,7 +49,7 @@ pub(super) async fn table(
     table: &DraftTable,
     settings: &Settings,
 ) -> Result<Samples, DiscoverError> {
-    let mut samples = Samples { columns: fresh(draft, table), rows: 0, reason: None };
+    let mut samples = Samples { columns: fresh(draft, table), rows: 0, bytes: 0, reason: None };
     let expressions: Vec<(usize, String)> =
         table.columns.iter().enumerate().filter_map(|(place, column)| Some((place, expression(column)?))).collect();
     if table.leaves.is_empty() {
@@ -63,7 +63,8 @@ pub(super) async fn table(
     let share = settings.rows.div_ceil(table.leaves.len().clamp(1, LEAVES_MAX) as u32);
     for leaf in leaves {
         client.batch_execute("SAVEPOINT look").await.map_err(DiscoverError::sql("sampling"))?;
-        match rows(client, &query(leaf, &expressions, share, settings.seed), &expressions, &mut samples).await {
+        let sql = query(leaf, &expressions, share, settings.seed);
+        match rows(client, &sql, &expressions, settings.bytes, &mut samples).await {
             Ok(()) => client.batch_execute("RELEASE look").await.map_err(DiscoverError::sql("sampling"))?,
             Err(error) => {
                 let Some(code) = error.code() else { return Err(DiscoverError::sql("sampling")(error)) };
@@ -89,14 +90,21 @@ async fn rows(
     client: &Client,
     sql: &str,
     expressions: &[(usize, String)],
+    bytes_max: u64,
     samples: &mut Samples,
 ) -> Result<(), tokio_postgres::Error> {
     let stream = client.query_raw(sql, Vec::<String>::new()).await?;
     let mut stream = std::pin::pin!(stream);
     while let Some(row) = stream.try_next().await? {
+        // What is left of the answer is read and thrown away.
+        if samples.bytes >= bytes_max {
+            break;
+        }
         samples.rows += 1;
         for (index, (place, _)) in expressions.iter().enumerate() {
-            samples.columns[*place].push(row.try_get::<_, Option<&str>>(index)?);
+            let value = row.try_get::<_, Option<&str>>(index)?;
+            samples.bytes += value.map_or(0, |value| value.len() as u64);
+            samples.columns[*place].push(value);
         }
     }
     Ok(())

@@ -70,8 +70,12 @@ pub enum Standing {
 pub struct Seen {
     /// Values that are not NULL.
     pub values: u64,
-    /// Different ones among them, as far as they were counted.
+    /// Different ones among them, as far as they were counted; of arrays their elements.
     pub distinct: u32,
+    /// Of these: of many words.
+    pub sentences: u32,
+    /// Its table tells of things, and no column of it leads to a person.
+    pub of_thing: bool,
 }
 
 /// A decision for a column that nobody decided.
@@ -133,28 +137,15 @@ impl<'a> Draft<'a> {
         if personal || propose::keeps_key(&toml) {
             return Proposed { toml, open: false };
         }
-        let few = seen.distinct <= WORDS_MAX && seen.values >= TIMES_MIN * u64::from(seen.distinct.max(1));
+        let type_name = self.graph.nodes[node].column.type_name.as_str();
         let plain = match shape {
-            Some(Shape::Text { .. }) => few,
-            Some(
-                Shape::Bool
-                | Shape::Enum(_)
-                | Shape::Int2
-                | Shape::Int4
-                | Shape::Int8
-                | Shape::Numeric { .. }
-                | Shape::Float4
-                | Shape::Float8
-                | Shape::Date
-                | Shape::Timestamp
-                | Shape::Time
-                | Shape::TimeTz,
-            ) => true,
-            None => self.graph.nodes[node].column.type_name == "interval",
-            Some(_) => false,
+            Some(shape) => plain(shape, seen),
+            None => PLAIN_TYPES.iter().any(|known| type_name == *known || type_name.starts_with(&format!("{known}("))),
         };
         if plain && seen.values > 0 {
-            let toml = format!("{{ keep = \"no sign of a person in its name or in {} sampled values\" }}", seen.values);
+            let thing = if seen.of_thing { "it tells of a thing: " } else { "" };
+            let toml =
+                format!("{{ keep = \"{thing}no sign of a person in its name or in {} sampled values\" }}", seen.values);
             return Proposed { toml, open: false };
         }
         Proposed { toml, open: true }
@@ -195,6 +186,35 @@ impl<'a> Draft<'a> {
             anchor.unwrap_or_default(),
             lines.join(", ")
         ))
+    }
+}
+
+/// Types without a mask whose values are numbers, times or names of the schema.
+const PLAIN_TYPES: &[&str] = &["interval", "money", "bit", "bit varying", "regclass", "regtype", "xid", "pg_lsn"];
+
+/// Whether a column that shows no sign of a person can be kept without asking one: numbers, times and switches, a short
+/// list of words, and what names a thing in few words.
+fn plain(shape: &Shape, seen: Seen) -> bool {
+    match shape {
+        Shape::Text { .. } => {
+            let few = seen.distinct <= WORDS_MAX && seen.values >= TIMES_MIN * u64::from(seen.distinct.max(1));
+            few || seen.of_thing && seen.distinct > 0 && seen.sentences == 0
+        }
+        Shape::Bool
+        | Shape::Enum(_)
+        | Shape::Int2
+        | Shape::Int4
+        | Shape::Int8
+        | Shape::Numeric { .. }
+        | Shape::Float4
+        | Shape::Float8
+        | Shape::Date
+        | Shape::Timestamp
+        | Shape::Time
+        | Shape::TimeTz => true,
+        Shape::Array(inner) | Shape::Range(inner) | Shape::Multirange(inner) => plain(inner, seen),
+        Shape::Composite(attributes) => attributes.iter().all(|attribute| plain(&attribute.shape, seen)),
+        _ => false,
     }
 }
 

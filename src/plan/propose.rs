@@ -5,6 +5,7 @@
 
 use super::Policy;
 use super::graph::{Graph, Node};
+use crate::catalog::ConstraintKind;
 use crate::config::Action;
 use crate::detect::{self, Facts, Finding};
 use crate::error::Report;
@@ -13,6 +14,11 @@ use crate::mask::{self, Shape};
 
 /// The one reason that is known without a person: a surrogate key is made up already.
 const KEEP_KEY: &str = "{ keep = \"technical key, names nobody outside\" }";
+
+/// … or the schema lists every value it may have.
+const KEEP_CHOICE: &str = "{ keep = \"one of the words that the schema lists\" }";
+/// … or there is nothing in it that a constant could replace: a switch in a unique index.
+const KEEP_SWITCH: &str = "{ keep = \"yes or no, names nobody\" }";
 
 /// Reports the undecided columns of a table, with lines that can be pasted together.
 pub(super) fn undecided(graph: &Graph<'_>, policy: &Policy<'_>, nodes: &[Node]) -> Report {
@@ -74,9 +80,9 @@ pub(super) fn type_name<'a>(graph: &Graph<'a>, node: Node) -> Option<&'a str> {
     matches!(known.kind, 'd' | 'c').then_some(known.name.as_str())
 }
 
-/// Whether a proposal is to keep a surrogate key.
+/// Whether a proposal is to keep what is no person's by the schema alone.
 pub(super) fn keeps_key(toml: &str) -> bool {
-    toml == KEEP_KEY
+    [KEEP_KEY, KEEP_CHOICE, KEEP_SWITCH].contains(&toml)
 }
 
 /// A decision in TOML, by the column's name, type and place in keys.
@@ -106,10 +112,14 @@ pub(super) fn suited(graph: &Graph<'_>, node: Node, findings: &[Finding]) -> Str
     if key && !personal && counts() {
         return KEEP_KEY.to_owned();
     }
+    if !personal && !key && is_choice(graph, node) {
+        return KEEP_CHOICE.to_owned();
+    }
     if !(key || unique || column.not_null) {
         return "\"null\"".to_owned();
     }
     match &column.shape {
+        Some(Shape::Bool) if key || unique => KEEP_SWITCH.to_owned(),
         Some(Shape::Text { .. }) => "\"pattern\"".to_owned(),
         Some(Shape::Uuid) => "\"uuid\"".to_owned(),
         Some(Shape::Inet | Shape::Cidr) => "\"ip\"".to_owned(),
@@ -122,7 +132,7 @@ pub(super) fn suited(graph: &Graph<'_>, node: Node, findings: &[Finding]) -> Str
             shifted.unwrap_or_else(|| constant("\"2000-01-01\""))
         }
         _ if !column.not_null && referencing(graph, node) == 0 => "\"null\"".to_owned(),
-        Some(Shape::Json | Shape::Jsonb) => constant("\"{}\""),
+        Some(Shape::Json | Shape::Jsonb | Shape::Array(_)) => constant("\"{}\""),
         Some(Shape::Int2 | Shape::Int4 | Shape::Int8) => constant("0"),
         Some(Shape::Numeric { .. } | Shape::Float4 | Shape::Float8) => constant("0"),
         Some(Shape::Bool) => constant("false"),
@@ -195,6 +205,18 @@ fn holds(shape: &Shape, value: &serde_json::Value) -> bool {
         (Shape::Int2 | Shape::Int4 | Shape::Int8 | Shape::Numeric { .. }, serde_json::Value::Number(_)) => true,
         _ => false,
     }
+}
+
+/// Whether a check lists every value that the column may have: no mask would pass it.
+fn is_choice(graph: &Graph<'_>, node: Node) -> bool {
+    let column = &graph.nodes[node];
+    let mut checks = graph.groups[column.group].constraints.iter().filter(|known| known.kind == ConstraintKind::Check);
+    checks.any(|check| {
+        let alone = check.columns.len() == 1 && graph.node_at(check.table, check.columns[0]) == Some(node);
+        let text = &check.definition;
+        let lists = text.contains(" = ANY (ARRAY['") || text.contains(" = ANY ((ARRAY['");
+        alone && check.enforced && lists && !text.contains(" OR ") && !text.contains("NOT ")
+    })
 }
 
 /// Part of a primary key, of a foreign key, or referenced by one.

@@ -131,21 +131,21 @@ CREATE TABLE sessions (
 );
 CREATE TABLE devices (
     mac_address text, -- "keep" => pii.online, hipaa.identifiers
-    fcm_token text -- "keep" => neutralize.push
+    fcm_token text -- "keep" => secrets.tokens, dora.credentials, neutralize.push
 );
 CREATE TABLE webhook_endpoints (
-    url text -- "keep" => neutralize.webhooks
+    url text -- "keep" => hipaa.identifiers, gdpr.together, neutralize.webhooks
 );
 CREATE TABLE weak_1.webhook_endpoints (
     url text -- "pattern" => neutralize.webhooks
 );
 CREATE TABLE tenants (
-    callback_url text, -- "keep" => neutralize.callbacks
+    callback_url text, -- "keep" => hipaa.identifiers, gdpr.together, neutralize.callbacks
     smtp_host text -- "keep" => neutralize.mail-anywhere
 );
 CREATE TABLE smtp_settings (
     host text, -- "keep" => neutralize.mail-servers
-    login text -- "keep" => neutralize.mail-logins
+    login text -- "keep" => pii.names, neutralize.mail-logins
 );
 CREATE TABLE web_push_subscriptions (
     endpoint text -- "keep" => neutralize.push-subscriptions
@@ -181,9 +181,9 @@ CREATE TABLE django_celery_beat_periodictask (
 );
 CREATE TABLE admins (
     password_digest text, -- "keep" => secrets.passwords, dora.credentials, rails.devise-password
-    unlock_token text, -- "keep" => rails.devise-tokens
-    last_sign_in_ip text, -- "keep" => rails.devise-addresses
-    unconfirmed_email text -- "keep" => rails.unconfirmed
+    unlock_token text, -- "keep" => secrets.tokens, dora.credentials, rails.devise-tokens
+    last_sign_in_ip text, -- "keep" => pii.online, hipaa.identifiers, rails.devise-addresses
+    unconfirmed_email text -- "keep" => pii.contact, hipaa.identifiers, rails.unconfirmed
 );
 CREATE TABLE weak_1.admins (
     password_digest text -- "pattern" => rails.devise-password
@@ -193,7 +193,7 @@ CREATE TABLE active_storage_blobs (
     metadata text -- "keep" => rails.file-metadata
 );
 CREATE TABLE action_text_rich_texts (
-    body text -- "keep" => rails.rich-text
+    body text -- "keep" => pii.text, rails.rich-text
 );
 CREATE TABLE oauth_applications (
     uid text -- "keep" => rails.oauth-clients
@@ -213,18 +213,18 @@ CREATE TABLE ir_config_parameter (
     value text -- "keep" => odoo.parameters
 );
 CREATE TABLE res_users (
-    totp_secret text, -- "keep" => odoo.users-secrets
-    login text, -- "keep" => odoo.users-login
-    signature text -- "keep" => odoo.users-signature
+    totp_secret text, -- "keep" => secrets.tokens, dora.credentials, odoo.users-secrets
+    login text, -- "keep" => pii.names, odoo.users-login
+    signature text -- "keep" => pii.sensitive, hipaa.identifiers, gdpr.special, odoo.users-signature
 );
 CREATE TABLE res_partner (
-    name text, -- "keep" => odoo.partners-name
-    mobile text, -- "keep" => odoo.partners-phone
+    name text, -- "keep" => pii.names, hipaa.identifiers, odoo.partners-name
+    mobile text, -- "keep" => pii.contact, hipaa.identifiers, odoo.partners-phone
     street text, -- "keep" => pii.contact, hipaa.places, odoo.partners-place
     barcode text -- "keep" => odoo.partners-rest
 );
 CREATE TABLE mail_message (
-    reply_to text, -- "keep" => odoo.partners-mail
+    reply_to text, -- "keep" => pii.contact, hipaa.identifiers, odoo.partners-mail
     record_name text -- "keep" => odoo.messages
 );
 CREATE TABLE ir_attachment (
@@ -234,7 +234,7 @@ CREATE TABLE res_partner_bank (
     sanitized_acc_number text -- "keep" => odoo.banks
 );
 CREATE TABLE user_entity (
-    email_constraint text, -- "keep" => keycloak.user-email
+    email_constraint text, -- "keep" => pii.contact, hipaa.identifiers, keycloak.user-email
     username text, -- "keep" => pii.names, keycloak.user-name
     first_name text, -- "keep" => pii.names, hipaa.identifiers, keycloak.user-first-name
     last_name text -- "keep" => pii.names, hipaa.identifiers, keycloak.user-last-name
@@ -243,13 +243,13 @@ CREATE TABLE user_attribute (
     value text -- "keep" => keycloak.attributes
 );
 CREATE TABLE credential (
-    secret_data text -- "keep" => keycloak.credentials
+    secret_data text -- "keep" => secrets.tokens, dora.credentials, keycloak.credentials
 );
 CREATE TABLE weak_1.credential (
     secret_data text -- "pattern" => keycloak.credentials
 );
 CREATE TABLE client (
-    secret text -- "keep" => keycloak.clients
+    secret text -- "keep" => secrets.tokens, dora.credentials, keycloak.clients
 );
 CREATE TABLE component_config (
     value text -- "keep" => keycloak.keys
@@ -262,18 +262,18 @@ CREATE TABLE federated_identity (
 );
 CREATE TABLE wp_users (
     user_nicename text, -- "keep" => wordpress.login
-    display_name text, -- "keep" => wordpress.name
+    display_name text, -- "keep" => pii.names, hipaa.identifiers, wordpress.name
     user_pass text, -- "keep" => secrets.passwords, dora.credentials, wordpress.password
-    user_activation_key text, -- "keep" => wordpress.activation
-    user_url text -- "keep" => wordpress.links
+    user_activation_key text, -- "keep" => secrets.tokens, dora.credentials, wordpress.activation
+    user_url text -- "keep" => hipaa.identifiers, gdpr.together, wordpress.links
 );
 CREATE TABLE weak_1.wp_users (
     user_pass text -- "pattern" => wordpress.password
 );
 CREATE TABLE wp_comments (
-    comment_author_email text, -- "keep" => wordpress.email
-    comment_author text, -- "keep" => wordpress.comment-author
-    comment_author_ip text -- "keep" => wordpress.comment-address
+    comment_author_email text, -- "keep" => pii.contact, hipaa.identifiers, wordpress.email
+    comment_author text, -- "keep" => pii.names, hipaa.identifiers, wordpress.comment-author
+    comment_author_ip text -- "keep" => pii.online, hipaa.identifiers, wordpress.comment-address
 );
 CREATE TABLE wp_usermeta (
     meta_value text -- "keep" => wordpress.meta
