@@ -43,6 +43,9 @@ has_stdnum() { "$1" -c 'import stdnum' 2>/dev/null; }
 if ! has_stdnum target/venv/bin/python && ! has_stdnum python3; then
   left_out+=("identifiers judged by python-stdnum (python3 -m venv target/venv && target/venv/bin/pip install python-stdnum)")
 fi
+if ! command -v chromium >/dev/null; then
+  left_out+=("the report in a browser (apt-get install chromium)")
+fi
 step tests cargo test --locked "$@"
 step documentation env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked --quiet
 

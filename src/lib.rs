@@ -33,7 +33,7 @@
 //! | what is learned of values on their way; pure | [`proof`] |
 //! | masks: knows Arrow and BLAKE3, nothing of PostgreSQL | [`mask`] |
 //! | refusals of an organisation, in Rego; pure but for its files | [`rego`] |
-//! | words everybody shares | [`config`], [`outcome`], [`event`], [`release`], [`rowset`], [`buffers`], [`error`] |
+//! | words everybody shares | [`config`], [`outcome`], [`event`], [`manifest`], [`release`], [`rowset`], [`buffers`], [`error`] |
 //!
 //! # Invariants, and the test that holds each
 //!
@@ -87,6 +87,7 @@ pub mod buffers;
 pub mod config;
 pub mod error;
 pub mod event;
+pub mod manifest;
 pub mod outcome;
 pub mod rego;
 pub mod release;

@@ -20,6 +20,7 @@ use crate::load::{LoadError, Sink};
 use crate::mask::{MaskError, Masker};
 use crate::pg::decode::{self, DecodeError};
 use crate::pg::encode::{self, EncodeError};
+use crate::pg::rowsum::{RowHasher, RowSum};
 use crate::plan::{Chunk, TablePlan};
 use crate::proof::{self, Watch};
 use bytes::Bytes;
@@ -182,6 +183,8 @@ pub struct Work<'a> {
     pub freeze: bool,
     /// What is to be learned of the values; none: nothing.
     pub watch: Option<&'a Arc<Watch>>,
+    /// Hash the rows on their way.
+    pub hash: bool,
 }
 
 impl Pipeline {
@@ -317,21 +320,28 @@ impl Pipeline {
     async fn spawn(&self, work: &Work<'_>, seen: Option<&Arc<proof::Unit>>, origin: Origin, wire: Wire) -> Pending {
         let permit = self.budget.take(wire.bytes.len()).await;
         let (sender, receiver) = oneshot::channel();
-        if work.table.layout.opaque() {
-            let unit = Unit { rows: wire.rows, bytes: wire.bytes, permit: Some(permit) };
+        if work.table.layout.opaque() && !work.hash {
+            let unit = Unit { rows: wire.rows, bytes: wire.bytes, sum: None, permit: Some(permit) };
             let _ = sender.send(Ok(unit));
             return receiver;
         }
+        let hash = work.hash;
         let (table, masker, buffers) = (Arc::clone(work.table), Arc::clone(work.masker), self.buffers.clone());
         let seen = seen.cloned();
         self.pool.spawn(move || {
             // A panic must not take the process down with a half-written message; its payload may hold a value and is
             // dropped. The closed channel tells the writer.
             let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                mask(&table, &masker, seen.as_deref(), &buffers, origin, wire)
+                let (rows, bytes) = match table.layout.opaque() {
+                    true => (wire.rows, wire.bytes),
+                    false => mask(&table, &masker, seen.as_deref(), &buffers, origin, wire)?,
+                };
+                let sum = if hash { sum(&table, &bytes) } else { None };
+                Ok((rows, bytes, sum))
             }));
             if let Ok(done) = done {
-                let _ = sender.send(done.map(|(rows, bytes)| Unit { rows, bytes, permit: Some(permit) }));
+                let unit = |(rows, bytes, sum)| Unit { rows, bytes, sum, permit: Some(permit) };
+                let _ = sender.send(done.map(unit));
             }
         });
         receiver
@@ -389,6 +399,12 @@ impl Deliver for Feed<'_> {
 }
 
 type Pending = oneshot::Receiver<Result<Unit, PipelineError>>;
+
+/// Hashes the rows of a batch; none if they are no rows, which the target will say.
+fn sum(table: &TablePlan, bytes: &[u8]) -> Option<RowSum> {
+    let columns = table.columns.iter().map(|column| column.name.as_str());
+    RowHasher::new(&table.target_schema, &table.target_name, columns, table.format).rows(bytes)
+}
 
 /// The hot path: wire bytes in, masked wire bytes out. No I/O, no await; no lock but the short one of what was seen.
 fn mask(

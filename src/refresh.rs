@@ -6,6 +6,7 @@
 mod artefact;
 mod at_source;
 mod check;
+mod content;
 mod export;
 mod graph;
 mod hooks;
@@ -23,6 +24,7 @@ pub mod target;
 mod work;
 
 pub use check::check;
+pub use content::Sealing;
 pub use export::{Wish, export};
 pub use json_keys::survey;
 pub use preflight::target_lacks;
@@ -38,6 +40,7 @@ use crate::error::Report;
 use crate::extract;
 use crate::guard;
 use crate::lock::{self, Lock};
+use crate::manifest::sign::Signer;
 use crate::mask::key::RealmKey;
 use crate::outcome::Ledger;
 use crate::pg::Conninfo;
@@ -105,6 +108,8 @@ pub struct Job {
     pub report_dir: Option<PathBuf>,
     /// Load and verify, but publish nothing and drop the result.
     pub dry_run: bool,
+    /// Who signs the manifest, if it is signed.
+    pub signer: Option<Signer>,
     /// Where the run notes what it knows, for the report.
     pub ledger: Ledger,
 }

@@ -20,6 +20,7 @@ mod guards;
 mod identity;
 mod leak;
 mod lock;
+mod manifest;
 mod measures;
 mod mentions;
 mod packs;

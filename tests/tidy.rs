@@ -11,7 +11,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("event", &[]),
     ("release", &[]),
     ("config", &["error"]),
-    ("outcome", &["artefact", "config", "detect", "error", "event", "lock", "plan"]),
+    ("manifest", &["error"]),
+    ("outcome", &["artefact", "config", "detect", "error", "event", "lock", "manifest", "plan"]),
     ("rego", &["error"]),
     ("mask", &["error"]),
     ("detect", &["mask"]),
@@ -29,11 +30,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("subset", &["catalog", "config", "error", "extract", "mask", "pg", "plan", "rowset"]),
     ("publish", &["error", "load", "pg", "release"]),
     ("guard", &["catalog", "error", "load", "pg", "publish", "release"]),
-    ("verify", &["config", "error", "load", "measure", "outcome", "pg", "plan", "proof"]),
+    ("verify", &["config", "error", "load", "manifest", "measure", "outcome", "pg", "plan", "proof"]),
     ("pipeline", &["buffers", "error", "event", "extract", "load", "mask", "pg", "plan", "proof"]),
     ("trial", &["catalog", "config", "error", "mask", "outcome", "plan"]),
     ("demo", &["error"]),
-    ("report", &["error", "event", "lock", "outcome", "release"]),
+    ("report", &["error", "event", "lock", "manifest", "outcome", "release"]),
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

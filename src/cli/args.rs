@@ -275,9 +275,21 @@ pub struct FixtureArgs {
 }
 
 /// Run the gates alone, against the staging that is live
+///
+/// With --manifest, every table is read again and compared with the hashes that the run wrote down, which takes as long as
+/// reading all of staging; the files beside the manifest are compared too, and with --public-key its signature.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:\n  restage verify\n  restage verify --json | jq '.gates[] | select(.ok | not)'")]
-pub struct VerifyArgs {}
+#[command(
+    after_help = "Examples:\n  restage verify\n  restage verify --json | jq '.gates[] | select(.ok | not)'\n  restage verify --manifest restage-report/RUN/manifest.json --public-key sign.pub.pem"
+)]
+pub struct VerifyArgs {
+    /// Prove that staging is the release this manifest.json describes
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub manifest: Option<PathBuf>,
+    /// Ed25519 key in PEM that the manifest must be signed with
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "manifest")]
+    pub public_key: Option<PathBuf>,
+}
 
 /// List the releases on the target: the live one and those kept for rollback
 #[derive(Debug, Clone, Args)]

@@ -7,13 +7,15 @@ use super::args::{
 use super::context::Consent;
 use super::{Context, doctor as checkup, key, provenance};
 use crate::catalog::Catalog;
-use crate::config::{Config, KeySource, MissingRoles, TargetConfig};
+use crate::config::{Config, KeySource, MissingRoles, SignConfig, TargetConfig};
 use crate::demo::Playground;
 use crate::error::{Exit, Failure, Report};
 use crate::extract::{self, Stop, StopReason};
 use crate::guard;
 use crate::load::LoadError;
 use crate::lock;
+use crate::manifest::Opened;
+use crate::manifest::sign::Signer;
 use crate::mask::RealmKey;
 use crate::outcome::{
     DanglingView, DemoOutcome, DemoSample, DoctorReport, Estimate, Guard, InitTargetOutcome, Ledger, LockView,
@@ -127,7 +129,7 @@ pub(super) async fn job(context: &Context, config: Config, wish: Wish) -> Result
         _ => Some(target_of(&config)?.clone()),
     };
     let (refused, silent): (Vec<_>, Vec<_>) = config.pending.iter().partition(|pending| pending.refuses());
-    let refused = refused.iter().map(|pending| pending.report()).collect();
+    let mut refused: Vec<Report> = refused.iter().map(|pending| pending.report()).collect();
     // A lock is compared under the key of the configuration: hashes in it are keyed.
     let own_key = wish.key.is_none();
     let (key, key_id, realm, mut warnings) = match wish.key {
@@ -144,6 +146,13 @@ pub(super) async fn job(context: &Context, config: Config, wish: Wish) -> Result
     warnings.extend(silent.iter().map(|pending| pending.warning()));
     let lock_file = lock::path_beside(&config.file);
     let folder = config.file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let signer = config.sign.as_ref().map(|sign| match sign {
+        SignConfig::KeyFile(path) => Signer::KeyFile(path.clone()),
+        SignConfig::Command(program) => {
+            Signer::Command { program: program.clone(), folder: folder.unwrap_or(Path::new(".")).to_owned() }
+        }
+    });
+    refused.extend(signer.as_ref().and_then(Signer::refusal));
     let run = RunId::new(jiff::Timestamp::now(), random());
     let threads = threads();
     let report_dir = context.report_dir.clone().unwrap_or_else(|| PathBuf::from("restage-report")).join(run.as_str());
@@ -212,6 +221,7 @@ pub(super) async fn job(context: &Context, config: Config, wish: Wish) -> Result
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         report_dir: Some(report_dir),
         dry_run: wish.dry_run,
+        signer,
         ledger: Ledger::default(),
     };
     let ledger = Ledger::new(provenance::begin(&job, &config.file).await);
@@ -460,7 +470,7 @@ async fn refresh_with(context: &Context, args: RefreshArgs) -> Result<RefreshOut
     }
     let after = AfterRun::of(&job, warnings);
     let result = refresh::refresh(job, &context.events, &stop).await;
-    after.report(context, result)
+    after.report(context, result).await
 }
 
 /// Says why there is nothing to do: nothing was written at the source since the snapshot of the live release.
@@ -496,8 +506,10 @@ async fn admin(context: &Context) -> Result<(Config, Admin, Conninfo), Failure> 
     Ok((config, admin, info))
 }
 
-pub(super) async fn verify(context: &Context, _: VerifyArgs) -> Result<VerifyOutcome, Failure> {
+pub(super) async fn verify(context: &Context, args: VerifyArgs) -> Result<VerifyOutcome, Failure> {
     let started = Instant::now();
+    // A file that cannot be read needs no server.
+    let opened = args.manifest.as_deref().map(Opened::read).transpose()?;
     let (config, admin, info) = admin(context).await?;
     let live = admin.releases().await?.into_iter().find(|release| release.kind == State::Live);
     let session = TargetSession::connect(&info, "restage").await?;
@@ -507,6 +519,9 @@ pub(super) async fn verify(context: &Context, _: VerifyArgs) -> Result<VerifyOut
     let (anonymity, privacy) =
         crate::verify::privacy::measure(&session, &verify.anonymity, &verify.candidates, &[]).await;
     gates.extend(anonymity);
+    if let Some(opened) = opened {
+        gates.extend(crate::verify::content::against(&session, &opened, args.public_key.as_deref()).await?);
+    }
     Ok(VerifyOutcome {
         database: info.database.clone(),
         release: live.and_then(|live| live.release).map(|release| release.to_string()),
@@ -697,7 +712,7 @@ pub(super) async fn demo(context: &Context, args: DemoArgs) -> Result<DemoOutcom
     let report_dir = kept.then(|| playground.folder().join("restage-report").join(second.run.as_str()));
     let after = AfterRun { report_dir, ..AfterRun::of(&second, warnings) };
     let result = refresh::refresh(second, &context.events, &stop).await;
-    let outcome = after.report(context, result)?;
+    let outcome = after.report(context, result).await?;
     let samples = samples(&source_info, &target_info).await?;
     let rolled_back = prove_rollback(&target_info, &outcome.release).await?;
     let mut look = vec![("rollback".to_owned(), rolled_back)];

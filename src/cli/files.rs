@@ -78,5 +78,5 @@ pub(super) async fn load(context: &Context, args: LoadArgs) -> Result<RefreshOut
     let stop = stop_on_cancel(context);
     let after = AfterRun::of(&job, warnings);
     let result = refresh::load(job, &args.dir, &context.events, &stop).await;
-    after.report(context, result)
+    after.report(context, result).await
 }

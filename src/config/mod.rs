@@ -106,6 +106,8 @@ pub struct Config {
     pub fixture: FixtureConfig,
     pub verify: VerifyConfig,
     pub publish: PublishConfig,
+    /// Who signs manifests; none: nobody.
+    pub sign: Option<SignConfig>,
     pub hooks: Vec<HookConfig>,
     /// None: `restage schedule` has nothing to do.
     pub schedule: Option<ScheduleConfig>,
@@ -536,6 +538,14 @@ pub struct SqlGate {
     /// Default 0.
     pub equals: i64,
     pub place: Place,
+}
+
+/// Who signs manifests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignConfig {
+    /// Private key in PEM.
+    KeyFile(PathBuf),
+    Command(Vec<String>),
 }
 
 #[derive(Debug, Clone)]

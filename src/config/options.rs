@@ -322,6 +322,13 @@ pub const OPTIONS: &[ConfigOption] = &[
         "`swap` exchanges the databases; `none` leaves the loaded database aside."),
     option("publish.clones", Names, Default("[]"), "[\"shop_branch_a\"]", "Copies to make after publishing."),
 
+    option("report", Table, Default("{}"), "", "What a run leaves beside staging."),
+    option("report.sign", Table, Absent("manifests are not signed"), "", "Who signs `manifest.json`, with Ed25519; exactly one of these."),
+    option("report.sign.key_file", Path, Absent("another source"), "\"sign.pem\"",
+        "Private key in PEM: `openssl genpkey -algorithm ed25519 -out sign.pem`."),
+    option("report.sign.command", Command, Absent("another source"), "[\"./sign\"]",
+        "Program that reads the manifest and prints its signature: 64 bytes, or base64 or hexadecimal digits of them."),
+
     option("hook", Tables, Default("[]"), "", "SQL or a program at a point of the run."),
     option("hook.at", OneOf(&["before-load", "after-load", "before-publish", "after-publish"]), Required, "\"after-load\"", "When it runs."),
     option("hook.sql", Path, Absent("`command` runs"), "\"overlay/test-accounts.sql\"", "File of SQL statements, run in the loaded database."),

@@ -10,8 +10,8 @@ use super::{
     Action, Children, Config, Cover, Dangling, Decision, EdgeRule, FidelityConfig, FixtureConfig, FixtureFormat,
     HookAction, HookConfig, HookPoint, KeyConfig, KeySource, MaskRule, MissingRoles, NewPartitions, NotifyConfig,
     NotifyEvent, OnBlockedDdl, Parent, PolicyConfig, PublishConfig, PublishMode, ReferenceRule, Rows, RowsEach,
-    ScenarioConfig, ScheduleConfig, SeedRule, SourceConfig, SqlGate, SubsetConfig, TableRule, TargetConfig, Terms,
-    Undecided, VerifyConfig, When, hash, pending, policy_test,
+    ScenarioConfig, ScheduleConfig, SeedRule, SignConfig, SourceConfig, SqlGate, SubsetConfig, TableRule, TargetConfig,
+    Terms, Undecided, VerifyConfig, When, hash, pending, policy_test,
 };
 use crate::error::Report;
 use secrecy::{ExposeSecret, SecretString};
@@ -57,6 +57,7 @@ pub(super) fn read_root(path: &Path, context: &Context<'_>, entries: Entries) ->
     let fixture = root.table("fixture", fixture);
     let verify = root.table("verify", verify);
     let publish = root.table("publish", publish);
+    let report = root.table("report", report);
     let hooks = root.tables("hook", hook);
     let schedule = root.table("schedule", schedule);
     let notify = root.tables("notify", notify);
@@ -79,6 +80,7 @@ pub(super) fn read_root(path: &Path, context: &Context<'_>, entries: Entries) ->
         fixture: fixture.flatten()?,
         verify: verify.flatten()?,
         publish: publish.flatten()?,
+        sign: report.flatten()?,
         hooks: hooks.into_iter().collect::<Option<_>>()?,
         schedule: schedule.map(|schedule| schedule.ok_or(())).transpose().ok()?,
         notify: notify.into_iter().collect::<Option<_>>()?,
@@ -749,6 +751,26 @@ fn publish(section: In<'_, '_, '_>) -> Option<PublishConfig> {
     let mode = section.choice("mode", &[PublishMode::Swap, PublishMode::None]);
     let clones = section.texts("clones");
     Some(PublishConfig { mode: mode?, clones: clones? })
+}
+
+/// None only where a problem was reported; the inner answer is none where nobody signs.
+fn report(section: In<'_, '_, '_>) -> Option<Option<SignConfig>> {
+    let sign = section.table("sign", |section| {
+        let (has_file, has_command) = (section.has("key_file"), section.has("command"));
+        let file = section.path("key_file").map(SignConfig::KeyFile);
+        let command = section.command("command").map(SignConfig::Command);
+        if has_file == has_command {
+            let which = if has_file { "both `key_file` and `command`" } else { "neither `key_file` nor `command`" };
+            let report = Report::new("config::conflict", format!("`sign` in [report] has {which}"));
+            section.context.report(section.at, report.hint("sign = { key_file = \"sign.pem\" }"));
+            return None;
+        }
+        file.or(command)
+    });
+    match sign {
+        Some(None) => None,
+        other => Some(other.flatten()),
+    }
 }
 
 fn hook(section: In<'_, '_, '_>) -> Option<HookConfig> {

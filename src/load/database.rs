@@ -95,9 +95,10 @@ pub async fn create_receipts(session: &TargetSession, unlogged: bool) -> Result<
            snapshot_lsn text NOT NULL, snapshot_at timestamptz NOT NULL, key_id text NOT NULL, realm text NOT NULL, \
            config_hash text NOT NULL, plan_hash text NOT NULL, mask_version int NOT NULL, tool_version text NOT NULL, \
            os_user text NOT NULL, host text NOT NULL, started_at timestamptz NOT NULL, finished_at timestamptz, \
-           tables int, rows bigint, bytes bigint, gates jsonb, lock_hash text, policy_commit text, policy_changed bool); \
+           tables int, rows bigint, bytes bigint, gates jsonb, lock_hash text, policy_commit text, policy_changed bool, \
+           previous_release text, previous_manifest text, manifest text); \
          CREATE {persistence}TABLE restage.chunk (run text NOT NULL, \"table\" text NOT NULL, chunk int NOT NULL, \
-           rows bigint NOT NULL, bytes bigint NOT NULL, committed_at timestamptz NOT NULL DEFAULT now(), \
+           rows bigint NOT NULL, bytes bigint NOT NULL, sum bytea, committed_at timestamptz NOT NULL DEFAULT now(), \
            PRIMARY KEY (run, \"table\", chunk))"
     );
     session.client().batch_execute(&sql).await.map_err(|error| LoadError::sql("creating the run's receipts", &error))

@@ -1,6 +1,7 @@
 //! Writes units into the loaded database: COPY and receipt in one transaction.
 
 use super::{LoadError, Sink, database};
+use crate::pg::rowsum::RowSum;
 use crate::pg::types::Format;
 use crate::pg::{self, Conninfo, TargetSession};
 use crate::plan::TablePlan;
@@ -13,6 +14,8 @@ use tokio_postgres::CopyInSink;
 pub struct Unit {
     pub rows: u64,
     pub bytes: Bytes,
+    /// The rows hashed, if they were.
+    pub sum: Option<RowSum>,
     /// Memory of the batch; given back when the unit has left.
     pub permit: Option<tokio::sync::OwnedSemaphorePermit>,
 }
@@ -22,6 +25,8 @@ pub struct Unit {
 pub struct Receipt {
     pub rows: u64,
     pub bytes: u64,
+    /// None: some of the rows were not hashed.
+    pub sum: Option<RowSum>,
 }
 
 /// A load that is one transaction: all chunks of a table, or one of them.
@@ -41,6 +46,7 @@ pub struct Writer<'a> {
     sink: Pin<Box<CopyInSink<Bytes>>>,
     sent_rows: u64,
     sent_bytes: u64,
+    sum: Option<RowSum>,
 }
 
 impl Load<'_> {
@@ -56,12 +62,16 @@ impl Load<'_> {
         let row = session
             .client()
             .query_opt(
-                "SELECT rows, bytes FROM restage.chunk WHERE run = $1 AND \"table\" = $2 AND chunk = $3",
+                "SELECT rows, bytes, sum FROM restage.chunk WHERE run = $1 AND \"table\" = $2 AND chunk = $3",
                 &[&self.run, &self.table.full_name(), &self.chunk],
             )
             .await
             .map_err(|error| LoadError::sql(self.what(), &error))?;
-        Ok(row.map(|row| Receipt { rows: row.get::<_, i64>(0) as u64, bytes: row.get::<_, i64>(1) as u64 }))
+        Ok(row.map(|row| Receipt {
+            rows: row.get::<_, i64>(0) as u64,
+            bytes: row.get::<_, i64>(1) as u64,
+            sum: row.get::<_, Option<&[u8]>>(2).and_then(RowSum::from_bytes),
+        }))
     }
 
     /// Opens the transaction and the COPY.
@@ -82,7 +92,14 @@ impl Load<'_> {
         copy.push_str(if table.format == Format::Binary { "binary" } else { "text" });
         copy.push_str(if self.freeze { ", FREEZE)" } else { ")" });
         let sink = session.client().copy_in(&copy).await.map_err(|error| LoadError::sql(self.what(), &error))?;
-        let mut writer = Writer { load: self, session, sink: Box::pin(sink), sent_rows: 0, sent_bytes: 0 };
+        let mut writer = Writer {
+            load: self,
+            session,
+            sink: Box::pin(sink),
+            sent_rows: 0,
+            sent_bytes: 0,
+            sum: Some(RowSum::default()),
+        };
         if table.format == Format::Binary {
             writer.send(Bytes::from_static(&pg::decode::HEADER)).await?;
         }
@@ -115,18 +132,19 @@ impl Writer<'_> {
                 target_rows: stored,
             });
         }
-        let receipt = Receipt { rows: self.sent_rows, bytes: self.sent_bytes };
+        let receipt = Receipt { rows: self.sent_rows, bytes: self.sent_bytes, sum: self.sum };
         let client = self.session.client();
         let written = async {
             client
                 .execute(
-                    "INSERT INTO restage.chunk (run, \"table\", chunk, rows, bytes) VALUES ($1, $2, $3, $4, $5)",
+                    "INSERT INTO restage.chunk (run, \"table\", chunk, rows, bytes, sum) VALUES ($1, $2, $3, $4, $5, $6)",
                     &[
                         &self.load.run,
                         &self.load.table.full_name(),
                         &self.load.chunk,
                         &(receipt.rows as i64),
                         &(receipt.bytes as i64),
+                        &receipt.sum.map(|sum| sum.to_bytes().to_vec()),
                     ],
                 )
                 .await?;
@@ -139,9 +157,13 @@ impl Writer<'_> {
 
 impl Sink for Writer<'_> {
     async fn write(&mut self, unit: Unit) -> Result<(), LoadError> {
-        let Unit { rows, mut bytes, permit } = unit;
+        let Unit { rows, mut bytes, sum, permit } = unit;
         self.sent_rows += rows;
         self.sent_bytes += bytes.len() as u64;
+        self.sum = self.sum.zip(sum).map(|(mut all, more)| {
+            all.add(&more);
+            all
+        });
         while bytes.len() > PIECE_BYTES {
             let piece = bytes.split_to(PIECE_BYTES);
             self.send(piece).await?;

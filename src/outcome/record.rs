@@ -5,6 +5,7 @@
 use super::{FidelityView, Gate, PrivacyView, Skipped, TableLoaded, TableView};
 use crate::event::Phase;
 use crate::lock::Change;
+use crate::manifest::{Previous, TableContent};
 use serde::Serialize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -83,6 +84,12 @@ pub struct RunRecord {
     pub privacy: Option<PrivacyView>,
     pub fidelity: Option<FidelityView>,
     pub timeline: Vec<Span>,
+    /// Major version of the target.
+    pub server_major: u32,
+    /// Every table of the loaded database, hashed; empty if it was not reached.
+    pub contents: Vec<TableContent>,
+    /// The release that was live before.
+    pub previous: Option<Previous>,
 }
 
 /// The shared record of one run. Cheap to clone; touched per phase and per table, never per row.

@@ -5,6 +5,7 @@ pub mod decode;
 pub mod encode;
 mod nested;
 pub mod problem;
+pub mod rowsum;
 pub mod session;
 mod text_format;
 pub mod tls;

@@ -354,6 +354,7 @@ impl Run {
             number: 0,
             freeze: false,
             watch: None,
+            hash: false,
         };
         let open = || Ok(Collector::new(&table, self.job.budget_bytes));
         let (_, collector) = shared.pipeline.export(&work, &shared.source, open).await?;
@@ -390,8 +391,15 @@ impl Shared {
         entry: TableEntry,
     ) -> Result<Written, PipelineError> {
         let began = Instant::now();
-        let work =
-            Work { table: &table, masker: &masker, chunks: &piece.chunks, number: 0, freeze: false, watch: None };
+        let work = Work {
+            table: &table,
+            masker: &masker,
+            chunks: &piece.chunks,
+            number: 0,
+            freeze: false,
+            watch: None,
+            hash: false,
+        };
         let stem = artefact::file_stem(&entry.schema, &entry.name);
         let stem = piece.number.map_or(stem.clone(), |number| format!("{stem}.{number:05}"));
         let (rows, bytes, part) = if entry.columns.is_empty() {

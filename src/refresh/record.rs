@@ -20,13 +20,16 @@ impl Run {
     ) -> Result<(), Failure> {
         let job = &self.job;
         let session = shared.sessions.take().await?;
-        let by = job.ledger.read().by;
+        self.note_contents(prepared, shared).await?;
+        self.note_previous().await;
+        let record = job.ledger.read();
+        let (by, previous) = (record.by, record.previous);
         let gates = serde_json::to_string(&outcome.gates).unwrap_or_else(|_| "[]".to_owned());
         session
             .client()
             .execute(
                 "INSERT INTO restage.run SELECT $1, $1, $2, $3, $4::text::timestamptz, $5, $6, $7, $8, $9, $10, $11, $12, \
-                 now() - $13::bigint * interval '1 millisecond', now(), $14, $15, $16, $17::text::jsonb, $18, $19, $20",
+                 now() - $13::bigint * interval '1 millisecond', now(), $14, $15, $16, $17::text::jsonb, $18, $19, $20, $21, $22",
                 &[
                     &job.run.as_str(),
                     &prepared.source,
@@ -48,6 +51,8 @@ impl Run {
                     &by.lock_hash,
                     &by.policy.as_ref().map(|policy| policy.commit.as_str()),
                     &by.policy.as_ref().map(|policy| policy.changed),
+                    &previous.as_ref().map(|previous| previous.release.as_str()),
+                    &previous.as_ref().and_then(|previous| previous.manifest.as_deref()),
                 ],
             )
             .await
@@ -69,6 +74,7 @@ impl Run {
         }
         let session = self.session(info).await?;
         record::write(&session, None).await?;
+        self.note_contents_again(&session).await?;
         session.close().await;
         Ok(())
     }

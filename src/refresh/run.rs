@@ -5,7 +5,7 @@ use super::at_source::AtSource;
 use super::graph::{self, Work};
 use super::prepare::{NOTHING, pin_source, prepare, prepare_load};
 use super::reading::{Clock, SNAPSHOT_TRIES, no_drift, now_text, pipeline, read_definitions, server, take_snapshot};
-use super::{Job, Prepared, hooks, privacy, proof, subset};
+use super::{Job, Prepared, content, hooks, privacy, proof, subset};
 use crate::config::{HookPoint, PublishMode};
 use crate::error::{Exit, Failure, Report};
 use crate::event::{Events, Phase, Unit};
@@ -18,6 +18,7 @@ use crate::load::objects::{Objects, ObjectsError};
 use crate::load::post::Queue;
 use crate::load::postgres::Sessions;
 use crate::outcome::{Gate, MaskCounts, PrivacyView, RefreshOutcome, RunTotals, TableLoaded};
+use crate::pg::rowsum::RowSum;
 use crate::pg::{self, Conninfo};
 use crate::pipeline::{Pipeline, PipelineError};
 use crate::plan::{Decided, TablePlan};
@@ -123,6 +124,8 @@ fn masked_columns(prepared: &Prepared) -> usize {
 pub(super) struct Loaded {
     pub(super) read: BTreeMap<String, u64>,
     pub(super) stored: BTreeMap<String, u64>,
+    /// None: not all of its rows were hashed.
+    pub(super) sums: BTreeMap<String, Option<RowSum>>,
     pub(super) tables: BTreeMap<String, TableLoaded>,
 }
 
@@ -145,6 +148,8 @@ pub(super) struct Shared {
     /// What is learned of the values on their way; nothing of rows that were masked before.
     pub(super) proof: Option<Proof>,
     pub(super) objects: Objects,
+    /// By table: its rows are hashed on their way.
+    pub(super) hashed: Vec<bool>,
     pub(super) loaded: Mutex<Loaded>,
 }
 
@@ -359,6 +364,7 @@ impl Run {
                 Still::Artefact(_) => None,
             },
             objects,
+            hashed: content::hashable(&prepared.catalog, &prepared.plan),
             loaded: Mutex::default(),
         })
     }

@@ -6,6 +6,7 @@ use crate::event::Event;
 use crate::load::LoadError;
 use crate::load::database;
 use crate::outcome::{Labor, TableLoaded};
+use crate::pg::rowsum::RowSum;
 use crate::pipeline::PipelineError;
 use std::time::Instant;
 
@@ -77,6 +78,7 @@ impl Shared {
             chunks: table.chunks.get(chunks).unwrap_or_default(),
             number,
             freeze,
+            hash: self.hashed[index],
             watch: self.proof.as_ref().map(|proof| &proof.tables()[index]),
         };
         let (read, receipt) = self.pipeline.copy(&work, &self.source, &self.sessions).await?;
@@ -84,6 +86,11 @@ impl Shared {
         let mut loaded = self.loaded.lock().expect("no holder panics");
         *loaded.read.entry(name.clone()).or_default() += read;
         *loaded.stored.entry(name.clone()).or_default() += receipt.rows;
+        let sum = loaded.sums.entry(name.clone()).or_insert(Some(RowSum::default()));
+        *sum = sum.zip(receipt.sum).map(|(mut all, more)| {
+            all.add(&more);
+            all
+        });
         let entry = loaded
             .tables
             .entry(name.clone())

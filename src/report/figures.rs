@@ -158,6 +158,11 @@ pub(super) fn run(report: &RunReport<'_>) -> Html {
         let state = if policy.changed { ", with changes that are not committed" } else { "" };
         format!("{}{state}", policy.commit)
     });
+    let previous = report.previous.map(|previous| match &previous.manifest {
+        Some(hash) => format!("release {}, manifest {hash}", previous.release),
+        None => format!("release {}", previous.release),
+    });
+    let previous = previous.unwrap_or_else(|| "no release of restage".to_owned());
     let list = [
         ("Run", outcome.run.clone()),
         ("Run by", format!("{} on {}", by.os_user, by.host)),
@@ -172,6 +177,7 @@ pub(super) fn run(report: &RunReport<'_>) -> Html {
             ),
         ),
         ("Plan", report.plan_hash.map(|hash| format!("hash {hash}")).unwrap_or_default()),
+        ("Follows", previous),
         ("Key", format!("id {}, realm {}", by.key_id, by.realm)),
         ("restage", format!("{}, masks version {}", by.tool_version, by.mask_version)),
     ];

@@ -9,12 +9,14 @@ mod drift;
 mod figures;
 mod html;
 mod page;
+mod plots;
 mod timeline;
 
 pub use drift::{ColumnChange, Drift, TableChange};
 
 use crate::error::{Exit, Failure};
 use crate::lock::Change;
+use crate::manifest::Previous;
 use crate::outcome::{
     Document, MaskCounts, PhaseTime, PlanTotals, Provenance, RefreshOutcome, RunRecord, RunTotals, Skipped, Span,
     TableView, units,
@@ -93,6 +95,8 @@ pub struct RunReport<'a> {
     pub drift: Option<Drift>,
     /// How the plan differs from the lock file.
     pub lock_changes: &'a [Change],
+    /// The release that was live before; its manifest is what this one's is chained to.
+    pub previous: Option<&'a Previous>,
 }
 
 /// What the policy says about every table and column.
@@ -123,6 +127,7 @@ impl<'a> RunReport<'a> {
             timeline: &record.timeline,
             drift,
             lock_changes: &record.lock_changes,
+            previous: record.previous.as_ref(),
         }
     }
 }
@@ -148,7 +153,7 @@ fn summary(verdict: Verdict, outcome: &RefreshOutcome) -> String {
         Verdict::Kept => format!("A {masked} copy of {} was loaded and verified: {moved}.", outcome.source),
         Verdict::DryRun => format!("A {masked} copy of {} was loaded, verified and dropped: {moved}.", outcome.source),
         Verdict::NotPublished => {
-            let failed = outcome.gates.iter().filter(|gate| !gate.ok).count() as u64;
+            let failed = outcome.gates.iter().filter(|gate| gate.fails()).count() as u64;
             format!(
                 "{} of {} failed; the loaded copy was not published.",
                 units::plural(failed, "gate"),
@@ -213,6 +218,9 @@ pub fn failed(record: &RunRecord, failure: &Failure) -> RefreshOutcome {
     }
 }
 
+/// What [`write`] leaves.
+pub const FILES: [&str; 2] = ["report.html", "report.json"];
+
 /// Writes the report of a run into its folder; each file is there whole or not at all.
 ///
 /// # Errors
@@ -237,4 +245,114 @@ fn put(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(folder.join(name)).map_err(|error| error.error)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::{ColumnView, DecisionView, Gate, Labor, TableLoaded};
+
+    /// A run over so many tables of twenty columns each, with names and reasons as long as they are in life.
+    fn large(tables: usize) -> (RunRecord, RefreshOutcome) {
+        let column = |table: usize, number: usize| {
+            let decision = [DecisionView::Keep, DecisionView::Mask, DecisionView::Keep, DecisionView::Null][number % 4];
+            ColumnView {
+                name: format!("customer_attribute_{number:02}"),
+                type_name: ["bigint", "character varying(255)", "timestamp with time zone", "jsonb"][number % 4].into(),
+                decision,
+                kind: (decision == DecisionView::Mask).then(|| "email/1".to_owned()),
+                subject: (decision == DecisionView::Mask).then(|| "customer_id".to_owned()),
+                reason: (number % 4 == 2).then(|| "product data, no person".to_owned()),
+                because: format!(
+                    "policy/area_{}.toml:{}:1 [tables.\"area_{}.*\"]",
+                    table % 20,
+                    10 + number,
+                    table % 20
+                ),
+                ..ColumnView::default()
+            }
+        };
+        let table = |number: usize| TableView {
+            name: format!("area_{:02}.customer_relations_{number:04}", number % 20),
+            rows: 1000 * number as u64,
+            selection: "all".into(),
+            columns: (0..20).map(|place| column(number, place)).collect(),
+            ..TableView::default()
+        };
+        let mut record = RunRecord { tables: (0..tables).map(table).collect(), ..RunRecord::default() };
+        let loaded = record.tables.iter().enumerate().map(|(place, table)| TableLoaded {
+            name: table.name.clone(),
+            rows: table.rows,
+            bytes: table.rows * 100,
+            ms: place as u64,
+        });
+        let outcome = RefreshOutcome {
+            tables: loaded.collect(),
+            gates: vec![Gate { name: "rows".into(), ok: true, evidence: "equal".into(), ..Gate::default() }],
+            published: Some("shop".into()),
+            ..RefreshOutcome::default()
+        };
+        for (place, table) in record.tables.iter().enumerate() {
+            let from_ms = place as u64 * 10;
+            for labor in [Labor::Load, Labor::Build, Labor::Analyze] {
+                let name = table.name.clone();
+                record.timeline.push(Span { labor, name, from_ms, to_ms: from_ms + 25 });
+            }
+        }
+        (record, outcome)
+    }
+
+    #[test]
+    fn page_of_a_thousand_tables_of_twenty_columns_is_below_two_megabytes() {
+        let (record, outcome) = large(1000);
+        let page = page::page(&RunReport::new(&record, &outcome, None));
+        assert_eq!(page.matches("<th scope=row>customer_attribute_").count(), 20_000, "every column is there");
+        assert!(page.len() < 2_000_000, "{} bytes", page.len());
+    }
+
+    #[test]
+    fn page_names_what_failed_first_and_says_that_nothing_changed() {
+        let (record, mut outcome) = large(1);
+        outcome.published = None;
+        outcome.exit = Exit::Verify;
+        let failed = Gate { name: "leaks".into(), ok: false, evidence: "public.t.c".into(), ..Gate::default() };
+        outcome.gates.push(failed);
+        let page = page::page(&RunReport::new(&record, &outcome, None));
+        let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text} is there"));
+        assert!(at("Not published") < at("1 gate of 2 failed") && at("✗ fails") < at("✓ holds"));
+        assert!(page.contains("What was live serves as before."));
+    }
+
+    #[test]
+    fn page_draws_both_sides_of_a_column_and_tells_who_is_alone() {
+        use crate::outcome::{AnonymityView, ColumnFidelity, FidelityView, PrivacyView, SideView};
+        let (record, mut outcome) = large(1);
+        assert!(!page::page(&RunReport::new(&record, &outcome, None)).contains("id=fidelity"), "no data, no part");
+        let side = |histogram: &[f64]| SideView { histogram: histogram.to_vec(), ..SideView::default() };
+        let column = |name: &str, ks| ColumnFidelity {
+            table: "public.orders".into(),
+            column: name.into(),
+            kind: "num.noise/1".into(),
+            source: side(&[0.5, 0.5, 0.0]),
+            staging: side(&[0.25, 0.5, 0.25]),
+            ks: Some(ks),
+            ..ColumnFidelity::default()
+        };
+        let columns = vec![column("near", 0.01), column("far", 0.25)];
+        outcome.fidelity = Some(FidelityView { kept: 3, columns, ..FidelityView::default() });
+        let set = AnonymityView {
+            table: "public.people".into(),
+            columns: vec!["zip".into(), "born".into()],
+            rows: 100,
+            k: 5,
+            rows_under_k: 7,
+            ..AnonymityView::default()
+        };
+        outcome.privacy = Some(PrivacyView { anonymity: vec![set], ..PrivacyView::default() });
+        let page = page::page(&RunReport::new(&record, &outcome, None));
+        // Five bars of a column are not empty; the column that differs most stands first.
+        assert_eq!(page.matches("<rect class=f2 x=").count() + page.matches("<rect class=f3 x=").count(), 10);
+        assert!(page.find("public.orders.far") < page.find("public.orders.near"));
+        assert!(page.contains("source and staging; they differ by 0.25") && page.contains("7 of k = 5"));
+    }
 }

@@ -5,7 +5,7 @@
 //! script and style but its own two, by their hashes.
 
 use super::html::Html;
-use super::{RunReport, Verdict, coverage, figures, timeline};
+use super::{RunReport, Verdict, coverage, figures, plots, timeline};
 use crate::outcome::units;
 use ring::digest;
 
@@ -23,6 +23,8 @@ pub(super) fn page(report: &RunReport<'_>) -> String {
         ("gates", "Gates", gates(report)),
         ("warnings", "Warnings", warnings(report)),
         ("coverage", "What became of each column", coverage::section(report)),
+        ("privacy", "How well people are hidden", plots::privacy(report)),
+        ("fidelity", "How like production it is", plots::fidelity(report)),
         ("time", "Where the time went", timeline::section(report)),
         ("rows", "Rows and bytes", figures::tables(report)),
         ("drift", "Since the last run", figures::drift(report)),
@@ -179,7 +181,11 @@ fn gates(report: &RunReport<'_>) -> Option<Html> {
     // What does not hold comes first.
     let (held, failed): (Vec<_>, Vec<_>) = list.iter().partition(|gate| gate.ok);
     for gate in failed.into_iter().chain(held) {
-        html.tag(if gate.ok { "<tr><td class=\"ok good\">✓ holds" } else { "<tr><td class=\"ok bad\">✗ fails" });
+        html.tag(match (gate.ok, gate.fails()) {
+            (true, _) => "<tr><td class=\"ok good\">✓ holds",
+            (false, true) => "<tr><td class=\"ok bad\">✗ fails",
+            (false, false) => "<tr><td class=\"ok warn\">! warns",
+        });
         html.tag("<th scope=row>").text(&gate.name).tag("<td>").text(&gate.evidence);
         html.tag("<td class=n>").text(&units::duration(gate.ms)).tag("\n");
     }

@@ -3,6 +3,7 @@
 //! PostgreSQL is the judge where it can be: constraints and indexes are compared by its own catalog, definitions by its
 //! own `pg_dump` on both sides.
 
+pub mod content;
 pub mod privacy;
 pub mod record;
 

@@ -79,9 +79,9 @@ const OBJECTS: [(&str, &str); 5] = [
     ),
 ];
 
-const OURS: &str =
+pub(super) const OURS: &str =
     "n.nspname NOT IN ('pg_catalog', 'information_schema', 'restage') AND n.nspname !~ '^pg_(temp|toast)'";
-const OWN: &str = "NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = c.tableoid AND e.objid = c.oid AND e.deptype = 'e')";
+pub(super) const OWN: &str = "NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = c.tableoid AND e.objid = c.oid AND e.deptype = 'e')";
 
 async fn objects(client: &Client) -> Result<Objects, tokio_postgres::Error> {
     let mut found = Objects::new();
@@ -113,7 +113,7 @@ async fn count_all(client: &Client) -> Result<Vec<Counted>, tokio_postgres::Erro
 }
 
 /// Row security that is forced on its owner too, or a missing right.
-fn is_hidden(error: &tokio_postgres::Error) -> bool {
+pub(super) fn is_hidden(error: &tokio_postgres::Error) -> bool {
     error.code().is_some_and(|code| code.code() == "42501")
 }
 

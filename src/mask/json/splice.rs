@@ -460,6 +460,9 @@ fn escape(text: &str, out: &mut String) {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
+            // As PostgreSQL writes them.
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
             '\0'..='\u{1f}' => write!(out, "\\u{:04x}", u32::from(c)).expect("writing to a String does not fail"),
             _ => out.push(c),
         }
