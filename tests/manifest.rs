@@ -106,7 +106,7 @@ fn manifest_proves_a_release_whatever_its_types_and_finds_a_change_in_any_table(
         ("parcel_all", "binary"),
         ("cage", "binary"),
         ("bare", "binary"),
-        ("session", "binary"),
+        ("session", "text"),
     ] {
         assert_eq!(form(name), expected, "{name}");
     }
