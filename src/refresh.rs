@@ -11,6 +11,7 @@ mod export;
 mod graph;
 mod hooks;
 mod json_keys;
+mod measures;
 mod order;
 mod preflight;
 mod prepare;
@@ -33,8 +34,8 @@ pub use run::{load, refresh};
 pub use subset::{COUNT_MAX, Counted, count as count_subset, trace as trace_row};
 
 use crate::config::{
-    AnonymityRule, CandidateConfig, HookConfig, MissingRoles, NewPartitions, PublishMode, ReferenceRule, SqlGate,
-    TableRule, Undecided,
+    AnonymityRule, CandidateConfig, FidelityConfig, HookConfig, MissingRoles, NewPartitions, PublishMode,
+    ReferenceRule, SqlGate, TableRule, Undecided,
 };
 use crate::error::Report;
 use crate::extract;
@@ -89,6 +90,7 @@ pub struct Job {
     pub assertions: Vec<SqlGate>,
     pub anonymity: Vec<AnonymityRule>,
     pub candidates: CandidateConfig,
+    pub fidelity: FidelityConfig,
     pub bin_dir: Option<PathBuf>,
     /// Role that owns everything in the copy; none: the role of the target connection.
     pub owner: Option<String>,

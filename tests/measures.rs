@@ -2,7 +2,11 @@
 //! every number is known by hand.
 
 use crate::support::{Lab, Ran};
+use restage::measure::rows::{Cell, ROWS_MAX, Rows, Shape};
 use serde_json::Value;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 /// The example of Li, Li and Venkatasubramanian, "t-Closeness" (2007), table 3: three classes of three.
 const PATIENTS: &str = "
@@ -144,4 +148,217 @@ fn people_who_are_alone_with_what_staging_shows_of_them_are_found() {
     // Nobody is alone once birth dates are coarse.
     lab.config(&format!("{policy}{masked}\n[verify.candidates]\nunique_max = 0.0\n"));
     assert_eq!(lab.restage(&["refresh"]).code, 0);
+}
+
+/// Orders whose total is scaled noise away from the source's and whose birthdays are shifted; codes keep their form.
+const ORDERS: &str = "
+CREATE TABLE people (id int PRIMARY KEY, code text);
+INSERT INTO people SELECT i, CASE WHEN i % 4 = 0 THEN NULL ELSE 'AB-' || (1000 + i) END FROM generate_series(1, 500) i;
+CREATE TABLE orders (id int PRIMARY KEY, person int REFERENCES people, total numeric(12, 2), weight double precision, paid_on date);
+INSERT INTO orders SELECT i, CASE WHEN i % 10 = 0 THEN NULL ELSE 1 + (i * i) % 400 END, (i * 7919 % 3000) / 10.0,
+  (i * 7919 % 3000) / 3.0 + i % 7 + i / 100000.0, CASE WHEN i % 5 <> 0 THEN date '2020-01-01' + i % 365 END FROM generate_series(1, 2000) i;
+";
+
+const ORDERS_POLICY: &str = "[tables.\"public.*\"]\ndefault = \"keep\"\n\n[tables.\"public.people\".columns]\nid = \"int\"\n\
+     code = \"pattern\"\n\n[tables.\"public.orders\".columns]\ntotal = { mask = \"num.noise\", subject = \"id\", ratio_ppm = 100000 }\n\
+     weight = { mask = \"num.noise\", subject = \"id\", ratio_ppm = 100000 }\npaid_on = { mask = \"date.shift\", subject = \"id\", days_max = 20 }\n";
+
+fn numbers(text: &str) -> Vec<f64> {
+    text.lines().map(|line| line.parse().expect("a number")).collect()
+}
+
+/// The largest difference of two distribution functions, by its definition.
+fn ks_by_definition(left: &[f64], right: &[f64]) -> f64 {
+    let share = |sample: &[f64], value: f64| {
+        sample.iter().filter(|other| **other <= value).count() as f64 / sample.len() as f64
+    };
+    left.iter().chain(right).map(|value| (share(left, *value) - share(right, *value)).abs()).fold(0.0, f64::max)
+}
+
+fn column<'v>(found: &'v Value, name: &str) -> &'v Value {
+    let columns = found["fidelity"]["columns"].as_array().expect("columns");
+    columns.iter().find(|column| column["column"] == name).unwrap_or_else(|| panic!("{name}: {columns:?}"))
+}
+
+#[test]
+fn masked_columns_are_compared_as_postgresql_counts_them() {
+    let lab = Lab::new("fidelity");
+    lab.seed(ORDERS);
+    lab.config(&format!("{ORDERS_POLICY}\n[verify]\nfidelity = {{ null_fraction = 0.0, distinct_ratio = 0.0, columns = [\"public.people.*\"] }}\n"));
+    let ran = lab.restage(&["refresh", "--json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let found = json(&ran);
+    let both = |sql: &str| (numbers(&lab.production(sql)), numbers(&lab.staging(sql)));
+    for (table, name) in
+        [("people", "code"), ("orders", "total"), ("orders", "weight"), ("orders", "paid_on"), ("orders", "person")]
+    {
+        let column = column(&found, name);
+        let nulls = format!("SELECT avg(({name} IS NULL)::int)::float8 FROM {table}");
+        let distinct = format!("SELECT count(DISTINCT {name}) FROM {table}");
+        let ((null_in, null_out), (distinct_in, distinct_out)) = (both(&nulls), both(&distinct));
+        assert!(near(&column["source"]["null_fraction"], null_in[0]), "{name}: {column}");
+        assert!(near(&column["staging"]["null_fraction"], null_out[0]), "{name}: {column}");
+        assert!(near(&column["source"]["distinct"], distinct_in[0]), "{name}: {column}");
+        assert!(near(&column["staging"]["distinct"], distinct_out[0]), "{name}: {column}");
+        let sum: f64 = column["source"]["histogram"].as_array().into_iter().flatten().filter_map(Value::as_f64).sum();
+        assert!(name == "code" || (sum - 1.0).abs() < 1e-9, "{name}: {column}");
+    }
+    let mut asked = Vec::new();
+    for (name, sql) in [
+        ("total", "SELECT total::float8 FROM orders ORDER BY id"),
+        ("weight", "SELECT weight FROM orders ORDER BY id"),
+        ("paid_on", "SELECT (paid_on - date '2000-01-01')::float8 FROM orders WHERE paid_on IS NOT NULL ORDER BY id"),
+    ] {
+        let (source, staging) = both(sql);
+        let column = column(&found, name);
+        let ks = column["ks"].as_f64().expect("numbers");
+        assert!((ks - ks_by_definition(&source, &staging)).abs() < 1e-9, "{name}: {ks}");
+        asked.push((serde_json::json!({ "ks": [source, staging] }), ks));
+        asked.push((serde_json::json!({ "psi": [source, staging] }), column["psi"].as_f64().expect("numbers")));
+    }
+    let correlation = found["fidelity"]["correlations"]
+        .as_array()
+        .expect("correlations")
+        .iter()
+        .find(|found| found["columns"] == serde_json::json!(["total", "weight"]))
+        .expect("both are masked")
+        .clone();
+    let pair = |side: &dyn Fn(&str) -> String| {
+        [
+            numbers(&side("SELECT total::float8 FROM orders ORDER BY id")),
+            numbers(&side("SELECT weight FROM orders ORDER BY id")),
+        ]
+    };
+    for (side, pair) in [("source", pair(&|sql| lab.production(sql))), ("staging", pair(&|sql| lab.staging(sql)))] {
+        asked.push((serde_json::json!({ "spearman": pair }), correlation[side].as_f64().expect("a number")));
+    }
+    // Shapes: codes are two letters, a dash and digits on both sides, and no code is told.
+    let code = column(&found, "code");
+    for side in ["source", "staging"] {
+        assert_eq!(code[side]["patterns"][0]["pattern"], "A-9", "{code}");
+        assert!(near(&code[side]["patterns"][0]["share"], 1.0) && near(&code[side]["lengths"][7], 1.0), "{code}");
+    }
+    assert!(!ran.stdout.contains("AB-1"), "a value was told");
+    // Fan-out of the masked key.
+    let reference = &found["fidelity"]["references"][0];
+    assert_eq!(reference["reference"], "public.orders.person -> public.people.id");
+    let fan_out = numbers(&lab.production("SELECT count(person)::float8 / count(DISTINCT person) FROM orders"));
+    assert!(
+        near(&reference["source_fan_out"], fan_out[0]) && near(&reference["staging_fan_out"], fan_out[0]),
+        "{reference}"
+    );
+    asked.extend([
+        (serde_json::json!({ "ordered": [[1, 1, 1, 1, 1, 1, 1, 1, 1], [1, 1, 1, 0, 0, 0, 0, 0, 0]] }), 0.375),
+        (serde_json::json!({ "equal": [[1, 2, 2, 1, 2, 1], [1, 1, 1, 0, 0, 0]] }), 4.0 / 9.0),
+        (serde_json::json!({ "effective": [2, 2, 2] }), 3.0),
+    ]);
+    judged_by_scipy(&asked);
+}
+
+/// What numpy and scipy compute for the same values; without them the test says so.
+fn judged_by_scipy(asked: &[(Value, f64)]) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let lines: String = asked.iter().map(|(line, _)| format!("{line}\n")).collect();
+    for python in [root.join("target/venv/bin/python"), "python3".into()] {
+        let mut command = Command::new(python);
+        command.arg(root.join("scripts/measures.py")).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let Ok(mut child) = command.spawn() else { continue };
+        // A script that has ended already does not read.
+        let _ = child.stdin.take().expect("piped").write_all(lines.as_bytes());
+        let output = child.wait_with_output().expect("ended");
+        if output.status.code() == Some(3) {
+            continue;
+        }
+        assert!(output.status.success(), "{output:?}");
+        let answers = numbers(&String::from_utf8_lossy(&output.stdout));
+        assert_eq!(answers.len(), asked.len());
+        for ((line, ours), theirs) in asked.iter().zip(answers) {
+            let name = line.as_object().and_then(|asked| asked.keys().next().cloned()).unwrap_or_default();
+            assert!((ours - theirs).abs() < 1e-6, "{name}: {ours} here, {theirs} by scipy");
+        }
+        return;
+    }
+    writeln!(std::io::stderr(), "left out: no python3 with scipy; scripts/test installs it").expect("told");
+}
+
+#[test]
+fn a_distribution_that_moved_publishes_nothing_where_it_is_judged() {
+    let lab = Lab::new("moved");
+    lab.seed(ORDERS);
+    let moved = ORDERS_POLICY.replace(
+        "total = { mask = \"num.noise\", subject = \"id\", ratio_ppm = 100000 }",
+        "total = { mask = \"num.cap\", max = 20 }",
+    );
+    let gates = [
+        ("ks = 0.1", "fidelity: distribution (KS)"),
+        ("psi = 0.2", "fidelity: distribution (PSI)"),
+        ("distinct_ratio = 0.02", "fidelity: distinct values"),
+        ("correlation = 0.1", "fidelity: correlation"),
+    ];
+    for (threshold, gate) in gates {
+        let verify = |columns: &str| format!("\n[verify]\nfidelity = {{ {threshold}, columns = [\"{columns}\"] }}\n");
+        lab.config(&format!("{moved}{}", verify("public.orders.total")));
+        let ran = lab.restage(&["refresh"]);
+        assert_eq!(ran.code, 6, "{threshold}: {ran:?}");
+        assert!(ran.stderr.contains(gate) && ran.stderr.contains("public.orders"), "{ran:?}");
+        // Twins: another mask of the same column, and another column.
+        lab.config(&format!("{ORDERS_POLICY}{}", verify("public.orders.weight")));
+        assert_eq!(lab.restage(&["refresh"]).code, 0, "{threshold}");
+    }
+}
+
+#[test]
+fn sampled_rows_are_a_fair_sample_in_bounded_memory() {
+    let few = sampled(300_000);
+    assert!(few.len() <= ROWS_MAX && few.len() > ROWS_MAX / 3, "{}", few.len());
+    let mean = few.column(0).filter_map(|pair| pair[0].number).sum::<f64>() / few.len() as f64;
+    // Uniform from 0 to 1: the mean of so many is within six standard errors, but once in a thousand million runs.
+    assert!((mean - 0.5).abs() < 6.0 / (12.0 * few.len() as f64).sqrt(), "{mean}");
+}
+
+/// A hundred million rows pass through a sample, which never holds more than its share: run by hand with
+/// `cargo test --release --test main measures:: -- --ignored --nocapture`.
+#[test]
+#[ignore = "takes a minute in an optimized build"]
+fn a_hundred_million_rows_pass_in_bounded_memory() {
+    let resident = || -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").expect("linux");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("it says so");
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
+    };
+    let before = resident();
+    let rows = sampled(100_000_000);
+    let grown = resident().saturating_sub(before);
+    writeln!(std::io::stderr(), "{} rows sampled, {grown} KiB more resident", rows.len()).expect("told");
+    assert!(rows.len() <= ROWS_MAX && grown < 8 << 10, "{grown} KiB");
+}
+
+fn sampled(count: u64) -> Rows {
+    let mut rows = Rows::below(1, ROWS_MAX, u64::MAX);
+    // Weyl's sequence through a mixer: different, and spread evenly.
+    let tag = |number: u64| {
+        let mut mixed = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed ^ (mixed >> 27)
+    };
+    for number in 0..count {
+        let cell = Cell { print: number + 1, number: Some(number as f64 / count as f64), text: None };
+        rows.add(tag(number), std::iter::once([cell; 2]));
+    }
+    rows
+}
+
+#[test]
+fn texts_have_the_pattern_of_their_runs() {
+    for (text, pattern, length) in [
+        ("AB-1234", "A-9", 7),
+        ("anna.k@example.com", "a.a@a.a", 18),
+        ("Zoë Müller", "Aa Aa", 10),
+        ("", "", 0),
+        ("#7!", "_9_", 3),
+    ] {
+        let shape = Shape::of(text);
+        assert_eq!((shape.pattern().as_str(), shape.length), (pattern, length), "{text}");
+    }
+    assert_eq!(Shape::of(&"a1".repeat(40)).pattern().len(), 32);
 }

@@ -207,6 +207,7 @@ pub(super) async fn job(context: &Context, config: Config, wish: Wish) -> Result
         assertions: config.verify.sql,
         anonymity: config.verify.anonymity,
         candidates: config.verify.candidates,
+        fidelity: config.verify.fidelity,
         jobs: target.as_ref().map_or(1, |target| target.jobs).max(config_source.workers).max(1),
         missing_roles: target.as_ref().map_or(MissingRoles::Skip, |target| target.missing_roles),
         unlogged: target.as_ref().is_some_and(|target| target.unlogged),

@@ -527,6 +527,15 @@ pub struct FidelityConfig {
     pub null_fraction: Option<f64>,
     /// Relative difference of the number of distinct values, 0 to 1.
     pub distinct_ratio: Option<f64>,
+    /// Largest difference of distribution functions, 0 to 1.
+    pub ks: Option<f64>,
+    /// Population stability index.
+    pub psi: Option<f64>,
+    /// Difference of rank correlations, 0 to 2.
+    pub correlation: Option<f64>,
+    /// Which columns are judged: names or globs; empty: every masked one.
+    pub columns: Vec<String>,
+    pub severity: Severity,
 }
 
 /// A user's assertion, run on the loaded database before it is published.

@@ -7,11 +7,11 @@ use super::options::{ConfigOption, Kind, Need};
 use super::read::{Context, Section, Wrong, nearest, resolved, show_key, show_text};
 use super::tree::{Entries, Key, Node, Position, Value};
 use super::{
-    Action, Children, Config, Cover, Dangling, Decision, EdgeRule, FidelityConfig, FixtureConfig, FixtureFormat,
-    HookAction, HookConfig, HookPoint, KeyConfig, KeySource, MaskRule, MissingRoles, NewPartitions, NotifyConfig,
-    NotifyEvent, OnBlockedDdl, Parent, PolicyConfig, PublishConfig, PublishMode, ReferenceRule, Rows, RowsEach,
-    ScenarioConfig, ScheduleConfig, SeedRule, SignConfig, SourceConfig, SqlGate, SubsetConfig, TableRule, TargetConfig,
-    Terms, Undecided, VerifyConfig, When, hash, pending, policy_test,
+    Action, Children, Config, Cover, Dangling, Decision, EdgeRule, FixtureConfig, FixtureFormat, HookAction,
+    HookConfig, HookPoint, KeyConfig, KeySource, MaskRule, MissingRoles, NewPartitions, NotifyConfig, NotifyEvent,
+    OnBlockedDdl, Parent, PolicyConfig, PublishConfig, PublishMode, ReferenceRule, Rows, RowsEach, ScenarioConfig,
+    ScheduleConfig, SeedRule, SignConfig, SourceConfig, SqlGate, SubsetConfig, TableRule, TargetConfig, Terms,
+    Undecided, VerifyConfig, When, hash, pending, policy_test,
 };
 use crate::error::Report;
 use secrecy::{ExposeSecret, SecretString};
@@ -727,10 +727,7 @@ fn fixture(section: In<'_, '_, '_>) -> Option<FixtureConfig> {
 
 fn verify(section: In<'_, '_, '_>) -> Option<VerifyConfig> {
     let leak = section.boolean("leak");
-    let fidelity = section.table("fidelity", |section| FidelityConfig {
-        null_fraction: section.number("null_fraction"),
-        distinct_ratio: section.number("distinct_ratio"),
-    });
+    let fidelity = section.table("fidelity", verify::fidelity);
     let anonymity = section.tables("anonymity", verify::anonymity);
     let candidates = section.table("candidates", verify::candidates);
     let sql = section.tables("sql", |section| {
@@ -740,7 +737,7 @@ fn verify(section: In<'_, '_, '_>) -> Option<VerifyConfig> {
     });
     Some(VerifyConfig {
         leak: leak?,
-        fidelity: fidelity?,
+        fidelity: fidelity.flatten()?,
         anonymity: anonymity.into_iter().collect::<Option<_>>()?,
         candidates: candidates.flatten()?,
         sql: sql.into_iter().collect::<Option<_>>()?,

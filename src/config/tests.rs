@@ -99,7 +99,7 @@ fn the_example_of_the_contract_is_read() {
     assert_eq!((subset.children, subset.rows_max), (Children::All, Some(1_000_000)));
     assert_eq!(config.fixture.rows, Some(RowsEach::Max(50)));
     assert_eq!(config.fixture.cover, [Cover::Enum, Cover::Null, Cover::Boundary, Cover::Unicode]);
-    let fidelity = FidelityConfig { null_fraction: Some(0.0), distinct_ratio: Some(0.02) };
+    let fidelity = FidelityConfig { null_fraction: Some(0.0), distinct_ratio: Some(0.02), ..FidelityConfig::default() };
     assert_eq!((config.verify.leak, config.verify.fidelity), (true, fidelity));
     assert_eq!(config.verify.sql[0].equals, 0);
     assert_eq!(config.publish.mode, PublishMode::Swap);

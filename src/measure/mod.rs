@@ -1,7 +1,10 @@
-//! Arithmetic of distributions: how far two of them are apart, and how much one tells. Pure: no values, no servers.
+//! Arithmetic of distributions: how far two of them are apart, and how much one tells. Pure: asks no server, and no value
+//! leaves it.
 
 mod classes;
+pub mod compared;
 mod distance;
+pub mod rows;
 
 #[cfg(test)]
 mod tests;

@@ -10,9 +10,11 @@
 //! again counts once. Pure: knows Arrow and the masks, nothing of PostgreSQL. What is kept of a value is a 64-bit
 //! fingerprint under a salt that is made for the run and never written, so nothing here can be turned into a value.
 //!
+//! Beside that, a uniform sample of rows is drawn for what a distribution looks like: [`crate::measure::rows`].
 //! Another measure of columns is another field of [`Seen`]: [`column::observe`] fills the one of a batch,
 //! [`Seen::add`] joins two of them.
 
+mod cells;
 mod column;
 mod fingerprint;
 mod sample;
@@ -24,12 +26,15 @@ pub use fingerprint::Salt;
 pub use sample::{Counts, Sample};
 
 use crate::mask::{Condition, Kind, Shape, TableSpec, kind};
+use crate::measure::rows::{self, Rows};
 use arrow_array::ArrayRef;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Memory for the samples of a whole run. Samples of one try stand beside it, so twice this at the worst.
 pub const BUDGET_BYTES: u64 = 12 << 20;
+/// Memory for the sampled rows of a whole run.
+const ROWS_BYTES: u64 = 16 << 20;
 /// Fingerprints of one column at most. A hundred times more would see a leak of one value in a billion rows no more
 /// often than one in a thousand times; the whole of a leaking column is seen with a handful.
 const ENTRIES_MAX: usize = 1 << 15;
@@ -48,9 +53,10 @@ impl Proof {
     /// Memory: [`BUDGET_BYTES`] for all of them; columns of small tables need less, and large ones get what is left.
     pub fn new<'a>(salt: Salt, tables: impl IntoIterator<Item = (&'a TableSpec, u64)>) -> Self {
         let tables: Vec<(&TableSpec, u64)> = tables.into_iter().collect();
-        let rows = tables.iter().flat_map(|(table, rows)| masked(table).map(|_| *rows));
-        let entries = share(&rows.collect::<Vec<_>>());
-        let watch = |(table, _): &(&TableSpec, u64)| Arc::new(Watch::new(salt, table, entries));
+        let rows = tables.iter().flat_map(|(table, rows)| masked(table).map(|_| *rows)).collect::<Vec<_>>();
+        let entries = share(&rows);
+        let rows_max = within(&rows, ROWS_BYTES / rows::PAIR_BYTES as u64, (rows::ROWS_MIN, rows::ROWS_MAX));
+        let watch = |(table, _): &(&TableSpec, u64)| Arc::new(Watch::new(salt, table, entries, rows_max));
         Self { salt, tables: tables.iter().map(watch).collect() }
     }
 
@@ -72,9 +78,13 @@ fn masked(table: &TableSpec) -> impl Iterator<Item = usize> + '_ {
 
 /// The largest number of entries per column with which columns of so many rows stay within the budget.
 fn share(rows: &[u64]) -> usize {
-    let all = BUDGET_BYTES / sample::ENTRY_BYTES;
+    within(rows, BUDGET_BYTES / sample::ENTRY_BYTES, (ENTRIES_MIN, ENTRIES_MAX))
+}
+
+/// The largest number per column, within bounds, with which columns of so many rows hold no more than `all`.
+fn within(rows: &[u64], all: u64, (least, most): (usize, usize)) -> usize {
     let fits = |entries: usize| rows.iter().map(|rows| (*rows).min(entries as u64)).sum::<u64>() <= all;
-    let (mut low, mut high) = (ENTRIES_MIN, ENTRIES_MAX);
+    let (mut low, mut high) = (least, most);
     while low < high {
         let middle = (low + high).div_ceil(2);
         if fits(middle) { low = middle } else { high = middle - 1 }
@@ -102,10 +112,14 @@ pub struct Watch {
     columns: Vec<Watched>,
     entries: usize,
     seen: Mutex<Vec<Seen>>,
+    rows_max: usize,
+    /// Rows of all tries: the tags of sampled rows are made of it.
+    tagged: AtomicU64,
+    rows: Mutex<Rows>,
 }
 
 impl Watch {
-    fn new(salt: Salt, table: &TableSpec, entries: usize) -> Self {
+    fn new(salt: Salt, table: &TableSpec, entries: usize, rows_max: usize) -> Self {
         let watched = masked(table).enumerate().filter_map(|(masked, raw)| {
             let column = &table.columns[raw];
             let spec = column.mask.as_ref()?;
@@ -115,7 +129,13 @@ impl Watch {
         });
         let columns: Vec<Watched> = watched.collect();
         let seen = columns.iter().map(|_| Seen::new(entries)).collect();
-        Self { salt, columns, entries, seen: Mutex::new(seen) }
+        let rows = Mutex::new(Rows::below(columns.len(), rows_max, u64::MAX));
+        Self { salt, columns, entries, seen: Mutex::new(seen), rows_max, tagged: AtomicU64::new(0), rows }
+    }
+
+    /// The sampled rows, their columns in the order of [`Watch::columns`].
+    pub fn rows<T>(&self, look: impl FnOnce(&Rows) -> T) -> T {
+        look(&self.rows.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn columns(&self) -> &[Watched] {
@@ -133,7 +153,8 @@ impl Watch {
         let limits = self.seen(|seen| seen.iter().map(|seen| seen.sample.limit()).collect::<Vec<_>>());
         let fresh = |limit| Seen { sample: Sample::below(self.entries, limit), ..Seen::new(self.entries) };
         let seen = limits.into_iter().map(fresh).collect();
-        Arc::new(Unit { watch: Arc::clone(self), rows: AtomicU64::new(0), seen: Mutex::new(seen) })
+        let sampled = Mutex::new(Rows::below(self.columns.len(), self.rows_max, self.rows(Rows::limit)));
+        Arc::new(Unit { watch: Arc::clone(self), rows: AtomicU64::new(0), seen: Mutex::new(seen), sampled })
     }
 }
 
@@ -142,6 +163,7 @@ pub struct Unit {
     watch: Arc<Watch>,
     rows: AtomicU64,
     seen: Mutex<Vec<Seen>>,
+    sampled: Mutex<Rows>,
 }
 
 impl Unit {
@@ -158,7 +180,29 @@ impl Unit {
         for (seen, found) in lock().iter_mut().zip(found) {
             seen.take(found);
         }
+        self.sample(rows, raw, masked);
         self.rows.fetch_add(rows as u64, Ordering::Relaxed);
+    }
+
+    /// Draws rows of a batch: a number per row, and a look at the few that are drawn.
+    fn sample(&self, rows: usize, raw: &[ArrayRef], masked: &[ArrayRef]) {
+        let lock = || self.sampled.lock().unwrap_or_else(PoisonError::into_inner);
+        let (watch, limit) = (&self.watch, lock().limit());
+        if watch.columns.is_empty() {
+            return;
+        }
+        let first = watch.tagged.fetch_add(rows as u64, Ordering::Relaxed);
+        let tag = |row: usize| watch.salt.number(first + row as u64);
+        let drawn: Vec<usize> = (0..rows).filter(|row| tag(*row) < limit).collect();
+        if drawn.is_empty() {
+            return;
+        }
+        let columns: Vec<Vec<[rows::Cell; 2]>> =
+            watch.columns.iter().map(|column| cells::read(column, watch.salt, &drawn, raw, masked)).collect();
+        let mut sampled = lock();
+        for (place, row) in drawn.into_iter().enumerate() {
+            sampled.add(tag(row), columns.iter().map(|column| column[place]));
+        }
     }
 
     /// Rows this try has seen.
@@ -173,6 +217,8 @@ impl Unit {
         for (all, own) in all.iter_mut().zip(own.iter_mut()) {
             all.add(std::mem::replace(own, Seen::new(0)));
         }
+        let sampled = self.sampled.lock().unwrap_or_else(PoisonError::into_inner);
+        self.watch.rows.lock().unwrap_or_else(PoisonError::into_inner).join(&sampled);
     }
 }
 

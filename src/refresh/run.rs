@@ -3,9 +3,10 @@
 use super::artefact::Opened;
 use super::at_source::AtSource;
 use super::graph::{self, Work};
+use super::measures::Measured;
 use super::prepare::{NOTHING, pin_source, prepare, prepare_load};
 use super::reading::{Clock, SNAPSHOT_TRIES, no_drift, now_text, pipeline, read_definitions, server, take_snapshot};
-use super::{Job, Prepared, content, hooks, privacy, proof, subset};
+use super::{Job, Prepared, content, hooks, proof, subset};
 use crate::config::{HookPoint, PublishMode};
 use crate::error::{Exit, Failure, Report};
 use crate::event::{Events, Phase, Unit};
@@ -17,7 +18,7 @@ use crate::load::database;
 use crate::load::objects::{Objects, ObjectsError};
 use crate::load::post::Queue;
 use crate::load::postgres::Sessions;
-use crate::outcome::{Gate, MaskCounts, PrivacyView, RefreshOutcome, RunTotals, TableLoaded};
+use crate::outcome::{Gate, MaskCounts, RefreshOutcome, RunTotals, TableLoaded};
 use crate::pg::rowsum::RowSum;
 use crate::pg::{self, Conninfo};
 use crate::pipeline::{Pipeline, PipelineError};
@@ -185,13 +186,14 @@ impl Run {
             .race(self.verify(&prepared, &shared, &at_source, &sessions_info))
             .await
             .and_then(|found| prepared.admin.lock_lost().map_or(Ok(found), |error| Err(error.into())));
-        let (gates, privacy) = match verified {
+        let (gates, measured) = match verified {
             Ok(found) => found,
             Err(failure) => return Err(self.give_up(&prepared, failure, false).await),
         };
         self.job.ledger.note(|record| {
             record.gates.clone_from(&gates);
-            record.privacy.clone_from(&privacy);
+            record.privacy.clone_from(&measured.privacy);
+            record.fidelity.clone_from(&measured.fidelity);
         });
         for gate in gates.iter().filter(|gate| !gate.ok && !gate.fails()) {
             self.events.warn(format!("gate \"{}\" does not hold: {}", gate.name, gate.evidence));
@@ -208,7 +210,7 @@ impl Run {
         }
         clock.done(Phase::Verify, format!("{} gates hold", gates.len()));
         let mut outcome = self.outcome(&prepared, &shared, gates, &snapshot_facts);
-        outcome.privacy = privacy;
+        (outcome.privacy, outcome.fidelity) = (measured.privacy, measured.fidelity);
         self.publish(&prepared, &shared, &sessions_info, clock, &mut outcome).await?;
         outcome.totals.ms = clock.began.elapsed().as_millis() as u64;
         outcome.phases = std::mem::take(&mut clock.times);
@@ -531,7 +533,7 @@ impl Run {
         shared: &Shared,
         at_source: &AtSource,
         info: &Conninfo,
-    ) -> Result<(Vec<Gate>, Option<PrivacyView>), Failure> {
+    ) -> Result<(Vec<Gate>, Measured), Failure> {
         let session = shared.sessions.take().await?;
         let structure =
             Structure::read(session.client()).await.map_err(|error| LoadError::sql("reading constraints", &error))?;
@@ -559,12 +561,9 @@ impl Run {
             gates.push(verify::sequences(&session, &prepared.plan, &at_source.sequences).await?);
             gates.extend(verify::orphans(&session, &at_source.references, &at_source.orphans).await?);
             gates.extend(verify::assertions(&session, &self.job.assertions).await);
-            let stored = shared.loaded.lock().expect("no holder panics").stored.clone();
-            let searched = privacy::searched(&prepared.catalog, &prepared.plan, &stored);
-            let (rules, candidates) = (&self.job.anonymity, &self.job.candidates);
-            let (found, privacy) = verify::privacy::measure(&session, rules, candidates, &searched).await;
+            let (found, measured) = self.measure(prepared, shared, &session).await;
             gates.extend(found);
-            Ok::<_, Failure>((gates, privacy))
+            Ok::<_, Failure>((gates, measured))
         };
         // After-load hooks may change definitions on purpose (migrations), so definitions are compared only without them.
         let hooked = self.job.hooks.iter().any(|hook| matches!(hook.at, HookPoint::BeforeLoad | HookPoint::AfterLoad));
@@ -572,9 +571,9 @@ impl Run {
             rest.await?
         } else {
             let (definitions, rest) = tokio::join!(definitions, rest);
-            let (mut gates, privacy) = rest?;
+            let (mut gates, measured) = rest?;
             gates.insert(3, definitions?);
-            (gates, privacy)
+            (gates, measured)
         };
         shared.sessions.give(session);
         Ok(found)

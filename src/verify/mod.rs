@@ -4,6 +4,7 @@
 //! own `pg_dump` on both sides.
 
 pub mod content;
+pub mod fidelity;
 pub mod privacy;
 pub mod record;
 

@@ -75,7 +75,7 @@ pub async fn measure(
 }
 
 async fn reading<T>(session: &TargetSession, asked: impl Future<Output = Result<T, Error>>) -> Result<T, String> {
-    let told = |error: Error| format!("{}: {}", super::QUERY_FAILED, pg::sql_error(&error));
+    let told = |error: Error| format!("rows could not be read: {}", pg::sql_error(&error));
     let begin = "BEGIN READ ONLY; SET LOCAL row_security = off";
     session.client().batch_execute(begin).await.map_err(told)?;
     let found = asked.await;

@@ -1,7 +1,7 @@
-//! Gates over what rows tell of people.
+//! Gates over what rows tell of people, and over what they are still good for.
 
 use super::In;
-use crate::config::{AnonymityRule, CandidateConfig, Severity};
+use crate::config::{AnonymityRule, CandidateConfig, FidelityConfig, Severity};
 use crate::error::Report;
 
 const SEVERITY: [Severity; 2] = [Severity::Fail, Severity::Warn];
@@ -52,4 +52,11 @@ pub(super) fn candidates(section: In<'_, '_, '_>) -> Option<CandidateConfig> {
     let unique_max = section.number("unique_max");
     let severity = section.choice("severity", &SEVERITY);
     Some(CandidateConfig { sets: sets?, rows: rows?, unique_max, severity: severity? })
+}
+
+pub(super) fn fidelity(section: In<'_, '_, '_>) -> Option<FidelityConfig> {
+    let (null_fraction, distinct_ratio) = (section.number("null_fraction"), section.number("distinct_ratio"));
+    let (ks, psi, correlation) = (section.number("ks"), section.number("psi"), section.number("correlation"));
+    let (columns, severity) = (section.texts("columns"), section.choice("severity", &SEVERITY));
+    Some(FidelityConfig { null_fraction, distinct_ratio, ks, psi, correlation, columns: columns?, severity: severity? })
 }
