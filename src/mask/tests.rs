@@ -338,8 +338,7 @@ fn a_million_numbers_never_collide() {
 fn a_million_texts_never_collide() {
     assert_injective("pattern", "{}", |i| format!("AB-{:07}", i * 7_919 % 9_999_991));
     assert_injective("partial", r#"{"keep_first":1,"keep_last":1}"#, |i| format!("{}x{:06}-{}", i % 3, i / 6, i % 2));
-    // A secret is read by the forms of many services first, which takes its time.
-    assert_eq!(distinct("secret.token", "{}", MANY / 10, |i| format!("sk_{i:012x}")), (MANY / 10) as usize);
+    assert_injective("secret.token", "{}", |i| format!("sk_{i:012x}"));
     assert_injective("hash", r#"{"length":20}"#, |i| i.to_string());
     assert_injective("template", r#"{"text":"{b32:16}"}"#, |i| i.to_string());
     assert_injective("company", r#"{"unique":true}"#, |i| format!("Company {i}"));
