@@ -220,7 +220,7 @@ pub enum KeySource {
 
 #[derive(Debug, Clone)]
 pub struct PolicyConfig {
-    /// Rule packs; a pack is a floor. `secrets` holds always. Default `pii` and `secrets`.
+    /// Rule packs; a pack is a floor. `secrets` holds in every list; without one, `pii` and `secrets` warn.
     pub packs: Vec<String>,
     /// Files with rules in Rego, against the folder of the configuration.
     pub rego: Vec<PathBuf>,

@@ -186,8 +186,8 @@ pub const OPTIONS: &[ConfigOption] = &[
     option("key.realm", Text, Default("\"default\""), "\"staging\"", "Name of the target environment; two realms cannot be linked."),
 
     option("policy", Table, Default("{}"), "", "What holds for every table."),
-    option("policy.packs", Texts, Default("[\"pii\", \"secrets\"]"), "[\"pii\", \"secrets\", \"pci\"]",
-        "Rule packs: what must be done at least with what looks personal: pii, secrets, pci, hipaa, gdpr, dora. `secrets` holds always; what `pii` would refuse is a warning where it is not listed."),
+    option("policy.packs", Texts, Default("[]"), "[\"pii\", \"secrets\", \"pci\"]",
+        "Rule packs: what must be done at least with what looks personal: pii, secrets, pci, hipaa, gdpr, dora. `secrets` holds in every list; what `pii` would refuse is a warning where it is not listed. Without a list both warn."),
     option("policy.rego", Texts, Default("[]"), "[\"policy/*.rego\"]",
         "Files with rules in Rego that are evaluated over the plan: every text of a rule `deny` refuses it. Globs, against the folder of the file."),
     option("policy.undecided", OneOf(&["refuse", "null"]), Default("\"refuse\""), "\"refuse\"",

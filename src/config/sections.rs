@@ -1,5 +1,6 @@
 //! Every table of the configuration: from keys to the types of [`super`].
 
+mod fixture;
 mod verify;
 
 use super::load::{self, Loaded};
@@ -7,11 +8,11 @@ use super::options::{ConfigOption, Kind, Need};
 use super::read::{Context, Section, Wrong, nearest, resolved, show_key, show_text};
 use super::tree::{Entries, Key, Node, Position, Value};
 use super::{
-    Action, Children, Config, Cover, Dangling, Decision, EdgeRule, FixtureConfig, FixtureFormat, HookAction,
-    HookConfig, HookPoint, KeyConfig, KeySource, MaskRule, MissingRoles, NewPartitions, NotifyConfig, NotifyEvent,
-    OnBlockedDdl, Parent, PolicyConfig, PublishConfig, PublishMode, ReferenceRule, Rows, RowsEach, ScenarioConfig,
-    ScheduleConfig, SeedRule, SignConfig, SourceConfig, SqlGate, SubsetConfig, TableRule, TargetConfig, Terms,
-    Undecided, VerifyConfig, When, hash, pending, policy_test,
+    Action, Children, Config, Cover, Dangling, Decision, EdgeRule, HookAction, HookConfig, HookPoint, KeyConfig,
+    KeySource, MaskRule, MissingRoles, NewPartitions, NotifyConfig, NotifyEvent, OnBlockedDdl, Parent, PolicyConfig,
+    PublishConfig, PublishMode, ReferenceRule, Rows, ScenarioConfig, ScheduleConfig, SeedRule, SignConfig,
+    SourceConfig, SqlGate, SubsetConfig, TableRule, TargetConfig, Terms, Undecided, VerifyConfig, When, hash, pending,
+    policy_test,
 };
 use crate::error::Report;
 use secrecy::{ExposeSecret, SecretString};
@@ -54,7 +55,7 @@ pub(super) fn read_root(path: &Path, context: &Context<'_>, entries: Entries) ->
     let references = root.tables("references", reference);
     let subset = root.table("subset", subset);
     let scenarios = root.table("scenario", scenarios);
-    let fixture = root.table("fixture", fixture);
+    let fixture = root.table("fixture", fixture::fixture);
     let verify = root.table("verify", verify);
     let publish = root.table("publish", publish);
     let report = root.table("report", report);
@@ -701,28 +702,6 @@ fn children(section: In<'_, '_, '_>) -> Option<Option<Children>> {
     };
     section.report_wrong(option, &node, wrong);
     None
-}
-
-fn rows_each(section: In<'_, '_, '_>) -> Option<RowsEach> {
-    section.value("rows", |option, node| {
-        let Kind::RowsEach { max } = option.kind else { return Err(Wrong::Type) };
-        let hint = || "rows = 50     # or \"all\"".to_owned();
-        match node.value {
-            Value::Integer(rows) if (1..=max).contains(&rows) => {
-                Ok((RowsEach::Max(rows.unsigned_abs()), Json::from(rows)))
-            }
-            Value::Integer(_) => Err(Wrong::Hint("is out of range".to_owned(), hint())),
-            _ if resolved(node)? == "all" => Ok((RowsEach::All, Json::from("all"))),
-            _ => Err(Wrong::Hint("is neither a number nor \"all\"".to_owned(), hint())),
-        }
-    })
-}
-
-fn fixture(section: In<'_, '_, '_>) -> Option<FixtureConfig> {
-    let format = section.choice("format", &[FixtureFormat::Sql, FixtureFormat::Parquet, FixtureFormat::Csv]);
-    let rows = rows_each(section);
-    let (cover, tuples) = (section.choices("cover", &COVER), section.texts("tuples"));
-    Some(FixtureConfig { format: format?, rows, cover: cover?, tuples: tuples? })
 }
 
 fn verify(section: In<'_, '_, '_>) -> Option<VerifyConfig> {

@@ -123,10 +123,7 @@ fn defaults_are_those_of_the_table() {
     assert_eq!((target.keep, target.maintenance_db.as_str(), target.unlogged), (1, "postgres", false));
     assert_eq!(target.missing_roles, MissingRoles::Skip);
     assert!((1..=8).contains(&target.jobs));
-    assert_eq!(
-        (config.policy.packs, config.policy.undecided),
-        (vec!["pii".into(), "secrets".into()], Undecided::Refuse)
-    );
+    assert_eq!((config.policy.packs, config.policy.undecided), (Vec::new(), Undecided::Refuse));
     assert!(config.key.is_none() && config.subset.is_none() && config.schedule.is_none() && config.tables.is_empty());
     assert_eq!((config.fixture.rows, config.verify.leak), (None, true));
 }

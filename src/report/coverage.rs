@@ -87,8 +87,13 @@ fn rows(html: &mut Html, table: &TableView) {
     }
     html.tag("</small>\n");
     for column in &table.columns {
-        html.tag("<tr><th scope=row>").text(&column.name).tag("<td>").text(&column.type_name);
-        html.tag("<td class=").tag(class_of(column)).tag(">");
+        // A `th` without scope heads its row where no `td` is in its column.
+        html.tag("<tr><th>").text(&column.name).tag("<td>").text(&short(&column.type_name));
+        match class_of(column) {
+            // The class that the filter takes for none.
+            "k" => html.tag("<td>"),
+            class => html.tag("<td class=").tag(class).tag(">"),
+        };
         match column.decision {
             DecisionView::Mask => html.text(column.kind.as_deref().unwrap_or("masked")),
             DecisionView::Null => html.tag("NULL"),
@@ -135,7 +140,13 @@ fn why(column: &ColumnView, usual: (&str, &str)) -> String {
         }
         _ => parts.push(column.because.clone()),
     }
-    parts.join(" · ")
+    parts.join("; ")
+}
+
+/// The name of a type as people write it: the long ones of the standard are half of a row.
+fn short(name: &str) -> String {
+    let name = name.replace("character varying", "varchar").replace("timestamp without time zone", "timestamp");
+    name.replace("timestamp with time zone", "timestamptz").replace("time without time zone", "time")
 }
 
 #[cfg(test)]

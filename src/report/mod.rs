@@ -306,7 +306,7 @@ mod tests {
     fn page_of_a_thousand_tables_of_twenty_columns_is_below_two_megabytes() {
         let (record, outcome) = large(1000);
         let page = page::page(&RunReport::new(&record, &outcome, None));
-        assert_eq!(page.matches("<th scope=row>customer_attribute_").count(), 20_000, "every column is there");
+        assert_eq!(page.matches("<tr><th>customer_attribute_").count(), 20_000, "every column is there");
         assert!(page.len() < 2_000_000, "{} bytes", page.len());
     }
 

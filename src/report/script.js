@@ -5,7 +5,7 @@
   var table = document.getElementById("columns"), said = form.querySelector("output");
   var groups = Array.prototype.map.call(table.tBodies, function (body) {
     var rows = Array.prototype.map.call(body.rows, function (row) {
-      return { row: row, text: row.textContent.toLowerCase(), kind: row.cells[2] ? row.cells[2].className : "" };
+      return { row: row, text: row.textContent.toLowerCase(), kind: row.cells[2] ? row.cells[2].className || "k" : "" };
     });
     return { body: body, name: rows.shift().text, rows: rows };
   });

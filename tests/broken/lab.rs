@@ -49,7 +49,8 @@ pub(super) fn target_url(lab: &Lab<'_>) -> String {
     lab.target.url("restage", &lab.name)
 }
 
-/// Everything a run could change: databases and their comments on both servers, and files beside the configuration.
+/// Everything a run could change: databases and their comments on both servers, and files beside the configuration. The
+/// report of a run that was refused is meant to stay.
 pub(super) fn state(lab: &Lab<'_>) -> String {
     let databases = format!(
         "SELECT oid, datname, shobj_description(oid, 'pg_database') FROM pg_database \
@@ -59,6 +60,7 @@ pub(super) fn state(lab: &Lab<'_>) -> String {
     let mut files: Vec<String> = std::fs::read_dir(lab.path("."))
         .expect("folder")
         .map(|entry| entry.expect("entry").file_name().to_string_lossy().into_owned())
+        .filter(|name| name != "restage-report")
         .collect();
     files.sort();
     format!("{}\n{}\n{files:?}", lab.source.sql("postgres", &databases), lab.target.sql("postgres", &databases))

@@ -177,7 +177,8 @@ fn chosen(names: &[String], reports: &mut Vec<Report>) -> Vec<&'static Pack> {
 }
 
 /// Reports columns that look personal and are decided too weakly, per table, with the lines to paste; and reasons that
-/// have ended. What only `pii` would refuse, and the policy does not list it, is a warning.
+/// have ended. What `pii` would refuse where the policy does not list it, and `secrets` where it lists nothing, is a
+/// warning.
 pub(super) fn check(
     graph: &Graph<'_>,
     rows: &[Rows],
@@ -191,9 +192,10 @@ pub(super) fn check(
         return;
     }
     expired(rules, floor.today, reports);
-    let packs = chosen(floor.packs, reports);
-    let unlisted = |pack: &&Pack| pack.hold == Hold::Told && !floor.packs.contains(&pack.name);
-    let told: Vec<&Pack> = PACKS.iter().filter(unlisted).collect();
+    // A policy that lists no pack was written before there were any, or for data that needs none: it is told.
+    let packs = if floor.packs.is_empty() { Vec::new() } else { chosen(floor.packs, reports) };
+    let told = |pack: &&Pack| pack.hold != Hold::Listed && !packs.iter().any(|held| held.name == pack.name);
+    let told: Vec<&Pack> = PACKS.iter().filter(told).collect();
     let copied = (0..graph.nodes.len()).filter(|node| rows[graph.nodes[*node].group] != Rows::None);
     let weak: Vec<String> = copied
         .filter(|node| wrong(graph, domains, *node, &told).is_some())
@@ -217,8 +219,8 @@ fn left_out(columns: &[String]) -> Option<String> {
     };
     (!columns.is_empty()).then(|| {
         format!(
-            "{shown}{more} look personal and are kept without a reason; `packs` in [policy] leaves out \"pii\", which refuses \
-             that, with the lines to paste"
+            "{shown}{more} look personal or secret and are kept without a reason; `packs = [\"pii\", \"secrets\"]` under [policy] \
+             refuses that, with the lines to paste"
         )
     })
 }
