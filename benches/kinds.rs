@@ -9,6 +9,8 @@
 //! Values are a kind's own masks of its samples, masked again and again: valid values of the kind, all different where the
 //! kind makes them so. One core, batches of 8 192 rows, the best of several rounds.
 
+#![expect(clippy::print_stdout, reason = "its table is what it is for")]
+
 use arrow_array::cast::AsArray;
 use arrow_array::{
     Array, ArrayRef, BinaryViewArray, BooleanArray, Date32Array, FixedSizeBinaryArray, Float64Array, Int64Array,
