@@ -261,7 +261,7 @@ pub struct FixtureArgs {
     /// Form of the files: sql, parquet or csv; without it, that of the configuration
     #[arg(long, value_name = "FORMAT", value_parser = parse_format)]
     pub format: Option<FixtureFormat>,
-    /// Rows of each table, the first by its key, or `all`; what they refer to comes too. Without it, `rows` of [fixture]
+    /// Rows of each table, the first by its key, or `all`; what they refer to comes too. Without it, `rows` of `[fixture]`
     /// counts; without that, 50 where neither a subset nor a scenario nor `cover` chooses rows
     #[arg(long, value_name = "N", value_parser = parse_rows_each)]
     pub rows: Option<RowsEach>,

@@ -101,7 +101,7 @@ pub struct SubsetEdge {
 /// Rows that start the closure.
 #[derive(Debug, Clone, Default)]
 pub struct SubsetSeed {
-    /// Place of the rule in the configuration, counted from 1; 0: `rows` of [fixture].
+    /// Place of the rule in the configuration, counted from 1; 0: `rows` of `[fixture]`.
     pub number: usize,
     pub node: usize,
     /// The node's relation, or the one leaf that was named.

@@ -11,8 +11,8 @@
 //! fingerprint under a salt that is made for the run and never written, so nothing here can be turned into a value.
 //!
 //! Beside that, a uniform sample of rows is drawn for what a distribution looks like: [`crate::measure::rows`].
-//! Another measure of columns is another field of [`Seen`]: [`column::observe`] fills the one of a batch,
-//! [`Seen::add`] joins two of them.
+//! Another measure of columns is another field of [`Seen`]: `column::observe` fills the one of a batch,
+//! `Seen::add` joins two of them.
 
 mod cells;
 mod column;

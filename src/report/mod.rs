@@ -218,7 +218,7 @@ pub fn failed(record: &RunRecord, failure: &Failure) -> RefreshOutcome {
     }
 }
 
-/// What [`write`] leaves.
+/// What [`write()`] leaves.
 pub const FILES: [&str; 2] = ["report.html", "report.json"];
 
 /// Writes the report of a run into its folder; each file is there whole or not at all.
