@@ -54,6 +54,8 @@
 //! 8. Nothing live changes before [`publish`]: `faults::kills::killed_restage_leaves_a_whole_release_and_nothing_else`.
 //! 9. A chunk may be redone any number of times: `faults::kills::ended_worker_or_keeper_is_replaced_and_two_keepers_are_the_snapshot`.
 //! 10. [`pg::decode`] answers malformed bytes with an error: `pg::codec_tests`.
+//! 11. A loaded database that holds values of masked columns is not published: `proof`, each test with a twin.
+//! 12. What is learned of values is bounded, and no value: `proof::tests`, `measures`.
 
 pub mod cli;
 pub mod demo;

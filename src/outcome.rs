@@ -429,6 +429,8 @@ pub struct ExportOutcome {
     pub phases: Vec<PhaseTime>,
     pub masks: MaskCounts,
     pub key_id: String,
+    /// What the files were held to before they got their name.
+    pub gates: Vec<Gate>,
     pub warnings: Vec<String>,
 }
 
@@ -499,6 +501,9 @@ pub struct Gate {
     pub ms: u64,
     /// What it means if it does not hold.
     pub severity: Severity,
+    /// What to do if it does not hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 impl Gate {

@@ -260,10 +260,14 @@ impl Pipeline {
         let mut tries = Tries::default();
         loop {
             let progress = Progress::start(&self.events);
-            let streamed = async { self.stream(work, source, &progress, None, open()?).await };
+            let seen = work.watch.map(Watch::unit);
+            let streamed = async { self.stream(work, source, &progress, seen.as_ref(), open()?).await };
             match self.stop.race(streamed).await {
                 Ok((read, written, sink)) if read == written => {
                     progress.keep();
+                    if let Some(seen) = seen {
+                        seen.keep();
+                    }
                     return Ok((read, sink));
                 }
                 Ok((read, written, _)) => {

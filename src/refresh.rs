@@ -11,6 +11,7 @@ mod export;
 mod graph;
 mod hooks;
 mod json_keys;
+mod leak;
 mod measures;
 mod order;
 mod preflight;
@@ -34,7 +35,7 @@ pub use run::{load, refresh};
 pub use subset::{COUNT_MAX, Counted, count as count_subset, trace as trace_row};
 
 use crate::config::{
-    AnonymityRule, CandidateConfig, FidelityConfig, HookConfig, MissingRoles, NewPartitions, PublishMode,
+    AnonymityRule, CandidateConfig, FidelityConfig, HookConfig, LeakConfig, MissingRoles, NewPartitions, PublishMode,
     ReferenceRule, SqlGate, TableRule, Undecided,
 };
 use crate::error::Report;
@@ -88,6 +89,7 @@ pub struct Job {
     pub keep: u32,
     pub hooks: Vec<HookConfig>,
     pub assertions: Vec<SqlGate>,
+    pub leak: LeakConfig,
     pub anonymity: Vec<AnonymityRule>,
     pub candidates: CandidateConfig,
     pub fidelity: FidelityConfig,

@@ -319,14 +319,48 @@ fn from_nothing_to_a_masked_staging_by_init_plan_and_paste() {
     }
     let plan = lab.restage(&["plan"]);
     assert_eq!(plan.code, 0, "{}\n{}", plan.stdout, plan.stderr);
-    done(lab.restage(&["refresh", "--yes"]));
+    // Texts that hold more than their masks recognize are found before they are published, with the lines that help.
+    let leaking = lab.restage(&["refresh", "--yes", "--json"]);
+    let mut decided_anew = 0;
+    if leaking.code != 0 {
+        assert_eq!(leaking.code, 6, "{}\n{}", leaking.stdout, leaking.stderr);
+        let told: serde_json::Value = serde_json::from_str(&leaking.stdout).expect("one document");
+        let mut text = std::fs::read_to_string(&path).expect("text");
+        for report in told["error"].as_array().expect("gates") {
+            decided_anew += decide_anew(&mut text, report);
+        }
+        std::fs::write(&path, text).expect("write");
+        done(lab.restage(&["refresh", "--yes"]));
+    }
     let shared = source.sql(&lab.name, "SELECT count(*) FROM public.customers");
     assert_eq!(lab.staging("SELECT count(*) FROM public.customers"), shared);
     let mails = |text: String| text.lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
     let sql = "SELECT email FROM public.customers UNION SELECT work_email FROM public.employees";
     let (before, after) = (mails(lab.production(sql)), mails(lab.staging(sql)));
     assert!(before.len() > 50 && before.is_disjoint(&after), "no address of production is in staging");
-    println!("init to refresh, with {pasted} columns pasted: {:.1} s", started.elapsed().as_secs_f64());
+    println!(
+        "init to refresh, with {pasted} columns pasted and {decided_anew} decided anew: {:.1} s",
+        started.elapsed().as_secs_f64()
+    );
+}
+
+/// Replaces the decisions of columns by those that a gate proposes.
+fn decide_anew(text: &mut String, report: &serde_json::Value) -> usize {
+    assert!(report["message"].as_str().is_some_and(|message| message.contains("\"leak: texts\"")), "{report}");
+    let (mut header, mut decided) = (String::new(), 0);
+    for line in report["hint"].as_str().expect("a hint").lines().take_while(|line| !line.starts_with("If they may")) {
+        if line.starts_with("[tables.") {
+            header = format!("{line}\n");
+        } else if let Some((column, _)) = line.split_once(" = ").filter(|_| !header.is_empty()) {
+            let table = text.find(&header).expect("the table has a section") + header.len();
+            let start = table + text[table..].find(&format!("{column} = ")).expect("the column has a decision");
+            let end = start + text[start..].find('\n').expect("a line");
+            text.replace_range(start..end, line);
+            decided += 1;
+        }
+    }
+    assert!(decided > 0, "{report}");
+    decided
 }
 
 /// Pastes the lines of a refusal where it says: under the table's header, or as text of their own.

@@ -25,6 +25,7 @@ mod measures;
 mod mentions;
 mod packs;
 mod programs;
+mod proof;
 mod refresh;
 mod report;
 mod roundtrip;

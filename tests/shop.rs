@@ -402,8 +402,8 @@ fn words(text: &str) -> BTreeSet<String> {
 #[test]
 fn notes_name_the_masked_person_and_not_the_one_of_the_row() {
     let ids = customer_ids();
-    let sql =
-        "SELECT id, first_name, last_name, translate(coalesce(notes, ''), E'|\\n', '  ') FROM customers ORDER BY id";
+    let sql = "SELECT id, first_name, last_name, (SELECT translate(coalesce(string_agg(delivery_note, ' '), ''), E'|\\n', '  ') \
+               FROM addresses WHERE customer_id = customers.id) FROM customers ORDER BY id";
     let staged: BTreeMap<String, String> =
         base().lines(sql).into_iter().map(|line| (cells(&line)[0].to_owned(), line)).collect();
     let (mut named, mut follows) = (0, 0);
@@ -426,7 +426,7 @@ fn notes_name_the_masked_person_and_not_the_one_of_the_row() {
             );
         }
     }
-    assert!(named > 100, "{named}");
+    assert!(named > 40, "{named}");
     assert!(follows * 10 >= named * 9, "{follows} of {named} notes name the masked person");
 }
 

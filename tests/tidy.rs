@@ -30,7 +30,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("subset", &["catalog", "config", "error", "extract", "mask", "pg", "plan", "rowset"]),
     ("publish", &["error", "load", "pg", "release"]),
     ("guard", &["catalog", "error", "load", "pg", "publish", "release"]),
-    ("verify", &["config", "error", "load", "manifest", "measure", "outcome", "pg", "plan", "proof"]),
+    ("verify", &["config", "detect", "error", "load", "manifest", "mask", "measure", "outcome", "pg", "plan", "proof"]),
     ("pipeline", &["buffers", "error", "event", "extract", "load", "mask", "pg", "plan", "proof"]),
     ("trial", &["catalog", "config", "error", "mask", "outcome", "plan"]),
     ("demo", &["error"]),

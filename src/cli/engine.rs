@@ -205,6 +205,7 @@ pub(super) async fn job(context: &Context, config: Config, wish: Wish) -> Result
         keep: target.as_ref().map_or(0, |target| target.keep),
         hooks: config.hooks,
         assertions: config.verify.sql,
+        leak: config.verify.leak,
         anonymity: config.verify.anonymity,
         candidates: config.verify.candidates,
         fidelity: config.verify.fidelity,
@@ -671,8 +672,10 @@ const SHOWN: [(&str, &str); 7] = [
     ("customers.phone", "phone"),
     ("customers.ssn", "ssn"),
     ("customers.born_on", "born_on"),
-    ("customers.notes", "notes"),
+    ("addresses.delivery_note", DELIVERY_NOTE),
 ];
+const DELIVERY_NOTE: &str = "(SELECT delivery_note FROM public.addresses WHERE customer_id = customers.id \
+    AND delivery_note IS NOT NULL ORDER BY kind, is_default LIMIT 1)";
 
 pub(super) async fn demo(context: &Context, args: DemoArgs) -> Result<DemoOutcome, Failure> {
     let kept = args.keep.is_some();
@@ -733,8 +736,8 @@ pub(super) async fn demo(context: &Context, args: DemoArgs) -> Result<DemoOutcom
 async fn samples(source: &Conninfo, target: &Conninfo) -> Result<Vec<DemoSample>, Failure> {
     let columns: Vec<String> = SHOWN.iter().map(|(_, column)| format!("{column}::text")).collect();
     let sql = format!(
-        "SELECT {} FROM public.customers WHERE notes IS NOT NULL AND phone IS NOT NULL AND ssn IS NOT NULL \
-         ORDER BY tenant_id, credit_limit DESC NULLS LAST, loyalty_points DESC, country LIMIT 1",
+        "SELECT {} FROM public.customers WHERE phone IS NOT NULL AND ssn IS NOT NULL \
+         ORDER BY {DELIVERY_NOTE} IS NULL, tenant_id, credit_limit DESC NULLS LAST, loyalty_points DESC, country LIMIT 1",
         columns.join(", ")
     );
     let failed = |error| extract::ExtractError::sql("reading a sample row", &error);

@@ -469,12 +469,29 @@ pub enum Cover {
 
 #[derive(Debug, Clone)]
 pub struct VerifyConfig {
-    /// Run the leak scan. Default true.
-    pub leak: bool,
+    pub leak: LeakConfig,
     pub fidelity: FidelityConfig,
     pub anonymity: Vec<AnonymityRule>,
     pub candidates: CandidateConfig,
     pub sql: Vec<SqlGate>,
+}
+
+/// The search of the loaded database for values of the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeakConfig {
+    /// Default true.
+    pub on: bool,
+    /// Columns that may hold values of the source: names or globs, `schema.table.column`.
+    pub allow: Vec<String>,
+    /// Bytes of a table that are read; of larger ones a sample.
+    pub bytes: u64,
+}
+
+impl LeakConfig {
+    /// Whether values of the source may be in this column.
+    pub fn allows(&self, name: &str) -> bool {
+        self.allow.iter().any(|pattern| matches(pattern, name))
+    }
 }
 
 /// What a gate that does not hold means.

@@ -286,7 +286,9 @@ pub const OPTIONS: &[ConfigOption] = &[
     option("fixture.tuples", Texts, Default("[]"), "[\"public.orders.status, public.orders.paid\"]", "As `tuples` of `[subset]`."),
 
     option("verify", Table, Default("{}"), "", "Gates before publishing."),
-    option("verify.leak", Boolean, Default("true"), "true", "No masked column of staging holds a source value more often than chance allows."),
+    option("verify.leak", Boolean, Default("true"), "true", "No masked column of staging holds a source value more often than chance allows, and nothing else holds one at all."),
+    option("verify.leak_allow", Texts, Default("[]"), "[\"public.invites.email\"]", "Columns that may hold values of the source: names or globs."),
+    option("verify.leak_bytes", Size { min: MIB, max: u64::MAX >> 1 }, Default("\"32MiB\""), "\"32MiB\"", "How much of a table is searched; of larger ones a sample of their blocks."),
     option("verify.fidelity", Table, Default("{}"), "{ null_fraction = 0.0, distinct_ratio = 0.02 }", "How far statistics of masked columns may differ from the source's."),
     option("verify.fidelity.null_fraction", Number { min: 0.0, max: 1.0 }, Absent("not checked"), "0.0",
         "Difference of the share of NULLs, absolute."),

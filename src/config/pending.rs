@@ -21,7 +21,6 @@ type Entry = (&'static [&'static str], &'static str, &'static str, Option<&'stat
 
 #[rustfmt::skip]
 const PENDING: &[Entry] = &[
-    (&["verify", "leak"], "`leak` in [verify]", "staging is not searched for values of the source", None),
     (&["publish", "clones"], "`clones` in [publish]", "no copies would be made", Some("Remove the line, and copy the database in a hook `at = \"after-publish\"`.")),
     (&["schedule"], "[schedule]", "nothing starts a refresh by itself: use cron or a systemd timer with `restage refresh --cron`", None),
     (&["notify"], "[[notify]]", "nobody is told how a run ended: use the exit code", None),

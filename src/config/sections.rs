@@ -9,10 +9,10 @@ use super::read::{Context, Section, Wrong, nearest, resolved, show_key, show_tex
 use super::tree::{Entries, Key, Node, Position, Value};
 use super::{
     Action, Children, Config, Cover, Dangling, Decision, EdgeRule, HookAction, HookConfig, HookPoint, KeyConfig,
-    KeySource, MaskRule, MissingRoles, NewPartitions, NotifyConfig, NotifyEvent, OnBlockedDdl, Parent, PolicyConfig,
-    PublishConfig, PublishMode, ReferenceRule, Rows, ScenarioConfig, ScheduleConfig, SeedRule, SignConfig,
-    SourceConfig, SqlGate, SubsetConfig, TableRule, TargetConfig, Terms, Undecided, VerifyConfig, When, hash, pending,
-    policy_test,
+    KeySource, LeakConfig, MaskRule, MissingRoles, NewPartitions, NotifyConfig, NotifyEvent, OnBlockedDdl, Parent,
+    PolicyConfig, PublishConfig, PublishMode, ReferenceRule, Rows, ScenarioConfig, ScheduleConfig, SeedRule,
+    SignConfig, SourceConfig, SqlGate, SubsetConfig, TableRule, TargetConfig, Terms, Undecided, VerifyConfig, When,
+    hash, pending, policy_test,
 };
 use crate::error::Report;
 use secrecy::{ExposeSecret, SecretString};
@@ -705,7 +705,7 @@ fn children(section: In<'_, '_, '_>) -> Option<Option<Children>> {
 }
 
 fn verify(section: In<'_, '_, '_>) -> Option<VerifyConfig> {
-    let leak = section.boolean("leak");
+    let (on, allow, bytes) = (section.boolean("leak"), section.texts("leak_allow"), section.bytes("leak_bytes"));
     let fidelity = section.table("fidelity", verify::fidelity);
     let anonymity = section.tables("anonymity", verify::anonymity);
     let candidates = section.table("candidates", verify::candidates);
@@ -715,7 +715,7 @@ fn verify(section: In<'_, '_, '_>) -> Option<VerifyConfig> {
         Some(SqlGate { name: name?, query: query?, equals: equals?, place })
     });
     Some(VerifyConfig {
-        leak: leak?,
+        leak: LeakConfig { on: on?, allow: allow?, bytes: bytes? },
         fidelity: fidelity.flatten()?,
         anonymity: anonymity.into_iter().collect::<Option<_>>()?,
         candidates: candidates.flatten()?,

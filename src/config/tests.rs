@@ -100,7 +100,7 @@ fn the_example_of_the_contract_is_read() {
     assert_eq!(config.fixture.rows, Some(RowsEach::Max(50)));
     assert_eq!(config.fixture.cover, [Cover::Enum, Cover::Null, Cover::Boundary, Cover::Unicode]);
     let fidelity = FidelityConfig { null_fraction: Some(0.0), distinct_ratio: Some(0.02), ..FidelityConfig::default() };
-    assert_eq!((config.verify.leak, config.verify.fidelity), (true, fidelity));
+    assert_eq!((config.verify.leak.on, config.verify.fidelity), (true, fidelity));
     assert_eq!(config.verify.sql[0].equals, 0);
     assert_eq!(config.publish.mode, PublishMode::Swap);
     assert_eq!(config.hooks[0].at, HookPoint::AfterLoad);
@@ -125,7 +125,7 @@ fn defaults_are_those_of_the_table() {
     assert!((1..=8).contains(&target.jobs));
     assert_eq!((config.policy.packs, config.policy.undecided), (Vec::new(), Undecided::Refuse));
     assert!(config.key.is_none() && config.subset.is_none() && config.schedule.is_none() && config.tables.is_empty());
-    assert_eq!((config.fixture.rows, config.verify.leak), (None, true));
+    assert_eq!((config.fixture.rows, config.verify.leak.on), (None, true));
 }
 
 #[test]

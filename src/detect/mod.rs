@@ -99,6 +99,11 @@ pub fn of_things<'a>(table: &str, columns: impl Iterator<Item = &'a str>) -> boo
     name::of_things(table, columns)
 }
 
+/// All text in a JSON document, without its marks: values, neighbours side by side, and then keys. None for what is no document.
+pub fn words(text: &str) -> Option<String> {
+    nested::words(text)
+}
+
 /// Every category, in the order of listings.
 pub fn categories() -> &'static [Category] {
     &RULES.categories

@@ -48,6 +48,42 @@ fn json(value: &Value, path: &str, name: &str, depth: usize, left: &mut usize, e
     }
 }
 
+/// Values and then keys of a JSON document, with blanks between them; none for what is none.
+pub(super) fn words(text: &str) -> Option<String> {
+    if !text.trim_start().starts_with(['{', '[', '"']) {
+        return None;
+    }
+    // Deeper nesting than serde_json follows is read as it is written.
+    let document = serde_json::from_str::<Value>(text).ok()?;
+    let (mut values, mut keys) = (String::with_capacity(text.len()), String::new());
+    gather(&document, &mut values, &mut keys);
+    values.push_str(" | ");
+    values.push_str(&keys);
+    Some(values)
+}
+
+fn gather(value: &Value, values: &mut String, keys: &mut String) {
+    match value {
+        Value::Object(members) => {
+            for (key, value) in members {
+                keys.push_str(key);
+                keys.push_str(" | ");
+                gather(value, values, keys);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| gather(item, values, keys)),
+        Value::String(text) => {
+            values.push_str(text);
+            values.push(' ');
+        }
+        Value::Null => {}
+        other => {
+            values.push_str(&other.to_string());
+            values.push(' ');
+        }
+    }
+}
+
 /// A key as it may be shown: a key can be personal data itself, so only what looks like an identifier is.
 fn step(key: &str) -> &str {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';

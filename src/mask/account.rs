@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 pub(super) static CARD: Kind = Kind {
     name: "card",
+    remains: card_remains,
     summary: "Permutes payment card numbers; brand prefix, length, separators and Luhn validity stay",
     params: &[
         Param {
@@ -39,6 +40,7 @@ pub(super) static CARD: Kind = Kind {
 
 pub(super) static UUID: Kind = Kind {
     name: "uuid",
+    remains: |_| super::Remains::Rare { bits: 60 },
     summary: "Permutes UUIDs; version and variant stay, and the day of a version 7",
     params: &[ON_INVALID],
     accepts: &[Takes::Uuid, Takes::Text],
@@ -48,6 +50,11 @@ pub(super) static UUID: Kind = Kind {
     compile: compile_uuid,
     ..TEXT
 };
+
+fn card_remains(params: &super::Params) -> super::Remains {
+    let keeps = params.contains_key("keep") || params.get("keep_last4").and_then(|keeps| keeps.as_bool()) == Some(true);
+    super::Remains::Rare { bits: if keeps { 12 } else { 26 } }
+}
 
 /// Most digits a card number has.
 const CARD_DIGITS_MAX: usize = 19;

@@ -11,6 +11,7 @@ use super::{Injective, Kind, chars};
 
 pub(super) static UA: Kind = Kind {
     name: "ua",
+    remains: |_| super::Remains::Chance,
     summary: "Replaces user agents by common ones; equal agents stay equal",
     injective: Injective::No,
     samples: &["Mozilla/5.0 (X11; Fedora; Linux ppc64le; rv:60.0) Gecko/20100101 Firefox/60.0"],

@@ -40,6 +40,7 @@ const AMOUNT: Kind =
 
 pub(super) static NOISE: Kind = Kind {
     name: "num.noise",
+    remains: |_| super::Remains::Part,
     summary: "Moves each amount up or down by a secret share of itself; sign, zero and decimal places stay",
     params: &[RATIO, ON_INVALID],
     keyed_on: KeyedOn::Subject,
@@ -49,6 +50,7 @@ pub(super) static NOISE: Kind = Kind {
 
 pub(super) static SCALE: Kind = Kind {
     name: "num.scale",
+    remains: |_| super::Remains::Part,
     summary: "Multiplies all amounts of a person in a column by one secret factor; order, sign and zero stay",
     params: &[RATIO, ON_INVALID],
     keyed_on: KeyedOn::Subject,
@@ -59,6 +61,7 @@ pub(super) static SCALE: Kind = Kind {
 
 pub(super) static BUCKET: Kind = Kind {
     name: "num.bucket",
+    remains: |_| super::Remains::Part,
     summary: "Rounds amounts down to the next multiple of a width",
     params: &[
         Param {
@@ -74,6 +77,7 @@ pub(super) static BUCKET: Kind = Kind {
 
 pub(super) static CAP: Kind = Kind {
     name: "num.cap",
+    remains: |_| super::Remains::Part,
     summary: "Replaces amounts beyond a limit by the limit",
     params: &[
         Param { name: "min", summary: "least amount that stays", domain: Domain::Any, default: "none" },

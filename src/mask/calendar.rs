@@ -19,6 +19,7 @@ const DATES: &[Takes] = &[Takes::Date, Takes::Timestamp, Takes::Text];
 
 pub(super) static WITHIN_YEAR: Kind = Kind {
     name: "date.within_year",
+    remains: |_| super::Remains::Near,
     summary: "Permutes the days of each year: dates stay in their year, joinable and unique; the time of day stays",
     params: &[ON_INVALID],
     accepts: DATES,
@@ -29,6 +30,7 @@ pub(super) static WITHIN_YEAR: Kind = Kind {
 
 pub(super) static TRUNC: Kind = Kind {
     name: "date.trunc",
+    remains: |_| super::Remains::Part,
     summary: "Cuts dates to the first day of their week, month, quarter or year, and times to the hour or minute",
     params: &[
         Param {
@@ -50,6 +52,7 @@ pub(super) static TRUNC: Kind = Kind {
 
 pub(super) static AGE_CAP: Kind = Kind {
     name: "age.cap",
+    remains: |_| super::Remains::Part,
     summary: "Replaces ages over a limit by the limit plus one, and dates and years of birth before them likewise",
     params: &[
         Param {

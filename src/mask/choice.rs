@@ -70,6 +70,7 @@ pub(super) static SAMPLE: Kind = Kind {
 
 pub(super) static RANDOMIZED: Kind = Kind {
     name: "enum.rr",
+    remains: |_| super::Remains::Part,
     summary: "Keeps the value in a known share of the rows and draws another member in the rest (randomized response)",
     params: &[
         Param {

@@ -19,6 +19,7 @@ const TIMES: &[Takes] = &[Takes::Time, Takes::Text];
 
 pub(super) static SHIFT: Kind = Kind {
     name: "time.shift",
+    remains: |_| super::Remains::Near,
     summary: "Moves all times of day of a person by the same secret number of minutes, around midnight; seconds stay",
     params: &[
         Param {
@@ -40,6 +41,7 @@ pub(super) static SHIFT: Kind = Kind {
 
 pub(super) static TRUNC: Kind = Kind {
     name: "time.trunc",
+    remains: |_| super::Remains::Part,
     summary: "Cuts times of day down to a multiple of some minutes",
     params: &[
         Param {

@@ -34,6 +34,7 @@ pub(super) static PASSWORD: Kind = Kind {
 
 pub(super) static TOKEN: Kind = Kind {
     name: "secret.token",
+    remains: |_| super::Remains::Rare { bits: 19 },
     summary: "Replaces tokens and API keys like `pattern`: each letter and digit by one of its class",
     params: &[] as &[Param],
     samples: &["sk_live_4eC39HqLyjWDarjtT1zdp7dc"],

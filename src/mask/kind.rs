@@ -128,6 +128,23 @@ pub enum Injective {
     No,
 }
 
+/// How a mask can be told from its value in staging: what the leak gate holds a kind to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remains {
+    /// A value that names somebody becomes another of its form by a chance of at most 2^-bits: nothing of the source may be
+    /// in staging, in this column or anywhere else.
+    Rare { bits: u32 },
+    /// People's names: masks are names that others have, so one row may keep its value by chance; but the names of a person
+    /// may not stand elsewhere.
+    Names,
+    /// Masks come from a short list or a small range: a row keeps its value as often as two draws agree.
+    Chance,
+    /// Values move a little, and a few not at all.
+    Near,
+    /// Something of a value stays on purpose.
+    Part,
+}
+
 /// What a mask promises once its parameters are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Promise {
@@ -188,6 +205,8 @@ pub struct Kind {
     pub needs_subject: bool,
     /// Inputs that show what the kind does.
     pub samples: &'static [&'static str],
+    /// How masks differ from their values with these parameters.
+    pub remains: fn(&Params) -> Remains,
     /// What holds with these parameters, for kinds whose parameters decide; none: what the other fields say.
     pub promises: Option<fn(&Params) -> Promise>,
     /// Columns of the row that the mask reads, by name.

@@ -345,6 +345,8 @@ pub(super) const TEXT: Kind = Kind {
     ranges: false,
     needs_subject: false,
     samples: &[],
+    // A kind that says nothing is held to change what it masks.
+    remains: |_| super::Remains::Chance,
     promises: None,
     columns: |_| Vec::new(),
     least: any_length,

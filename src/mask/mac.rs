@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 pub(super) static MAC: Kind = Kind {
     name: "mac",
+    remains: |_| super::Remains::Rare { bits: 20 },
     summary: "Permutes MAC addresses; the group and local bits and separators stay, letters become lowercase",
     params: &[
         Param {

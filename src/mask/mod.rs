@@ -70,7 +70,7 @@ pub use column::{ColumnMask, Compile, CompileError, MaskError, Refusal, Rows};
 pub use condition::Condition;
 pub use dict::dictionaries;
 pub use key::{MasterKey, RealmKey};
-pub use kind::{Injective, KeyedOn, Kind, LeastLength, Param, Promise, Takes};
+pub use kind::{Injective, KeyedOn, Kind, LeastLength, Param, Promise, Remains, Takes};
 pub use masker::{Masker, ValueError, mask_value};
 pub use text::holds_names;
 

@@ -48,6 +48,7 @@ pub(super) static COMPANY: Kind = Kind {
 
 pub(super) static NAME_VALUE: Kind = Kind {
     name: "name.value",
+    remains: |_| super::Remains::Names,
     summary: "Replaces names of persons by the value: equal names stay equal, which also keeps how frequent each is",
     params: &[
         Param {

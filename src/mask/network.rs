@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 pub(super) static IP: Kind = Kind {
     name: "ip",
+    // Special blocks are permuted within themselves, and the smallest hold few addresses or one.
+    remains: |_| super::Remains::Near,
     summary: "Permutes IP addresses; common prefixes of two addresses stay common, private ranges stay private",
     params: &[
         Param {

@@ -21,6 +21,7 @@ use super::{Injective, KeyedOn, Kind, Params, chars};
 
 pub(super) static HASH: Kind = Kind {
     name: "hash",
+    remains: |_| super::Remains::Rare { bits: 32 },
     summary: "Replaces values by a keyed hash in hexadecimal digits",
     params: &[Param {
         name: "length",
@@ -42,6 +43,7 @@ pub(super) static HASH: Kind = Kind {
 
 pub(super) static PARTIAL: Kind = Kind {
     name: "partial",
+    remains: |_| super::Remains::Part,
     summary: "Keeps the first and last characters and masks what is between them",
     params: &[
         Param {

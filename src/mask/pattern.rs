@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 pub(super) static PATTERN: Kind = Kind {
     name: "pattern",
+    remains: |_| super::Remains::Rare { bits: 19 },
     summary: "Replaces each letter and digit by one of its class; length, case and punctuation stay",
     params: &[Param {
         name: "algo",

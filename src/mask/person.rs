@@ -44,6 +44,7 @@ pub(super) static NAME_LAST: Kind = Kind {
 
 pub(super) static NAME_FULL: Kind = Kind {
     name: "name.full",
+    remains: |_| super::Remains::Names,
     summary: "Gives the person a first and a last name, the same as `name.first` and `name.last`",
     samples: &["Robert Miller"],
     least: |params| vec![longest_of(params, |locale| locale.first_longest() + 1 + locale.last_longest())],
@@ -53,6 +54,7 @@ pub(super) static NAME_FULL: Kind = Kind {
 
 pub(super) static ADDRESS: Kind = Kind {
     name: "address",
+    remains: address_remains,
     summary: "Gives the person an address; street, city, region and postal code fit together",
     params: &[
         Param {
@@ -76,6 +78,15 @@ pub(super) static ADDRESS: Kind = Kind {
     ..NAME
 };
 
+/// Streets are people's; cities and countries stand everywhere.
+fn address_remains(params: &Params) -> super::Remains {
+    match params.get("part").and_then(|part| part.as_str()) {
+        None | Some("street") => super::Remains::Names,
+        Some("country") => super::Remains::Part,
+        Some(_) => super::Remains::Chance,
+    }
+}
+
 pub(super) const BY: Param = Param {
     name: "by",
     summary: "\"value\": equal values get equal masks; \"subject\": the mask follows the person of the row",
@@ -85,6 +96,7 @@ pub(super) const BY: Param = Param {
 
 pub(super) static EMAIL: Kind = Kind {
     name: "email",
+    remains: |_| super::Remains::Rare { bits: 60 },
     summary: "Replaces e-mail addresses by undeliverable ones under `.example`; equal addresses stay equal",
     params: &[BY, FOLD, ON_INVALID, LOCALE, LOCALE_FROM],
     columns: locale::columns,
@@ -100,6 +112,7 @@ pub(super) static EMAIL: Kind = Kind {
 
 pub(super) static USERNAME: Kind = Kind {
     name: "username",
+    remains: |_| super::Remains::Rare { bits: 40 },
     summary: "Replaces user names by `first_<token>`; equal names stay equal",
     params: &[BY, FOLD, LOCALE, LOCALE_FROM],
     columns: locale::columns,

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 pub(super) static PHONE: Kind = Kind {
     name: "phone",
+    remains: phone_remains,
     summary: "Permutes the last digits of telephone numbers; country, area and the way of writing stay",
     params: &[
         Param {
@@ -33,6 +34,12 @@ pub(super) static PHONE: Kind = Kind {
     compile,
     ..TEXT
 };
+
+/// Numbers with the same leading digits: seven more in most countries, four at least.
+fn phone_remains(params: &super::Params) -> super::Remains {
+    let keeps = params.get("keep").and_then(serde_json::Value::as_i64).is_some_and(|digits| digits > 3);
+    super::Remains::Rare { bits: if keeps { 13 } else { 20 } }
+}
 
 /// Regions: ISO 3166-1 code, country code, and the prefix of national numbers that is not part of them.
 const REGIONS: &[(&str, &str, &str)] = &[

@@ -49,6 +49,7 @@ const PLACE: Kind = Kind {
 
 pub(super) static GRID: Kind = Kind {
     name: "geo.grid",
+    remains: |_| super::Remains::Near,
     summary: "Moves a point to a secret place in its cell of a grid",
     params: &[
         Param {
@@ -64,6 +65,7 @@ pub(super) static GRID: Kind = Kind {
 
 pub(super) static LAPLACE: Kind = Kind {
     name: "geo.laplace",
+    remains: |_| super::Remains::Near,
     summary: "Moves a point by planar Laplace noise (geo-indistinguishability)",
     params: &[
         Param {

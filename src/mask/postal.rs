@@ -14,6 +14,7 @@ use super::{Injective, KeyedOn, Kind, Params, Promise};
 
 pub(super) static ZIP: Kind = Kind {
     name: "zip",
+    remains: zip_remains,
     summary: "Permutes postal codes of one form; with `keep` the first characters stay, and so does the region",
     params: &[
         Param {
@@ -40,6 +41,13 @@ pub(super) static ZIP: Kind = Kind {
     compile,
     ..TEXT
 };
+
+fn zip_remains(params: &Params) -> super::Remains {
+    match is_hipaa(params) || params.contains_key("keep") {
+        true => super::Remains::Part,
+        false => super::Remains::Chance,
+    }
+}
 
 fn is_hipaa(params: &Params) -> bool {
     params.get("mode").and_then(|mode| mode.as_str()) == Some("hipaa3")

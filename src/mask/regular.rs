@@ -28,6 +28,7 @@ use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 pub(super) static REGEX: Kind = Kind {
     name: "regex",
+    remains: regex_remains,
     summary: "Generates values from a regular expression, or masks the groups of a match",
     params: &[
         Param {
@@ -75,6 +76,10 @@ const SIZE_MAX: usize = 1 << 20;
 
 fn word<'a>(params: &'a Params, name: &str) -> Option<&'a str> {
     params.get(name).and_then(|value| value.as_str())
+}
+
+fn regex_remains(params: &super::Params) -> super::Remains {
+    if params.contains_key("generate") { super::Remains::Chance } else { super::Remains::Part }
 }
 
 fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {

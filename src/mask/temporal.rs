@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 pub(super) static DATE_SHIFT: Kind = Kind {
     name: "date.shift",
+    remains: |_| super::Remains::Near,
     summary: "Moves all dates of a person by the same secret number of days; order and intervals stay",
     params: &[
         Param {

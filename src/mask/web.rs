@@ -28,6 +28,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub(super) static URL: Kind = Kind {
     name: "url",
+    remains: |_| super::Remains::Part,
     summary: "Masks the parts of URLs; scheme, layout and query keys stay, hosts move under `.example`",
     params: &[
         Param {

@@ -29,6 +29,7 @@ use super::{Injective, KeyedOn, Kind, Shape, chars};
 
 pub(super) static XML: Kind = Kind {
     name: "xml",
+    remains: |_| super::Remains::Part,
     summary: "Masks texts and attributes inside XML by path; all other bytes stay as they are",
     params: &[
         Param {

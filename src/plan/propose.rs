@@ -11,6 +11,7 @@ use crate::detect::{self, Facts, Finding};
 use crate::error::Report;
 use crate::mask::kind::{Injective, Takes};
 use crate::mask::{self, Shape};
+use std::collections::HashSet;
 
 /// The one reason that is known without a person: a surrogate key is made up already.
 const KEEP_KEY: &str = "{ keep = \"technical key, names nobody outside\" }";
@@ -160,6 +161,10 @@ fn line(graph: &Graph<'_>, node: Node, shape: &Shape, word: &str, params: &str, 
     if kind.needs_subject {
         let subject = subject(graph, graph.nodes[node].group, node)?;
         fields.push(format!("subject = \"{}\"", escape(&subject)));
+    } else if word == "text.spans"
+        && let Some(person) = person(graph, graph.nodes[node].group)
+    {
+        fields.push(format!("subject = \"{}\"", escape(&person)));
     }
     Some(if fields.len() == 1 { format!("\"{word}\"") } else { format!("{{ {} }}", fields.join(", ")) })
 }
@@ -250,6 +255,53 @@ pub(super) fn subject(graph: &Graph<'_>, group: usize, but: Node) -> Option<Stri
         .or_else(reference)
         .filter(|node| *node != but && graph.nodes[*node].shape.as_ref().is_some_and(Shape::names_subjects))?;
     Some(graph.nodes[node].column.name.clone())
+}
+
+/// Foreign keys followed to find whose names a text may hold.
+const HOPS_MAX: usize = 3;
+
+/// The way from a row to the person its texts speak of, if the names are not in the row itself: the fewest foreign keys of
+/// one column each that lead to a table with names, as a subject is written.
+fn person(graph: &Graph<'_>, group: usize) -> Option<String> {
+    if has_names(graph, group) {
+        return None;
+    }
+    let mut ways: Vec<(usize, String)> = vec![(group, String::new())];
+    let mut seen = HashSet::from([group]);
+    for _ in 0..HOPS_MAX {
+        let mut longer: Vec<(usize, String)> = Vec::new();
+        for (group, way) in &ways {
+            for edge in graph.edges_from[*group].iter().map(|edge| &graph.edges[*edge]) {
+                let [(from, to)] = edge.pairs[..] else { continue };
+                let (from, to) = (&graph.nodes[from], &graph.nodes[to]);
+                if edge.declared || !from.shape.as_ref().is_some_and(Shape::names_subjects) {
+                    continue;
+                }
+                let way = match way.is_empty() {
+                    true => from.column.name.clone(),
+                    false => format!("{way} -> {}.{}", graph.groups[*group].root.full_name(), from.column.name),
+                };
+                if !seen.insert(to.group) {
+                    continue;
+                }
+                if has_names(graph, to.group) {
+                    return Some(way);
+                }
+                longer.push((to.group, way));
+            }
+        }
+        ways = longer;
+    }
+    None
+}
+
+/// Whether a table has columns for names of persons.
+fn has_names(graph: &Graph<'_>, group: usize) -> bool {
+    graph.nodes_of(group).any(|node| {
+        let named = ["first_name", "last_name", "full_name"];
+        let found = findings(graph, node).into_iter().find(Finding::found);
+        found.is_some_and(|finding| named.contains(&finding.category.name.as_str()))
+    })
 }
 
 /// A column name as TOML key.

@@ -1,24 +1,23 @@
 //! One column of one batch, before and after its mask.
 
-use super::Watched;
 use super::fingerprint::Salt;
+use super::form::{self, Form};
+use super::{Tally, Watched};
 use crate::mask::nested::Parts;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, BooleanArray};
 use arrow_schema::DataType;
 
+/// The value of one row before and after its mask, as far as it is below the limit, and the form of the first.
+pub(super) type Pair = (Option<u64>, Option<u64>, Form);
+
 /// What was seen of a column in one batch.
 #[derive(Default)]
 pub(super) struct Found {
-    pub values: u64,
-    pub nulls_in: u64,
-    pub nulls_out: u64,
-    pub filled: u64,
-    pub blank: u64,
-    pub unchanged: u64,
+    pub tally: Tally,
     /// Fingerprints below the limit, row by row.
-    pub pairs: Vec<(Option<u64>, Option<u64>)>,
+    pub pairs: Vec<Pair>,
 }
 
 /// Looks at one column of a batch. Columns that do not fit each other are not looked at: encoding refuses them.
@@ -27,14 +26,17 @@ pub(super) fn observe(column: &Watched, salt: Salt, limit: u64, raw: &[ArrayRef]
     let (Some(before), Some(after)) = (raw.get(column.raw), masked.get(column.masked)) else { return found };
     // Rows the mask is not for: their flag is false.
     let flags = column.condition.and_then(|condition| raw.get(condition.flag)?.as_boolean_opt().cloned());
-    let mut look = Look { salt, limit, flags, found: &mut found };
+    let mut look = Look { column, salt, limit, sought: column.is_sought(), flags, found: &mut found };
     look.arrays(before, after);
     found
 }
 
 struct Look<'a> {
+    column: &'a Watched,
     salt: Salt,
     limit: u64,
+    /// Values may stand in texts: what they look like is noted, and numbers are seen as they are written.
+    sought: bool,
     flags: Option<BooleanArray>,
     found: &'a mut Found,
 }
@@ -44,47 +46,83 @@ impl Look<'_> {
         if before.len() != after.len() {
             return;
         }
-        let salt = self.salt;
+        let (salt, sought) = (self.salt, self.sought);
         macro_rules! primitives {
             ($type:ty, $bits:expr) => {
                 if let (Some(old), Some(new)) = (before.as_primitive_opt::<$type>(), after.as_primitive_opt::<$type>())
                 {
                     let bits = $bits;
-                    self.rows(before, after, |row| {
-                        (Some(salt.number(bits(old.value(row)))), Some(salt.number(bits(new.value(row)))))
-                    });
+                    self.rows(
+                        before,
+                        after,
+                        |_| Form::Plain,
+                        |row| (Some(salt.number(bits(old.value(row)))), Some(salt.number(bits(new.value(row))))),
+                    );
+                }
+            };
+        }
+        macro_rules! integers {
+            ($type:ty) => {
+                match (before.as_primitive_opt::<$type>(), after.as_primitive_opt::<$type>()) {
+                    (Some(old), Some(new)) if sought => {
+                        let written = |number: i64| salt.text(number.to_string().trim_start_matches('-').as_bytes());
+                        self.rows(
+                            before,
+                            after,
+                            |row| form::of(i64::from(old.value(row)).unsigned_abs().to_string().as_bytes()),
+                            |row| (Some(written(old.value(row).into())), Some(written(new.value(row).into()))),
+                        );
+                    }
+                    _ => primitives!($type, |value| value as u64),
                 }
             };
         }
         match before.data_type() {
             DataType::Utf8View => {
                 let (old, Some(new)) = (before.as_string_view(), after.as_string_opt::<i32>()) else { return };
-                self.rows(before, after, |row| {
-                    let (old, new) = (old.value(row).as_bytes(), new.value(row).as_bytes());
-                    (text(salt, old), text(salt, new))
-                });
+                self.rows(
+                    before,
+                    after,
+                    |row| form::of(form::core(old.value(row).as_bytes())),
+                    |row| (text(salt, old.value(row).as_bytes()), text(salt, new.value(row).as_bytes())),
+                );
             }
             DataType::BinaryView => {
                 let (old, Some(new)) = (before.as_binary_view(), after.as_binary_opt::<i32>()) else { return };
-                self.rows(before, after, |row| {
-                    let (old, new) = (old.value(row), new.value(row));
-                    ((!old.is_empty()).then(|| salt.raw(old)), Some(salt.raw(new)))
-                });
+                self.rows(
+                    before,
+                    after,
+                    |_| Form::Plain,
+                    |row| {
+                        let (old, new) = (old.value(row), new.value(row));
+                        ((!old.is_empty()).then(|| salt.raw(old)), Some(salt.raw(new)))
+                    },
+                );
             }
             DataType::FixedSizeBinary(_) => {
                 let old = before.as_fixed_size_binary();
                 let Some(new) = after.as_fixed_size_binary_opt() else { return };
-                self.rows(before, after, |row| (Some(salt.raw(old.value(row))), Some(salt.raw(new.value(row)))));
+                if sought {
+                    let written = |bytes: &[u8]| salt.text(&hyphenated(bytes));
+                    let pair = |row| (Some(written(old.value(row))), Some(written(new.value(row))));
+                    self.rows(before, after, |_| Form::Mixed, pair);
+                } else {
+                    let pair = |row| (Some(salt.raw(old.value(row))), Some(salt.raw(new.value(row))));
+                    self.rows(before, after, |_| Form::Plain, pair);
+                }
             }
             DataType::Boolean => {
                 let (old, Some(new)) = (before.as_boolean(), after.as_boolean_opt()) else { return };
-                self.rows(before, after, |row| {
-                    (Some(salt.number(old.value(row).into())), Some(salt.number(new.value(row).into())))
-                });
+                self.rows(
+                    before,
+                    after,
+                    |_| Form::Plain,
+                    |row| (Some(salt.number(old.value(row).into())), Some(salt.number(new.value(row).into()))),
+                );
             }
-            DataType::Int16 => primitives!(Int16Type, |value: i16| value as u64),
-            DataType::Int32 => primitives!(Int32Type, |value: i32| value as u64),
-            DataType::Int64 => primitives!(Int64Type, |value: i64| value as u64),
+            DataType::Int16 => integers!(Int16Type),
+            DataType::Int32 => integers!(Int32Type),
+            DataType::Int64 => integers!(Int64Type),
             DataType::Float32 => primitives!(Float32Type, |value: f32| u64::from(value.to_bits())),
             DataType::Float64 => primitives!(Float64Type, |value: f64| value.to_bits()),
             DataType::Date32 => primitives!(Date32Type, |value: i32| value as u64),
@@ -107,52 +145,117 @@ impl Look<'_> {
         }
     }
 
-    /// Walks the rows. `pair` gives the fingerprints of a row that is NULL on neither side; none for a blank value.
+    /// Walks the rows. `pair` gives the fingerprints of a row that is NULL on neither side; none for a blank value. `form`
+    /// is asked for few of them.
     #[inline]
-    fn rows(&mut self, before: &ArrayRef, after: &ArrayRef, pair: impl Fn(usize) -> (Option<u64>, Option<u64>)) {
+    fn rows(
+        &mut self,
+        before: &ArrayRef,
+        after: &ArrayRef,
+        form: impl Fn(usize) -> Form,
+        pair: impl Fn(usize) -> (Option<u64>, Option<u64>),
+    ) {
         let rows = before.len();
         let plain = before.null_count() == 0 && after.null_count() == 0 && self.flags.is_none();
-        self.found.values += rows as u64;
-        let limit = self.limit;
+        let (column, limit, sought) = (self.column, self.limit, self.sought);
+        let (tally, pairs) = (&mut self.found.tally, &mut self.found.pairs);
+        tally.values += rows as u64;
         let below = move |value: Option<u64>| value.filter(|value| *value < limit);
+        let looks = |row: usize| if sought { column.tells(form(row)) } else { Form::Plain };
         for row in 0..rows {
             if !plain {
                 if self.flags.as_ref().is_some_and(|flags| flags.is_valid(row) && !flags.value(row)) {
-                    self.found.values -= 1;
+                    tally.values -= 1;
                     continue;
                 }
                 let (old, new) = (before.is_null(row), after.is_null(row));
-                self.found.nulls_in += u64::from(old);
-                self.found.nulls_out += u64::from(new);
-                self.found.filled += u64::from(old && !new);
+                tally.nulls_in += u64::from(old);
+                tally.nulls_out += u64::from(new);
+                tally.filled += u64::from(old && !new);
                 if old {
                     continue;
                 }
                 if new {
                     let value = below(pair(row).0);
                     if value.is_some() {
-                        self.found.pairs.push((value, None));
+                        pairs.push((value, None, looks(row)));
                     }
                     continue;
                 }
             }
             let (old, new) = pair(row);
             let Some(value) = old else {
-                self.found.blank += 1;
+                tally.blank += 1;
                 continue;
             };
-            self.found.unchanged += u64::from(new == Some(value));
-            let pair = (below(old), below(new));
-            if pair != (None, None) {
-                self.found.pairs.push(pair);
+            if new == Some(value) {
+                tally.unchanged += 1;
+                tally.telling += u64::from(looks(row) != Form::Plain);
+            }
+            let (old, new) = (below(old), below(new));
+            if old.is_some() || new.is_some() {
+                pairs.push((old, new, if old.is_some() { looks(row) } else { Form::Plain }));
             }
         }
     }
 }
 
-/// The fingerprint of a text; none if it is blank. Blanks at the end are the padding of `char(n)`, or nothing to tell by.
+/// A UUID as PostgreSQL writes it; other bytes are none, and give nothing that is found anywhere.
+fn hyphenated(bytes: &[u8]) -> [u8; 36] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [b'-'; 36];
+    let mut place = 0;
+    for byte in bytes.iter().take(16) {
+        if matches!(place, 8 | 13 | 18 | 23) {
+            place += 1;
+        }
+        text[place] = DIGITS[usize::from(byte >> 4)];
+        text[place + 1] = DIGITS[usize::from(byte & 15)];
+        place += 2;
+    }
+    text
+}
+
+/// The fingerprint of a text from its first letter or digit to its last; none if it has neither.
 #[inline]
-fn text(salt: Salt, value: &[u8]) -> Option<u64> {
-    let value = value.trim_ascii_end();
-    (!value.is_empty()).then(|| salt.text(value))
+pub(super) fn text(salt: Salt, value: &[u8]) -> Option<u64> {
+    let core = form::core(value);
+    (!core.is_empty()).then(|| salt.text(core))
+}
+
+/// The names of one row before and after their masks, first and last together.
+pub(super) fn names(people: &super::People, salt: Salt, limit: u64, raw: &[ArrayRef], masked: &[ArrayRef]) -> Found {
+    let mut found = Found::default();
+    let column = |columns: &[ArrayRef], place: usize| columns.get(place).cloned();
+    let (Some(first), Some(last)) = (column(raw, people.first.0), column(raw, people.last.0)) else { return found };
+    let (Some(first_out), Some(last_out)) = (column(masked, people.first.1), column(masked, people.last.1)) else {
+        return found;
+    };
+    let (Some(first), Some(last)) = (first.as_string_view_opt(), last.as_string_view_opt()) else { return found };
+    let (Some(first_out), Some(last_out)) = (first_out.as_string_opt::<i32>(), last_out.as_string_opt::<i32>()) else {
+        return found;
+    };
+    let whole = |first: &str, last: &str| {
+        let (first, last) = (form::core(first.as_bytes()), form::core(last.as_bytes()));
+        (!first.is_empty() && !last.is_empty()).then(|| salt.joined(first, last))
+    };
+    let below = |value: Option<u64>| value.filter(|value| *value < limit);
+    let rows = first.len().min(last.len()).min(first_out.len()).min(last_out.len());
+    found.tally.values = rows as u64;
+    for row in 0..rows {
+        let valid = |one: &dyn Array, other: &dyn Array| one.is_valid(row) && other.is_valid(row);
+        let old = if valid(first, last) { whole(first.value(row), last.value(row)) } else { None };
+        let new = if valid(first_out, last_out) { whole(first_out.value(row), last_out.value(row)) } else { None };
+        found.tally.unchanged += u64::from(old.is_some() && old == new);
+        let (old, new) = (below(old), below(new));
+        if old.is_some() || new.is_some() {
+            // What two names together look like is known, unless they are very short.
+            let form = match old.is_some() && first.value(row).len() + last.value(row).len() >= 7 {
+                true => Form::Words,
+                false => Form::Plain,
+            };
+            found.pairs.push((old, new, form));
+        }
+    }
+    found
 }

@@ -11,23 +11,32 @@
 //! fingerprint under a salt that is made for the run and never written, so nothing here can be turned into a value.
 //!
 //! Beside that, a uniform sample of rows is drawn for what a distribution looks like: [`crate::measure::rows`].
-//! Another measure of columns is another field of [`Seen`]: `column::observe` fills the one of a batch,
+//! Another measure of columns is another field of [`Tally`], or of [`Seen`]: `column::observe` fills the one of a batch,
 //! `Seen::add` joins two of them.
+//!
+//! Two questions are asked of it once the rows are loaded: whether masked columns hold more of the source than chance allows
+//! ([`Watch::judge`]), and whether values of the source stand in a text ([`Sought`]).
 
 mod cells;
 mod column;
+mod expect;
 mod fingerprint;
+mod form;
 mod sample;
+mod search;
 
 #[cfg(test)]
 mod tests;
 
+pub use expect::{Judged, Judgement};
 pub use fingerprint::Salt;
 pub use sample::{Counts, Sample};
+pub use search::{Hits, Sought, Traces};
 
-use crate::mask::{Condition, Kind, Shape, TableSpec, kind};
+use crate::mask::{Condition, Kind, Remains, Shape, TableSpec, kind};
 use crate::measure::rows::{self, Rows};
 use arrow_array::ArrayRef;
+use form::Form;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -65,8 +74,9 @@ impl Proof {
         &self.tables
     }
 
-    pub fn salt(&self) -> Salt {
-        self.salt
+    /// What to look for in texts of staging.
+    pub fn sought(&self) -> Sought {
+        Sought::new(self.salt, &self.tables)
     }
 }
 
@@ -98,6 +108,7 @@ pub struct Watched {
     pub name: String,
     pub kind: &'static Kind,
     pub shape: Shape,
+    pub remains: Remains,
     /// Index into the raw columns.
     raw: usize,
     /// Index into the masked columns.
@@ -106,11 +117,37 @@ pub struct Watched {
     condition: Option<Condition>,
 }
 
+impl Watched {
+    /// Its values tell who is meant wherever they stand, and no mask of it is one of them.
+    fn is_sought(&self) -> bool {
+        matches!(self.remains, Remains::Rare { .. } | Remains::Names)
+    }
+
+    /// What makes a value of this form tell who is meant. Words alone do only where they are names: another column's may be
+    /// a phrase that everybody writes.
+    fn tells(&self, form: Form) -> Form {
+        match (form, self.remains) {
+            (Form::Words, Remains::Rare { .. }) => Form::Plain,
+            _ => form,
+        }
+    }
+}
+
+/// Two columns that together are the name of a person: where they stand in the raw and in the masked columns.
+struct People {
+    /// `schema.table.(first, last)`.
+    name: String,
+    first: (usize, usize),
+    last: (usize, usize),
+}
+
 /// The masked columns of a table, and what has been seen of them in rows that are stored.
 pub struct Watch {
     salt: Salt,
     columns: Vec<Watched>,
+    people: Vec<People>,
     entries: usize,
+    /// Of each column, then of each pair of names.
     seen: Mutex<Vec<Seen>>,
     rows_max: usize,
     /// Rows of all tries: the tags of sampled rows are made of it.
@@ -125,12 +162,20 @@ impl Watch {
             let spec = column.mask.as_ref()?;
             let condition = table.conditions.iter().find(|condition| condition.column == raw).copied();
             let (name, shape) = (column.name.clone(), column.shape.clone());
-            Some(Watched { name, kind: kind(&spec.kind)?, shape, raw, masked, condition })
+            let kind = kind(&spec.kind)?;
+            let remains = (kind.remains)(&spec.params);
+            Some(Watched { name, kind, shape, remains, raw, masked, condition })
         });
         let columns: Vec<Watched> = watched.collect();
-        let seen = columns.iter().map(|_| Seen::new(entries)).collect();
+        let people = people(table, &columns);
+        let seen = (0..columns.len() + people.len()).map(|_| Seen::new(entries)).collect();
         let rows = Mutex::new(Rows::below(columns.len(), rows_max, u64::MAX));
-        Self { salt, columns, entries, seen: Mutex::new(seen), rows_max, tagged: AtomicU64::new(0), rows }
+        Self { salt, columns, people, entries, seen: Mutex::new(seen), rows_max, tagged: AtomicU64::new(0), rows }
+    }
+
+    /// Judges each column by what its kind promises.
+    pub fn judge(&self) -> Vec<Judged> {
+        self.seen(|seen| self.columns.iter().zip(seen).map(|(column, seen)| expect::judge(column, seen)).collect())
     }
 
     /// The sampled rows, their columns in the order of [`Watch::columns`].
@@ -174,9 +219,13 @@ impl Unit {
     pub fn see(&self, rows: usize, raw: &[ArrayRef], masked: &[ArrayRef]) {
         let lock = || self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let limits: Vec<u64> = lock().iter().map(|seen| seen.sample.limit()).collect();
-        let columns = self.watch.columns.iter().zip(limits);
-        let found: Vec<column::Found> =
-            columns.map(|(column, limit)| column::observe(column, self.watch.salt, limit, raw, masked)).collect();
+        let (watch, salt) = (&self.watch, self.watch.salt);
+        let (columns, people) = limits.split_at(watch.columns.len());
+        let columns = watch.columns.iter().zip(columns);
+        let columns = columns.map(|(column, limit)| column::observe(column, salt, *limit, raw, masked));
+        let people = watch.people.iter().zip(people);
+        let people = people.map(|(people, limit)| column::names(people, salt, *limit, raw, masked));
+        let found: Vec<column::Found> = columns.chain(people).collect();
         for (seen, found) in lock().iter_mut().zip(found) {
             seen.take(found);
         }
@@ -222,8 +271,29 @@ impl Unit {
     }
 }
 
-/// What is known of one masked column. Counts are of rows; of values, where the column holds containers.
-pub struct Seen {
+/// First and last names of one person each: by their subject, else the only ones of the table.
+fn people(table: &TableSpec, columns: &[Watched]) -> Vec<People> {
+    let subject = |watched: &Watched| table.columns[watched.raw].mask.as_ref().and_then(|spec| spec.subject);
+    let of = |name: &'static str| {
+        columns.iter().filter(move |column| {
+            column.kind.name == name && column.condition.is_none() && matches!(column.shape, Shape::Text { .. })
+        })
+    };
+    let mut found = Vec::new();
+    for first in of("name.first") {
+        let mut same = of("name.last").filter(|last| subject(last) == subject(first));
+        if let Some(last) = same.next() {
+            let bare = last.name.rsplit('.').next().unwrap_or_default();
+            let name = format!("{} {bare}", first.name);
+            found.push(People { name, first: (first.raw, first.masked), last: (last.raw, last.masked) });
+        }
+    }
+    found
+}
+
+/// Counts of rows; of values, where the column holds containers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
     pub values: u64,
     /// NULL at the source.
     pub nulls_in: u64,
@@ -231,45 +301,49 @@ pub struct Seen {
     pub nulls_out: u64,
     /// NULL at the source and not in staging.
     pub filled: u64,
-    /// Empty or blank at the source: every mask leaves them.
+    /// Without a letter or a digit at the source: every mask leaves them.
     pub blank: u64,
     /// The same in staging as at the source, blank ones and NULL left out.
     pub unchanged: u64,
-    /// Which values occur, how often before and after, in a part of all values that is the same on both sides.
-    pub sample: Sample,
+    /// Those of them that name somebody by themselves.
+    pub telling: u64,
 }
 
-impl Seen {
-    fn new(entries: usize) -> Self {
-        let sample = Sample::below(entries, u64::MAX);
-        Self { values: 0, nulls_in: 0, nulls_out: 0, filled: 0, blank: 0, unchanged: 0, sample }
-    }
-
-    /// Adds what was seen of a batch.
-    fn take(&mut self, found: column::Found) {
-        let sample = std::mem::replace(&mut self.sample, Sample::below(0, u64::MAX));
-        *self = Self {
-            values: self.values + found.values,
-            nulls_in: self.nulls_in + found.nulls_in,
-            nulls_out: self.nulls_out + found.nulls_out,
-            filled: self.filled + found.filled,
-            blank: self.blank + found.blank,
-            unchanged: self.unchanged + found.unchanged,
-            sample,
-        };
-        for (before, after) in found.pairs {
-            self.sample.see(before, after);
-        }
-    }
-
-    /// Joins what was seen of two parts of a table.
-    fn add(&mut self, other: Seen) {
+impl Tally {
+    fn add(&mut self, other: Tally) {
         self.values += other.values;
         self.nulls_in += other.nulls_in;
         self.nulls_out += other.nulls_out;
         self.filled += other.filled;
         self.blank += other.blank;
         self.unchanged += other.unchanged;
+        self.telling += other.telling;
+    }
+}
+
+/// What is known of one masked column.
+pub struct Seen {
+    pub tally: Tally,
+    /// Which values occur, how often before and after, in a part of all values that is the same on both sides.
+    pub sample: Sample,
+}
+
+impl Seen {
+    fn new(entries: usize) -> Self {
+        Self { tally: Tally::default(), sample: Sample::below(entries, u64::MAX) }
+    }
+
+    /// Adds what was seen of a batch.
+    fn take(&mut self, found: column::Found) {
+        self.tally.add(found.tally);
+        for pair in found.pairs {
+            self.sample.see(pair);
+        }
+    }
+
+    /// Joins what was seen of two parts of a table.
+    fn add(&mut self, other: Seen) {
+        self.tally.add(other.tally);
         self.sample.add(other.sample);
     }
 }

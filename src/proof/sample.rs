@@ -4,10 +4,12 @@
 //! value is in depends on its fingerprint alone: not on order, on how often it occurs, or on which side it was seen. So
 //! what holds of the values in the sample, overlap above all, is exact for them, and an estimate for all others.
 
+use super::column::Pair;
+use super::form::Form;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// Memory of an entry: the fingerprint, three counts, and the room a hash table keeps free.
+/// Memory of an entry: the fingerprint, three counts and a form, and the room a hash table keeps free.
 pub(super) const ENTRY_BYTES: u64 = 40;
 
 /// How often one value was seen. Saturating: no column has that many rows of one value worth telling apart.
@@ -19,6 +21,8 @@ pub struct Counts {
     pub after: u32,
     /// On both sides of one row.
     pub stayed: u32,
+    /// What it looks like at the source, where that is of interest.
+    pub form: Form,
 }
 
 /// Distinct values below a limit, by fingerprint.
@@ -44,11 +48,11 @@ impl Sample {
         if self.limit == u64::MAX { 1.0 } else { self.limit as f64 / u64::MAX as f64 }
     }
 
-    /// Notes one row by the fingerprints of its value before and after the mask.
-    pub(super) fn see(&mut self, before: Option<u64>, after: Option<u64>) {
+    /// Notes one row by the fingerprints of its value before and after the mask, and what it looks like before.
+    pub(super) fn see(&mut self, (before, after, form): Pair) {
         let stayed = u32::from(before.is_some() && before == after);
         if let Some(before) = before {
-            self.note(before, Counts { before: 1, after: stayed, stayed });
+            self.note(before, Counts { before: 1, after: stayed, stayed, form });
         }
         if let Some(after) = after.filter(|_| stayed == 0) {
             self.note(after, Counts { after: 1, ..Counts::default() });
@@ -71,11 +75,6 @@ impl Sample {
         self.entries.is_empty()
     }
 
-    /// How often a value was seen; none if it was not, or is beyond the limit.
-    pub fn get(&self, value: u64) -> Option<Counts> {
-        self.entries.get(&value).copied()
-    }
-
     /// Every value of the sample, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (u64, Counts)> + '_ {
         self.entries.iter().map(|(value, counts)| (*value, *counts))
@@ -89,6 +88,7 @@ impl Sample {
         entry.before = entry.before.saturating_add(counts.before);
         entry.after = entry.after.saturating_add(counts.after);
         entry.stayed = entry.stayed.saturating_add(counts.stayed);
+        entry.form = entry.form.max(counts.form);
         while self.entries.len() > self.entries_max && self.limit > 1 {
             self.lower(self.limit / 2);
         }

@@ -24,7 +24,7 @@ fn seen(values: &[Option<String>], batch: usize) -> Arc<Watch> {
         let masked = masker.apply(batch).expect("masked");
         unit.see(values.len(), &raw, masked.columns());
     }
-    assert_eq!(watch.seen(|seen| seen[0].values), 0, "nothing counts before it is kept");
+    assert_eq!(watch.seen(|seen| seen[0].tally.values), 0, "nothing counts before it is kept");
     unit.keep();
     watch
 }
@@ -35,15 +35,15 @@ fn rows_nulls_and_blank_values_are_counted_once_however_batches_are_cut() {
     values.extend([None, Some(String::new()), None, Some("  ".to_owned())]);
     let all = |batch| {
         seen(&values, batch).seen(|seen| {
-            let Seen { values, nulls_in, nulls_out, filled, blank, unchanged, sample } = &seen[0];
+            let Seen { tally, sample } = &seen[0];
             let mut entries: Vec<_> =
                 sample.iter().map(|(value, counts)| (value, counts.before, counts.after)).collect();
             entries.sort_unstable();
-            ([*values, *nulls_in, *nulls_out, *filled, *blank, *unchanged], entries)
+            (*tally, entries)
         })
     };
     let (counts, entries) = all(504);
-    assert_eq!(counts, [504, 2, 2, 0, 2, 0]);
+    assert_eq!(counts, Tally { values: 504, nulls_in: 2, nulls_out: 2, blank: 2, ..Tally::default() });
     assert_eq!(entries.len(), 200, "a hundred values before, a hundred others after");
     assert!(entries.iter().all(|entry| entry.1 + entry.2 == 5));
     assert_eq!((counts, entries), all(7));
@@ -54,7 +54,7 @@ fn samples_hold_the_same_values_whatever_the_order_and_never_more_than_they_may(
     let salt = Salt::new([1; 16]);
     let fill = |numbers: &mut dyn Iterator<Item = u64>| {
         let mut sample = Sample::below(1000, u64::MAX);
-        numbers.for_each(|number| sample.see(Some(salt.number(number)), None));
+        numbers.for_each(|number| sample.see((Some(salt.number(number)), None, Form::Plain)));
         sample
     };
     let (up, down) = (fill(&mut (0..100_000)), fill(&mut (0..100_000).rev()));
@@ -96,4 +96,86 @@ fn budget_is_shared_by_need() {
     let many = vec![1_000_000; 2_000];
     let entries = share(&many);
     assert!(entries as u64 * 2_000 <= BUDGET_BYTES / 40 && entries > 140, "{entries}");
+}
+
+#[test]
+fn a_hundred_million_fingerprints_take_no_more_than_their_share() {
+    let salt = Salt::new([1; 16]);
+    let mut sample = Sample::below(ENTRIES_MAX, u64::MAX);
+    for number in 0..100_000_000 {
+        let print = salt.number(number);
+        // As batches do: what is beyond the limit is never handed over.
+        if print < sample.limit() {
+            sample.see((Some(print), None, Form::Plain));
+        }
+    }
+    assert!(sample.len() <= ENTRIES_MAX && sample.len() > ENTRIES_MAX / 3, "{}", sample.len());
+    assert!((sample.len() as f64 / sample.share() / 1e8 - 1.0).abs() < 0.03, "{} of {}", sample.len(), sample.share());
+}
+
+/// What a column of this kind is judged to be if these are its values before and after.
+fn judged(kind: &str, pairs: impl Iterator<Item = (String, String)>) -> Judged {
+    let spec = table(kind);
+    let pairs: Vec<(String, String)> = pairs.collect();
+    let proof = Proof::new(Salt::new([7; 16]), [(&spec, pairs.len() as u64)]);
+    let unit = proof.tables()[0].unit();
+    for pairs in pairs.chunks(1000) {
+        let raw: ArrayRef = Arc::new(pairs.iter().map(|pair| Some(&pair.0)).collect::<StringViewArray>());
+        let masked: ArrayRef = Arc::new(pairs.iter().map(|pair| Some(&pair.1)).collect::<arrow_array::StringArray>());
+        unit.see(pairs.len(), &[raw], &[masked]);
+    }
+    unit.keep();
+    proof.tables()[0].judge().remove(0)
+}
+
+#[test]
+fn a_mask_that_returns_its_input_is_told_from_one_that_draws_it_by_chance() {
+    let address = |n: usize| format!("person{n}@acme.test");
+    let mask = |n: usize| format!("masked{n}@x.example");
+    let all = |leaks: fn(usize) -> bool| {
+        judged("email/1", (0..50_000).map(move |n| (address(n), if leaks(n) { address(n) } else { mask(n) })))
+    };
+    assert_eq!(all(|_| false).judgement, Judgement::Holds);
+    assert_eq!(all(|_| true).judgement, Judgement::Stays);
+    // One of fifty thousand, whether it is in the sample or not.
+    for leaking in 0..20 {
+        let one = judged("email/1", (0..50_000).map(|n| (address(n), if n == leaking { address(n) } else { mask(n) })));
+        assert_eq!(one.judgement, Judgement::Stays, "{one:?}");
+    }
+    // Every value is there, in another row.
+    let moved = judged("email/1", (0..50_000).map(|n| (address(n), address((n + 1) % 50_000))));
+    assert_eq!(moved.judgement, Judgement::Elsewhere, "{moved:?}");
+
+    // Names are drawn from a list, so some stay; a mask that does nothing keeps all.
+    let name = |n: usize| format!("Name{}", n * n % 100);
+    let drawn = judged("name.value/1", (0..5_000).map(|n| (name(n), format!("Name{}", (n * 7 + n / 100) % 100))));
+    assert_eq!(drawn.judgement, Judgement::Holds, "{drawn:?}");
+    let kept = judged("name.value/1", (0..5_000).map(|n| (name(n), name(n))));
+    assert_eq!(kept.judgement, Judgement::Stays, "{kept:?}");
+    // Two labels: nothing can be said.
+    let few = judged("choice/1", (0..5_000).map(|n| ((n % 2).to_string(), (n % 2).to_string())));
+    assert_eq!(few.judgement, Judgement::Open, "{few:?}");
+}
+
+#[test]
+fn every_kind_changes_more_of_its_samples_than_chance_keeps() {
+    let realm = MasterKey::test().realm("default");
+    let mut judged_kinds = 0;
+    for kind in crate::mask::KINDS.iter().filter(|kind| kind.takes(&Shape::TEXT) && !kind.samples.is_empty()) {
+        let spec = table(&kind.full_name());
+        let Ok(masker) = Masker::compile(&realm, &spec) else { continue };
+        let proof = Proof::new(Salt::new([7; 16]), [(&spec, 1)]);
+        let unit = proof.tables()[0].unit();
+        let column: ArrayRef = Arc::new(kind.samples.iter().map(|sample| Some(*sample)).collect::<StringViewArray>());
+        let raw = vec![column];
+        let batch =
+            RawBatch { rows: kind.samples.len(), wire: bytes::Bytes::new(), gaps: Vec::new(), columns: raw.clone() };
+        let masked = masker.apply(batch).expect("masked");
+        unit.see(kind.samples.len(), &raw, masked.columns());
+        unit.keep();
+        let judged = proof.tables()[0].judge().remove(0);
+        assert!(matches!(judged.judgement, Judgement::Holds | Judgement::Open), "{}: {judged:?}", kind.name);
+        judged_kinds += u32::from(judged.judgement == Judgement::Holds);
+    }
+    assert!(judged_kinds > 25, "{judged_kinds} kinds were judged");
 }

@@ -6,7 +6,7 @@ use super::artefact::Origin;
 use super::at_source::AtSource;
 use super::prepare::{NOTHING, Ready, pin_source, prepare_files};
 use super::reading::{Clock, SNAPSHOT_TRIES, no_drift, pipeline, read_definitions, server, take_snapshot};
-use super::{Job, order, subset};
+use super::{Job, leak, order, proof, subset};
 use crate::artefact::columns::Stored;
 use crate::artefact::{self, ColumnEntry, Form, Manifest, Part, Purpose, SCHEMA, TableEntry, Taken};
 use crate::catalog::Catalog;
@@ -21,14 +21,18 @@ use crate::load::folder::Folder;
 use crate::load::objects::Objects;
 use crate::load::{LoadError, parquet, roles};
 use crate::mask::Masker;
-use crate::outcome::{ExportOutcome, MaskCounts, RunTotals, TableLoaded};
+use crate::outcome::{ExportOutcome, Gate, MaskCounts, RunTotals, TableLoaded};
+use crate::pg::types::Format;
 use crate::pipeline::{Pipeline, PipelineError, Work};
 use crate::plan::{Chunk, Decided, Plan, TablePlan};
+use crate::proof::Proof;
+use crate::verify;
+use crate::verify::leak::FileRows;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tokio::task::JoinSet;
 
@@ -101,6 +105,9 @@ struct Shared {
     pipeline: Pipeline,
     source: Source,
     folder: Arc<Folder>,
+    proof: Proof,
+    /// Rows that are looked at before the files get their name: those of fixtures, which are few.
+    rows: Mutex<Vec<FileRows>>,
 }
 
 /// One file of a table: which table, its number among the files of the table, the chunks in it.
@@ -166,7 +173,8 @@ impl Run {
         let folder = Arc::new(Folder::create(wish.out(), wish.replace())?);
         let pipeline = pipeline(job, &self.events, &self.stop)?;
         let source = server(job, &pipeline, snapshot);
-        let shared = Arc::new(Shared { pipeline, source, folder });
+        let (proof, rows) = (proof::watch(plan)?, Mutex::default());
+        let shared = Arc::new(Shared { pipeline, source, folder, proof, rows });
         let bytes = plan.tables.iter().map(|table| table.bytes).sum();
         self.events.started(Phase::Write, Some(bytes), Unit::Bytes);
         let (tables, loaded) = match wish {
@@ -179,6 +187,7 @@ impl Run {
         shared.source.close();
         no_drift(job, &catalog.digest).await?;
         snapshot.let_go();
+        let gates = self.judge(catalog, plan, &objects, &shared)?;
         let definitions = definitions(&objects);
         let mut manifest = Manifest {
             restage_artefact: artefact::VERSION,
@@ -207,6 +216,7 @@ impl Run {
             }
         }
         let mut outcome = self.outcome(plan, snapshot, wish, loaded);
+        outcome.gates = gates;
         let Some(Shared { folder, .. }) = Arc::into_inner(shared) else {
             return Err(Failure::new(Exit::Internal, Report::new("internal::files", "a task outlived its run")));
         };
@@ -215,6 +225,20 @@ impl Run {
         outcome.files = folder.finish(manifest)? as u64;
         clock.done(Phase::Write, format!("{} rows in {} files", outcome.totals.rows, outcome.files));
         Ok(outcome)
+    }
+
+    /// Holds what was written to the promises of the masks: files that leak get no name.
+    fn judge(&self, catalog: &Catalog, plan: &Plan, objects: &Objects, shared: &Shared) -> Result<Vec<Gate>, Failure> {
+        if !self.job.leak.on {
+            return Ok(Vec::new());
+        }
+        let rows = std::mem::take(&mut *shared.rows.lock().expect("no holder panics"));
+        let gates = leak::leak(&self.job, catalog, plan, &shared.proof, objects).files(&rows);
+        let failed: Vec<&Gate> = gates.iter().filter(|gate| gate.fails()).collect();
+        match failed.is_empty() {
+            true => Ok(gates),
+            false => Err(Failure { exit: Exit::Verify, reports: failed.into_iter().map(verify::report).collect() }),
+        }
     }
 
     fn taken(&self, snapshot: &Snapshot) -> Taken {
@@ -254,6 +278,7 @@ impl Run {
             warnings: plan.warnings.clone(),
             files: 0,
             phases: Vec::new(),
+            gates: Vec::new(),
         }
     }
 
@@ -330,6 +355,13 @@ impl Run {
                     Form::Parquet => entry.parts.extend(put_parquet(&entry, &rows, &shared.folder)?),
                 }
                 let name = table.full_name();
+                let columns = table.columns.iter().map(|column| column.name.clone()).collect();
+                shared.rows.lock().expect("no holder panics").push(FileRows {
+                    name: name.clone(),
+                    columns,
+                    text: table.format == Format::Text,
+                    rows,
+                });
                 self.events.send(Event::TableLoaded { table: name.clone(), rows: entry.rows, bytes });
                 loaded.push(TableLoaded { name, rows: entry.rows, bytes, ms: began.elapsed().as_millis() as u64 });
             }
@@ -353,7 +385,7 @@ impl Run {
             chunks: &table.chunks,
             number: 0,
             freeze: false,
-            watch: None,
+            watch: Some(&shared.proof.tables()[number]),
             hash: false,
         };
         let open = || Ok(Collector::new(&table, self.job.budget_bytes));
@@ -397,7 +429,7 @@ impl Shared {
             chunks: &piece.chunks,
             number: 0,
             freeze: false,
-            watch: None,
+            watch: Some(&self.proof.tables()[piece.table]),
             hash: false,
         };
         let stem = artefact::file_stem(&entry.schema, &entry.name);

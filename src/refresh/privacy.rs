@@ -96,7 +96,7 @@ fn is_quasi(table: &str, column: &ColumnPlan) -> bool {
 }
 
 /// What a type holds, by its name as PostgreSQL prints it; a type of the user's own is taken for a list of words.
-fn takes(type_name: &str) -> Takes {
+pub(super) fn takes(type_name: &str) -> Takes {
     let name = type_name.split(['(', '[']).next().unwrap_or(type_name).trim();
     match name {
         "smallint" | "integer" | "bigint" => Takes::Integer,

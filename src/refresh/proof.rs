@@ -1,4 +1,4 @@
-//! What a run proves about its rows: that nothing of the source is left where a mask is.
+//! What a run learns of its rows while they are masked.
 
 use crate::error::{Exit, Failure, Report};
 use crate::plan::Plan;

@@ -561,6 +561,7 @@ impl Run {
             gates.push(verify::sequences(&session, &prepared.plan, &at_source.sequences).await?);
             gates.extend(verify::orphans(&session, &at_source.references, &at_source.orphans).await?);
             gates.extend(verify::assertions(&session, &self.job.assertions).await);
+            gates.extend(self.leaks(prepared, shared).await?);
             let (found, measured) = self.measure(prepared, shared, &session).await;
             gates.extend(found);
             Ok::<_, Failure>((gates, measured))

@@ -87,7 +87,7 @@ fn compare(seen: &Seen, rows: &Rows, number: usize) -> ColumnFidelity {
     };
     let [before, after] = compared.sides;
     let side = |nulls: u64, (distinct, distinct_error): (f64, f64), side: crate::measure::compared::Side| SideView {
-        null_fraction: share(nulls, seen.values),
+        null_fraction: share(nulls, seen.tally.values),
         distinct,
         distinct_error,
         top: side.top,
@@ -96,10 +96,10 @@ fn compare(seen: &Seen, rows: &Rows, number: usize) -> ColumnFidelity {
         patterns: side.patterns.into_iter().map(|(pattern, share)| PatternShare { pattern, share }).collect(),
     };
     ColumnFidelity {
-        rows: seen.values,
+        rows: seen.tally.values,
         sampled_rows: rows.len() as u64,
-        source: side(seen.nulls_in, distinct(|counts| counts.before), before),
-        staging: side(seen.nulls_out, distinct(|counts| counts.after), after),
+        source: side(seen.tally.nulls_in, distinct(|counts| counts.before), before),
+        staging: side(seen.tally.nulls_out, distinct(|counts| counts.after), after),
         ks: compared.ks,
         psi: compared.psi,
         patterns: compared.patterns,
@@ -115,13 +115,13 @@ fn fan_out(reference: &MaskedReference, seen: &Seen) -> Option<ReferenceFidelity
         seen.sample.iter().filter(|(_, counts)| side(counts) > 0).count() as f64 / seen.sample.share()
     };
     let (source_parents, staging_parents) = (parents(|counts| counts.before), parents(|counts| counts.after));
-    let per = |nulls: u64, parents: f64| (seen.values.saturating_sub(nulls)) as f64 / parents;
+    let per = |nulls: u64, parents: f64| (seen.tally.values.saturating_sub(nulls)) as f64 / parents;
     (source_parents > 0.0 && staging_parents > 0.0).then(|| ReferenceFidelity {
         reference: format!("{}.{} -> {}", reference.table, reference.column, reference.to),
         source_parents,
         staging_parents,
-        source_fan_out: per(seen.nulls_in, source_parents),
-        staging_fan_out: per(seen.nulls_out, staging_parents),
+        source_fan_out: per(seen.tally.nulls_in, source_parents),
+        staging_fan_out: per(seen.tally.nulls_out, staging_parents),
     })
 }
 

@@ -5,6 +5,7 @@
 
 pub mod content;
 pub mod fidelity;
+pub mod leak;
 pub mod privacy;
 pub mod record;
 
@@ -47,6 +48,9 @@ const QUERY_FAILED: &str = "the query failed";
 pub fn report(gate: &Gate) -> Report {
     let report = Report::new("verify::gate", format!("gate \"{}\" does not hold", gate.name));
     let report = report.detail(gate.evidence.clone());
+    if let Some(hint) = &gate.hint {
+        return report.hint(hint.clone());
+    }
     if gate.evidence.starts_with(QUERY_FAILED) {
         return report.hint("Correct its `query` under [[verify.sql]]; it must return one integer.");
     }

@@ -72,6 +72,8 @@ macro_rules! identifiers {
         pub(in crate::mask) static $name: Kind = Kind {
             name: $id,
             summary: $summary,
+            // The least: the numbers of one sex and one day or year of birth.
+            remains: |_| super::Remains::Rare { bits: 16 },
             params: &[ON_INVALID],
             folds: $folds,
             samples: &$samples,

@@ -1,0 +1,170 @@
+//! What chance allows a masked column to have in common with its source, and whether it has more.
+//!
+//! Masks are functions of a secret key, so whether one value becomes itself is a draw. Per *different* value, because equal
+//! values share a mask:
+//!
+//! - [`Remains::Rare`]: a telling value stays with probability 2^-bits at most, and is the mask of another one of n values
+//!   with n times that.
+//! - [`Remains::Chance`] and [`Remains::Names`]: the mask of a value is drawn as often as masks of the column are, whatever
+//!   the value: what it is worth in staging is what it stays by chance. That needs no knowledge of lists or ranges, and is
+//!   exact for small ones.
+//! - [`Remains::Near`]: at most half of many different values.
+//! - [`Remains::Part`]: nothing can be said here; texts are searched instead.
+//!
+//! Counts of a sample are compared with the expectation of the same sample, by the tail of a Poisson distribution.
+
+use super::form::Form;
+use super::{Seen, Watched};
+use crate::mask::Remains;
+
+/// How unlikely it has to be that chance did it.
+const UNLIKELY: f64 = 1e-6;
+/// The same for the one value of a column without any by chance: nothing else can be said of it.
+const UNLIKELY_ONE: f64 = 1e-3;
+/// Different values below which a share of them says nothing.
+const DISTINCT_MIN: u64 = 8;
+
+/// What a column is found to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judgement {
+    /// No more of the source than chance allows.
+    Holds,
+    /// Too few different values, or a kind that keeps something of its values on purpose.
+    Open,
+    /// Values stay in their rows.
+    Stays,
+    /// Values of the source are in other rows of the column.
+    Elsewhere,
+}
+
+/// One masked column, judged. Counts are of different values of the sample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    /// `schema.table.column`.
+    pub name: String,
+    pub judgement: Judgement,
+    /// Values that are in staging all the same.
+    pub found: u64,
+    /// Of so many.
+    pub of: u64,
+    /// How many chance would leave.
+    pub expected: f64,
+}
+
+pub(super) fn judge(column: &Watched, seen: &Seen) -> Judged {
+    let counts = || seen.sample.iter().map(|(_, counts)| counts);
+    let share = seen.sample.share();
+    let judged = |judgement, found: u64, of: u64, expected: f64| Judged {
+        name: column.name.clone(),
+        judgement,
+        found,
+        of,
+        expected,
+    };
+    match column.remains {
+        Remains::Part => judged(Judgement::Open, 0, 0, 0.0),
+        Remains::Rare { bits } => {
+            let chance = 0.5_f64.powi(bits as i32);
+            let telling = |counts: &super::Counts| counts.before > 0 && counts.form != Form::Plain;
+            let of = counts().filter(telling).count() as u64;
+            let stayed = counts().filter(|counts| telling(counts) && counts.stayed > 0).count() as u64;
+            let expected = of as f64 * chance;
+            // One row of a billion is counted, though its value need not be in the sample.
+            let missed = stayed == 0 && seen.tally.telling > 0;
+            let of_all = of as f64 / share;
+            if unlikely(stayed, expected) || (missed && unlikely(1, of_all * chance)) {
+                return judged(Judgement::Stays, stayed.max(1), of.max(1), expected);
+            }
+            let elsewhere = counts().filter(|counts| telling(counts) && counts.after > 0).count() as u64;
+            let masks = counts().filter(|counts| counts.after > 0).count() as f64;
+            let expected = masks * of_all * chance;
+            match unlikely(elsewhere, expected) {
+                true => judged(Judgement::Elsewhere, elsewhere, of, expected),
+                false => judged(Judgement::Holds, stayed, of, expected),
+            }
+        }
+        Remains::Chance | Remains::Names => {
+            let of = counts().filter(|counts| counts.before > 0).count() as u64;
+            // By rows of each value: where the mask depends on the person, a common value stays in a few of them.
+            let kept = counts().filter(|counts| counts.before > 0);
+            let stayed = kept.map(|counts| f64::from(counts.stayed) / f64::from(counts.before)).sum::<f64>() as u64;
+            let masks = counts().filter(|counts| counts.after > 0).count() as f64 / share;
+            let rows = (seen.tally.values - seen.tally.nulls_out).max(1) as f64;
+            let both = counts().filter(|counts| counts.before > 0 && counts.after > 0);
+            let expected: f64 = both.map(|counts| (f64::from(counts.after) / rows).max(1.0 / masks)).sum();
+            if of < DISTINCT_MIN {
+                return judged(Judgement::Open, stayed, of, expected);
+            }
+            // Twice: how often a mask is drawn is known from the rows, which share masks.
+            let stays = tail(stayed, 2.0 * expected) < UNLIKELY;
+            judged(if stays { Judgement::Stays } else { Judgement::Holds }, stayed, of, expected)
+        }
+        Remains::Near => {
+            let of = counts().filter(|counts| counts.before > 0).count() as u64;
+            let stayed = counts().filter(|counts| counts.stayed > 0 && counts.stayed >= counts.before).count() as u64;
+            let expected = of as f64 / 2.0;
+            if of < DISTINCT_MIN {
+                return judged(Judgement::Open, stayed, of, expected);
+            }
+            let stays = stayed as f64 > expected + 4.0 * (of as f64 / 4.0).sqrt();
+            judged(if stays { Judgement::Stays } else { Judgement::Holds }, stayed, of, expected)
+        }
+    }
+}
+
+/// Chance would hardly leave so many.
+fn unlikely(found: u64, expected: f64) -> bool {
+    match found {
+        0 => false,
+        1 => expected < UNLIKELY_ONE,
+        more => tail(more, expected) < UNLIKELY,
+    }
+}
+
+/// The probability of `least` or more, where `expected` are expected (Poisson).
+pub(super) fn tail(least: u64, expected: f64) -> f64 {
+    if least == 0 {
+        return 1.0;
+    }
+    if expected <= 0.0 {
+        return 0.0;
+    }
+    let term = |n: u64| ((1..=n).map(|n| (expected / n as f64).ln()).sum::<f64>() - expected).exp();
+    // From the middle on, terms only fall in either direction.
+    if (least as f64) <= expected {
+        let (mut n, mut term, mut sum) = (least - 1, term(least - 1), 0.0);
+        while term > sum * 1e-12 && term > 0.0 {
+            sum += term;
+            if n == 0 {
+                break;
+            }
+            term *= n as f64 / expected;
+            n -= 1;
+        }
+        return (1.0 - sum).max(0.0);
+    }
+    let (mut n, mut term, mut sum) = (least, term(least), 0.0);
+    while term > sum * 1e-12 && term > 0.0 {
+        sum += term;
+        n += 1;
+        term *= expected / n as f64;
+    }
+    sum.min(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tail_is_that_of_the_poisson_distribution() {
+        // By hand: 1 - e^-1, 1 - e^-2 (1 + 2), and 1 - e^-0.5 (1 + 0.5 + 0.125).
+        for (least, expected, wanted) in [(1, 1.0, 0.632_120_559), (2, 2.0, 0.593_994_150), (3, 0.5, 0.014_387_678)] {
+            let found = tail(least, expected);
+            assert!((found - wanted).abs() < 1e-8, "{least} of {expected}: {found}, not {wanted}");
+        }
+        assert!(tail(20, 2.0) < 1e-12 && tail(20, 2.0) > 0.0);
+        assert_eq!(tail(0, 3.0), 1.0);
+        assert_eq!(tail(1, 0.0), 0.0);
+    }
+}

@@ -1,0 +1,126 @@
+//! What a text looks like, as far as it matters for finding it again: whether it names somebody by itself, and what its
+//! words are.
+//!
+//! A value is compared from its first to its last letter or digit; what stands around them is how somebody wrote it down.
+
+/// Digits of a number that is somebody's; shorter ones stand everywhere.
+const DIGITS_MIN: usize = 7;
+/// Bytes of an address or a name.
+const ADDRESS_MIN: usize = 6;
+/// Bytes of several words, or of letters and digits together.
+const MIXED_MIN: usize = 8;
+/// Most digits that are counted: longer numbers are never met by chance.
+pub(super) const DIGITS_MAX: usize = 24;
+
+/// What makes a text tell who is meant, by itself, wherever it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+pub enum Form {
+    /// Too little: a word, a short number.
+    #[default]
+    Plain,
+    /// Words without digits: a name.
+    Words,
+    /// An address, or letters and digits in one.
+    Mixed,
+    /// Nothing but so many digits and what separates them: a number that another may be equal to by chance.
+    Digits(u8),
+}
+
+/// What was counted of a text.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counted {
+    letters: usize,
+    digits: usize,
+    words: usize,
+    bytes: usize,
+    at: bool,
+}
+
+impl Counted {
+    /// The counts of one word, which must have no separators.
+    pub(super) fn word(word: &[u8]) -> Self {
+        let digits = word.iter().filter(|byte| byte.is_ascii_digit()).count();
+        Self { letters: word.len() - digits, digits, words: 1, bytes: word.len(), at: false }
+    }
+
+    /// The counts of two texts and the bytes between them.
+    pub(super) fn join(self, between: &[u8], other: Self) -> Self {
+        Self {
+            letters: self.letters + other.letters,
+            digits: self.digits + other.digits,
+            words: self.words + other.words,
+            bytes: self.bytes + between.len() + other.bytes,
+            at: self.at || other.at || between == b"@",
+        }
+    }
+
+    pub(super) fn has_digits(self) -> bool {
+        self.digits > 0 || self.at
+    }
+
+    pub(super) fn form(self) -> Form {
+        match self {
+            Self { at: true, bytes, .. } if bytes >= ADDRESS_MIN => Form::Mixed,
+            Self { letters: 0, digits, .. } if digits >= DIGITS_MIN => Form::Digits(digits.min(DIGITS_MAX) as u8),
+            Self { letters: 1.., digits: 1.., bytes, .. } if bytes >= MIXED_MIN => Form::Mixed,
+            Self { digits: 0, words: 2.., bytes, .. } if bytes >= MIXED_MIN => Form::Words,
+            _ => Form::Plain,
+        }
+    }
+}
+
+/// Letters, digits, and everything outside ASCII.
+pub(super) fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0x80
+}
+
+/// From the first to the last letter or digit.
+pub(super) fn core(text: &[u8]) -> &[u8] {
+    let Some(first) = text.iter().position(|byte| is_word(*byte)) else { return &[] };
+    let last = text.iter().rposition(|byte| is_word(*byte)).unwrap_or(first);
+    &text[first..=last]
+}
+
+/// The words of a text, each with where it begins and ends.
+pub(super) fn words(text: &[u8]) -> impl Iterator<Item = (usize, usize)> + '_ {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + text[at..].iter().position(|byte| is_word(*byte))?;
+        let length = text[start..].iter().position(|byte| !is_word(*byte)).unwrap_or(text.len() - start);
+        at = start + length;
+        Some((start, at))
+    })
+}
+
+/// The form of a value that has no blanks or marks around it.
+pub(super) fn of(core: &[u8]) -> Form {
+    let mut all: Option<(Counted, usize)> = None;
+    for (start, end) in words(core) {
+        let word = Counted::word(&core[start..end]);
+        all = Some(match all {
+            None => (word, end),
+            Some((counted, before)) => (counted.join(&core[before..start], word), end),
+        });
+    }
+    all.map_or(Form::Plain, |(counted, _)| counted.form())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_tell_names_numbers_and_addresses_from_words() {
+        let form = |text: &str| of(core(text.as_bytes()));
+        assert_eq!(form(" <Ann.Miller@acme.test>, "), Form::Mixed);
+        assert_eq!(form("Ann Miller"), Form::Words);
+        assert_eq!(form("Łukasz Żak"), Form::Words);
+        assert_eq!(form("12 Main Street"), Form::Mixed);
+        assert_eq!(form("078-05-1120"), Form::Digits(9));
+        assert_eq!(form("+49 30 1234567"), Form::Digits(11));
+        assert_eq!(form("550e8400-e29b-41d4-a716-446655440000"), Form::Mixed);
+        for plain in ["", "-", "Ann", "pending", "42", "123456", "n/a", "x y", "a@b"] {
+            assert_eq!(form(plain), Form::Plain, "{plain}");
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! Finds values of masked columns in texts: words and runs of words, by their fingerprints.
+//!
+//! What is looked for are values of the source that tell who is meant ([`Form`]) and that no mask of staging happens to be.
+//! A text is cut into words; every run of a few of them is a candidate, from its first letter or digit to its last. Two
+//! neighbours are tried in both orders, so "Miller, Ann" is Ann Miller.
+//!
+//! Numbers may be met by chance: a tenth of all numbers of seven digits is somebody's, if a million people have one. So runs
+//! of digits are counted by their length, and hits on them are held against what chance would give.
+
+use super::expect::tail;
+use super::fingerprint::Salt;
+use super::form::{self, Counted, DIGITS_MAX, Form};
+use super::sample::Spread;
+use super::{Seen, Watch};
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use std::sync::Arc;
+
+/// Words of a name, and of anything else that is looked for.
+const NAME_WORDS: usize = 4;
+const WORDS: usize = 8;
+/// Bytes of a run.
+const RUN_MAX: usize = 160;
+/// How unlikely it has to be that chance wrote a number.
+const UNLIKELY: f64 = 1e-6;
+/// Names that many people have stand in texts about nobody: above so many known names, single hits say nothing.
+const NAMES_MAX: f64 = 10_000.0;
+/// Then this share of the texts has to hold one.
+const NAMES_SHARE: f64 = 1e-3;
+
+/// Values to look for, and the columns they are from.
+pub struct Sought {
+    salt: Salt,
+    /// No fingerprint from here on is known.
+    limit: u64,
+    values: HashMap<u64, Value, BuildHasherDefault<Spread>>,
+    columns: Vec<From>,
+}
+
+#[derive(Clone, Copy)]
+struct Value {
+    column: u32,
+    form: Form,
+    /// A mask of staging is the same: it may stand there.
+    masked: bool,
+}
+
+/// A column whose values are looked for.
+struct From {
+    name: String,
+    /// Different values of it, by the number of their digits; the last for names.
+    digits: [f64; DIGITS_MAX + 1],
+    names: f64,
+    /// The share of masks that are values of the source.
+    common: f64,
+}
+
+impl Sought {
+    pub(super) fn new(salt: Salt, tables: &[Arc<Watch>]) -> Self {
+        let mut sought = Self { salt, limit: 0, values: HashMap::default(), columns: Vec::new() };
+        for watch in tables {
+            watch.seen(|seen| {
+                let (columns, people) = seen.split_at(watch.columns.len());
+                for (column, seen) in watch.columns.iter().zip(columns).filter(|(column, _)| column.is_sought()) {
+                    sought.add(&column.name, seen);
+                }
+                for (people, seen) in watch.people.iter().zip(people) {
+                    sought.add(&people.name, seen);
+                }
+            });
+        }
+        sought
+    }
+
+    fn add(&mut self, name: &str, seen: &Seen) {
+        let number = self.columns.len() as u32;
+        let share = seen.sample.share();
+        let mut from = From { name: name.to_owned(), digits: [0.0; DIGITS_MAX + 1], names: 0.0, common: 0.0 };
+        let (mut masks, mut common) = (0_u64, 0_u64);
+        for (value, counts) in seen.sample.iter() {
+            masks += u64::from(counts.after > 0);
+            common += u64::from(counts.after > 0 && counts.before > 0);
+            if counts.before > 0 {
+                match counts.form {
+                    Form::Digits(digits) => from.digits[usize::from(digits).min(DIGITS_MAX)] += 1.0 / share,
+                    Form::Words => from.names += 1.0 / share,
+                    _ => {}
+                }
+            }
+            let masked = counts.after > 0;
+            if masked || (counts.before > 0 && counts.form != Form::Plain) {
+                let fresh = Value { column: number, form: counts.form, masked };
+                let known = self.values.entry(value).or_insert(fresh);
+                // What is a mask anywhere may stand anywhere.
+                known.masked |= masked;
+                if known.form == Form::Plain {
+                    (known.form, known.column) = (fresh.form, number);
+                }
+            }
+        }
+        from.common = if masks == 0 { 0.0 } else { common as f64 / masks as f64 };
+        self.limit = self.limit.max(seen.sample.limit());
+        self.columns.push(from);
+    }
+
+    /// Columns whose values are looked for.
+    pub fn columns(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Whether there is anything to find.
+    pub fn is_empty(&self) -> bool {
+        self.values.values().all(|value| value.masked)
+    }
+
+    /// Nothing was looked at yet.
+    pub fn traces(&self) -> Traces {
+        Traces { texts: 0, digits: [0; DIGITS_MAX + 1], found: Vec::new(), masks: HashMap::new() }
+    }
+
+    /// Looks at one text.
+    pub fn read(&self, text: &str, traces: &mut Traces) {
+        traces.texts += 1;
+        let bytes = text.as_bytes();
+        // The last words, each with where it begins and what was counted of it.
+        let mut words: Vec<(usize, usize, Counted)> = Vec::with_capacity(32);
+        for (start, end) in form::words(bytes) {
+            words.push((start, end, Counted::word(&bytes[start..end])));
+        }
+        for (place, (start, mut end, mut counted)) in words.iter().copied().enumerate() {
+            self.run(bytes, start, end, counted, traces);
+            for (length, (next, next_end, other)) in words[place + 1..].iter().copied().enumerate() {
+                counted = counted.join(&bytes[end..next], other);
+                end = next_end;
+                let most = if counted.has_digits() { WORDS } else { NAME_WORDS };
+                if length + 2 > WORDS || end - start > RUN_MAX {
+                    break;
+                }
+                if length + 2 <= most {
+                    self.run(bytes, start, end, counted, traces);
+                }
+                if length == 0 && !counted.has_digits() {
+                    let (first, last) = (&bytes[words[place].0..words[place].1], &bytes[next..next_end]);
+                    self.known(self.salt.joined(last, first), traces);
+                    if bytes[words[place].1..next] != *b" " {
+                        self.known(self.salt.joined(first, last), traces);
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn run(&self, bytes: &[u8], start: usize, end: usize, counted: Counted, traces: &mut Traces) {
+        match counted.form() {
+            Form::Plain => return,
+            Form::Digits(digits) => traces.digits[usize::from(digits).min(DIGITS_MAX)] += 1,
+            Form::Words | Form::Mixed => {}
+        }
+        self.known(self.salt.text(&bytes[start..end]), traces);
+    }
+
+    #[inline]
+    fn known(&self, print: u64, traces: &mut Traces) {
+        if print >= self.limit {
+            return;
+        }
+        let Some(value) = self.values.get(&print) else { return };
+        if value.masked {
+            *traces.masks.entry(value.column).or_default() += 1;
+            return;
+        }
+        let place = traces.found.iter().position(|found| found.column == value.column);
+        let place = place.unwrap_or_else(|| {
+            traces.found.push(Trace {
+                column: value.column,
+                last: 0,
+                texts: 0,
+                mixed: 0,
+                words: 0,
+                digits: [0; DIGITS_MAX + 1],
+            });
+            traces.found.len() - 1
+        });
+        let trace = &mut traces.found[place];
+        match value.form {
+            Form::Digits(digits) => trace.digits[usize::from(digits).min(DIGITS_MAX)] += 1,
+            Form::Words => trace.words += 1,
+            Form::Mixed | Form::Plain => trace.mixed += 1,
+        }
+        if trace.last != traces.texts {
+            (trace.last, trace.texts) = (traces.texts, trace.texts + 1);
+        }
+    }
+
+    /// What was found beyond chance. `masks`: the texts are masked in part, so names of others may stand in them.
+    pub fn judge(&self, traces: &Traces, masks: bool) -> Vec<Hits> {
+        let mut hits: Vec<Hits> = Vec::new();
+        for trace in &traces.found {
+            let from = &self.columns[trace.column as usize];
+            let numbers = trace.digits.iter().enumerate().any(|(digits, found)| {
+                // Every number of so many digits is somebody's with this probability; of those in the sample, fewer.
+                let share = self.share();
+                let chance = from.digits[digits] * share / 10_f64.powi(digits as i32);
+                *found > 0 && tail(*found, traces.digits[digits] as f64 * chance) < UNLIKELY
+            });
+            let drawn = traces.masks.get(&trace.column).copied().unwrap_or(0) as f64 * from.common;
+            let names = trace.words > 0
+                && match masks {
+                    true => tail(trace.words, drawn) < UNLIKELY,
+                    false => from.names <= NAMES_MAX || trace.words as f64 > NAMES_SHARE * traces.texts as f64,
+                };
+            if trace.mixed > 0 || numbers || names {
+                hits.push(Hits { column: from.name.clone(), texts: trace.texts });
+            }
+        }
+        hits.sort_by(|one, other| other.texts.cmp(&one.texts).then_with(|| one.column.cmp(&other.column)));
+        hits
+    }
+
+    fn share(&self) -> f64 {
+        if self.limit == u64::MAX { 1.0 } else { self.limit as f64 / u64::MAX as f64 }
+    }
+}
+
+/// What was found in the texts of one place.
+pub struct Traces {
+    texts: u64,
+    /// Runs of nothing but digits, by their number.
+    digits: [u64; DIGITS_MAX + 1],
+    found: Vec<Trace>,
+    /// How often masks of a column were met.
+    masks: HashMap<u32, u64>,
+}
+
+impl Traces {
+    /// Texts that were read.
+    pub fn texts(&self) -> u64 {
+        self.texts
+    }
+}
+
+struct Trace {
+    column: u32,
+    /// The last text with one of its values.
+    last: u64,
+    texts: u64,
+    mixed: u64,
+    words: u64,
+    digits: [u64; DIGITS_MAX + 1],
+}
+
+/// Values of one column that stand where they should not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hits {
+    /// `schema.table.column` of the masked column.
+    pub column: String,
+    /// Texts with at least one.
+    pub texts: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sought(values: &[(&str, Form)]) -> Sought {
+        let salt = Salt::new([5; 16]);
+        let mut seen = Seen::new(1 << 15);
+        for (value, form) in values {
+            seen.sample.see((super::super::column::text(salt, value.as_bytes()), None, *form));
+        }
+        let mut sought = Sought { salt, limit: 0, values: HashMap::default(), columns: Vec::new() };
+        sought.add("public.people.secret", &seen);
+        sought
+    }
+
+    fn texts(sought: &Sought, texts: &[&str]) -> u64 {
+        let mut traces = sought.traces();
+        texts.iter().for_each(|text| sought.read(text, &mut traces));
+        sought.judge(&traces, false).first().map_or(0, |hits| hits.texts)
+    }
+
+    #[test]
+    fn values_are_found_in_every_way_they_are_written_down() {
+        let form = |text: &str| form::of(form::core(text.as_bytes()));
+        let all = ["ann.miller@acme.test", "Ann Miller", "+49 30 1234567", "12 Main Street", "Jean Luc de la Cruz"];
+        let sought = sought(&all.map(|value| (value, form(value))));
+        for text in [
+            "write to <ann.miller@acme.test>.",
+            "ANN.MILLER@ACME.TEST",
+            "Ann Miller called",
+            "Miller, Ann: called",
+            "ask (ann  miller)",
+            "call +49 30 1234567!",
+            "lives at 12 main street, alone",
+            "mit ann.miller gesprochen",
+            "Łódź: Ann Miller",
+        ] {
+            assert_eq!(texts(&sought, &[text]), 1, "{text}");
+        }
+        for text in ["Ann met Mr Miller", "12 Main St", "30 1234567", "ann@acme.test", "", "…"] {
+            assert_eq!(texts(&sought, &[text]), 0, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_chance_writes_are_no_leak_and_a_column_of_them_is() {
+        let numbers: Vec<String> = (0..20_000).map(|n| (1_000_000 + n * 317).to_string()).collect();
+        let values: Vec<(&str, Form)> = numbers.iter().map(|number| (number.as_str(), Form::Digits(7))).collect();
+        let sought = sought(&values);
+        // As many other numbers: one in 500 is somebody's.
+        let others: Vec<String> = (0..20_000).map(|n| format!("order {}", 1_000_000 + n * 331 + 5)).collect();
+        let others: Vec<&str> = others.iter().map(String::as_str).collect();
+        assert_eq!(texts(&sought, &others), 0);
+        let copied: Vec<String> = numbers.iter().take(2_000).map(|number| format!("call {number}")).collect();
+        let copied: Vec<&str> = copied.iter().map(String::as_str).collect();
+        assert_eq!(texts(&sought, &copied), 2_000);
+    }
+
+    #[test]
+    fn what_is_also_a_mask_is_not_looked_for() {
+        let salt = Salt::new([5; 16]);
+        let mut seen = Seen::new(100);
+        let name = super::super::column::text(salt, b"Ann Miller");
+        seen.sample.see((name, None, Form::Words));
+        seen.sample.see((None, name, Form::Plain));
+        let mut sought = Sought { salt, limit: 0, values: HashMap::default(), columns: Vec::new() };
+        sought.add("public.people.name", &seen);
+        assert!(sought.is_empty());
+        assert_eq!(texts(&sought, &["Ann Miller called"]), 0);
+    }
+}

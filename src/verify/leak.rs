@@ -1,0 +1,587 @@
+//! Whether anything that was masked is in the loaded database all the same.
+//!
+//! Masked columns are judged by what was seen of them on their way ([`crate::proof`]); nothing is read for that. Everything
+//! else that can hold words is read from the loaded database and searched for values of the source: columns that are kept or
+//! masked in part, definitions with their defaults, comments and bodies, and the statistics of the planner. Kept columns are
+//! looked at by the detectors of personal data, too: what somebody decided to keep may have become something else.
+//!
+//! Evidence names columns and counts; no value leaves this module.
+
+use super::record::{OURS, OWN};
+use super::{gate, some_of};
+use crate::config::{LeakConfig, Severity};
+use crate::detect::{self, Class, Facts, Sample, Signal};
+use crate::error::{Exit, Failure, Report};
+use crate::load::LoadError;
+use crate::load::objects::Objects;
+use crate::load::postgres::Sessions;
+use crate::mask::kind::Takes;
+use crate::outcome::Gate;
+use crate::pg;
+use crate::proof::{Hits, Judged, Judgement, Proof, Sought};
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::task::JoinSet;
+use tokio_postgres::Client;
+
+/// Characters of a value that are read.
+const CHARS_MAX: u32 = 1_000_000;
+/// Values of a column that the detectors see.
+const DETECTED_MAX: u64 = 5_000;
+/// Different values that detectors want to be sure.
+const HITS_MIN: u32 = 3;
+
+/// What was decided for a column, as far as it matters here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// Its values never came here, or were judged on their way.
+    Replaced,
+    /// Something of its values stays on purpose.
+    Masked,
+    /// It is kept; `open`: nobody gave a reason.
+    Kept { open: bool, takes: Takes },
+    /// Some of its rows are kept, for a reason.
+    Allowed,
+}
+
+/// A column of the plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    pub choice: Choice,
+    /// As the policy names it: `schema.table.column` of the table at the top, not of a partition.
+    pub declared: String,
+}
+
+/// What the search has to know of a run.
+pub struct Leak<'a> {
+    pub config: &'a LeakConfig,
+    pub proof: &'a Proof,
+    /// By `schema.table.column`, of leaves and roots alike.
+    pub columns: BTreeMap<String, Known>,
+    /// What detectors find in a kept column without a reason: a failure where the policy lists packs.
+    pub detected: Severity,
+    pub objects: &'a Objects,
+    /// Tables that are read at once.
+    pub jobs: usize,
+}
+
+impl Leak<'_> {
+    /// Judges masked columns and searches everything else.
+    ///
+    /// # Errors
+    /// The error of the server.
+    pub async fn gates(self, sessions: &Sessions) -> Result<Vec<Gate>, Failure> {
+        let mut gates = vec![self.masked()];
+        let started = Instant::now();
+        let sought = Arc::new(self.proof.sought());
+        let read = self.read(sessions, &sought).await?;
+        gates.push(self.texts(&sought, &read, started));
+        gates.push(self.detected(&read, started));
+        gates.push(definitions(self.objects, &sought));
+        let session = sessions.take().await?;
+        gates.push(self.statistics(session.client(), &sought, &read).await?);
+        sessions.give(session);
+        Ok(gates)
+    }
+
+    /// The same for files: masked columns, definitions, and the rows that are at hand.
+    pub fn files(self, tables: &[FileRows]) -> Vec<Gate> {
+        let mut gates = vec![self.masked()];
+        let started = Instant::now();
+        let sought = self.proof.sought();
+        let mut read = Read::default();
+        for table in tables.iter().filter(|_| !sought.is_empty()) {
+            read.rows += table.rows.len() as u64;
+            for (place, column) in table.columns.iter().enumerate() {
+                let full = format!("{}.{column}", table.name);
+                let choice = self.columns.get(&full).map(|known| &known.choice);
+                if matches!(choice, Some(Choice::Replaced | Choice::Allowed)) || self.allows(&full) {
+                    continue;
+                }
+                read.columns += 1;
+                let mut traces = sought.traces();
+                let fields = table.rows.iter().filter_map(|row| match table.text {
+                    true => row.split(|byte| *byte == b'\t').nth(place),
+                    false => field(row, place),
+                });
+                for text in fields.filter_map(|field| std::str::from_utf8(field).ok()) {
+                    // A `jsonb` begins with its version.
+                    let text = text.trim_start_matches('\u{1}');
+                    match detect::words(text) {
+                        Some(words) => sought.read(&words, &mut traces),
+                        None => sought.read(text, &mut traces),
+                    }
+                }
+                let hits = sought.judge(&traces, choice == Some(&Choice::Masked));
+                if !hits.is_empty() {
+                    let decided = self.declared(&full);
+                    let hit = Hit { hits, of: table.rows.len() as u64, document: false, decided };
+                    read.hits.insert(full, hit);
+                }
+            }
+        }
+        if !tables.is_empty() {
+            gates.push(self.texts(&sought, &read, started));
+        }
+        gates.push(definitions(self.objects, &sought));
+        gates
+    }
+
+    fn declared(&self, name: &str) -> String {
+        self.columns.get(name).map_or_else(|| name.to_owned(), |known| known.declared.clone())
+    }
+
+    /// Whether values of the source may be in a column.
+    fn allows(&self, name: &str) -> bool {
+        self.config.allows(name) || self.config.allows(&self.declared(name))
+    }
+
+    fn masked(&self) -> Gate {
+        let started = Instant::now();
+        let judged: Vec<_> = self.proof.tables().iter().flat_map(|watch| watch.judge()).collect();
+        let leaks = |judged: &&Judged| matches!(judged.judgement, Judgement::Stays | Judgement::Elsewhere);
+        let leaking: Vec<&Judged> = judged.iter().filter(leaks).filter(|judged| !self.allows(&judged.name)).collect();
+        let wrong = leaking.iter().map(|judged| {
+            let place = if judged.judgement == Judgement::Stays { "in their rows" } else { "in other rows" };
+            let expected = match judged.expected {
+                few if few < 0.05 => "none".to_owned(),
+                some => format!("{some:.1}"),
+            };
+            let (name, found, of) = (&judged.name, judged.found, judged.of);
+            format!("{name}: {found} of {of} different values of the source are in staging {place}; chance would leave {expected}")
+        });
+        let wrong: Vec<String> = wrong.collect();
+        let open = judged.iter().filter(|judged| judged.judgement == Judgement::Open).count();
+        let found = match wrong.is_empty() {
+            true => Ok(format!(
+                "{} masked columns hold no more of the source than chance allows; {open} keep something on purpose or have too few values to tell",
+                judged.len() - open
+            )),
+            false => Err(some_of(wrong)),
+        };
+        let names: BTreeSet<String> = leaking.iter().map(|judged| self.declared(&judged.name)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let hint = format!("Give these columns another mask. If their values may stay:\n{}", allow(&names));
+        Gate { hint: (!names.is_empty()).then_some(hint), ..gate("leak: masked columns", started, found) }
+    }
+
+    /// Reads the text of every table, or a sample of it.
+    async fn read(&self, sessions: &Sessions, sought: &Arc<Sought>) -> Result<Read, Failure> {
+        let session = sessions.take().await?;
+        let tables = tables(session.client()).await;
+        sessions.give(session);
+        let tables = tables.map_err(|error| LoadError::sql("listing columns", &error))?;
+        let mut left = tables.into_iter().filter_map(|table| self.search(table, sought));
+        let mut read = Read::default();
+        let mut running = JoinSet::new();
+        loop {
+            while running.len() < self.jobs.max(1)
+                && let Some(search) = left.next()
+            {
+                let session = sessions.take().await?;
+                running.spawn(async move { (search.run(session.client()).await, session) });
+            }
+            let Some(done) = running.join_next().await else { return Ok(read) };
+            let (found, session) = done.map_err(|_| {
+                Failure::new(Exit::Internal, Report::new("internal::panic", "a search of staging panicked"))
+            })?;
+            // After an error its transaction is still open: it is not given back.
+            let found = found.map_err(|(table, error)| LoadError::sql(format!("searching {table}"), &error))?;
+            sessions.give(session);
+            read.add(found);
+        }
+    }
+
+    /// What there is to search in a table; none if nothing.
+    fn search(&self, table: Table, sought: &Arc<Sought>) -> Option<Search> {
+        let name = format!("{}.{}", table.schema, table.name);
+        let columns: Vec<Looked> = table
+            .columns
+            .iter()
+            .filter_map(|column| {
+                let full = format!("{name}.{}", column.name);
+                let known = self.columns.get(&full);
+                let choice =
+                    known.map_or(Choice::Kept { open: false, takes: Takes::Opaque }, |known| known.choice.clone());
+                if matches!(choice, Choice::Replaced | Choice::Allowed) || self.allows(&full) {
+                    return None;
+                }
+                let takes = match choice {
+                    Choice::Kept { open: true, takes } => Some(takes),
+                    _ => None,
+                };
+                let masked = choice == Choice::Masked;
+                Some(Looked {
+                    decided: self.declared(&full),
+                    name: full,
+                    bare: column.name.clone(),
+                    sql: column.sql(),
+                    nested: column.nested,
+                    document: column.document,
+                    masked,
+                    takes,
+                })
+            })
+            .collect();
+        let share = match table.bytes > self.config.bytes {
+            true => Some(self.config.bytes as f64 / table.bytes as f64),
+            false => None,
+        };
+        (!columns.is_empty()).then(|| Search { table, columns, share, sought: Arc::clone(sought) })
+    }
+
+    fn texts(&self, sought: &Sought, read: &Read, started: Instant) -> Gate {
+        let wrong: Vec<String> = read.hits.iter().map(|(column, hits)| told(column, hits, "rows read")).collect();
+        let found = match wrong.is_empty() {
+            true => Ok(format!(
+                "{} columns with text, {} rows read{}: no value of {} masked columns",
+                read.columns,
+                read.rows,
+                match read.sampled {
+                    0 => String::new(),
+                    tables => format!(" (of {tables} large tables a sample)"),
+                },
+                sought.columns()
+            )),
+            false => Err(some_of(wrong)),
+        };
+        let columns: BTreeMap<&str, bool> =
+            read.hits.values().map(|hit| (hit.decided.as_str(), hit.document)).collect();
+        let names: Vec<&str> = columns.keys().copied().collect();
+        let lines = decide(columns.iter().map(|(name, document)| {
+            (*name, if *document { "{ mask = \"json\", rest = \"pattern\" }" } else { "\"pattern\"" })
+        }));
+        let hint = format!(
+            "Decide these columns anew. What a mask recognizes it takes away; `pattern` takes everything:\n{lines}\n\
+             If they may hold such values:\n{}",
+            allow(&names)
+        );
+        Gate { hint: (!names.is_empty()).then_some(hint), ..gate("leak: texts", started, found) }
+    }
+
+    fn detected(&self, read: &Read, started: Instant) -> Gate {
+        let found = match read.detected.is_empty() {
+            true => Ok(format!("{} kept columns without a reason: nothing personal was detected", read.looked)),
+            false => Err(some_of(read.detected.iter())),
+        };
+        let names = read.detected.iter().filter_map(|found| found.split(": ").next());
+        let lines = decide(names.map(|name| (name, "{ keep = \"why\" }")));
+        let hint = format!("Mask these columns, or say why they may be kept:\n{lines}");
+        let hint = (!read.detected.is_empty()).then_some(hint);
+        Gate { severity: self.detected, hint, ..gate("leak: detectors", started, found) }
+    }
+
+    /// What the planner remembers of values: it may outlive the rows.
+    async fn statistics(&self, client: &Client, sought: &Sought, read: &Read) -> Result<Gate, LoadError> {
+        let started = Instant::now();
+        let sql = "SELECT n.nspname || '.' || c.relname || '.' || a.attname, \
+             ARRAY[s.most_common_vals::text, s.histogram_bounds::text, s.most_common_elems::text] \
+             FROM pg_catalog.pg_stats s JOIN pg_catalog.pg_namespace n ON n.nspname = s.schemaname \
+             JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = s.tablename \
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = s.attname \
+             JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+             WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'restage') AND t.typcategory IN ('S', 'A', 'C', 'U') \
+             UNION ALL SELECT s.schemaname || '.' || s.tablename || '.' || s.statistics_name, ARRAY[s.most_common_vals::text] \
+             FROM pg_catalog.pg_stats_ext s WHERE s.most_common_vals IS NOT NULL ORDER BY 1";
+        let failed = |error| LoadError::sql("reading statistics", &error);
+        let none: [&(dyn tokio_postgres::types::ToSql + Sync); 0] = [];
+        let rows = client.query_raw(sql, none).await.map_err(failed)?;
+        let mut rows = std::pin::pin!(rows);
+        let (mut wrong, mut columns) = (BTreeMap::new(), 0_u64);
+        while let Some(row) = rows.try_next().await.map_err(failed)? {
+            let (name, texts): (String, Vec<Option<String>>) = (row.get(0), row.get(1));
+            // What a column is known to hold is told once.
+            let allowed = self.columns.get(&name).is_some_and(|known| known.choice == Choice::Allowed);
+            let told = read.hits.contains_key(&name) || read.hits.values().any(|hit| hit.decided == name);
+            if allowed || told || self.allows(&name) {
+                continue;
+            }
+            columns += 1;
+            let mut traces = sought.traces();
+            texts.iter().flatten().for_each(|text| sought.read(text, &mut traces));
+            let hits = sought.judge(&traces, true);
+            if !hits.is_empty() {
+                let columns: Vec<String> = hits.iter().map(|hits| format!("values of {}", hits.column)).collect();
+                wrong.insert(name, some_of(columns));
+            }
+        }
+        let found = match wrong.is_empty() {
+            true => Ok(format!("statistics of {columns} columns: no value of {} masked columns", sought.columns())),
+            false => Err(some_of(wrong.iter().map(|(name, columns)| format!("{name}: {columns}")))),
+        };
+        let names: Vec<&str> = wrong.keys().map(String::as_str).collect();
+        let hint = format!(
+            "Statistics are of rows that are there or were: look for a hook that writes values of the source. If they may hold them:\n{}",
+            allow(&names)
+        );
+        Ok(Gate { hint: (!names.is_empty()).then_some(hint), ..gate("leak: statistics", started, found) })
+    }
+}
+
+/// Masked rows of one table on their way into a file.
+pub struct FileRows {
+    /// `schema.table`.
+    pub name: String,
+    pub columns: Vec<String>,
+    /// Rows are in the text form of COPY, not in the binary one.
+    pub text: bool,
+    pub rows: Vec<Bytes>,
+}
+
+/// The bytes of one field of a row in the binary form of COPY; none for NULL.
+fn field(row: &[u8], place: usize) -> Option<&[u8]> {
+    let mut rest = row.get(2..)?;
+    for _ in 0..place {
+        let length = i32::from_be_bytes(*rest.first_chunk()?);
+        rest = rest.get(4 + usize::try_from(length.max(0)).ok()?..)?;
+    }
+    let length = usize::try_from(i32::from_be_bytes(*rest.first_chunk()?)).ok()?;
+    rest.get(4..4 + length)
+}
+
+/// Columns, and where their values stand.
+fn told(place: &str, Hit { hits, of, .. }: &Hit, what: &str) -> String {
+    let columns: Vec<String> = hits.iter().map(|hits| format!("values of {} in {}", hits.column, hits.texts)).collect();
+    format!("{place}: {} of {of} {what}", some_of(columns))
+}
+
+/// What was read of some tables.
+#[derive(Default)]
+struct Read {
+    columns: u64,
+    rows: u64,
+    /// Tables of which a sample was read.
+    sampled: u64,
+    /// By column.
+    hits: BTreeMap<String, Hit>,
+    /// Columns the detectors looked at.
+    looked: u64,
+    detected: BTreeSet<String>,
+}
+
+impl Read {
+    fn add(&mut self, other: Read) {
+        self.columns += other.columns;
+        self.rows += other.rows;
+        self.sampled += other.sampled;
+        self.hits.extend(other.hits);
+        self.looked += other.looked;
+        self.detected.extend(other.detected);
+    }
+}
+
+/// What was found in one column.
+struct Hit {
+    hits: Vec<Hits>,
+    /// Texts that were read.
+    of: u64,
+    /// They are documents.
+    document: bool,
+    /// The column as the policy names it: of the table at the top, not of a partition.
+    decided: String,
+}
+
+/// A table with columns that can hold words.
+struct Table {
+    schema: String,
+    name: String,
+    bytes: u64,
+    columns: Vec<Column>,
+}
+
+struct Column {
+    name: String,
+    /// Its text can be a document; it always is.
+    nested: bool,
+    document: bool,
+    /// It is an array or a row, which are written as JSON to be read.
+    container: bool,
+}
+
+impl Column {
+    fn sql(&self) -> String {
+        let name = pg::quote_ident(&self.name);
+        match self.container {
+            true => format!("pg_catalog.left(pg_catalog.to_json({name})::pg_catalog.text, {CHARS_MAX})"),
+            false => format!("pg_catalog.left({name}::pg_catalog.text, {CHARS_MAX})"),
+        }
+    }
+}
+
+/// Types that hold words, by their category; numbers, times, labels and bytes do not.
+async fn tables(client: &Client) -> Result<Vec<Table>, tokio_postgres::Error> {
+    let sql = format!(
+        "SELECT n.nspname::text, c.relname::text, pg_catalog.pg_table_size(c.oid), a.attname::text, \
+         t.typcategory::text IN ('A', 'C'), b.typname IN ('json', 'jsonb', 'xml') OR t.typcategory IN ('A', 'C', 'S'), \
+         b.typname IN ('json', 'jsonb') \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+         JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+         JOIN pg_catalog.pg_type b ON b.oid = CASE WHEN t.typbasetype <> 0 THEN t.typbasetype ELSE t.oid END \
+         LEFT JOIN pg_catalog.pg_type e ON e.oid = b.typelem \
+         WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND {OURS} AND {OWN} \
+         AND (t.typcategory IN ('S', 'C') OR (t.typcategory = 'U' AND b.typname NOT IN ('bytea', 'macaddr', 'macaddr8', 'pg_lsn', 'txid_snapshot', 'pg_snapshot')) \
+           OR (t.typcategory = 'A' AND e.typcategory IN ('S', 'C', 'U') AND e.typname <> 'bytea')) \
+         ORDER BY 3 DESC, 1, 2, a.attnum"
+    );
+    let mut tables: Vec<Table> = Vec::new();
+    for row in client.query(&sql, &[]).await? {
+        let (schema, name): (String, String) = (row.get(0), row.get(1));
+        if tables.last().is_none_or(|table| (&table.schema, &table.name) != (&schema, &name)) {
+            let bytes = row.get::<_, i64>(2).unsigned_abs();
+            tables.push(Table { schema, name, bytes, columns: Vec::new() });
+        }
+        let column = Column { name: row.get(3), container: row.get(4), nested: row.get(5), document: row.get(6) };
+        tables.last_mut().expect("pushed above").columns.push(column);
+    }
+    Ok(tables)
+}
+
+/// A column that is read.
+struct Looked {
+    /// `schema.table.column`.
+    name: String,
+    /// The same as the policy names it.
+    decided: String,
+    bare: String,
+    sql: String,
+    nested: bool,
+    document: bool,
+    /// Masked in part: names that are masks stand in it.
+    masked: bool,
+    /// What it holds, where detectors are to look.
+    takes: Option<Takes>,
+}
+
+/// One table to read.
+struct Search {
+    table: Table,
+    columns: Vec<Looked>,
+    /// The share of its blocks that is read; none: all of them.
+    share: Option<f64>,
+    sought: Arc<Sought>,
+}
+
+impl Search {
+    async fn run(self, client: &Client) -> Result<Read, (String, tokio_postgres::Error)> {
+        let name = format!("{}.{}", self.table.schema, self.table.name);
+        self.rows(client).await.map_err(|error| (name, error))
+    }
+
+    async fn rows(&self, client: &Client) -> Result<Read, tokio_postgres::Error> {
+        let list: Vec<&str> = self.columns.iter().map(|column| column.sql.as_str()).collect();
+        let sampled =
+            self.share.map_or_else(String::new, |share| format!(" TABLESAMPLE SYSTEM ({:.6})", share * 100.0));
+        let from = pg::quote_qualified(&self.table.schema, &self.table.name);
+        let sql = format!("SELECT {} FROM ONLY {from}{sampled}", list.join(", "));
+        // Rows are seen whatever row security says, and nothing is written.
+        client.batch_execute("BEGIN READ ONLY; SET LOCAL row_security = off; SET LOCAL statement_timeout = 0").await?;
+        let mut traces: Vec<_> = self.columns.iter().map(|_| self.sought.traces()).collect();
+        let facts: Vec<Option<Facts<'_>>> = self.columns.iter().map(|column| self.facts(column)).collect();
+        let mut samples: Vec<Option<Sample>> = facts.iter().map(|facts| facts.as_ref().map(Sample::new)).collect();
+        let nothing = self.sought.is_empty();
+        let mut read =
+            Read { columns: self.columns.len() as u64, sampled: self.share.is_some().into(), ..Read::default() };
+        let none: [&(dyn tokio_postgres::types::ToSql + Sync); 0] = [];
+        let stream = client.query_raw(&sql, none).await;
+        let stream = match stream {
+            Ok(stream) => stream,
+            // Rows that are hidden from us are nothing we loaded.
+            Err(error) if super::record::is_hidden(&error) => {
+                client.batch_execute("ROLLBACK").await?;
+                return Ok(Read::default());
+            }
+            Err(error) => return Err(error),
+        };
+        let mut stream = std::pin::pin!(stream);
+        while let Some(row) = stream.try_next().await? {
+            read.rows += 1;
+            for (place, column) in self.columns.iter().enumerate() {
+                let value: Option<&str> = row.try_get(place)?;
+                if let Some(sample) = samples[place].as_mut().filter(|sample| sample.rows < DETECTED_MAX) {
+                    sample.push(value);
+                }
+                let Some(value) = value.filter(|_| !nothing) else { continue };
+                match column.nested.then(|| detect::words(value)).flatten() {
+                    Some(words) => self.sought.read(&words, &mut traces[place]),
+                    None => self.sought.read(value, &mut traces[place]),
+                }
+            }
+        }
+        client.batch_execute("ROLLBACK").await?;
+        for ((column, traces), (sample, facts)) in self.columns.iter().zip(&traces).zip(samples.iter().zip(&facts)) {
+            let hits = self.sought.judge(traces, column.masked);
+            if !hits.is_empty() {
+                let hit = Hit { hits, of: traces.texts(), document: column.document, decided: column.decided.clone() };
+                read.hits.insert(column.name.clone(), hit);
+            }
+            if let (Some(sample), Some(facts)) = (sample, facts) {
+                read.looked += 1;
+                read.detected.extend(detected(&column.decided, sample, facts));
+            }
+        }
+        Ok(read)
+    }
+
+    fn facts<'s>(&'s self, column: &'s Looked) -> Option<Facts<'s>> {
+        let takes = column.takes?;
+        Some(Facts { table: &self.table.name, column: &column.bare, takes, domain: None })
+    }
+}
+
+/// What the values of a kept column say by themselves; its name was judged by the plan.
+fn detected(name: &str, sample: &Sample, facts: &Facts<'_>) -> Option<String> {
+    let found = sample.findings(facts).into_iter().find(|finding| {
+        let content = finding.evidence.iter().any(|evidence| match evidence.signal {
+            Signal::Content => evidence.hits >= HITS_MIN,
+            Signal::Path => true,
+            _ => false,
+        });
+        finding.found() && content && matches!(finding.category.class, Class::Secret | Class::Direct)
+    })?;
+    let hits = found.evidence.iter().map(|evidence| evidence.hits).max().unwrap_or(0);
+    let of = found.evidence.iter().map(|evidence| evidence.of).max().unwrap_or(0);
+    let counted = if of == 0 { String::new() } else { format!(", {hits} of {of} different values") };
+    Some(format!("{name}: {}{counted}", found.category.name))
+}
+
+/// Definitions as they were given to the database: defaults, checks, comments, bodies, labels, bounds.
+fn definitions(objects: &Objects, sought: &Sought) -> Gate {
+    let started = Instant::now();
+    let all = || objects.pre.iter().chain(&objects.post).chain(&objects.security);
+    let wrong: Vec<String> = all()
+        .filter_map(|entry| {
+            let mut traces = sought.traces();
+            sought.read(&entry.sql, &mut traces);
+            let hits = sought.judge(&traces, false);
+            let columns: Vec<String> = hits.iter().map(|hits| format!("a value of {}", hits.column)).collect();
+            (!hits.is_empty()).then(|| format!("{}: {}", entry.label(), some_of(columns)))
+        })
+        .collect();
+    let found = match wrong.is_empty() {
+        true => Ok(format!("{} definitions: no value of {} masked columns", all().count(), sought.columns())),
+        false => Err(some_of(&wrong)),
+    };
+    let hint = "Take the value out of the definition in production.".to_owned();
+    Gate { hint: (!wrong.is_empty()).then_some(hint), ..gate("leak: definitions", started, found) }
+}
+
+/// The lines that let columns through.
+fn allow(names: &[&str]) -> String {
+    let list: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    format!("[verify]\nleak_allow = [{}]", list.join(", "))
+}
+
+/// The lines that decide columns anew, under their tables.
+fn decide<'n>(columns: impl Iterator<Item = (&'n str, &'static str)>) -> String {
+    let mut tables: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (name, decision) in columns {
+        let (table, column) = name.rsplit_once('.').unwrap_or(("", name));
+        tables.entry(table).or_default().push(format!("{} = {decision}", crate::plan::toml_key(column)));
+    }
+    let tables = tables.into_iter().map(|(table, lines)| format!("[tables.\"{table}\".columns]\n{}", lines.join("\n")));
+    tables.collect::<Vec<_>>().join("\n")
+}
