@@ -51,7 +51,7 @@ fn a_column_that_looks_personal_is_kept_for_a_reason_only() {
     lab.config(&policy("", &kept.replace("api_key = \"keep\"", "api_key = \"null\"")));
     let plan = lab.restage(&["plan"]);
     assert_eq!(plan.code, 0, "{plan:?}");
-    assert!(plan.stdout.contains("\"public.people.email\" look personal"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("\"public.people.email\" looks personal or secret and is kept"), "{}", plan.stdout);
 }
 
 #[test]

@@ -217,9 +217,10 @@ fn left_out(columns: &[String]) -> Option<String> {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
+    let looks = if columns.len() == 1 { "looks personal or secret and is" } else { "look personal or secret and are" };
     (!columns.is_empty()).then(|| {
         format!(
-            "{shown}{more} look personal or secret and are kept without a reason; `packs = [\"pii\", \"secrets\"]` under [policy] \
+            "{shown}{more} {looks} kept without a reason; `packs = [\"pii\", \"secrets\"]` under [policy] \
              refuses that, with the lines to paste"
         )
     })
