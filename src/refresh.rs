@@ -34,7 +34,7 @@ pub use run::{load, refresh};
 pub use subset::{COUNT_MAX, Counted, count as count_subset, trace as trace_row};
 
 use crate::config::{
-    AnonymityRule, CandidateConfig, FidelityConfig, HookConfig, MissingRoles, NewPartitions, PublishMode,
+    AnonymityRule, CandidateConfig, FidelityConfig, HookConfig, MissingRoles, NewPartitions, Place, PublishMode,
     ReferenceRule, SqlGate, TableRule, Undecided,
 };
 use crate::error::Report;
@@ -62,6 +62,8 @@ pub struct Job {
     pub undecided: Undecided,
     /// The rule packs that hold.
     pub packs: Vec<String>,
+    /// Where each of them is written.
+    pub pack_places: Vec<Place>,
     /// Files with rules in Rego over the plan.
     pub rego: Vec<PathBuf>,
     /// The day of the run, for reasons that end.

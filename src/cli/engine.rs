@@ -179,6 +179,7 @@ pub(super) async fn job(context: &Context, config: Config, wish: Wish) -> Result
         },
         undecided: config.policy.undecided,
         packs: config.policy.packs.clone(),
+        pack_places: config.policy.pack_places.clone(),
         rego: config.policy.rego.clone(),
         today: jiff::Zoned::now().date(),
         accept_literals: config.policy.accept_literals,

@@ -222,6 +222,8 @@ pub enum KeySource {
 pub struct PolicyConfig {
     /// Rule packs; a pack is a floor. `secrets` holds in every list; without one, `pii` and `secrets` warn.
     pub packs: Vec<String>,
+    /// Where each of them is written.
+    pub pack_places: Vec<Place>,
     /// Files with rules in Rego, against the folder of the configuration.
     pub rego: Vec<PathBuf>,
     /// What happens to a column without a decision. Default refuse.

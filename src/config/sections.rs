@@ -198,6 +198,8 @@ fn key(section: In<'_, '_, '_>) -> Option<KeyConfig> {
 }
 
 fn policy(section: In<'_, '_, '_>) -> Option<PolicyConfig> {
+    let places = section.places_in("packs").into_iter().map(|at| section.context.files.place(at));
+    let pack_places = places.collect();
     let packs = section.texts("packs");
     let rego = section.files("rego");
     let undecided = section.choice("undecided", &[Undecided::Refuse, Undecided::Null]);
@@ -205,6 +207,7 @@ fn policy(section: In<'_, '_, '_>) -> Option<PolicyConfig> {
     let new_partitions = section.choice("new_partitions", &[NewPartitions::Refuse, NewPartitions::Inherit]);
     Some(PolicyConfig {
         packs: packs?,
+        pack_places,
         rego: rego?,
         undecided: undecided?,
         accept_literals: accept_literals?,

@@ -77,7 +77,7 @@ async fn look(job: &Job) -> Result<Looked, Failure> {
         rules: &job.rules,
         references: &job.references,
         undecided: job.undecided,
-        floor: plan::Floor { packs: &job.packs, today: Some(job.today), open: false },
+        floor: plan::Floor { packs: &job.packs, places: &job.pack_places, today: Some(job.today), open: false },
     };
     let mut plan = match plan::build(&catalog, &policy, &job.plan) {
         Ok(mut plan) => {
