@@ -8,6 +8,7 @@ mod at_source;
 mod check;
 mod content;
 mod export;
+mod gates;
 mod graph;
 mod hooks;
 mod json_keys;
@@ -17,6 +18,7 @@ mod preflight;
 mod prepare;
 mod privacy;
 mod proof;
+mod publish;
 mod reading;
 mod record;
 mod run;
@@ -27,6 +29,8 @@ mod work;
 pub use check::check;
 pub use content::Sealing;
 pub use export::{Wish, export};
+pub use gates::{Asked, Settings as GateSettings};
+pub use hooks::Surroundings;
 pub use json_keys::survey;
 pub use preflight::target_lacks;
 pub use prepare::{Inspected, Prepared, inspect, prepare};
@@ -35,7 +39,7 @@ pub use subset::{COUNT_MAX, Counted, count as count_subset, trace as trace_row};
 
 use crate::config::{
     AnonymityRule, CandidateConfig, FidelityConfig, HookConfig, MissingRoles, NewPartitions, Place, PublishMode,
-    ReferenceRule, SqlGate, TableRule, Undecided,
+    ReferenceRule, TableRule, Undecided,
 };
 use crate::error::Report;
 use crate::extract;
@@ -89,7 +93,8 @@ pub struct Job {
     /// Earlier releases kept for rollback.
     pub keep: u32,
     pub hooks: Vec<HookConfig>,
-    pub assertions: Vec<SqlGate>,
+    /// The user's gates.
+    pub gates: GateSettings,
     pub anonymity: Vec<AnonymityRule>,
     pub candidates: CandidateConfig,
     pub fidelity: FidelityConfig,

@@ -473,10 +473,15 @@ pub enum Cover {
 pub struct VerifyConfig {
     /// Run the leak scan. Default true.
     pub leak: bool,
+    /// Names or globs of gates whose failure is only told.
+    pub warn: Vec<String>,
+    /// How long after the swap a gate may still bring the release before back; zero: never. Default 10 min.
+    pub rollback_within: Duration,
     pub fidelity: FidelityConfig,
     pub anonymity: Vec<AnonymityRule>,
     pub candidates: CandidateConfig,
     pub sql: Vec<SqlGate>,
+    pub commands: Vec<CommandGate>,
 }
 
 /// What a gate that does not hold means.
@@ -540,7 +545,18 @@ pub struct FidelityConfig {
     pub severity: Severity,
 }
 
-/// A user's assertion, run on the loaded database before it is published.
+/// When a gate of the user is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GatePoint {
+    /// In the loaded database, aside.
+    #[default]
+    BeforePublish,
+    /// In the live database, after the swap and the hooks that follow it.
+    AfterPublish,
+}
+
+/// A user's assertion, run in a read-only transaction.
 #[derive(Debug, Clone)]
 pub struct SqlGate {
     pub name: String,
@@ -548,6 +564,21 @@ pub struct SqlGate {
     pub query: String,
     /// Default 0.
     pub equals: i64,
+    pub severity: Severity,
+    pub at: GatePoint,
+    pub place: Place,
+}
+
+/// A user's program that judges the database; it holds if it ends with 0.
+#[derive(Debug, Clone)]
+pub struct CommandGate {
+    pub name: String,
+    /// A program and its arguments, no shell.
+    pub command: Vec<String>,
+    /// Default 10 min.
+    pub timeout: Duration,
+    pub severity: Severity,
+    pub at: GatePoint,
     pub place: Place,
 }
 

@@ -117,6 +117,9 @@ const COVER: &[&str] = &["enum", "null", "boundary", "unicode", "partition", "ty
 /// What a gate that does not hold means.
 const SEVERITY: &[&str] = &["fail", "warn"];
 
+/// When a gate of the user is asked.
+const GATE_POINTS: &[&str] = &["before-publish", "after-publish"];
+
 use Kind::{
     AnyOf, Boolean, Children, ColumnName, Command, Connection, Cron, Decision, Integer, Map, Name, Names, Number,
     OneOf, Path, Rate, Rows, Size, Table, Tables, Text, Texts, Values, WebHook,
@@ -285,8 +288,12 @@ pub const OPTIONS: &[ConfigOption] = &[
     option("fixture.cover", AnyOf(COVER), Default("[]"), "[\"enum\", \"null\", \"boundary\", \"unicode\"]", "As `cover` of `[subset]`."),
     option("fixture.tuples", Texts, Default("[]"), "[\"public.orders.status, public.orders.paid\"]", "As `tuples` of `[subset]`."),
 
-    option("verify", Table, Default("{}"), "", "Gates before publishing."),
+    option("verify", Table, Default("{}"), "", "Gates: what must hold before staging is published, and after."),
     option("verify.leak", Boolean, Default("true"), "true", "No masked column of staging holds a source value more often than chance allows."),
+    option("verify.warn", Texts, Default("[]"), "[\"row counts\", \"leak: *\"]",
+        "Names or globs of gates, built in or your own, whose failure is a warning and does not stop publishing. Gates whose name begins with `leak` are reached only by a pattern that begins so too."),
+    option("verify.rollback_within", Kind::Duration { min_ms: 0, max_ms: DAY }, Default("\"10m\""), "\"15m\"",
+        "How long after the swap a gate `at = \"after-publish\"` that fails brings the release before back; `\"0s\"` never does."),
     option("verify.fidelity", Table, Default("{}"), "{ null_fraction = 0.0, distinct_ratio = 0.02 }", "How far statistics of masked columns may differ from the source's."),
     option("verify.fidelity.null_fraction", Number { min: 0.0, max: 1.0 }, Absent("not checked"), "0.0",
         "Difference of the share of NULLs, absolute."),
@@ -325,6 +332,18 @@ pub const OPTIONS: &[ConfigOption] = &[
     option("verify.sql.query", Text, Required, "\"SELECT count(*) FROM public.orders WHERE customer_id IS NULL\"",
         "One statement that returns one integer."),
     option("verify.sql.equals", Integer { min: i64::MIN, max: i64::MAX }, Default("0"), "0", "The answer that passes."),
+    option("verify.sql.severity", OneOf(SEVERITY), Default("\"fail\""), "\"warn\"",
+        "`fail` publishes nothing, or brings the release before back, if the gate does not hold; `warn` tells it."),
+    option("verify.sql.at", OneOf(GATE_POINTS), Default("\"before-publish\""), "\"after-publish\"",
+        "Asked in the loaded database before it is published, or in the live one after the swap and the hooks that follow it."),
+    option("verify.command", Tables, Default("[]"), "", "Programs that judge staging."),
+    option("verify.command.name", Text, Required, "\"smoke test\"", "Name in reports."),
+    option("verify.command.command", Command, Required, "[\"./smoke.sh\"]",
+        "Program and arguments; no shell; runs as those of hooks do, with the connection in the PG* variables, and holds if it ends with 0. The end of what it prints is the evidence, so it must print no secrets; rows it must leave as they are."),
+    option("verify.command.timeout", Kind::Duration { min_ms: SECOND, max_ms: DAY }, Default("\"10m\""), "\"10m\"",
+        "Longest time it may take; then it is ended, with everything it started, and the gate does not hold."),
+    option("verify.command.severity", OneOf(SEVERITY), Default("\"fail\""), "\"warn\"", "As `severity` of `[[verify.sql]]`."),
+    option("verify.command.at", OneOf(GATE_POINTS), Default("\"before-publish\""), "\"after-publish\"", "As `at` of `[[verify.sql]]`."),
 
     option("publish", Table, Default("{}"), "", "How staging goes live."),
     option("publish.mode", OneOf(&["swap", "none"]), Default("\"swap\""), "\"swap\"",

@@ -101,7 +101,7 @@ pub async fn assertions(session: &SourceSession, job: &Job) -> Result<Vec<Report
     let hooked = job.hooks.iter().any(|hook| matches!(hook.at, HookPoint::BeforeLoad | HookPoint::AfterLoad));
     let mut reports = Vec::new();
     let failed = |error| crate::extract::ExtractError::sql("parsing the queries of [[verify.sql]]", &error);
-    for assertion in &job.assertions {
+    for assertion in &job.gates.sql {
         session.client().batch_execute("SAVEPOINT restage_parse").await.map_err(failed)?;
         let parsed = session.client().prepare(&crate::verify::assertion_sql(&assertion.query)).await;
         session.client().batch_execute("ROLLBACK TO SAVEPOINT restage_parse").await.map_err(failed)?;

@@ -39,6 +39,8 @@ pub enum Verdict {
     DryRun,
     /// A gate does not hold.
     NotPublished,
+    /// A gate did not hold once it was live, and the release before serves again.
+    RolledBack,
     /// Before the first row was read: usage, configuration, plan, guards.
     Refused,
     Failed,
@@ -52,6 +54,7 @@ impl Verdict {
             Exit::Done if record.dry_run => Verdict::DryRun,
             Exit::Done => Verdict::Kept,
             Exit::AfterPublish => Verdict::PublishedWithProblems,
+            Exit::Verify if outcome.rolled_back.is_some() => Verdict::RolledBack,
             Exit::Verify => Verdict::NotPublished,
             Exit::Usage | Exit::Refused => Verdict::Refused,
             Exit::Interrupted | Exit::Terminated => Verdict::Interrupted,
@@ -67,6 +70,7 @@ impl Verdict {
             Verdict::Kept => "Loaded, not published",
             Verdict::DryRun => "Dry run",
             Verdict::NotPublished => "Not published",
+            Verdict::RolledBack => "Rolled back",
             Verdict::Refused => "Refused",
             Verdict::Failed => "Failed",
             Verdict::Interrupted => "Interrupted",
@@ -156,6 +160,14 @@ fn summary(verdict: Verdict, outcome: &RefreshOutcome) -> String {
             let failed = outcome.gates.iter().filter(|gate| gate.fails()).count() as u64;
             format!(
                 "{} of {} failed; the loaded copy was not published.",
+                units::plural(failed, "gate"),
+                outcome.gates.len()
+            )
+        }
+        Verdict::RolledBack => {
+            let failed = outcome.gates.iter().filter(|gate| gate.fails()).count() as u64;
+            format!(
+                "{} of {} failed once it was live; the release before serves again.",
                 units::plural(failed, "gate"),
                 outcome.gates.len()
             )

@@ -6,7 +6,7 @@
 
 use super::html::Html;
 use super::{RunReport, Verdict, coverage, figures, plots, timeline};
-use crate::outcome::units;
+use crate::outcome::{Gate, units};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ring::digest;
 
@@ -104,7 +104,7 @@ fn icon(verdict: Verdict) -> &'static str {
         Verdict::PublishedWithProblems | Verdict::Interrupted => {
             "<svg class=warn viewBox=\"0 0 24 24\" aria-hidden=true><path d=\"M12 2.2L23 21.5H1z\" fill=currentColor stroke=currentColor stroke-linejoin=round /><path d=\"M12 9v6M12 18v.5\" stroke=\"var(--card)\" stroke-width=2.4 stroke-linecap=round /></svg>"
         }
-        Verdict::NotPublished | Verdict::Refused | Verdict::Failed => {
+        Verdict::NotPublished | Verdict::RolledBack | Verdict::Refused | Verdict::Failed => {
             "<svg class=bad viewBox=\"0 0 24 24\" aria-hidden=true><circle cx=12 cy=12 r=11 fill=currentColor /><path d=\"M8 8l8 8M16 8l-8 8\" stroke=\"var(--card)\" stroke-width=2.4 stroke-linecap=round /></svg>"
         }
     }
@@ -166,6 +166,7 @@ fn live(report: &RunReport<'_>) -> Html {
         ("WAL position", outcome.snapshot_lsn.clone().unwrap_or_default()),
         ("Kept from before", outcome.previous.clone().unwrap_or_default()),
         ("Loaded aside", outcome.aside.clone().unwrap_or_default()),
+        ("Rolled back, and kept", outcome.rolled_back.clone().unwrap_or_default()),
     ];
     facts(&mut html, &list);
     html
@@ -177,7 +178,11 @@ fn gates(report: &RunReport<'_>) -> Option<Html> {
         return None;
     }
     let mut html = Html::default();
-    html.tag("<p class=hint>Checks of the loaded copy before anything that is live may change.</p>\n");
+    html.tag("<p class=hint>Checks of the loaded copy before anything that is live may change");
+    if list.iter().any(Gate::is_of_live) {
+        html.tag("; those after publishing were asked of what was live then");
+    }
+    html.tag(".</p>\n");
     html.tag("<div class=wide role=region aria-label=Gates tabindex=0><table class=gates>\n<thead><tr><th scope=col>Result<th scope=col>Gate<th scope=col>Evidence<th scope=col class=n>Time</thead>\n<tbody>\n");
     // What does not hold comes first.
     let (held, failed): (Vec<_>, Vec<_>) = list.iter().partition(|gate| gate.ok);
@@ -187,7 +192,11 @@ fn gates(report: &RunReport<'_>) -> Option<Html> {
             (false, true) => "<tr><td class=\"ok bad\">✗ fails",
             (false, false) => "<tr><td class=\"ok warn\">! warns",
         });
-        html.tag("<th scope=row>").text(&gate.name).tag("<td>").text(&gate.evidence);
+        html.tag("<th scope=row>").text(&gate.name);
+        if gate.is_of_live() {
+            html.tag(" (after publishing)");
+        }
+        html.tag("<td>").text(&gate.evidence);
         html.tag("<td class=n>").text(&units::duration(gate.ms)).tag("\n");
     }
     html.tag("</tbody></table></div>\n");
@@ -210,6 +219,11 @@ fn warnings(report: &RunReport<'_>) -> Option<Html> {
 
 fn back(report: &RunReport<'_>) -> Html {
     let mut html = Html::default();
+    if report.outcome.rolled_back.is_some() {
+        html.tag("<p>The release before serves again. The one that was refused is kept, closed for connections, until later releases take its place; it can be made live all the same.</p>\n<pre>restage rollback --to ");
+        html.text(&report.outcome.release).tag("\nrestage releases     # what is kept, and what is live</pre>\n");
+        return html;
+    }
     match (&report.outcome.go_back, &report.outcome.published) {
         (Some(line), _) => {
             html.tag("<p>One transaction that exchanges the names of two databases; seconds. The release that is live now is kept, so that a rollback can be rolled back.</p>\n<pre>");
