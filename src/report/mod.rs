@@ -336,6 +336,23 @@ mod tests {
     }
 
     #[test]
+    fn page_of_a_release_that_was_rolled_back_says_what_serves_and_which_gate_refused_it() {
+        let (record, mut outcome) = large(1);
+        let at = crate::config::GatePoint::AfterPublish;
+        outcome.gates.push(Gate { name: "smoke".into(), evidence: "exit status 1".into(), at, ..Gate::default() });
+        (outcome.published, outcome.rolled_back) = (None, Some("shop__prev_20261120t023015_3fa2".into()));
+        (outcome.release, outcome.exit) = ("20261120t023015_3fa2".into(), Exit::Verify);
+        let report = RunReport::new(&record, &outcome, None);
+        assert_eq!(report.verdict, Verdict::RolledBack);
+        assert_eq!(report.summary, "1 gate of 2 failed once it was live; the release before serves again.");
+        let page = page::page(&report);
+        for told in ["smoke (after publishing)", "shop__prev_2026", "restage rollback --to 20261120t023015_3fa2"] {
+            assert!(page.contains(told), "{told}");
+        }
+        assert!(!page.contains("there is nothing to go back from"));
+    }
+
+    #[test]
     fn page_draws_both_sides_of_a_column_and_tells_who_is_alone() {
         use crate::outcome::{AnonymityView, ColumnFidelity, FidelityView, PrivacyView, SideView};
         let (record, mut outcome) = large(1);

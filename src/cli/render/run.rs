@@ -339,6 +339,24 @@ mod tests {
     }
 
     #[test]
+    fn a_release_that_was_rolled_back_is_told_with_what_serves() {
+        let mut done = outcome();
+        done.gates.push(Gate { name: "smoke".into(), evidence: "exit status 1".into(), ms: 9, ..Gate::default() });
+        (done.published, done.previous, done.go_back) = (None, None, None);
+        done.rolled_back = Some("shop__prev_01938c0e".into());
+        done.problems = vec![Report::new("verify::gate", "1 gate failed")];
+        done.exit = Exit::Verify;
+        let text = refresh(&done, &Look::default());
+        for told in [
+            "✗ Published and rolled back: 21 tables",
+            "✗ smoke: exit status 1",
+            "live     shop on staging:5432, the release before; the failed one is kept as shop__prev_01938c0e",
+        ] {
+            assert!(text.contains(told), "{told}: {text}");
+        }
+    }
+
+    #[test]
     fn an_unchanged_source_takes_one_line() {
         let done = RefreshOutcome { unchanged: Some("nothing was written since 0/16B3740".into()), ..outcome() };
         assert_eq!(refresh(&done, &Look::default()), "✓ Nothing to do: nothing was written since 0/16B3740");
