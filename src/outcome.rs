@@ -4,19 +4,20 @@
 //! [`Difference`] are the exceptions, and they show made-up people: those of the demo, and of the user's policy tests.
 
 mod column;
+mod gate;
 mod measures;
 mod record;
 pub mod units;
 
 pub use column::{Explanation, FoundView, HeldView};
+pub use gate::Gate;
 pub use measures::{
-    AnonymityView, CandidateView, ColumnFidelity, CorrelationView, FidelityView, PatternShare, PrivacyView,
-    ReferenceFidelity, SensitiveView, SideView,
+    AnonymityView, CandidateView, ColumnFidelity, CorrelationView, EstimateView, FidelityView, PatternShare,
+    PrivacyView, QueryFidelity, ReferenceFidelity, SensitiveView, SideView,
 };
 pub use record::{Labor, Ledger, PolicyCommit, Provenance, RunRecord, Span};
 
 use crate::artefact::{Form, Purpose};
-use crate::config::Severity;
 use crate::error::{Exit, Report};
 use crate::event::Phase;
 use crate::lock::Change;
@@ -386,12 +387,16 @@ pub struct RefreshOutcome {
     /// How far staging is like its source; none if nothing was measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fidelity: Option<FidelityView>,
-    /// The name under which the release is live now; none for `--dry-run`, `mode = "none"` and failed gates.
+    /// The name under which the release is live now; none for `--dry-run`, `mode = "none"` and failed
+    /// gates.
     pub published: Option<String>,
     /// The database that holds the rows while it is not published.
     pub aside: Option<String>,
     /// The database of the release that was live before, if it is kept.
     pub previous: Option<String>,
+    /// The database of this run's release, if a gate refused it while it was live and the one before serves again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rolled_back: Option<String>,
     pub report_dir: Option<String>,
     pub warnings: Vec<String>,
     /// Those of the warnings that only the run could find: what was left out or did not work. They break the silence of
@@ -489,28 +494,6 @@ pub struct PhaseTime {
 pub struct MaskCounts {
     pub columns: u64,
     pub values: u64,
-}
-
-/// One check of the loaded database before it may be published.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Gate {
-    pub name: String,
-    pub ok: bool,
-    /// What was counted or compared; never a value.
-    pub evidence: String,
-    pub ms: u64,
-    /// What it means if it does not hold.
-    pub severity: Severity,
-    /// What to do if it does not hold.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
-}
-
-impl Gate {
-    /// Whether it keeps a release from being published.
-    pub fn fails(&self) -> bool {
-        !self.ok && self.severity == Severity::Fail
-    }
 }
 
 /// What `demo` did.

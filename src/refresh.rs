@@ -8,6 +8,7 @@ mod at_source;
 mod check;
 mod content;
 mod export;
+mod gates;
 mod graph;
 mod hooks;
 mod json_keys;
@@ -18,6 +19,7 @@ mod preflight;
 mod prepare;
 mod privacy;
 mod proof;
+mod publish;
 mod reading;
 mod record;
 mod run;
@@ -28,6 +30,8 @@ mod work;
 pub use check::check;
 pub use content::Sealing;
 pub use export::{Wish, export};
+pub use gates::{Asked, Settings as GateSettings};
+pub use hooks::Surroundings;
 pub use json_keys::survey;
 pub use preflight::target_lacks;
 pub use prepare::{Inspected, Prepared, inspect, prepare};
@@ -35,8 +39,8 @@ pub use run::{load, refresh};
 pub use subset::{COUNT_MAX, Counted, count as count_subset, trace as trace_row};
 
 use crate::config::{
-    AnonymityRule, CandidateConfig, FidelityConfig, HookConfig, LeakConfig, MissingRoles, NewPartitions, PublishMode,
-    ReferenceRule, SqlGate, TableRule, Undecided,
+    AnonymityRule, CandidateConfig, FidelityConfig, HookConfig, LeakConfig, MissingRoles, NewPartitions, Place,
+    PublishMode, QueryGate, ReferenceRule, TableRule, Undecided,
 };
 use crate::error::Report;
 use crate::extract;
@@ -63,6 +67,8 @@ pub struct Job {
     pub undecided: Undecided,
     /// The rule packs that hold.
     pub packs: Vec<String>,
+    /// Where each of them is written.
+    pub pack_places: Vec<Place>,
     /// Files with rules in Rego over the plan.
     pub rego: Vec<PathBuf>,
     /// The day of the run, for reasons that end.
@@ -88,8 +94,11 @@ pub struct Job {
     /// Earlier releases kept for rollback.
     pub keep: u32,
     pub hooks: Vec<HookConfig>,
-    pub assertions: Vec<SqlGate>,
     pub leak: LeakConfig,
+    /// What the planner is asked about on both sides.
+    pub queries: Vec<QueryGate>,
+    /// The user's gates.
+    pub gates: GateSettings,
     pub anonymity: Vec<AnonymityRule>,
     pub candidates: CandidateConfig,
     pub fidelity: FidelityConfig,

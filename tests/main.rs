@@ -16,6 +16,7 @@ mod faults;
 mod files;
 mod fixture;
 mod foresight;
+mod gates;
 mod guards;
 mod identity;
 mod leak;

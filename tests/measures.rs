@@ -316,11 +316,18 @@ fn sampled_rows_are_a_fair_sample_in_bounded_memory() {
     assert!((mean - 0.5).abs() < 6.0 / (12.0 * few.len() as f64).sqrt(), "{mean}");
 }
 
-/// A hundred million rows pass through a sample, which never holds more than its share: run by hand with
-/// `cargo test --release --test main measures:: -- --ignored --nocapture`.
+/// In a process of its own: other tests take memory too.
 #[test]
-#[ignore = "takes a minute in an optimized build"]
 fn a_hundred_million_rows_pass_in_bounded_memory() {
+    const ALONE: &str = "RESTAGE_TEST_SAMPLES";
+    if std::env::var_os(ALONE).is_none() {
+        let mut child = Command::new(std::env::current_exe().expect("its path"));
+        child.args(["--exact", "measures::a_hundred_million_rows_pass_in_bounded_memory", "--nocapture"]);
+        let ran = child.env(ALONE, "1").output().expect("it starts");
+        let told = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert!(ran.status.success() && told.contains("rows sampled"), "{told}");
+        return;
+    }
     let resident = || -> u64 {
         let status = std::fs::read_to_string("/proc/self/status").expect("linux");
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("it says so");
@@ -361,4 +368,59 @@ fn texts_have_the_pattern_of_their_runs() {
         assert_eq!((shape.pattern().as_str(), shape.length), (pattern, length), "{text}");
     }
     assert_eq!(Shape::of(&"a1".repeat(40)).pattern().len(), 32);
+}
+
+/// What EXPLAIN of a server says of a query.
+fn estimate(text: &str) -> f64 {
+    let plan: Value = serde_json::from_str(text).expect("a plan");
+    plan[0]["Plan"]["Plan Rows"].as_f64().expect("rows")
+}
+
+#[test]
+fn what_the_planner_expects_is_compared_and_no_query_is_run() {
+    let lab = Lab::new("planner");
+    lab.seed(ORDERS);
+    lab.seed("ANALYZE");
+    // One statement that would fail if it was run.
+    let sql = "SELECT * FROM public.orders WHERE person = 7 AND 1 / (id - id) > 0";
+    let join = "SELECT * FROM public.orders o JOIN public.people p ON p.id = o.person WHERE o.total < 20";
+    let masked = |kind: &str| {
+        format!(
+            "[tables.\"public.people\".columns]\nid = \"keep\"\ncode = \"pattern\"\n[tables.\"public.orders\".columns]\nid = \"keep\"\n\
+             person = \"keep\"\ntotal = {kind}\nweight = \"keep\"\npaid_on = \"keep\"\n"
+        )
+    };
+    let query =
+        |name: &str, sql: &str, rest: &str| format!("\n[[verify.query]]\nname = \"{name}\"\nsql = \"{sql}\"\n{rest}\n");
+    lab.config(&format!(
+        "{}{}{}",
+        masked("\"keep\""),
+        query("of a person", sql, "factor = 1.5\nsame_plan = true"),
+        query("cheap ones", join, "")
+    ));
+    let ran = lab.restage(&["refresh", "--json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let queries = &json(&ran)["fidelity"]["queries"];
+    for (place, sql) in [(0, sql), (1, join)] {
+        let explain = format!("EXPLAIN (FORMAT JSON) {sql}");
+        assert_eq!(queries[place]["source"]["rows"], estimate(&lab.production(&explain)), "{queries}");
+        assert_eq!(queries[place]["staging"]["rows"], estimate(&lab.staging(&explain)), "{queries}");
+        assert_eq!(queries[place]["same_plan"], true, "{queries}");
+    }
+    assert!(queries[1]["source"]["plan"].as_str().is_some_and(|plan| plan.contains("orders") && !plan.contains("20")));
+
+    // A mask that makes all totals one: other rows are expected.
+    let constant = masked("{ mask = \"const\", value = 10 }");
+    lab.config(&format!("{constant}{}", query("cheap ones", join, "factor = 2.0")));
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 6, "{ran:?}");
+    assert!(ran.stderr.contains("gate \"estimate: cheap ones\" does not hold"), "{ran:?}");
+    assert!(ran.stderr.contains("rows expected at the source") && ran.stderr.contains("restage.toml:"), "{ran:?}");
+    lab.config(&format!("{constant}{}", query("cheap ones", join, "factor = 2.0\nseverity = \"warn\"")));
+    assert_eq!(lab.restage(&["refresh"]).code, 0);
+    // What cannot be planned is refused before a row is read.
+    lab.config(&format!("{constant}{}", query("wrong", "SELECT nothing FROM public.orders", "")));
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.stderr.contains("the query of check \"wrong\" cannot be run"), "{ran:?}");
 }

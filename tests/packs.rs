@@ -51,7 +51,7 @@ fn a_column_that_looks_personal_is_kept_for_a_reason_only() {
     lab.config(&policy("", &kept.replace("api_key = \"keep\"", "api_key = \"null\"")));
     let plan = lab.restage(&["plan"]);
     assert_eq!(plan.code, 0, "{plan:?}");
-    assert!(plan.stdout.contains("\"public.people.email\" look personal"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("\"public.people.email\" looks personal or secret and is kept"), "{}", plan.stdout);
 }
 
 #[test]
@@ -97,6 +97,10 @@ fn a_reason_that_has_ended_refuses_the_plan() {
     lab.config(&policy("\"pci2\"", ""));
     let ran = lab.restage(&["plan"]);
     assert!(ran.code == 3 && ran.stderr.contains("Did you mean \"pci\"?"), "{ran:?}");
+    let config = std::fs::read_to_string(lab.path("restage.toml")).expect("the configuration");
+    let (line, text) = config.lines().enumerate().find(|(_, line)| line.contains("pci2")).expect("it is there");
+    let place = format!("restage.toml:{}:{}", line + 1, text.find("\"pci2").expect("it is there") + 1);
+    assert!(ran.stderr.contains(&place), "{place}: {ran:?}");
 }
 
 /// The statements of one schema of `frameworks.sql`.

@@ -30,7 +30,7 @@ Exit codes:
   3    the plan was refused
   4    source
   5    target
-  6    verification failed, nothing was published
+  6    verification failed: nothing was published, or the release before was brought back
   7    another run holds the lock
   8    published, but a step after publishing failed
   130  interrupted (SIGINT); 143 terminated (SIGTERM)";
@@ -185,7 +185,9 @@ pub struct ScenarioChoice {
 /// Refresh staging: read, mask, load aside, verify, publish
 ///
 /// Reads one snapshot of the source, masks it on the way, loads it into a new database on the target, verifies it, and
-/// publishes it by renaming. If anything fails before that, the staging that is live keeps serving.
+/// publishes it by renaming. If anything fails before that, the staging that is live keeps serving. Gates with
+/// `at = "after-publish"` judge what is live then; the first that fails brings the release before back, if it is found
+/// within `rollback_within`.
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  restage refresh                  Asks for the name of the live database, unless `confirm` is set\n  restage refresh --yes            Does not ask\n  restage refresh --dry-run        Everything but publishing\n  30 2 * * *  restage refresh --cron -c /etc/restage.toml"
@@ -275,6 +277,9 @@ pub struct FixtureArgs {
 }
 
 /// Run the gates alone, against the staging that is live
+///
+/// Compares staging with what its run has published, and asks every query and program under `[verify]`, those for after
+/// publishing too. Nothing is changed; it exits with 6 if a gate fails. Gates that `warn` is about only warn.
 ///
 /// With --manifest, every table is read again and compared with the hashes that the run wrote down, which takes as long as
 /// reading all of staging; the files beside the manifest are compared too, and with --public-key its signature.

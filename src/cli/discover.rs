@@ -15,7 +15,7 @@ pub(super) async fn discover(context: &Context, args: DiscoverArgs) -> Result<Ou
     let config = engine::load(context)?;
     let info = engine::conninfo(&config, "source", &config.source.url)?;
     // What is decided below the floor is for the plan to refuse.
-    let floor = Floor { packs: &config.policy.packs, today: None, open: true };
+    let floor = Floor { packs: &config.policy.packs, open: true, ..Floor::default() };
     let undecided = config.policy.undecided;
     let policy = Policy { rules: &config.tables, references: &config.references, undecided, floor };
     let settings = Settings { rows: args.rows, time: args.time, seed: args.seed, ..Settings::default() };
@@ -40,7 +40,7 @@ pub(super) async fn discover(context: &Context, args: DiscoverArgs) -> Result<Ou
 pub(super) async fn judge(context: &Context, view: &mut TableView) -> Result<(), Failure> {
     let config = engine::load(context)?;
     let info = engine::conninfo(&config, "source", &config.source.url)?;
-    let floor = Floor { packs: &config.policy.packs, today: None, open: true };
+    let floor = Floor { packs: &config.policy.packs, open: true, ..Floor::default() };
     let undecided = config.policy.undecided;
     let policy = Policy { rules: &config.tables, references: &config.references, undecided, floor };
     let table = view.root.as_ref().unwrap_or(&view.name).clone();
@@ -83,7 +83,7 @@ pub(super) async fn init(context: &Context, args: InitArgs) -> Result<Outcome, F
     let info = parse(&source, "--source")?;
     let target_info = target.as_deref().map(|url| parse(url, "--target")).transpose()?;
     let packs: Vec<String> = starter::PACKS.iter().map(|name| (*name).to_owned()).collect();
-    let floor = Floor { packs: &packs, today: None, open: true };
+    let floor = Floor { packs: &packs, open: true, ..Floor::default() };
     let policy = Policy { rules: &[], references: &[], undecided: Undecided::Refuse, floor };
     let found =
         discover::discover(&info, &policy, &Settings { rows: args.rows, adopt: true, ..Settings::default() }).await?;

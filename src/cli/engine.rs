@@ -2,7 +2,7 @@
 
 use super::after::AfterRun;
 use super::args::{
-    DemoArgs, DoctorArgs, InitTargetArgs, PlanArgs, RefreshArgs, ReleasesArgs, RollbackArgs, ScenarioChoice, VerifyArgs,
+    DemoArgs, DoctorArgs, InitTargetArgs, PlanArgs, RefreshArgs, ReleasesArgs, RollbackArgs, ScenarioChoice,
 };
 use super::context::Consent;
 use super::{Context, doctor as checkup, key, provenance};
@@ -14,17 +14,16 @@ use crate::extract::{self, Stop, StopReason};
 use crate::guard;
 use crate::load::LoadError;
 use crate::lock;
-use crate::manifest::Opened;
 use crate::manifest::sign::Signer;
 use crate::mask::RealmKey;
 use crate::outcome::{
     DanglingView, DemoOutcome, DemoSample, DoctorReport, Estimate, Guard, InitTargetOutcome, Ledger, LockView,
     PathStep, PlanTotals, PlanView, PulledView, RefreshOutcome, Release, ReleaseState, Releases, RollbackOutcome,
-    RowPath, Skipped, SubsetView, TableView, VerifyOutcome,
+    RowPath, Skipped, SubsetView, TableView,
 };
 use crate::pg::{self, Conninfo, Environment, TargetSession};
 use crate::publish::Admin;
-use crate::refresh::{self, Counted, Inspected, Job};
+use crate::refresh::{self, Counted, GateSettings, Inspected, Job};
 use crate::release::{LIVE_NAME_MAX, RunId, State};
 use crate::subset::{Direction, Selection};
 use secrecy::ExposeSecret;
@@ -179,6 +178,7 @@ pub(super) async fn job(context: &Context, config: Config, wish: Wish) -> Result
         },
         undecided: config.policy.undecided,
         packs: config.policy.packs.clone(),
+        pack_places: config.policy.pack_places.clone(),
         rego: config.policy.rego.clone(),
         today: jiff::Zoned::now().date(),
         accept_literals: config.policy.accept_literals,
@@ -204,8 +204,14 @@ pub(super) async fn job(context: &Context, config: Config, wish: Wish) -> Result
         publish: config.publish.mode,
         keep: target.as_ref().map_or(0, |target| target.keep),
         hooks: config.hooks,
-        assertions: config.verify.sql,
         leak: config.verify.leak,
+        queries: config.verify.queries,
+        gates: GateSettings {
+            sql: config.verify.sql,
+            commands: config.verify.commands,
+            warn: config.verify.warn,
+            rollback_within: config.verify.rollback_within,
+        },
         anonymity: config.verify.anonymity,
         candidates: config.verify.candidates,
         fidelity: config.verify.fidelity,
@@ -500,37 +506,12 @@ async fn unchanged(job: &Job) -> Result<Option<String>, Failure> {
     Ok((now == lsn).then(|| format!("the source stands at {lsn}, as when the live release was read")))
 }
 
-async fn admin(context: &Context) -> Result<(Config, Admin, Conninfo), Failure> {
+pub(super) async fn admin(context: &Context) -> Result<(Config, Admin, Conninfo), Failure> {
     let config = load(context)?;
     let target = target_of(&config)?;
     let info = conninfo(&config, "target", &target.url)?;
     let admin = Admin::connect(&info, &target.maintenance_db, "restage").await?;
     Ok((config, admin, info))
-}
-
-pub(super) async fn verify(context: &Context, args: VerifyArgs) -> Result<VerifyOutcome, Failure> {
-    let started = Instant::now();
-    // A file that cannot be read needs no server.
-    let opened = args.manifest.as_deref().map(Opened::read).transpose()?;
-    let (config, admin, info) = admin(context).await?;
-    let live = admin.releases().await?.into_iter().find(|release| release.kind == State::Live);
-    let session = TargetSession::connect(&info, "restage").await?;
-    let mut gates = crate::verify::living(&session, &config.verify.sql).await?;
-    // Which columns are kept is not asked of the source here, so only declared sets are measured.
-    let verify = &config.verify;
-    let (anonymity, privacy) =
-        crate::verify::privacy::measure(&session, &verify.anonymity, &verify.candidates, &[]).await;
-    gates.extend(anonymity);
-    if let Some(opened) = opened {
-        gates.extend(crate::verify::content::against(&session, &opened, args.public_key.as_deref()).await?);
-    }
-    Ok(VerifyOutcome {
-        database: info.database.clone(),
-        release: live.and_then(|live| live.release).map(|release| release.to_string()),
-        gates,
-        privacy,
-        ms: started.elapsed().as_millis() as u64,
-    })
 }
 
 pub(super) async fn releases(context: &Context, _: ReleasesArgs) -> Result<Releases, Failure> {

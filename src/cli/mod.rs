@@ -22,6 +22,7 @@ mod render;
 mod shell;
 mod signal;
 mod trial;
+mod verify;
 
 pub use context::{Consent, Context};
 
@@ -177,7 +178,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Outcome, Failur
         Command::Snapshot(args) => files::snapshot(context, args).await,
         Command::Load(args) => files::load(context, args).await.map(Box::new).map(Outcome::Refresh),
         Command::Fixture(args) => files::fixture(context, args).await,
-        Command::Verify(args) => engine::verify(context, args).await.map(Outcome::Verify),
+        Command::Verify(args) => verify::verify(context, args).await.map(Outcome::Verify),
         Command::Releases(args) => engine::releases(context, args).await.map(Outcome::Releases),
         Command::Rollback(args) => engine::rollback(context, args).await.map(Outcome::Rollback),
         Command::InitTarget(args) => engine::init_target(context, args).await.map(Outcome::InitTarget),

@@ -222,6 +222,8 @@ pub enum KeySource {
 pub struct PolicyConfig {
     /// Rule packs; a pack is a floor. `secrets` holds in every list; without one, `pii` and `secrets` warn.
     pub packs: Vec<String>,
+    /// Where each of them is written.
+    pub pack_places: Vec<Place>,
     /// Files with rules in Rego, against the folder of the configuration.
     pub rego: Vec<PathBuf>,
     /// What happens to a column without a decision. Default refuse.
@@ -470,10 +472,16 @@ pub enum Cover {
 #[derive(Debug, Clone)]
 pub struct VerifyConfig {
     pub leak: LeakConfig,
+    /// Names or globs of gates whose failure is only told.
+    pub warn: Vec<String>,
+    /// How long after the swap a gate may still bring the release before back; zero: never. Default 10 min.
+    pub rollback_within: Duration,
     pub fidelity: FidelityConfig,
     pub anonymity: Vec<AnonymityRule>,
     pub candidates: CandidateConfig,
     pub sql: Vec<SqlGate>,
+    pub commands: Vec<CommandGate>,
+    pub queries: Vec<QueryGate>,
 }
 
 /// The search of the loaded database for values of the source.
@@ -555,7 +563,18 @@ pub struct FidelityConfig {
     pub severity: Severity,
 }
 
-/// A user's assertion, run on the loaded database before it is published.
+/// When a gate of the user is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GatePoint {
+    /// In the loaded database, aside.
+    #[default]
+    BeforePublish,
+    /// In the live database, after the swap and the hooks that follow it.
+    AfterPublish,
+}
+
+/// A user's assertion, run in a read-only transaction.
 #[derive(Debug, Clone)]
 pub struct SqlGate {
     pub name: String,
@@ -563,6 +582,35 @@ pub struct SqlGate {
     pub query: String,
     /// Default 0.
     pub equals: i64,
+    pub severity: Severity,
+    pub at: GatePoint,
+    pub place: Place,
+}
+
+/// A user's program that judges the database; it holds if it ends with 0.
+#[derive(Debug, Clone)]
+pub struct CommandGate {
+    pub name: String,
+    /// A program and its arguments, no shell.
+    pub command: Vec<String>,
+    /// Default 10 min.
+    pub timeout: Duration,
+    pub severity: Severity,
+    pub at: GatePoint,
+    pub place: Place,
+}
+
+/// `[[verify.query]]`: a query that the planner is asked about at the source and in staging.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueryGate {
+    pub name: String,
+    /// One statement; it is planned and never run.
+    pub sql: String,
+    /// How many times one estimate of its rows may be the other; none: it is only told.
+    pub factor: Option<f64>,
+    /// Whether the plan has to have the same shape.
+    pub same_plan: bool,
+    pub severity: Severity,
     pub place: Place,
 }
 

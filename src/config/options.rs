@@ -117,6 +117,9 @@ const COVER: &[&str] = &["enum", "null", "boundary", "unicode", "partition", "ty
 /// What a gate that does not hold means.
 const SEVERITY: &[&str] = &["fail", "warn"];
 
+/// When a gate of the user is asked.
+const GATE_POINTS: &[&str] = &["before-publish", "after-publish"];
+
 use Kind::{
     AnyOf, Boolean, Children, ColumnName, Command, Connection, Cron, Decision, Integer, Map, Name, Names, Number,
     OneOf, Path, Rate, Rows, Size, Table, Tables, Text, Texts, Values, WebHook,
@@ -285,10 +288,14 @@ pub const OPTIONS: &[ConfigOption] = &[
     option("fixture.cover", AnyOf(COVER), Default("[]"), "[\"enum\", \"null\", \"boundary\", \"unicode\"]", "As `cover` of `[subset]`."),
     option("fixture.tuples", Texts, Default("[]"), "[\"public.orders.status, public.orders.paid\"]", "As `tuples` of `[subset]`."),
 
-    option("verify", Table, Default("{}"), "", "Gates before publishing."),
+    option("verify", Table, Default("{}"), "", "Gates: what must hold before staging is published, and after."),
     option("verify.leak", Boolean, Default("true"), "true", "No masked column of staging holds a source value more often than chance allows, and nothing else holds one at all."),
     option("verify.leak_allow", Texts, Default("[]"), "[\"public.invites.email\"]", "Columns that may hold values of the source: names or globs."),
     option("verify.leak_bytes", Size { min: MIB, max: u64::MAX >> 1 }, Default("\"32MiB\""), "\"32MiB\"", "How much of a table is searched; of larger ones a sample of their blocks."),
+    option("verify.warn", Texts, Default("[]"), "[\"row counts\", \"leak: *\"]",
+        "Names or globs of gates, built in or your own, whose failure is a warning and does not stop publishing. Gates whose name begins with `leak` are reached only by a pattern that begins so too."),
+    option("verify.rollback_within", Kind::Duration { min_ms: 0, max_ms: DAY }, Default("\"10m\""), "\"15m\"",
+        "How long after the swap a gate `at = \"after-publish\"` that fails brings the release before back; `\"0s\"` never does."),
     option("verify.fidelity", Table, Default("{}"), "{ null_fraction = 0.0, distinct_ratio = 0.02 }", "How far statistics of masked columns may differ from the source's."),
     option("verify.fidelity.null_fraction", Number { min: 0.0, max: 1.0 }, Absent("not checked"), "0.0",
         "Difference of the share of NULLs, absolute."),
@@ -322,11 +329,30 @@ pub const OPTIONS: &[ConfigOption] = &[
     option("verify.candidates.unique_max", Number { min: 0.0, max: 1.0 }, Absent("only told"), "0.01",
         "Largest share of rows that may be alone with their values in a set, the columns that are kept included."),
     option("verify.candidates.severity", OneOf(SEVERITY), Default("\"fail\""), "\"warn\"", "As `severity` of `[[verify.anonymity]]`."),
+    option("verify.query", Tables, Default("[]"), "", "Queries that the planner is asked about at the source and in staging; they are not run."),
+    option("verify.query.name", Text, Required, "\"orders of a country\"", "Name in reports."),
+    option("verify.query.sql", Text, Required, "\"SELECT * FROM public.orders o JOIN public.customers c ON c.id = o.customer_id WHERE c.country = 'DE'\"",
+        "One statement, every table with its schema."),
+    option("verify.query.factor", Number { min: 1.0, max: 1e9 }, Absent("only told"), "2.0", "How many times one estimate of its rows may be the other."),
+    option("verify.query.same_plan", Boolean, Default("false"), "true", "The plan must have the same nodes, tables and indexes."),
+    option("verify.query.severity", OneOf(&["fail", "warn"]), Default("\"fail\""), "\"warn\"", "What an estimate beyond it means."),
     option("verify.sql", Tables, Default("[]"), "", "Queries whose answer must be right."),
     option("verify.sql.name", Text, Required, "\"orders have customers\"", "Name in reports."),
     option("verify.sql.query", Text, Required, "\"SELECT count(*) FROM public.orders WHERE customer_id IS NULL\"",
         "One statement that returns one integer."),
     option("verify.sql.equals", Integer { min: i64::MIN, max: i64::MAX }, Default("0"), "0", "The answer that passes."),
+    option("verify.sql.severity", OneOf(SEVERITY), Default("\"fail\""), "\"warn\"",
+        "`fail` publishes nothing, or brings the release before back, if the gate does not hold; `warn` tells it."),
+    option("verify.sql.at", OneOf(GATE_POINTS), Default("\"before-publish\""), "\"after-publish\"",
+        "Asked in the loaded database before it is published, or in the live one after the swap and the hooks that follow it."),
+    option("verify.command", Tables, Default("[]"), "", "Programs that judge staging."),
+    option("verify.command.name", Text, Required, "\"smoke test\"", "Name in reports."),
+    option("verify.command.command", Command, Required, "[\"./smoke.sh\"]",
+        "Program and arguments; no shell; runs as those of hooks do, with the connection in the PG* variables, and holds if it ends with 0. The end of what it prints is the evidence, so it must print no secrets; rows it must leave as they are."),
+    option("verify.command.timeout", Kind::Duration { min_ms: SECOND, max_ms: DAY }, Default("\"10m\""), "\"10m\"",
+        "Longest time it may take; then it is ended, with everything it started, and the gate does not hold."),
+    option("verify.command.severity", OneOf(SEVERITY), Default("\"fail\""), "\"warn\"", "As `severity` of `[[verify.sql]]`."),
+    option("verify.command.at", OneOf(GATE_POINTS), Default("\"before-publish\""), "\"after-publish\"", "As `at` of `[[verify.sql]]`."),
 
     option("publish", Table, Default("{}"), "", "How staging goes live."),
     option("publish.mode", OneOf(&["swap", "none"]), Default("\"swap\""), "\"swap\"",

@@ -167,6 +167,15 @@ impl<'c, 'a> Section<'c, 'a> {
         self.entries.iter().find(|(name, _)| name.name == key).map_or(self.at, |(_, node)| node.at)
     }
 
+    /// Where the elements of a list stand; none if it is not written, or no list.
+    pub(super) fn places_in(&self, key: &str) -> Vec<Position> {
+        let entry = self.entries.iter().find(|(name, _)| name.name == key);
+        match entry.map(|(_, node)| &node.value) {
+            Some(Value::Array(items)) => items.iter().map(|item| item.at).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     fn report_missing(&self, option: &'static ConfigOption) {
         let message = if matches!(option.kind, Kind::Table) {
             format!("the table [{}] is missing", option.path)

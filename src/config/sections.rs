@@ -9,10 +9,9 @@ use super::read::{Context, Section, Wrong, nearest, resolved, show_key, show_tex
 use super::tree::{Entries, Key, Node, Position, Value};
 use super::{
     Action, Children, Config, Cover, Dangling, Decision, EdgeRule, HookAction, HookConfig, HookPoint, KeyConfig,
-    KeySource, LeakConfig, MaskRule, MissingRoles, NewPartitions, NotifyConfig, NotifyEvent, OnBlockedDdl, Parent,
-    PolicyConfig, PublishConfig, PublishMode, ReferenceRule, Rows, ScenarioConfig, ScheduleConfig, SeedRule,
-    SignConfig, SourceConfig, SqlGate, SubsetConfig, TableRule, TargetConfig, Terms, Undecided, VerifyConfig, When,
-    hash, pending, policy_test,
+    KeySource, MaskRule, MissingRoles, NewPartitions, NotifyConfig, NotifyEvent, OnBlockedDdl, Parent, PolicyConfig,
+    PublishConfig, PublishMode, ReferenceRule, Rows, ScenarioConfig, ScheduleConfig, SeedRule, SignConfig,
+    SourceConfig, SubsetConfig, TableRule, TargetConfig, Terms, Undecided, When, hash, pending, policy_test,
 };
 use crate::error::Report;
 use secrecy::{ExposeSecret, SecretString};
@@ -56,7 +55,7 @@ pub(super) fn read_root(path: &Path, context: &Context<'_>, entries: Entries) ->
     let subset = root.table("subset", subset);
     let scenarios = root.table("scenario", scenarios);
     let fixture = root.table("fixture", fixture::fixture);
-    let verify = root.table("verify", verify);
+    let verify = root.table("verify", verify::verify);
     let publish = root.table("publish", publish);
     let report = root.table("report", report);
     let hooks = root.tables("hook", hook);
@@ -198,6 +197,8 @@ fn key(section: In<'_, '_, '_>) -> Option<KeyConfig> {
 }
 
 fn policy(section: In<'_, '_, '_>) -> Option<PolicyConfig> {
+    let places = section.places_in("packs").into_iter().map(|at| section.context.files.place(at));
+    let pack_places = places.collect();
     let packs = section.texts("packs");
     let rego = section.files("rego");
     let undecided = section.choice("undecided", &[Undecided::Refuse, Undecided::Null]);
@@ -205,6 +206,7 @@ fn policy(section: In<'_, '_, '_>) -> Option<PolicyConfig> {
     let new_partitions = section.choice("new_partitions", &[NewPartitions::Refuse, NewPartitions::Inherit]);
     Some(PolicyConfig {
         packs: packs?,
+        pack_places,
         rego: rego?,
         undecided: undecided?,
         accept_literals: accept_literals?,
@@ -702,25 +704,6 @@ fn children(section: In<'_, '_, '_>) -> Option<Option<Children>> {
     };
     section.report_wrong(option, &node, wrong);
     None
-}
-
-fn verify(section: In<'_, '_, '_>) -> Option<VerifyConfig> {
-    let (on, allow, bytes) = (section.boolean("leak"), section.texts("leak_allow"), section.bytes("leak_bytes"));
-    let fidelity = section.table("fidelity", verify::fidelity);
-    let anonymity = section.tables("anonymity", verify::anonymity);
-    let candidates = section.table("candidates", verify::candidates);
-    let sql = section.tables("sql", |section| {
-        let (name, query, equals) = (section.text("name"), section.text("query"), section.integer("equals"));
-        let place = section.context.files.place(section.at);
-        Some(SqlGate { name: name?, query: query?, equals: equals?, place })
-    });
-    Some(VerifyConfig {
-        leak: LeakConfig { on: on?, allow: allow?, bytes: bytes? },
-        fidelity: fidelity.flatten()?,
-        anonymity: anonymity.into_iter().collect::<Option<_>>()?,
-        candidates: candidates.flatten()?,
-        sql: sql.into_iter().collect::<Option<_>>()?,
-    })
 }
 
 fn publish(section: In<'_, '_, '_>) -> Option<PublishConfig> {

@@ -256,6 +256,16 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
     ("[verify]\nfidelity = { null_fraction = nan }\n", "config::bad-value", "5:30", "Allowed: 0 to 1"),
     ("[[verify.sql]]\nname = \"a\"\n", "config::missing", "4:1", "query = "),
     (
+        "[[verify.sql]]\nname = \"a\"\nquery = \"select 1\"\nat = \"after-load\"\n",
+        "config::bad-value",
+        "7:6",
+        "\"after-publish\"",
+    ),
+    ("[[verify.command]]\nname = \"a\"\n", "config::missing", "4:1", "command = "),
+    ("[[verify.command]]\nname = \"a\"\ncommand = []\n", "config::bad-value", "6:11", "names no program"),
+    ("[verify]\nrollback_within = \"2d\"\n", "config::bad-value", "5:19", "Allowed: 0"),
+    ("[verify]\nwarn = \"leak\"\n", "config::wrong-type", "5:8", "a list of strings"),
+    (
         "[publish]\nclones = [\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"]\n",
         "config::bad-value",
         "5:10",

@@ -97,7 +97,11 @@ fn push_table(table: &TableFound, text: &mut String) {
         table.anchor.as_ref().map_or_else(String::new, |anchor| format!("; a row belongs to the person of `{anchor}`"));
     let rows = match table.rows {
         0 => "no row was seen".to_owned(),
-        rows => format!("{rows} rows were seen of about {}", table.rows_estimate.max(rows)),
+        rows => {
+            let seen = if rows == 1 { "1 row was seen".to_owned() } else { format!("{rows} rows were seen") };
+            let estimate = table.rows_estimate;
+            if estimate > rows { format!("{seen} of about {estimate}") } else { seen }
+        }
     };
     let _ = writeln!(text, "\n# {rows}{anchor}\n[tables.\"{}\".columns]", toml_escape(&table.table));
     for column in columns {
@@ -112,5 +116,36 @@ fn push_table(table: &TableFound, text: &mut String) {
         } else {
             let _ = writeln!(text, "{line:COMMENT_AT$}  # {comment}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_told_of_an_estimate_only_where_it_is_larger() {
+        let said = |rows, rows_estimate| {
+            let column = ColumnFound {
+                name: "id".into(),
+                type_name: "integer".into(),
+                findings: Vec::new(),
+                paths: Vec::new(),
+                standing: "undecided",
+                proposal: Some("\"keep\"".into()),
+                open: false,
+                because: None,
+                looks_away: false,
+            };
+            let mut text = String::new();
+            let (table, columns) = ("public.t".into(), vec![column]);
+            push_table(&TableFound { table, anchor: None, rows, rows_estimate, columns, file: None }, &mut text);
+            text.lines().nth(1).unwrap_or_default().to_owned()
+        };
+        assert_eq!(said(0, 10), "# no row was seen");
+        assert_eq!(said(1, 0), "# 1 row was seen");
+        assert_eq!(said(20, 20), "# 20 rows were seen");
+        assert_eq!(said(20, 19), "# 20 rows were seen", "estimates are older than rows");
+        assert_eq!(said(20, 300), "# 20 rows were seen of about 300");
     }
 }

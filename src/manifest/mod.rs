@@ -128,7 +128,12 @@ impl Diagnose for ManifestError {
     fn reports(&self) -> Vec<Report> {
         let message = self.to_string();
         let report = match self {
-            ManifestError::Read { source, .. } => Report::new("manifest::read", message).detail(format!("{source}.")),
+            ManifestError::Read { path, source } => {
+                Report::new("manifest::read", message).detail(format!("{source}.")).hint(format!(
+                    "ls -l {}     # it has to be there, and this user has to be able to read it",
+                    path.display()
+                ))
+            }
             ManifestError::Write { source, .. } => Report::new("manifest::write", message).detail(format!("{source}.")),
             ManifestError::Foreign(_) => Report::new("manifest::foreign", message)
                 .hint("Name the manifest.json of a run: restage-report/RUN/manifest.json"),

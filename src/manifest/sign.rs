@@ -1,6 +1,7 @@
 //! Ed25519 signatures of manifests: a key in PEM as `openssl genpkey -algorithm ed25519` writes it, or a program that signs.
 
 use super::ManifestError;
+use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine as _};
 use ring::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
@@ -108,30 +109,9 @@ fn read_signature(answer: &[u8]) -> Option<Vec<u8>> {
         let digit = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).ok();
         (0..text.len()).step_by(2).map(digit).collect::<Option<Vec<u8>>>()?
     } else {
-        from_base64(&text)?
+        BASE64_STANDARD_NO_PAD.decode(text.trim_end_matches('=')).ok()?
     };
     (bytes.len() == SIGNATURE_BYTES).then_some(bytes)
-}
-
-fn from_base64(text: &str) -> Option<Vec<u8>> {
-    let (mut bits, mut count, mut bytes) = (0_u32, 0, Vec::new());
-    for digit in text.trim_end_matches('=').bytes() {
-        let value = match digit {
-            b'A'..=b'Z' => digit - b'A',
-            b'a'..=b'z' => digit - b'a' + 26,
-            b'0'..=b'9' => digit - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = (bits << 6 | u32::from(value)) & 0xffff;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
-        }
-    }
-    Some(bytes)
 }
 
 /// The key that signatures are compared with.

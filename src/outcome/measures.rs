@@ -83,6 +83,29 @@ pub struct FidelityView {
     pub columns: Vec<ColumnFidelity>,
     pub correlations: Vec<CorrelationView>,
     pub references: Vec<ReferenceFidelity>,
+    /// The queries of `[[verify.query]]`, as the planner sees them on both sides.
+    pub queries: Vec<QueryFidelity>,
+}
+
+/// What the planner expects of a query.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, serde::Deserialize)]
+pub struct EstimateView {
+    pub rows: f64,
+    /// In the planner's own unit.
+    pub cost: f64,
+    /// Nodes, tables and indexes: `Hash Join(Seq Scan orders, Hash(Seq Scan customers))`.
+    pub plan: String,
+}
+
+/// One query, planned at the source and in staging.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct QueryFidelity {
+    pub name: String,
+    pub source: EstimateView,
+    pub staging: EstimateView,
+    /// How many times one estimate of its rows is the other.
+    pub factor: f64,
+    pub same_plan: bool,
 }
 
 /// One masked column, before and after.
@@ -168,4 +191,7 @@ pub struct ReferenceFidelity {
     /// Rows with a reference, per key that is referred to.
     pub source_fan_out: f64,
     pub staging_fan_out: f64,
+    /// The share of all pairs of a row and a key that a join over the reference finds.
+    pub source_selectivity: f64,
+    pub staging_selectivity: f64,
 }

@@ -7,9 +7,10 @@ use crate::extract::ExtractError;
 use crate::extract::snapshot::{self, Snapshot};
 use crate::load::database::SequenceValue;
 use crate::mask::Shape;
+use crate::outcome::EstimateView;
 use crate::pg::{self, types};
 use crate::plan::Plan;
-use crate::verify::{OrphanQuery, Structure};
+use crate::verify::{OrphanQuery, Structure, estimates};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -23,6 +24,9 @@ pub(super) struct AtSource {
     /// The declared references, and how many rows of each point nowhere among those that are copied.
     pub references: Vec<OrphanQuery>,
     pub orphans: Vec<i64>,
+    /// What the planner expects of the queries of `[[verify.query]]`, by name.
+    #[serde(default)]
+    pub estimates: BTreeMap<String, EstimateView>,
 }
 
 impl AtSource {
@@ -68,7 +72,16 @@ impl AtSource {
                 orphans.push(expected);
             }
         }
-        Ok(Self { sequences, structure, populated, references, orphans })
+        let mut estimates = BTreeMap::new();
+        for query in &job.queries {
+            session.client().batch_execute("SAVEPOINT restage_plan").await.map_err(reading)?;
+            // What cannot be planned here is missing, and its gate says so.
+            if let Ok(found) = estimates::plan(session.client(), &query.sql).await {
+                estimates.insert(query.name.clone(), found);
+            }
+            session.client().batch_execute("ROLLBACK TO SAVEPOINT restage_plan").await.map_err(reading)?;
+        }
+        Ok(Self { sequences, structure, populated, references, orphans, estimates })
     }
 }
 

@@ -1,13 +1,15 @@
 //! What is measured between the load and the gates: what the rows tell of people, and how far they are like their source.
 
+use super::at_source::AtSource;
 use super::run::{Run, Shared};
 use super::{Prepared, privacy};
 use crate::catalog::{Catalog, ConstraintKind};
 use crate::outcome::{FidelityView, Gate, PrivacyView};
 use crate::pg::TargetSession;
-use crate::plan::{Decided, Plan};
+use crate::plan::{Decided, Plan, TablePlan};
 use crate::verify;
 use crate::verify::fidelity::{Learned, MaskedReference};
+use std::collections::BTreeMap;
 
 /// Measures of one run.
 #[derive(Default)]
@@ -22,14 +24,22 @@ impl Run {
         &self,
         prepared: &Prepared,
         shared: &Shared,
+        at_source: &AtSource,
         session: &TargetSession,
     ) -> (Vec<Gate>, Measured) {
         let (job, plan) = (&self.job, &prepared.plan);
         let stored = shared.loaded.lock().expect("no holder panics").stored.clone();
         let searched = privacy::searched(&prepared.catalog, plan, &stored);
         let (mut gates, privacy) = verify::privacy::measure(session, &job.anonymity, &job.candidates, &searched).await;
+        let part = job.plan.subset.is_some();
+        let (planned, queries) =
+            verify::estimates::compare(session.client(), &job.queries, &at_source.estimates, part).await;
+        gates.extend(planned);
         // Rows that were masked before were compared by the run that masked them, if at all.
-        let Some(proof) = &shared.proof else { return (gates, Measured { privacy, fidelity: None }) };
+        let Some(proof) = &shared.proof else {
+            let fidelity = (!queries.is_empty()).then(|| FidelityView { queries, ..FidelityView::default() });
+            return (gates, Measured { privacy, fidelity });
+        };
         let kept = |table: &crate::plan::TablePlan| {
             table.columns.iter().filter(|column| matches!(column.decision, Decided::Keep { .. })).count() as u64
         };
@@ -39,15 +49,22 @@ impl Run {
             .zip(proof.tables())
             .map(|(table, watch)| Learned { table: table.full_name(), watch, kept: kept(table) })
             .collect();
-        let references = references(&prepared.catalog, plan);
-        let (compared, fidelity) = verify::fidelity::measure(&job.fidelity, &tables, &references);
+        let references = references(&prepared.catalog, plan, &stored);
+        let (compared, mut fidelity) = verify::fidelity::measure(&job.fidelity, &tables, &references);
+        fidelity.queries = queries;
         gates.extend(compared);
         (gates, Measured { privacy, fidelity: Some(fidelity) })
     }
 }
 
 /// Foreign keys of one column that is masked.
-fn references(catalog: &Catalog, plan: &Plan) -> Vec<MaskedReference> {
+fn references(catalog: &Catalog, plan: &Plan, stored: &BTreeMap<String, u64>) -> Vec<MaskedReference> {
+    let rows = |of: u32| -> u64 {
+        let within = |table: &&TablePlan| {
+            table.oid == of || catalog.table(table.oid).is_some_and(|own| own.partition_root == Some(of))
+        };
+        plan.tables.iter().filter(within).filter_map(|table| stored.get(&table.full_name())).sum()
+    };
     let named = |oid| catalog.tables.iter().find(|table| table.oid == oid);
     let mut found: Vec<MaskedReference> = Vec::new();
     for table in &plan.tables {
@@ -70,7 +87,8 @@ fn references(catalog: &Catalog, plan: &Plan) -> Vec<MaskedReference> {
                 .columns
                 .iter()
                 .any(|known| known.name == *column && matches!(known.decision, Decided::Mask { .. }));
-            let reference = MaskedReference { table: table.full_name(), column: column.clone(), to };
+            let parents = rows(constraint.ref_table);
+            let reference = MaskedReference { table: table.full_name(), column: column.clone(), to, parents };
             if masked && !found.contains(&reference) {
                 found.push(reference);
             }

@@ -77,7 +77,7 @@ async fn look(job: &Job) -> Result<Looked, Failure> {
         rules: &job.rules,
         references: &job.references,
         undecided: job.undecided,
-        floor: plan::Floor { packs: &job.packs, today: Some(job.today), open: false },
+        floor: plan::Floor { packs: &job.packs, places: &job.pack_places, today: Some(job.today), open: false },
     };
     let mut plan = match plan::build(&catalog, &policy, &job.plan) {
         Ok(mut plan) => {
@@ -118,6 +118,7 @@ async fn look(job: &Job) -> Result<Looked, Failure> {
 pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
     let Looked { session, catalog, plan, maskers, lock, mut refusals } = look(job).await?;
     refusals.extend(missing_hooks(job));
+    refusals.extend(job.gates.missing_programs(&job.folder));
     refusals.extend(target::assertions(&session, job).await.map_err(|failure| failure.with_state(NOTHING))?);
     refusals.extend(privacy::refusals(&catalog, job));
     let door = door(job, &catalog, &mut refusals).await?;
@@ -246,6 +247,7 @@ pub(super) async fn prepare_files(job: &Job) -> Result<Ready, Failure> {
 pub(super) async fn prepare_load(job: &Job, opened: &Opened) -> Result<Prepared, Failure> {
     let mut refusals = job.refused.clone();
     refusals.extend(missing_hooks(job));
+    refusals.extend(job.gates.missing_programs(&job.folder));
     let catalog = opened.catalog();
     let door = door(job, &catalog, &mut refusals).await?;
     if refusals.is_empty() {

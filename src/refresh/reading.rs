@@ -32,6 +32,11 @@ impl Clock {
         Self { events, ledger, began, last: began, times: Vec::new() }
     }
 
+    /// Leaves the time since the last phase to none.
+    pub fn skip(&mut self) {
+        self.last = Instant::now();
+    }
+
     pub fn done(&mut self, phase: Phase, note: impl Into<String>) {
         self.times.push(PhaseTime { phase, ms: self.last.elapsed().as_millis() as u64 });
         self.ledger.phase(phase, self.last);

@@ -7,7 +7,7 @@ use super::measures::Measured;
 use super::prepare::{NOTHING, pin_source, prepare, prepare_load};
 use super::reading::{Clock, SNAPSHOT_TRIES, no_drift, now_text, pipeline, read_definitions, server, take_snapshot};
 use super::{Job, Prepared, content, hooks, proof, subset};
-use crate::config::{HookPoint, PublishMode};
+use crate::config::HookPoint;
 use crate::error::{Exit, Failure, Report};
 use crate::event::{Events, Phase, Unit};
 use crate::extract::snapshot::Snapshot;
@@ -24,7 +24,6 @@ use crate::pg::{self, Conninfo};
 use crate::pipeline::{Pipeline, PipelineError};
 use crate::plan::{Decided, TablePlan};
 use crate::proof::Proof;
-use crate::publish::Published;
 use crate::release::{self, Mark};
 use crate::verify::{self, Structure};
 use std::collections::BTreeMap;
@@ -135,8 +134,8 @@ type LoadedDatabase = (Arc<Shared>, AtSource, Conninfo, (String, String));
 
 pub(super) struct Run {
     pub(super) job: Arc<Job>,
-    events: Events,
-    stop: Stop,
+    pub(super) events: Events,
+    pub(super) stop: Stop,
 }
 
 /// Everything the tasks of the work graph share.
@@ -186,18 +185,17 @@ impl Run {
             .race(self.verify(&prepared, &shared, &at_source, &sessions_info))
             .await
             .and_then(|found| prepared.admin.lock_lost().map_or(Ok(found), |error| Err(error.into())));
-        let (gates, measured) = match verified {
+        let (mut gates, measured) = match verified {
             Ok(found) => found,
             Err(failure) => return Err(self.give_up(&prepared, failure, false).await),
         };
+        self.soften(&mut gates);
         self.job.ledger.note(|record| {
             record.gates.clone_from(&gates);
             record.privacy.clone_from(&measured.privacy);
             record.fidelity.clone_from(&measured.fidelity);
         });
-        for gate in gates.iter().filter(|gate| !gate.ok && !gate.fails()) {
-            self.events.warn(format!("gate \"{}\" does not hold: {}", gate.name, gate.evidence));
-        }
+        self.tell_soft(&gates);
         let failed: Vec<&Gate> = gates.iter().filter(|gate| gate.fails()).collect();
         if !failed.is_empty() {
             shared.sessions.close().await;
@@ -208,7 +206,6 @@ impl Run {
                 prepared.admin.live
             )));
         }
-        clock.done(Phase::Verify, format!("{} gates hold", gates.len()));
         let mut outcome = self.outcome(&prepared, &shared, gates, &snapshot_facts);
         (outcome.privacy, outcome.fidelity) = (measured.privacy, measured.fidelity);
         self.publish(&prepared, &shared, &sessions_info, clock, &mut outcome).await?;
@@ -280,7 +277,7 @@ impl Run {
     }
 
     /// Drops what was loaded and says what is true now.
-    async fn give_up(&self, prepared: &Prepared, failure: Failure, keep: bool) -> Failure {
+    pub(super) async fn give_up(&self, prepared: &Prepared, failure: Failure, keep: bool) -> Failure {
         let live = &prepared.admin.live;
         let name = release::staging_name(live, &self.job.run);
         let dropped = if keep { false } else { prepared.admin.drop_aside(None).await.is_ok() };
@@ -402,7 +399,7 @@ impl Run {
         database::open(info, &self.job.application(), self.job.owner.as_deref()).await
     }
 
-    fn mark(&self, prepared: &Prepared, as_of: Option<&str>) -> Mark {
+    pub(super) fn mark(&self, prepared: &Prepared, as_of: Option<&str>) -> Mark {
         let job = &self.job;
         Mark {
             tool: "restage".to_owned(),
@@ -560,9 +557,9 @@ impl Run {
             gates.push(verify::indexes(&at_source.structure, &structure));
             gates.push(verify::sequences(&session, &prepared.plan, &at_source.sequences).await?);
             gates.extend(verify::orphans(&session, &at_source.references, &at_source.orphans).await?);
-            gates.extend(verify::assertions(&session, &self.job.assertions).await);
+            gates.extend(self.judge_loaded(&session, info).await);
             gates.extend(self.leaks(prepared, shared).await?);
-            let (found, measured) = self.measure(prepared, shared, &session).await;
+            let (found, measured) = self.measure(prepared, shared, at_source, &session).await;
             gates.extend(found);
             Ok::<_, Failure>((gates, measured))
         };
@@ -630,103 +627,5 @@ impl Run {
             warnings: prepared.plan.warnings.clone(),
             ..RefreshOutcome::default()
         }
-    }
-
-    /// Writes the run's row, shrinks our schema to it, and swaps the databases.
-    async fn publish(
-        &self,
-        prepared: &Prepared,
-        shared: &Shared,
-        info: &Conninfo,
-        clock: &mut Clock,
-        outcome: &mut RefreshOutcome,
-    ) -> Result<(), Failure> {
-        let job = &self.job;
-        let name = release::staging_name(&prepared.admin.live, &job.run);
-        let not_published = format!(
-            "Nothing was published: \"{}\" serves as before. The loaded database is \"{name}\".",
-            prepared.admin.live
-        );
-        outcome.totals.ms = clock.began.elapsed().as_millis() as u64;
-        let recorded = self.stop.race(self.record(prepared, shared, outcome)).await;
-        if let Err(failure) = recorded {
-            return Err(self.give_up(prepared, failure, false).await);
-        }
-        shared.sessions.close().await;
-        if job.dry_run {
-            let dropped = prepared.admin.drop_aside(None).await;
-            dropped.map_err(|error| Failure::from(error).with_state(&not_published))?;
-            outcome
-                .warnings
-                .push("Dry run: the loaded database was verified and dropped; nothing was published.".to_owned());
-            return Ok(());
-        }
-        if job.publish == PublishMode::None {
-            outcome.aside = Some(name);
-            return Ok(());
-        }
-        let hooked = async {
-            hooks::run(job, HookPoint::BeforePublish, info, &self.events).await?;
-            self.write_down_after(HookPoint::BeforePublish, info).await
-        };
-        if let Err(failure) = self.stop.race(hooked).await {
-            // A hook that fails is looked into in the database it failed in; an interrupt asks for nothing to be left.
-            return Err(self.give_up(prepared, failure, !self.stop.is_stopped()).await);
-        }
-        self.events.started(Phase::Publish, None, Unit::Items);
-        let as_of = outcome.snapshot_time.clone();
-        let mark = self.mark(prepared, as_of.as_deref());
-        let people =
-            format!("masked copy of {} as of {}", prepared.catalog.server.database, as_of.as_deref().unwrap_or("?"));
-        let published =
-            self.swap(prepared, &mark, &people).await.map_err(|failure| failure.with_state(&not_published))?;
-        outcome.published = Some(published.database.clone());
-        outcome.previous = published.previous.clone();
-        clock.done(Phase::Publish, format!("\"{}\" is live; gap {} ms", published.database, published.gap_ms));
-        let live = job.target().with_database(&published.database);
-        if let Err(error) = self.after(prepared, &live, outcome).await {
-            outcome.exit = Exit::AfterPublish;
-            outcome
-                .problems
-                .extend(error.with_state(&format!("\"{}\" is live with the new release.", published.database)).reports);
-        }
-        outcome.go_back = outcome.previous.as_ref().map(|_| "restage rollback".to_owned());
-        Ok(())
-    }
-
-    async fn swap(&self, prepared: &Prepared, mark: &Mark, people: &str) -> Result<Published, Failure> {
-        for failed in prepared.admin.copy_properties(&self.job.run).await? {
-            self.events.warn(format!("A setting of the live database could not be copied: {failed}"));
-        }
-        // From here on the swap is all or nothing; an interrupt waits for its end, which is seconds away.
-        Ok(prepared.admin.swap(&self.job.run, mark, people, jiff::Timestamp::now()).await?)
-    }
-
-    /// Steps after publishing: a failure here is told, but the new release is live.
-    async fn after(&self, prepared: &Prepared, live: &Conninfo, outcome: &mut RefreshOutcome) -> Result<(), Failure> {
-        let releases = prepared.admin.releases().await?;
-        let empty = releases.iter().find(|release| {
-            outcome.previous.as_deref() == Some(release.database.as_str())
-                && release.mark.as_ref().is_some_and(|mark| mark.empty)
-        });
-        if let Some(empty) = empty {
-            prepared.admin.drop_database(empty).await?;
-            outcome.previous = None;
-        }
-        for name in prepared.admin.retain(self.job.keep).await? {
-            self.events.note(format!("dropped {name}, older than the {} releases kept", self.job.keep));
-            if outcome.previous.as_ref() == Some(&name) {
-                outcome.previous = None;
-            }
-        }
-        // A signal ends a hook; without one everything is done already.
-        if !self.job.hooks.iter().any(|hook| hook.at == HookPoint::AfterPublish) {
-            return Ok(());
-        }
-        let hooked = async {
-            hooks::run(&self.job, HookPoint::AfterPublish, live, &self.events).await?;
-            self.write_down_after(HookPoint::AfterPublish, live).await
-        };
-        self.stop.race(hooked).await
     }
 }

@@ -1,4 +1,5 @@
-//! What the target and its roles could refuse later, asked before a row is read.
+//! What the target and its roles could refuse later, asked before a row is read.use crate::verify;
+use crate::verify;
 
 use super::Job;
 use super::prepare::NOTHING;
@@ -93,32 +94,40 @@ pub async fn missing_roles(job: &Job, admin: &Admin, objects: &Objects) -> Resul
     Ok(vec![Report::new("plan::missing-roles", message).hint(hint)])
 }
 
-/// Queries of `[[verify.sql]]` that no copy could answer: they are parsed by the source, which has the same tables.
+/// Queries of `[[verify.sql]]` and `[[verify.query]]` that no copy could answer: they are parsed by the source, which has
+/// the same tables.
 ///
 /// # Errors
 /// The session failed.
 pub async fn assertions(session: &SourceSession, job: &Job) -> Result<Vec<Report>, Failure> {
     let hooked = job.hooks.iter().any(|hook| matches!(hook.at, HookPoint::BeforeLoad | HookPoint::AfterLoad));
     let mut reports = Vec::new();
-    let failed = |error| crate::extract::ExtractError::sql("parsing the queries of [[verify.sql]]", &error);
-    for assertion in &job.assertions {
+    let failed = |error| crate::extract::ExtractError::sql("parsing the queries of [verify]", &error);
+    let asked = job.gates.sql.iter().map(|gate| {
+        let hint = "One SELECT that returns one integer, with every table named with its schema: \
+                    `SELECT count(*) FROM public.orders WHERE …`.";
+        (&gate.name, &gate.query, verify::assertion_sql(&gate.query), &gate.place, hint)
+    });
+    let planned = job.queries.iter().map(|gate| {
+        let hint = "One statement, with every table named with its schema: `SELECT * FROM public.orders WHERE …`.";
+        (&gate.name, &gate.sql, verify::estimates::statement(&gate.sql), &gate.place, hint)
+    });
+    for (name, written, sql, place, hint) in asked.chain(planned) {
         session.client().batch_execute("SAVEPOINT restage_parse").await.map_err(failed)?;
-        let parsed = session.client().prepare(&crate::verify::assertion_sql(&assertion.query)).await;
+        let parsed = session.client().prepare(&sql).await;
         session.client().batch_execute("ROLLBACK TO SAVEPOINT restage_parse").await.map_err(failed)?;
         let Err(error) = parsed else { continue };
         let problem = pg::sql_error(&error);
         let state = problem.sqlstate.as_str();
         // What hooks or restage itself make in the copy is not at the source, and other rights hold there.
-        let elsewhere = hooked || assertion.query.contains("restage.");
+        let elsewhere = hooked || written.contains("restage.");
         let certain = state == "42601" || (!elsewhere && state.starts_with("42") && state != "42501");
         if !certain {
             continue;
         }
-        let hint = "One SELECT that returns one integer, with every table named with its schema: \
-                    `SELECT count(*) FROM public.orders WHERE …`.";
         reports.push(
-            Report::new("plan::assertion", format!("the query of check \"{}\" cannot be run", assertion.name))
-                .place(assertion.place.to_string())
+            Report::new("plan::assertion", format!("the query of check \"{name}\" cannot be run"))
+                .place(place.to_string())
                 .detail(problem.to_string())
                 .hint(hint),
         );

@@ -39,6 +39,8 @@ pub enum Verdict {
     DryRun,
     /// A gate does not hold.
     NotPublished,
+    /// A gate did not hold once it was live, and the release before serves again.
+    RolledBack,
     /// Before the first row was read: usage, configuration, plan, guards.
     Refused,
     Failed,
@@ -52,6 +54,7 @@ impl Verdict {
             Exit::Done if record.dry_run => Verdict::DryRun,
             Exit::Done => Verdict::Kept,
             Exit::AfterPublish => Verdict::PublishedWithProblems,
+            Exit::Verify if outcome.rolled_back.is_some() => Verdict::RolledBack,
             Exit::Verify => Verdict::NotPublished,
             Exit::Usage | Exit::Refused => Verdict::Refused,
             Exit::Interrupted | Exit::Terminated => Verdict::Interrupted,
@@ -67,6 +70,7 @@ impl Verdict {
             Verdict::Kept => "Loaded, not published",
             Verdict::DryRun => "Dry run",
             Verdict::NotPublished => "Not published",
+            Verdict::RolledBack => "Rolled back",
             Verdict::Refused => "Refused",
             Verdict::Failed => "Failed",
             Verdict::Interrupted => "Interrupted",
@@ -156,6 +160,14 @@ fn summary(verdict: Verdict, outcome: &RefreshOutcome) -> String {
             let failed = outcome.gates.iter().filter(|gate| gate.fails()).count() as u64;
             format!(
                 "{} of {} failed; the loaded copy was not published.",
+                units::plural(failed, "gate"),
+                outcome.gates.len()
+            )
+        }
+        Verdict::RolledBack => {
+            let failed = outcome.gates.iter().filter(|gate| gate.fails()).count() as u64;
+            format!(
+                "{} of {} failed once it was live; the release before serves again.",
                 units::plural(failed, "gate"),
                 outcome.gates.len()
             )
@@ -321,6 +333,23 @@ mod tests {
         let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text} is there"));
         assert!(at("Not published") < at("1 gate of 2 failed") && at("✗ fails") < at("✓ holds"));
         assert!(page.contains("What was live serves as before."));
+    }
+
+    #[test]
+    fn page_of_a_release_that_was_rolled_back_says_what_serves_and_which_gate_refused_it() {
+        let (record, mut outcome) = large(1);
+        let at = crate::config::GatePoint::AfterPublish;
+        outcome.gates.push(Gate { name: "smoke".into(), evidence: "exit status 1".into(), at, ..Gate::default() });
+        (outcome.published, outcome.rolled_back) = (None, Some("shop__prev_20261120t023015_3fa2".into()));
+        (outcome.release, outcome.exit) = ("20261120t023015_3fa2".into(), Exit::Verify);
+        let report = RunReport::new(&record, &outcome, None);
+        assert_eq!(report.verdict, Verdict::RolledBack);
+        assert_eq!(report.summary, "1 gate of 2 failed once it was live; the release before serves again.");
+        let page = page::page(&report);
+        for told in ["smoke (after publishing)", "shop__prev_2026", "restage rollback --to 20261120t023015_3fa2"] {
+            assert!(page.contains(told), "{told}");
+        }
+        assert!(!page.contains("there is nothing to go back from"));
     }
 
     #[test]

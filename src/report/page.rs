@@ -6,7 +6,8 @@
 
 use super::html::Html;
 use super::{RunReport, Verdict, coverage, figures, plots, timeline};
-use crate::outcome::units;
+use crate::outcome::{Gate, units};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ring::digest;
 
 const STYLE: &str = include_str!("style.css");
@@ -50,9 +51,9 @@ pub(super) fn page(report: &RunReport<'_>) -> String {
 fn head(html: &mut Html, report: &RunReport<'_>) {
     html.tag("<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n");
     html.tag("<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; style-src 'sha256-");
-    html.text(&base64(digest::digest(&digest::SHA256, STYLE.as_bytes()).as_ref()));
+    html.text(&BASE64_STANDARD.encode(digest::digest(&digest::SHA256, STYLE.as_bytes())));
     html.tag("'; script-src 'sha256-");
-    html.text(&base64(digest::digest(&digest::SHA256, SCRIPT.as_bytes()).as_ref())).tag("'\">\n");
+    html.text(&BASE64_STANDARD.encode(digest::digest(&digest::SHA256, SCRIPT.as_bytes()))).tag("'\">\n");
     html.tag("<meta name=viewport content=\"width=device-width,initial-scale=1\">\n<meta name=color-scheme content=\"light dark\">\n");
     html.tag("<meta name=referrer content=no-referrer>\n<meta name=robots content=noindex>\n<link rel=icon href=\"data:,\">\n<title>");
     html.text(report.verdict.title()).tag(": ").text(&report.outcome.target).tag(" · restage</title>\n<style>");
@@ -103,7 +104,7 @@ fn icon(verdict: Verdict) -> &'static str {
         Verdict::PublishedWithProblems | Verdict::Interrupted => {
             "<svg class=warn viewBox=\"0 0 24 24\" aria-hidden=true><path d=\"M12 2.2L23 21.5H1z\" fill=currentColor stroke=currentColor stroke-linejoin=round /><path d=\"M12 9v6M12 18v.5\" stroke=\"var(--card)\" stroke-width=2.4 stroke-linecap=round /></svg>"
         }
-        Verdict::NotPublished | Verdict::Refused | Verdict::Failed => {
+        Verdict::NotPublished | Verdict::RolledBack | Verdict::Refused | Verdict::Failed => {
             "<svg class=bad viewBox=\"0 0 24 24\" aria-hidden=true><circle cx=12 cy=12 r=11 fill=currentColor /><path d=\"M8 8l8 8M16 8l-8 8\" stroke=\"var(--card)\" stroke-width=2.4 stroke-linecap=round /></svg>"
         }
     }
@@ -165,6 +166,7 @@ fn live(report: &RunReport<'_>) -> Html {
         ("WAL position", outcome.snapshot_lsn.clone().unwrap_or_default()),
         ("Kept from before", outcome.previous.clone().unwrap_or_default()),
         ("Loaded aside", outcome.aside.clone().unwrap_or_default()),
+        ("Rolled back, and kept", outcome.rolled_back.clone().unwrap_or_default()),
     ];
     facts(&mut html, &list);
     html
@@ -176,7 +178,11 @@ fn gates(report: &RunReport<'_>) -> Option<Html> {
         return None;
     }
     let mut html = Html::default();
-    html.tag("<p class=hint>Checks of the loaded copy before anything that is live may change.</p>\n");
+    html.tag("<p class=hint>Checks of the loaded copy before anything that is live may change");
+    if list.iter().any(Gate::is_of_live) {
+        html.tag("; those after publishing were asked of what was live then");
+    }
+    html.tag(".</p>\n");
     html.tag("<div class=wide role=region aria-label=Gates tabindex=0><table class=gates>\n<thead><tr><th scope=col>Result<th scope=col>Gate<th scope=col>Evidence<th scope=col class=n>Time</thead>\n<tbody>\n");
     // What does not hold comes first.
     let (held, failed): (Vec<_>, Vec<_>) = list.iter().partition(|gate| gate.ok);
@@ -186,7 +192,11 @@ fn gates(report: &RunReport<'_>) -> Option<Html> {
             (false, true) => "<tr><td class=\"ok bad\">✗ fails",
             (false, false) => "<tr><td class=\"ok warn\">! warns",
         });
-        html.tag("<th scope=row>").text(&gate.name).tag("<td>").text(&gate.evidence);
+        html.tag("<th scope=row>").text(&gate.name);
+        if gate.is_of_live() {
+            html.tag(" (after publishing)");
+        }
+        html.tag("<td>").text(&gate.evidence);
         html.tag("<td class=n>").text(&units::duration(gate.ms)).tag("\n");
     }
     html.tag("</tbody></table></div>\n");
@@ -209,6 +219,11 @@ fn warnings(report: &RunReport<'_>) -> Option<Html> {
 
 fn back(report: &RunReport<'_>) -> Html {
     let mut html = Html::default();
+    if report.outcome.rolled_back.is_some() {
+        html.tag("<p>The release before serves again. The one that was refused is kept, closed for connections, until later releases take its place; it can be made live all the same.</p>\n<pre>restage rollback --to ");
+        html.text(&report.outcome.release).tag("\nrestage releases     # what is kept, and what is live</pre>\n");
+        return html;
+    }
     match (&report.outcome.go_back, &report.outcome.published) {
         (Some(line), _) => {
             html.tag("<p>One transaction that exchanges the names of two databases; seconds. The release that is live now is kept, so that a rollback can be rolled back.</p>\n<pre>");
@@ -222,33 +237,4 @@ fn back(report: &RunReport<'_>) -> Html {
         }
     }
     html
-}
-
-/// Standard base64 with padding, as a content security policy wants hashes.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let mut bits = [0; 3];
-        bits[..group.len()].copy_from_slice(group);
-        let number = u32::from_be_bytes([0, bits[0], bits[1], bits[2]]);
-        for place in 0..4 {
-            let digit = DIGITS[(number >> (18 - 6 * place)) as usize & 63];
-            text.push(if place <= group.len() { char::from(digit) } else { '=' });
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::base64;
-
-    #[test]
-    fn base64_is_that_of_the_standard() {
-        // RFC 4648, section 10.
-        for (text, expected) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
-            assert_eq!(base64(text.as_bytes()), expected);
-        }
-    }
 }

@@ -73,6 +73,7 @@ pub(super) fn fidelity(report: &RunReport<'_>) -> Option<Html> {
     columns(&mut html, fidelity);
     plots(&mut html, fidelity);
     pairs(&mut html, fidelity);
+    queries(&mut html, fidelity);
     Some(html)
 }
 
@@ -191,6 +192,22 @@ fn pairs(html: &mut Html, fidelity: &FidelityView) {
         }
         html.tag("</tbody></table></div>\n");
     }
+}
+
+/// What the planner expects of the user's queries.
+fn queries(html: &mut Html, fidelity: &FidelityView) {
+    if fidelity.queries.is_empty() {
+        return;
+    }
+    html.tag("<h3>What the planner expects</h3>\n<div class=wide role=region aria-label=\"Planner estimates\" tabindex=0><table>\n<thead><tr><th scope=col>Query<th scope=col class=n>Source, rows<th scope=col class=n>Staging, rows<th scope=col class=n>Source, cost<th scope=col class=n>Staging, cost<th scope=col>Plan</thead>\n<tbody>\n");
+    for query in fidelity.queries.iter().take(LINES_MAX) {
+        html.tag("<tr><th scope=row>").text(&query.name);
+        for number in [query.source.rows, query.staging.rows, query.source.cost, query.staging.cost] {
+            html.tag("<td class=n>").text(&format!("{number:.0}"));
+        }
+        html.tag("<td>").text(if query.same_plan { "the same" } else { "another" }).tag("\n");
+    }
+    html.tag("</tbody></table></div>\n");
 }
 
 fn share(share: f64) -> String {

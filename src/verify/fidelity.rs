@@ -35,6 +35,8 @@ pub struct MaskedReference {
     pub column: String,
     /// `schema.table.column`.
     pub to: String,
+    /// Rows of the table it refers to.
+    pub parents: u64,
 }
 
 /// Compares every masked column, and judges those that thresholds are for.
@@ -116,12 +118,17 @@ fn fan_out(reference: &MaskedReference, seen: &Seen) -> Option<ReferenceFidelity
     };
     let (source_parents, staging_parents) = (parents(|counts| counts.before), parents(|counts| counts.after));
     let per = |nulls: u64, parents: f64| (seen.tally.values.saturating_sub(nulls)) as f64 / parents;
+    // Every row with a reference meets one key, of as many pairs as there are.
+    let pairs = (seen.tally.values * reference.parents).max(1) as f64;
+    let selective = |nulls: u64| seen.tally.values.saturating_sub(nulls) as f64 / pairs;
     (source_parents > 0.0 && staging_parents > 0.0).then(|| ReferenceFidelity {
         reference: format!("{}.{} -> {}", reference.table, reference.column, reference.to),
         source_parents,
         staging_parents,
         source_fan_out: per(seen.tally.nulls_in, source_parents),
         staging_fan_out: per(seen.tally.nulls_out, staging_parents),
+        source_selectivity: selective(seen.tally.nulls_in),
+        staging_selectivity: selective(seen.tally.nulls_out),
     })
 }
 

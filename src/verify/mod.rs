@@ -4,12 +4,13 @@
 //! own `pg_dump` on both sides.
 
 pub mod content;
+pub mod estimates;
 pub mod fidelity;
 pub mod leak;
 pub mod privacy;
 pub mod record;
 
-use crate::config::SqlGate;
+use crate::config::{self, Severity, SqlGate};
 use crate::error::{Diagnose, Exit, Report};
 use crate::load::LoadError;
 use crate::load::database::SequenceValue;
@@ -47,7 +48,7 @@ const QUERY_FAILED: &str = "the query failed";
 /// The report of a gate that does not hold.
 pub fn report(gate: &Gate) -> Report {
     let report = Report::new("verify::gate", format!("gate \"{}\" does not hold", gate.name));
-    let report = report.detail(gate.evidence.clone());
+    let report = Report { place: gate.place.clone(), ..report.detail(gate.evidence.clone()) };
     if let Some(hint) = &gate.hint {
         return report.hint(hint.clone());
     }
@@ -55,6 +56,35 @@ pub fn report(gate: &Gate) -> Report {
         return report.hint("Correct its `query` under [[verify.sql]]; it must return one integer.");
     }
     report
+}
+
+/// Gates that say what the others are about: without them these judge nothing, so nothing makes warnings of them.
+const FIRM: [&str; 1] = ["release"];
+/// How the names of gates begin that look for values of the source in staging.
+const LEAK: &str = "leak";
+
+/// Whether a name or glob under `warn` is about a gate.
+///
+/// A leak is passed over by who says so: `*` does not mean it.
+fn softens(pattern: &str, name: &str) -> bool {
+    config::matches(pattern, name) && !FIRM.contains(&name) && (!name.starts_with(LEAK) || pattern.starts_with(LEAK))
+}
+
+/// Makes warnings of the gates that these names or globs are about.
+pub fn soften(warn: &[String], gates: &mut [Gate]) {
+    for gate in gates.iter_mut().filter(|gate| warn.iter().any(|pattern| softens(pattern, &gate.name))) {
+        gate.severity = Severity::Warn;
+    }
+}
+
+/// What to say of a name or glob under `warn` that is about none of these gates.
+pub fn unheeded(warn: &[String], names: &[&str]) -> Vec<String> {
+    let of_none = |pattern: &&String| !names.iter().any(|name| softens(pattern, name));
+    let told = |pattern: &String| {
+        let names = names.join("\", \"");
+        format!("`warn` in [verify]: \"{pattern}\" is about no gate of this run; they are \"{names}\"")
+    };
+    warn.iter().filter(of_none).map(told).collect()
 }
 
 /// Names and states of constraints and indexes, as the catalog tells them.
@@ -330,12 +360,12 @@ impl OrphanQuery {
     }
 }
 
-/// The gates that can be judged on a living staging database without the source: it is what its run has published, rows
-/// counted, and the user's assertions hold.
+/// The gates that can be judged on a living staging database without the source: it is what its run has published, and
+/// rows are counted.
 ///
 /// # Errors
 /// The error of the server.
-pub async fn living(session: &TargetSession, assertions_wanted: &[SqlGate]) -> Result<Vec<Gate>, VerifyError> {
+pub async fn living(session: &TargetSession) -> Result<Vec<Gate>, VerifyError> {
     let started = Instant::now();
     let failed = |error| LoadError::sql("reading the run of the live database", &error);
     let known = "SELECT pg_catalog.to_regclass('restage.run') IS NOT NULL";
@@ -350,7 +380,6 @@ pub async fn living(session: &TargetSession, assertions_wanted: &[SqlGate]) -> R
     };
     let mut gates = vec![gate("release", started, found)];
     gates.extend(record::compare(session).await?);
-    gates.extend(assertions(session, assertions_wanted).await);
     Ok(gates)
 }
 
@@ -359,29 +388,23 @@ pub fn assertion_sql(query: &str) -> String {
     format!("SELECT ({})::bigint", query.trim_end().trim_end_matches(';'))
 }
 
-/// The user's own assertions, each in a read-only transaction.
-///
-/// # Errors
-/// Never for a failing query: that is a gate that does not hold.
-pub async fn assertions(session: &TargetSession, gates: &[SqlGate]) -> Vec<Gate> {
-    let mut found = Vec::new();
-    for assertion in gates {
-        let started = Instant::now();
-        let asked = async {
-            session.client().batch_execute("BEGIN READ ONLY").await?;
-            let row = session.client().query_one(&assertion_sql(&assertion.query), &[]).await;
-            session.client().batch_execute("ROLLBACK").await?;
-            row.map(|row| row.get::<_, Option<i64>>(0))
-        };
-        let result = match asked.await {
-            Ok(Some(value)) if value == assertion.equals => Ok(format!("{value}")),
-            Ok(Some(value)) => Err(format!("{value}, expected {}", assertion.equals)),
-            Ok(None) => Err(format!("NULL, expected {}", assertion.equals)),
-            Err(error) => Err(format!("{QUERY_FAILED}: {}", pg::sql_error(&error))),
-        };
-        found.push(gate(&assertion.name, started, result));
-    }
-    found
+/// Asks one of the user's own assertions, in a read-only transaction. A query that fails is a gate that does not hold.
+pub async fn assertion(session: &TargetSession, wanted: &SqlGate) -> Gate {
+    let started = Instant::now();
+    let asked = async {
+        session.client().batch_execute("BEGIN READ ONLY").await?;
+        let row = session.client().query_one(&assertion_sql(&wanted.query), &[]).await;
+        session.client().batch_execute("ROLLBACK").await?;
+        row.map(|row| row.get::<_, Option<i64>>(0))
+    };
+    let result = match asked.await {
+        Ok(Some(value)) if value == wanted.equals => Ok(format!("{value}")),
+        Ok(Some(value)) => Err(format!("{value}, expected {}", wanted.equals)),
+        Ok(None) => Err(format!("NULL, expected {}", wanted.equals)),
+        Err(error) => Err(format!("{QUERY_FAILED}: {}", pg::sql_error(&error))),
+    };
+    let place = Some(wanted.place.to_string());
+    Gate { severity: wanted.severity, at: wanted.at, place, ..gate(&wanted.name, started, result) }
 }
 
 #[cfg(test)]
@@ -400,6 +423,23 @@ mod tests {
         };
         assert!(!constraints(&source, &target).ok);
         assert!(constraints(&source, &source).ok);
+    }
+
+    #[test]
+    fn names_and_globs_soften_gates_but_a_star_alone_no_leak() {
+        let names = ["row counts", "leak: public.people.email", "release", "smoke test"];
+        let softened = |warn: &[&str]| {
+            let warn: Vec<String> = warn.iter().map(|name| (*name).to_owned()).collect();
+            let mut gates = names.map(|name| Gate { name: name.into(), ..Gate::default() });
+            soften(&warn, &mut gates);
+            let of = gates.into_iter().filter(|gate| gate.severity == Severity::Warn).map(|gate| gate.name);
+            (of.collect::<Vec<_>>(), unheeded(&warn, &names).len())
+        };
+        let some = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(softened(&[]), (some(&[]), 0));
+        assert_eq!(softened(&["*"]), (some(&["row counts", "smoke test"]), 0));
+        assert_eq!(softened(&["leak: *", "smoke*"]), (some(&["leak: public.people.email", "smoke test"]), 0));
+        assert_eq!(softened(&["row count", "release", "*: *"]), (some(&[]), 3), "told, because they do nothing");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A real browser without a screen, driven over a pipe by its own protocol.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -131,7 +132,7 @@ impl Browser {
     /// Writes what is seen, or the whole page, as PNG.
     pub fn shot(&mut self, whole: bool, file: &Path) {
         let taken = self.call("Page.captureScreenshot", json!({ "format": "png", "captureBeyondViewport": whole }));
-        std::fs::write(file, from_base64(taken["data"].as_str().expect("a picture"))).expect("written");
+        std::fs::write(file, decoded(taken["data"].as_str().expect("a picture"))).expect("written");
     }
 
     /// Writes the page as it is printed.
@@ -139,7 +140,7 @@ impl Browser {
         let asked =
             json!({ "preferCSSPageSize": true, "printBackground": true, "paperWidth": 8.27, "paperHeight": 11.69 });
         let printed = self.call("Page.printToPDF", asked);
-        std::fs::write(file, from_base64(printed["data"].as_str().expect("a document"))).expect("written");
+        std::fs::write(file, decoded(printed["data"].as_str().expect("a document"))).expect("written");
     }
 }
 
@@ -151,23 +152,6 @@ impl Drop for Browser {
     }
 }
 
-fn from_base64(text: &str) -> Vec<u8> {
-    let (mut bits, mut count, mut bytes) = (0_u32, 0, Vec::with_capacity(text.len() / 4 * 3));
-    for digit in text.bytes() {
-        let value = match digit {
-            b'A'..=b'Z' => digit - b'A',
-            b'a'..=b'z' => digit - b'a' + 26,
-            b'0'..=b'9' => digit - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => break,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
-        }
-    }
-    bytes
+fn decoded(base64: &str) -> Vec<u8> {
+    BASE64_STANDARD.decode(base64).expect("bytes in base64")
 }

@@ -62,6 +62,7 @@ fn head(done: &RefreshOutcome, look: &Look) -> String {
         (Some(name), _) if done.masks.columns == 0 => format!("{name} is refreshed; no column of it is masked"),
         (Some(name), _) => format!("{name} is refreshed and masked"),
         (None, true) => "Loaded and verified, not published".to_owned(),
+        (None, false) if done.rolled_back.is_some() => "Published and rolled back".to_owned(),
         (None, false) => "Not published".to_owned(),
     };
     format!(
@@ -104,13 +105,18 @@ fn gate_count(gates: &[Gate]) -> String {
 
 fn failed_gates(gates: &[Gate], look: &Look) -> Vec<String> {
     let failed = gates.iter().filter(|gate| !gate.ok);
-    failed.map(|gate| format!("{} {}: {}", look.bad("✗"), gate.name, gate.evidence)).collect()
+    failed.map(|gate| format!("{} {}: {}", sign(gate, look), gate.name, gate.evidence)).collect()
+}
+
+/// A gate that does not hold and stops nothing warns.
+fn sign(gate: &Gate, look: &Look) -> String {
+    if gate.ok || gate.fails() { look.tick(gate.ok) } else { look.warn("!") }
 }
 
 fn every_gate(gates: &[Gate], look: &Look) -> Vec<String> {
     let line = |gate: &Gate| {
         let time = look.dim(&units::duration(gate.ms));
-        format!("{} {}: {}  {time}", look.tick(gate.ok), gate.name, gate.evidence)
+        format!("{} {}: {}  {time}", sign(gate, look), gate.name, gate.evidence)
     };
     gates.iter().map(line).collect()
 }
@@ -121,6 +127,9 @@ fn phases(done: &RefreshOutcome) -> String {
 }
 
 fn live(done: &RefreshOutcome) -> String {
+    if let Some(kept) = &done.rolled_back {
+        return format!("{}, the release before; the failed one is kept as {kept}", done.target);
+    }
     match (&done.published, &done.previous, &done.aside) {
         (Some(_), Some(previous), _) => format!("{}; {previous} is kept", done.target),
         (Some(_), None, _) => done.target.clone(),
@@ -178,7 +187,7 @@ pub(super) fn verify(done: &VerifyOutcome, look: &Look) -> String {
     let mut text = String::new();
     for gate in &done.gates {
         let time = look.dim(&units::duration(gate.ms));
-        let _ = writeln!(text, "  {} {:width$}  {}  {time}", look.tick(gate.ok), gate.name, gate.evidence);
+        let _ = writeln!(text, "  {} {:width$}  {}  {time}", sign(gate, look), gate.name, gate.evidence);
     }
     let release = done.release.as_ref().map(|name| format!(" (release {name})")).unwrap_or_default();
     let _ = write!(
@@ -327,6 +336,24 @@ mod tests {
           live     unchanged; the loaded database is shop__01938c0e
           report   restage-report/01938c0e, with 1 warning
         "#);
+    }
+
+    #[test]
+    fn a_release_that_was_rolled_back_is_told_with_what_serves() {
+        let mut done = outcome();
+        done.gates.push(Gate { name: "smoke".into(), evidence: "exit status 1".into(), ms: 9, ..Gate::default() });
+        (done.published, done.previous, done.go_back) = (None, None, None);
+        done.rolled_back = Some("shop__prev_01938c0e".into());
+        done.problems = vec![Report::new("verify::gate", "1 gate failed")];
+        done.exit = Exit::Verify;
+        let text = refresh(&done, &Look::default());
+        for told in [
+            "✗ Published and rolled back: 21 tables",
+            "✗ smoke: exit status 1",
+            "live     shop on staging:5432, the release before; the failed one is kept as shop__prev_01938c0e",
+        ] {
+            assert!(text.contains(told), "{told}: {text}");
+        }
     }
 
     #[test]

@@ -1,12 +1,60 @@
-//! Gates over what rows tell of people, and over what they are still good for.
+//! Gates: over what rows tell of people, over what they are still good for, and the user's own.
 
 use super::In;
-use crate::config::{AnonymityRule, CandidateConfig, FidelityConfig, Severity};
+use crate::config::{
+    AnonymityRule, CandidateConfig, CommandGate, FidelityConfig, GatePoint, LeakConfig, QueryGate, Severity, SqlGate,
+    VerifyConfig,
+};
 use crate::error::Report;
 
 const SEVERITY: [Severity; 2] = [Severity::Fail, Severity::Warn];
+const POINTS: [GatePoint; 2] = [GatePoint::BeforePublish, GatePoint::AfterPublish];
 
-pub(super) fn anonymity(section: In<'_, '_, '_>) -> Option<AnonymityRule> {
+pub(super) fn verify(section: In<'_, '_, '_>) -> Option<VerifyConfig> {
+    let (on, allow, bytes) = (section.boolean("leak"), section.texts("leak_allow"), section.bytes("leak_bytes"));
+    let (warn, rollback_within) = (section.texts("warn"), section.duration("rollback_within"));
+    let fidelity = section.table("fidelity", fidelity);
+    let anonymity = section.tables("anonymity", anonymity);
+    let candidates = section.table("candidates", candidates);
+    let sql = section.tables("sql", sql);
+    let commands = section.tables("command", command);
+    let queries = section.tables("query", query);
+    Some(VerifyConfig {
+        leak: LeakConfig { on: on?, allow: allow?, bytes: bytes? },
+        warn: warn?,
+        rollback_within: rollback_within?,
+        fidelity: fidelity.flatten()?,
+        anonymity: anonymity.into_iter().collect::<Option<_>>()?,
+        candidates: candidates.flatten()?,
+        sql: sql.into_iter().collect::<Option<_>>()?,
+        commands: commands.into_iter().collect::<Option<_>>()?,
+        queries: queries.into_iter().collect::<Option<_>>()?,
+    })
+}
+
+fn sql(section: In<'_, '_, '_>) -> Option<SqlGate> {
+    let (name, query, equals) = (section.text("name"), section.text("query"), section.integer("equals"));
+    let (severity, at) = (section.choice("severity", &SEVERITY), section.choice("at", &POINTS));
+    let place = section.context.files.place(section.at);
+    Some(SqlGate { name: name?, query: query?, equals: equals?, severity: severity?, at: at?, place })
+}
+
+fn command(section: In<'_, '_, '_>) -> Option<CommandGate> {
+    let (name, command, timeout) = (section.text("name"), section.command("command"), section.duration("timeout"));
+    let (severity, at) = (section.choice("severity", &SEVERITY), section.choice("at", &POINTS));
+    let place = section.context.files.place(section.at);
+    Some(CommandGate { name: name?, command: command?, timeout: timeout?, severity: severity?, at: at?, place })
+}
+
+fn query(section: In<'_, '_, '_>) -> Option<QueryGate> {
+    let (name, sql) = (section.text("name"), section.text("sql"));
+    let (factor, same_plan) = (section.number("factor"), section.boolean("same_plan"));
+    let severity = section.choice("severity", &SEVERITY);
+    let place = section.context.files.place(section.at);
+    Some(QueryGate { name: name?, sql: sql?, factor, same_plan: same_plan?, severity: severity?, place })
+}
+
+fn anonymity(section: In<'_, '_, '_>) -> Option<AnonymityRule> {
     let table = section.text("table");
     let columns = section.texts("columns");
     let sensitive = section.texts("sensitive");
@@ -46,7 +94,7 @@ pub(super) fn anonymity(section: In<'_, '_, '_>) -> Option<AnonymityRule> {
     })
 }
 
-pub(super) fn candidates(section: In<'_, '_, '_>) -> Option<CandidateConfig> {
+fn candidates(section: In<'_, '_, '_>) -> Option<CandidateConfig> {
     let sets = section.integer("sets").map(i64::unsigned_abs);
     let rows = section.integer("rows").map(i64::unsigned_abs);
     let unique_max = section.number("unique_max");
@@ -54,7 +102,7 @@ pub(super) fn candidates(section: In<'_, '_, '_>) -> Option<CandidateConfig> {
     Some(CandidateConfig { sets: sets?, rows: rows?, unique_max, severity: severity? })
 }
 
-pub(super) fn fidelity(section: In<'_, '_, '_>) -> Option<FidelityConfig> {
+fn fidelity(section: In<'_, '_, '_>) -> Option<FidelityConfig> {
     let (null_fraction, distinct_ratio) = (section.number("null_fraction"), section.number("distinct_ratio"));
     let (ks, psi, correlation) = (section.number("ks"), section.number("psi"), section.number("correlation"));
     let (columns, severity) = (section.texts("columns"), section.choice("severity", &SEVERITY));

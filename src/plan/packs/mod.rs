@@ -11,7 +11,7 @@ use super::domain::{Choice, Domains, Resolved};
 use super::graph::{Graph, Node, nearest};
 use super::policy::Own;
 use super::propose;
-use crate::config::{Decision, Rows, TableRule, Terms};
+use crate::config::{Decision, Place, Rows, TableRule, Terms};
 use crate::detect::Finding;
 use crate::error::Report;
 use jiff::civil::Date;
@@ -23,6 +23,8 @@ use std::collections::BTreeMap;
 pub struct Floor<'a> {
     /// The packs that hold.
     pub packs: &'a [String],
+    /// Where each of them is written; may be empty.
+    pub places: &'a [Place],
     /// The day of the run, for reasons that end; none: they do not.
     pub today: Option<Date>,
     /// Nothing is judged: for plans that no data follows. Packs decide what nobody does all the same.
@@ -161,9 +163,12 @@ pub(super) fn about(graph: &Graph<'_>, domains: &Domains, node: Node, floor: &Fl
 }
 
 /// The packs that hold, and a report for every name that is none.
-fn chosen(names: &[String], reports: &mut Vec<Report>) -> Vec<&'static Pack> {
-    for name in names.iter().filter(|name| !PACKS.iter().any(|pack| pack.name == **name)) {
+fn chosen(floor: &Floor<'_>, reports: &mut Vec<Report>) -> Vec<&'static Pack> {
+    let names = floor.packs;
+    let unknown = |(_, name): &(usize, &String)| !PACKS.iter().any(|pack| pack.name == **name);
+    for (at, name) in names.iter().enumerate().filter(unknown) {
         let report = Report::new("plan::unknown-pack", format!("\"{name}\" is no rule pack"));
+        let report = Report { place: floor.places.get(at).map(super::place), ..report };
         let known: Vec<&str> = PACKS.iter().map(|pack| pack.name.as_str()).collect();
         let near = nearest(name, known.iter().copied());
         reports.push(match near {
@@ -193,7 +198,7 @@ pub(super) fn check(
     }
     expired(rules, floor.today, reports);
     // A policy that lists no pack was written before there were any, or for data that needs none: it is told.
-    let packs = if floor.packs.is_empty() { Vec::new() } else { chosen(floor.packs, reports) };
+    let packs = if floor.packs.is_empty() { Vec::new() } else { chosen(floor, reports) };
     let told = |pack: &&Pack| pack.hold != Hold::Listed && !packs.iter().any(|held| held.name == pack.name);
     let told: Vec<&Pack> = PACKS.iter().filter(told).collect();
     let copied = (0..graph.nodes.len()).filter(|node| rows[graph.nodes[*node].group] != Rows::None);
@@ -217,9 +222,10 @@ fn left_out(columns: &[String]) -> Option<String> {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
+    let looks = if columns.len() == 1 { "looks personal or secret and is" } else { "look personal or secret and are" };
     (!columns.is_empty()).then(|| {
         format!(
-            "{shown}{more} look personal or secret and are kept without a reason; `packs = [\"pii\", \"secrets\"]` under [policy] \
+            "{shown}{more} {looks} kept without a reason; `packs = [\"pii\", \"secrets\"]` under [policy] \
              refuses that, with the lines to paste"
         )
     })

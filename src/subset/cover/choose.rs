@@ -289,6 +289,29 @@ mod tests {
     }
 
     #[test]
+    fn a_choice_is_given_up_for_fewer_rows() {
+        // 1 is worth most at first, two things per row, and 3 alone is worth taking for 4. What 1 is then still needed for,
+        // 2 shows without bringing in another row.
+        let rows: &[(u16, u16, &[usize], &[u16])] = &[
+            (1, 1, &[0, 1, 2, 3], &[10]),
+            (2, 2, &[2, 3], &[]),
+            (3, 3, &[0, 1, 4], &[11]),
+            (4, 4, &[4], &[12, 13]),
+            (10, 10, &[], &[]),
+            (11, 11, &[], &[]),
+            (12, 12, &[], &[]),
+            (13, 13, &[], &[]),
+        ];
+        let pool = pool(rows);
+        let mut order: Vec<usize> = (0..pool.rows.len()).collect();
+        order.sort_by(|a, b| pool.rows[*a].key.cmp(&pool.rows[*b].key));
+        let first = pool.needed(pool.greedy(&order, Vec::new()));
+        let offsets: Vec<u16> = first.iter().map(|number| pool.rows[*number].row.1.offset()).collect();
+        assert_eq!((offsets, Taken::of(&pool, &first).rows), (vec![1, 3], 4));
+        assert_eq!(chosen(&pool), [3, 2]);
+    }
+
+    #[test]
     fn cycles_end() {
         let rows: &[(u16, u16, &[usize], &[u16])] = &[(1, 1, &[0], &[2]), (2, 2, &[1], &[1])];
         assert_eq!(chosen(&pool(rows)), [1]);
