@@ -531,7 +531,12 @@ impl Admin {
             let started = Instant::now();
             let error = tokio::select! {
                 done = self.session.client().batch_execute(&sql) => match done {
-                    Ok(()) => return Ok(started.elapsed().as_millis() as u64),
+                    Ok(()) => {
+                        let gap = started.elapsed().as_millis() as u64;
+                        // The last statement that ends sessions may still run, and would end those of the new release.
+                        let _ = terminator.client().batch_execute("SELECT").await;
+                        return Ok(gap);
+                    }
                     Err(error) => error,
                 },
                 () = terminate(&terminator, &names) => unreachable!("terminating goes on until the renames are done"),

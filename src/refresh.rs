@@ -101,6 +101,8 @@ pub struct Job {
     pub gates: GateSettings,
     pub anonymity: Vec<AnonymityRule>,
     pub candidates: CandidateConfig,
+    /// Compare masked columns with the source.
+    pub measure: bool,
     pub fidelity: FidelityConfig,
     pub bin_dir: Option<PathBuf>,
     /// Role that owns everything in the copy; none: the role of the target connection.

@@ -214,6 +214,7 @@ pub(super) async fn job(context: &Context, config: Config, wish: Wish) -> Result
         },
         anonymity: config.verify.anonymity,
         candidates: config.verify.candidates,
+        measure: config.verify.measure,
         fidelity: config.verify.fidelity,
         jobs: target.as_ref().map_or(1, |target| target.jobs).max(config_source.workers).max(1),
         missing_roles: target.as_ref().map_or(MissingRoles::Skip, |target| target.missing_roles),

@@ -476,6 +476,8 @@ pub struct VerifyConfig {
     pub warn: Vec<String>,
     /// How long after the swap a gate may still bring the release before back; zero: never. Default 10 min.
     pub rollback_within: Duration,
+    /// Compare masked columns with the source. Default true.
+    pub measure: bool,
     pub fidelity: FidelityConfig,
     pub anonymity: Vec<AnonymityRule>,
     pub candidates: CandidateConfig,

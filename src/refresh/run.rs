@@ -359,8 +359,8 @@ impl Run {
             tables: prepared.plan.tables.iter().cloned().map(Arc::new).collect(),
             maskers: prepared.maskers.clone(),
             proof: match still {
-                Still::Snapshot(_) => Some(proof::watch(&prepared.plan)?),
-                Still::Artefact(_) => None,
+                Still::Snapshot(_) if job.leak.on || job.measure => Some(proof::watch(&prepared.plan)?),
+                _ => None,
             },
             objects,
             hashed: content::hashable(&prepared.catalog, &prepared.plan),

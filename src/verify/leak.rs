@@ -422,7 +422,7 @@ async fn tables(client: &Client) -> Result<Vec<Table>, tokio_postgres::Error> {
          JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
          JOIN pg_catalog.pg_type b ON b.oid = CASE WHEN t.typbasetype <> 0 THEN t.typbasetype ELSE t.oid END \
          LEFT JOIN pg_catalog.pg_type e ON e.oid = b.typelem \
-         WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND {OURS} AND {OWN} \
+         WHERE c.relkind IN ('r', 'm') AND c.relispopulated AND c.relpersistence <> 't' AND {OURS} AND {OWN} \
          AND (t.typcategory IN ('S', 'C') OR (t.typcategory = 'U' AND b.typname NOT IN ('bytea', 'macaddr', 'macaddr8', 'pg_lsn', 'txid_snapshot', 'pg_snapshot')) \
            OR (t.typcategory = 'A' AND e.typcategory IN ('S', 'C', 'U') AND e.typname <> 'bytea')) \
          ORDER BY 3 DESC, 1, 2, a.attnum"

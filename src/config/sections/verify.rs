@@ -13,7 +13,13 @@ const POINTS: [GatePoint; 2] = [GatePoint::BeforePublish, GatePoint::AfterPublis
 pub(super) fn verify(section: In<'_, '_, '_>) -> Option<VerifyConfig> {
     let (on, allow, bytes) = (section.boolean("leak"), section.texts("leak_allow"), section.bytes("leak_bytes"));
     let (warn, rollback_within) = (section.texts("warn"), section.duration("rollback_within"));
+    let measure = section.boolean("measure");
+    let judged = section.has("fidelity");
     let fidelity = section.table("fidelity", fidelity);
+    if measure == Some(false) && judged {
+        let report = Report::new("config::conflict", "[verify] has `fidelity` with `measure = false`");
+        section.context.report(section.at, report.hint("Take one of both away: thresholds judge what is measured."));
+    }
     let anonymity = section.tables("anonymity", anonymity);
     let candidates = section.table("candidates", candidates);
     let sql = section.tables("sql", sql);
@@ -23,6 +29,7 @@ pub(super) fn verify(section: In<'_, '_, '_>) -> Option<VerifyConfig> {
         leak: LeakConfig { on: on?, allow: allow?, bytes: bytes? },
         warn: warn?,
         rollback_within: rollback_within?,
+        measure: measure?,
         fidelity: fidelity.flatten()?,
         anonymity: anonymity.into_iter().collect::<Option<_>>()?,
         candidates: candidates.flatten()?,
