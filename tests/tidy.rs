@@ -191,3 +191,16 @@ fn every_kind_that_newcomers_are_pointed_to_exists() {
         assert!(text.contains(heading), "{heading}");
     }
 }
+
+/// Crates that only tests use turn more of it on, so a test cannot see what a build without them lacks.
+#[test]
+fn expressions_of_ours_compile_in_a_build_without_the_crates_of_tests() {
+    let manifest = std::fs::read_to_string("Cargo.toml").expect("Cargo.toml");
+    let line = manifest.lines().find(|line| line.starts_with("regex = ")).expect("regex is used");
+    let used = |mark: &str| sources().iter().any(|(_, text)| text.contains(mark));
+    for (mark, feature) in [(r"\p{L}", "unicode-gencat"), ("(?i)", "unicode-case"), (r"\w", "unicode-perl")] {
+        assert!(!used(mark) || line.contains(feature), "{mark} needs the feature {feature} of regex");
+    }
+    let other = [r"\p{Greek", r"\p{Latin", r"\p{Han", r"\p{Alphabetic", r"\p{Upper"];
+    assert!(!other.iter().any(|mark| used(mark)), "scripts and properties need more features of regex");
+}

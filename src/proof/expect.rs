@@ -129,7 +129,7 @@ pub(super) fn tail(least: u64, expected: f64) -> f64 {
     if expected <= 0.0 {
         return 0.0;
     }
-    let term = |n: u64| ((1..=n).map(|n| (expected / n as f64).ln()).sum::<f64>() - expected).exp();
+    let term = |n: u64| libm::exp((1..=n).map(|n| libm::log(expected / n as f64)).sum::<f64>() - expected);
     // From the middle on, terms only fall in either direction.
     if (least as f64) <= expected {
         let (mut n, mut term, mut sum) = (least - 1, term(least - 1), 0.0);

@@ -404,10 +404,14 @@ struct Column {
 impl Column {
     fn sql(&self) -> String {
         let name = pg::quote_ident(&self.name);
-        match self.container {
-            true => format!("pg_catalog.left(pg_catalog.to_json({name})::pg_catalog.text, {CHARS_MAX})"),
-            false => format!("pg_catalog.left({name}::pg_catalog.text, {CHARS_MAX})"),
-        }
+        let text = match self.container {
+            true => format!("pg_catalog.to_json({name})::pg_catalog.text"),
+            false => format!("{name}::pg_catalog.text"),
+        };
+        // Characters are counted only where there may be too many: the length in bytes is known.
+        format!(
+            "CASE WHEN pg_catalog.octet_length({text}) <= {CHARS_MAX} THEN {text} ELSE pg_catalog.left({text}, {CHARS_MAX}) END"
+        )
     }
 }
 
