@@ -17,7 +17,7 @@ CREATE TABLE plain (id int PRIMARY KEY, email text, n numeric(12, 3), f float8, 
     raw bytea, ip inet, r int4range, c char(8), i interval, ci citext, h hstore, doubled int GENERATED ALWAYS AS (id * 2) STORED);
 INSERT INTO plain (id, email, n, f, at, j, jt, m, tags, raw, ip, r, c, i, ci, h)
 SELECT i, 'p' || i || '@post.test', i * 1.10, 'NaN', '2026-01-01 10:00+00', '{"b": "x@y.test", "a": [1.50, "q\b\f\n\u0001\"\\"], "aa": null}',
-    '{ "c":1, "b" : "x@y.test" }', 'ok', '[0:1]={a,NULL}', '\x00ff', '10.0.0.0/8', '[1,5)', 'ab', '1 mon 2 days', 'Q' || i, 'a=>1, b=>NULL'
+    '{ "c":1, "b" : "x@y.test" }', 'ok', '[0:1]={a,NULL}', '\x00ff', ('{10.0.0.0/8,192.168.1.20,2001:db8::1/64,::ffff:1.2.3.4,0.0.0.0/0}'::inet[])[1 + i % 5], '[1,5)', 'ab', '1 mon 2 days', 'Q' || i, 'a=>1, b=>NULL'
 FROM generate_series(1, 300) i;
 CREATE TABLE odd (id int PRIMARY KEY, moods mood[], p pair, x xml, name bpchar(10), amount numeric(10, 2), rel regclass);
 INSERT INTO odd SELECT i, '{sad,ok}', ROW(i, 'z'::text)::pair, '<?xml version="1.0"?><a>b</a>', 'Ann', i * 1.5, 'plain' FROM generate_series(1, 50) i;
@@ -49,6 +49,7 @@ email = "email"
 j = { mask = "json", paths = { "$.b" = "email", "$.a" = "pattern" }, rest = "keep" }
 jt = { mask = "json", paths = { "$.b" = "email" }, rest = "keep" }
 at = { mask = "date.shift", subject = "id" }
+ip = "ip"
 [tables."public.odd".columns]
 name = "pattern"
 amount = { mask = "num.noise", subject = "id" }

@@ -237,3 +237,71 @@ fn large_tables_are_sampled_and_small_ones_read_as_a_whole() {
     let ran = lab.restage(&["refresh"]);
     assert!(ran.stderr.contains("in 20000 of 20000 rows read"), "{ran:?}");
 }
+
+#[test]
+fn files_that_leak_get_no_name() {
+    let lab = Lab::new("files_leak");
+    lab.seed(PEOPLE);
+    lab.seed(
+        "UPDATE notes SET code = (SELECT email FROM people p WHERE p.id = 7), body = 'as QB-100370 said' WHERE id = 3",
+    );
+    let refused = |policy: &str, args: &[&str], told: &[&str]| {
+        lab.config(policy);
+        let ran = lab.restage(args);
+        assert_eq!(ran.code, 6, "{args:?}: {ran:?}");
+        for told in told {
+            assert!(ran.stderr.contains(told), "{told}: {ran:?}");
+        }
+        assert!(!lab.path("out").exists() && !lab.path("out.partial").exists(), "{args:?}");
+        silent(&ran);
+        lab.config(&format!("{policy}\n[verify]\nleak = false\n"));
+        let ran = lab.restage(args);
+        assert_eq!(ran.code, 0, "{args:?}: {ran:?}");
+        std::fs::remove_dir_all(lab.path("out")).expect("it was written");
+    };
+    for format in ["sql", "csv", "parquet"] {
+        let args = ["fixture", "--out", "out", "--rows", "all", "--format", format];
+        refused(
+            POLICY,
+            &args,
+            &[
+                "public.notes.code: values of public.people.email in 1 of 120 rows",
+                "public.notes.body: values of public.people.badge in 1 of 120 rows",
+            ],
+        );
+    }
+    lab.seed("UPDATE notes SET code = 'A', body = 'b'");
+    std::fs::write(lab.path("echo.sh"), "#!/bin/sh\nexec sed -u 's/,\"[^\"]*\"$//'\n").expect("write");
+    std::fs::set_permissions(lab.path("echo.sh"), std::fs::Permissions::from_mode(0o755)).expect("chmod");
+    let echo = POLICY
+        .replace("badge = \"pattern\"", "badge = { mask = \"command\", command = [\"./echo.sh\"], format = \"csv\" }");
+    for args in [&["fixture", "--out", "out", "--rows", "all"][..], &["snapshot", "--out", "out"]] {
+        refused(&echo, args, &["public.people.badge: 200 of 200 different values"]);
+    }
+    // What does not leak is written, and says what it was held to.
+    lab.config(POLICY);
+    let ran = lab.restage(&["fixture", "--out", "out", "--json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let found: serde_json::Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!(found["gates"].as_array().map(Vec::len), Some(3), "{found}");
+}
+
+#[test]
+fn views_that_hold_nothing_and_names_of_every_spelling_are_searched_or_passed() {
+    let lab = Lab::new("spelled");
+    lab.seed(PEOPLE);
+    lab.seed(
+        "CREATE MATERIALIZED VIEW later AS SELECT body FROM notes WITH NO DATA; \
+         CREATE TABLE \"Odd.Name\" (id int PRIMARY KEY, \"Free Text\" text[]); \
+         INSERT INTO \"Odd.Name\" SELECT i, ARRAY['n' || i, NULL] FROM generate_series(1, 30) i",
+    );
+    lab.grant();
+    let policy = format!(
+        "{POLICY}\n[tables.\"public.Odd.Name\".columns]\nid = \"keep\"\n\"Free Text\" = {{ keep = \"a test\" }}\n"
+    );
+    lab.config(&policy);
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    lab.seed("UPDATE \"Odd.Name\" SET \"Free Text\" = ARRAY[NULL, 'see QZEF77@planted.test'] WHERE id = 9");
+    leaks(&lab, &policy, "texts", &["public.Odd.Name.Free Text: values of public.people.email in 1 of 30 rows"]);
+}

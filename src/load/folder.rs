@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use tokio::sync::oneshot;
 
 /// Says in an unfinished folder that it is ours to remove, and is locked as long as its run lives.
 const MARK: &str = ".restage-partial";
@@ -20,6 +21,8 @@ pub struct Folder {
     files: Mutex<BTreeMap<String, FileEntry>>,
     /// Holds the lock.
     mark: Option<File>,
+    /// Dropped last, when the folder has its name or is gone.
+    _settled: oneshot::Sender<()>,
 }
 
 /// A file in the making: counts and hashes what is written.
@@ -89,7 +92,9 @@ impl Folder {
     ///
     /// # Errors
     /// As [`Folder::may_be_made`]; [`LoadError::Writing`] if another run writes to the same place.
-    pub fn create(place: &Path, replace: bool) -> Result<Self, LoadError> {
+    ///
+    /// The receiver hears when the folder has its name or is gone: tasks that are told to end hold it until they do.
+    pub fn create(place: &Path, replace: bool) -> Result<(Self, oneshot::Receiver<()>), LoadError> {
         Self::may_be_made(place, replace)?;
         let mut name = place.file_name().unwrap_or_default().to_owned();
         name.push(".partial");
@@ -104,7 +109,9 @@ impl Folder {
         let path = partial.join(MARK);
         let mark = File::create_new(&path).map_err(failed(&path))?;
         mark.try_lock().map_err(|_| LoadError::Writing { place: place.to_owned() })?;
-        Ok(Self { place: place.to_owned(), partial, replace, files: Mutex::default(), mark: Some(mark) })
+        let (sender, receiver) = oneshot::channel();
+        let (place, files) = (place.to_owned(), Mutex::default());
+        Ok((Self { place, partial, replace, files, mark: Some(mark), _settled: sender }, receiver))
     }
 
     /// Where the folder will be.

@@ -68,7 +68,7 @@ fn is_plain(shape: &Shape) -> bool {
     match shape {
         Shape::Text { padded, .. } => !padded,
         Shape::Int2 | Shape::Int4 | Shape::Int8 | Shape::Bool | Shape::Uuid | Shape::Date | Shape::Bytea => true,
-        Shape::Mac | Shape::Mac8 | Shape::Json | Shape::Enum(_) => true,
+        Shape::Mac | Shape::Mac8 | Shape::Inet | Shape::Cidr | Shape::Json | Shape::Enum(_) => true,
         _ => false,
     }
 }

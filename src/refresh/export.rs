@@ -33,11 +33,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 /// A table up to this size is one file; larger ones have a file for each chunk, written and loaded side by side.
 const WHOLE_BYTES: u64 = 1 << 30;
+/// Longest that a run that failed waits for its folder to be gone.
+const SETTLE_MAX: Duration = Duration::from_secs(10);
 /// Rows that are handed to a Parquet file at once.
 const PIECE_BYTES: usize = 384 * 1024;
 
@@ -79,8 +82,15 @@ pub async fn export(job: Job, wish: &Wish, events: &Events, stop: &Stop) -> Resu
         false => None,
     };
     let paused = paused.transpose().map_err(|error| Failure::from(error).with_state(NOTHING))?;
-    let run = Run { job: Arc::new(job), events: events.clone(), stop: stop.clone() };
+    let run = Run { job: Arc::new(job), events: events.clone(), stop: stop.clone(), settled: Mutex::default() };
     let written = run.read(ready, watcher, wish, &mut clock).await;
+    if written.is_err() {
+        let settled = run.settled.lock().expect("no holder panics").take();
+        if let Some(settled) = settled {
+            // Tasks that were told to end hold the folder until they do. It ends without a message.
+            let _ = tokio::time::timeout(SETTLE_MAX, settled).await;
+        }
+    }
     if let Some(paused) = paused
         && !paused.resume().await
     {
@@ -98,6 +108,8 @@ struct Run {
     job: Arc<Job>,
     events: Events,
     stop: Stop,
+    /// Hears when the folder has its name or is gone, once there is one.
+    settled: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 /// What tasks that write tables share.
@@ -170,7 +182,9 @@ impl Run {
             for_anybody(&mut objects, &self.events);
         }
         clock.done(Phase::Schema, format!("{} objects", objects.pre.len() + objects.post.len()));
-        let folder = Arc::new(Folder::create(wish.out(), wish.replace())?);
+        let (folder, settled) = Folder::create(wish.out(), wish.replace())?;
+        let folder = Arc::new(folder);
+        *self.settled.lock().expect("no holder panics") = Some(settled);
         let pipeline = pipeline(job, &self.events, &self.stop)?;
         let source = server(job, &pipeline, snapshot);
         let (proof, rows) = (proof::watch(plan)?, Mutex::default());
