@@ -305,3 +305,57 @@ fn views_that_hold_nothing_and_names_of_every_spelling_are_searched_or_passed() 
     lab.seed("UPDATE \"Odd.Name\" SET \"Free Text\" = ARRAY[NULL, 'see QZEF77@planted.test'] WHERE id = 9");
     leaks(&lab, &policy, "texts", &["public.Odd.Name.Free Text: values of public.people.email in 1 of 30 rows"]);
 }
+
+/// Two thousand people with the most common names of the United States, and texts that speak of them by their masks.
+const COMMON: &str = "
+CREATE TABLE c (id int PRIMARY KEY, first_name text, last_name text, email text, phone text, city text);
+INSERT INTO c SELECT i, f, l, lower(f) || '.' || lower(l) || i || '@common.test', '+1 212 555 ' || lpad((i % 10000)::text, 4, '0'), l || 'ville'
+FROM generate_series(1, 2000) i, LATERAL (SELECT
+  ('{James,Mary,Robert,Patricia,John,Jennifer,Michael,Linda,David,Elizabeth,William,Barbara,Richard,Susan,Joseph,Jessica,Thomas,Karen,Charles,Sarah}'::text[])[1 + i % 20] f,
+  ('{Smith,Johnson,Williams,Brown,Jones,Garcia,Miller,Davis,Rodriguez,Martinez,Hernandez,Lopez,Gonzalez,Wilson,Anderson,Thomas,Taylor,Moore,Jackson,Martin,Lee}'::text[])[1 + i % 21] l) n;
+CREATE TABLE ev (id int PRIMARY KEY, customer_id int REFERENCES c, doc jsonb, note text, shop text);
+INSERT INTO ev SELECT i, c.id, jsonb_build_object('mail', c.email, 'n', i), c.first_name || ' ' || c.last_name || ' wrote from ' || c.email,
+  ('{Austin,Charlotte,Jackson,Tyler,Madison}'::text[])[1 + i % 5] FROM generate_series(1, 8000) i JOIN c ON c.id = 1 + i % 2000;
+ALTER TABLE ev ENABLE ROW LEVEL SECURITY;
+ALTER TABLE ev FORCE ROW LEVEL SECURITY;
+ANALYZE;
+";
+
+const COMMON_POLICY: &str = "
+[tables.\"public.c\".columns]
+id = \"keep\"
+first_name = { mask = \"name.first\", subject = \"id\" }
+last_name = { mask = \"name.last\", subject = \"id\" }
+email = \"email\"
+phone = \"phone\"
+city = { mask = \"address\", part = \"city\", subject = \"id\" }
+[tables.\"public.ev\".columns]
+id = \"keep\"
+customer_id = \"keep\"
+doc = { mask = \"json\", paths = { \"$.mail\" = \"email\" }, rest = \"keep\" }
+note = { mask = \"text.spans\", subject = \"customer_id\" }
+shop = { keep = \"our shops\" }
+";
+
+#[test]
+fn many_people_with_common_names_are_no_leak_and_rows_that_are_hidden_by_force_are_read() {
+    let lab = Lab::new("common");
+    lab.seed(COMMON);
+    lab.config(COMMON_POLICY);
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    // Beginnings of lines, and a table that hides its rows from its owner.
+    lab.seed(
+        "ALTER TABLE ev NO FORCE ROW LEVEL SECURITY; \
+         UPDATE ev SET shop = E'Dear all,\\nmary.johnson1@common.test\\nwrites' WHERE id = 5; \
+         ALTER TABLE ev FORCE ROW LEVEL SECURITY",
+    );
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 6, "{ran:?}");
+    assert!(ran.stderr.contains("public.ev.shop: values of public.c.email in 1 of 8000 rows read"), "{ran:?}");
+    for format in ["sql", "csv"] {
+        let ran = lab.restage(&["fixture", "--out", "out", "--rows", "all", "--format", format]);
+        assert_eq!(ran.code, 6, "{ran:?}");
+        assert!(ran.stderr.contains("public.ev.shop: values of public.c.email in 1 of 8000"), "{ran:?}");
+    }
+}

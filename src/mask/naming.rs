@@ -18,6 +18,7 @@ use super::{Injective, KeyedOn, Kind, Params, Promise};
 
 pub(super) static COMPANY: Kind = Kind {
     name: "company",
+    remains: |_| super::Remains::Names,
     summary: "Replaces names of companies; equal names stay equal",
     params: &[
         Param {

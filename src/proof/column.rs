@@ -69,7 +69,7 @@ impl Look<'_> {
                         self.rows(
                             before,
                             after,
-                            |row| form::of(i64::from(old.value(row)).unsigned_abs().to_string().as_bytes()),
+                            |row| form::of(&i64::from(old.value(row)).unsigned_abs().to_string()),
                             |row| (Some(written(old.value(row).into())), Some(written(new.value(row).into()))),
                         );
                     }
@@ -83,8 +83,8 @@ impl Look<'_> {
                 self.rows(
                     before,
                     after,
-                    |row| form::of(form::core(old.value(row).as_bytes())),
-                    |row| (text(salt, old.value(row).as_bytes()), text(salt, new.value(row).as_bytes())),
+                    |row| form::of(form::core(old.value(row))),
+                    |row| (text(salt, old.value(row)), text(salt, new.value(row))),
                 );
             }
             DataType::BinaryView => {
@@ -218,9 +218,9 @@ fn hyphenated(bytes: &[u8]) -> [u8; 36] {
 
 /// The fingerprint of a text from its first letter or digit to its last; none if it has neither.
 #[inline]
-pub(super) fn text(salt: Salt, value: &[u8]) -> Option<u64> {
+pub(super) fn text(salt: Salt, value: &str) -> Option<u64> {
     let core = form::core(value);
-    (!core.is_empty()).then(|| salt.text(core))
+    (!core.is_empty()).then(|| salt.text(form::folded(core).as_bytes()))
 }
 
 /// The names of one row before and after their masks, first and last together.
@@ -236,8 +236,8 @@ pub(super) fn names(people: &super::People, salt: Salt, limit: u64, raw: &[Array
         return found;
     };
     let whole = |first: &str, last: &str| {
-        let (first, last) = (form::core(first.as_bytes()), form::core(last.as_bytes()));
-        (!first.is_empty() && !last.is_empty()).then(|| salt.joined(first, last))
+        let (first, last) = (form::folded(form::core(first)), form::folded(form::core(last)));
+        (!first.is_empty() && !last.is_empty()).then(|| salt.joined(first.as_bytes(), last.as_bytes()))
     };
     let below = |value: Option<u64>| value.filter(|value| *value < limit);
     let rows = first.len().min(last.len()).min(first_out.len()).min(last_out.len());

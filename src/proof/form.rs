@@ -3,8 +3,12 @@
 //!
 //! A value is compared from its first to its last letter or digit; what stands around them is how somebody wrote it down.
 
+use std::borrow::Cow;
+
 /// Digits of a number that is somebody's; shorter ones stand everywhere.
 const DIGITS_MIN: usize = 7;
+/// Different digits of it: `0000000` is a placeholder.
+const DIFFERENT_MIN: u32 = 3;
 /// Bytes of an address or a name.
 const ADDRESS_MIN: usize = 6;
 /// Bytes of several words, or of letters and digits together.
@@ -31,6 +35,8 @@ pub enum Form {
 pub(super) struct Counted {
     letters: usize,
     digits: usize,
+    /// A bit for each digit that occurs.
+    different: u16,
     words: usize,
     bytes: usize,
     at: bool,
@@ -38,19 +44,28 @@ pub(super) struct Counted {
 
 impl Counted {
     /// The counts of one word, which must have no separators.
-    pub(super) fn word(word: &[u8]) -> Self {
-        let digits = word.iter().filter(|byte| byte.is_ascii_digit()).count();
-        Self { letters: word.len() - digits, digits, words: 1, bytes: word.len(), at: false }
+    pub(super) fn word(word: &str) -> Self {
+        let mut counted = Self { words: 1, bytes: word.len(), ..Self::default() };
+        for byte in word.bytes() {
+            if byte.is_ascii_digit() {
+                counted.digits += 1;
+                counted.different |= 1 << (byte - b'0');
+            } else {
+                counted.letters += 1;
+            }
+        }
+        counted
     }
 
-    /// The counts of two texts and the bytes between them.
-    pub(super) fn join(self, between: &[u8], other: Self) -> Self {
+    /// The counts of two texts and what is between them.
+    pub(super) fn join(self, between: &str, other: Self) -> Self {
         Self {
             letters: self.letters + other.letters,
             digits: self.digits + other.digits,
+            different: self.different | other.different,
             words: self.words + other.words,
             bytes: self.bytes + between.len() + other.bytes,
-            at: self.at || other.at || between == b"@",
+            at: self.at || other.at || between == "@",
         }
     }
 
@@ -61,7 +76,11 @@ impl Counted {
     pub(super) fn form(self) -> Form {
         match self {
             Self { at: true, bytes, .. } if bytes >= ADDRESS_MIN => Form::Mixed,
-            Self { letters: 0, digits, .. } if digits >= DIGITS_MIN => Form::Digits(digits.min(DIGITS_MAX) as u8),
+            Self { letters: 0, digits, different, .. }
+                if digits >= DIGITS_MIN && different.count_ones() >= DIFFERENT_MIN =>
+            {
+                Form::Digits(digits.min(DIGITS_MAX) as u8)
+            }
             Self { letters: 1.., digits: 1.., bytes, .. } if bytes >= MIXED_MIN => Form::Mixed,
             Self { digits: 0, words: 2.., bytes, .. } if bytes >= MIXED_MIN => Form::Words,
             _ => Form::Plain,
@@ -69,31 +88,29 @@ impl Counted {
     }
 }
 
-/// Letters, digits, and everything outside ASCII.
-pub(super) fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte >= 0x80
+/// Upper and lower case are the same; fingerprints see to that for ASCII.
+pub(super) fn folded(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() { Cow::Borrowed(text) } else { Cow::Owned(text.to_lowercase()) }
 }
 
 /// From the first to the last letter or digit.
-pub(super) fn core(text: &[u8]) -> &[u8] {
-    let Some(first) = text.iter().position(|byte| is_word(*byte)) else { return &[] };
-    let last = text.iter().rposition(|byte| is_word(*byte)).unwrap_or(first);
-    &text[first..=last]
+pub(super) fn core(text: &str) -> &str {
+    text.trim_matches(|symbol: char| !symbol.is_alphanumeric())
 }
 
 /// The words of a text, each with where it begins and ends.
-pub(super) fn words(text: &[u8]) -> impl Iterator<Item = (usize, usize)> + '_ {
+pub(super) fn words(text: &str) -> impl Iterator<Item = (usize, usize)> + '_ {
     let mut at = 0;
     std::iter::from_fn(move || {
-        let start = at + text[at..].iter().position(|byte| is_word(*byte))?;
-        let length = text[start..].iter().position(|byte| !is_word(*byte)).unwrap_or(text.len() - start);
+        let start = at + text[at..].find(char::is_alphanumeric)?;
+        let length = text[start..].find(|symbol: char| !symbol.is_alphanumeric()).unwrap_or(text.len() - start);
         at = start + length;
         Some((start, at))
     })
 }
 
 /// The form of a value that has no blanks or marks around it.
-pub(super) fn of(core: &[u8]) -> Form {
+pub(super) fn of(core: &str) -> Form {
     let mut all: Option<(Counted, usize)> = None;
     for (start, end) in words(core) {
         let word = Counted::word(&core[start..end]);
@@ -111,16 +128,26 @@ mod tests {
 
     #[test]
     fn forms_tell_names_numbers_and_addresses_from_words() {
-        let form = |text: &str| of(core(text.as_bytes()));
+        let form = |text: &str| of(core(text));
         assert_eq!(form(" <Ann.Miller@acme.test>, "), Form::Mixed);
         assert_eq!(form("Ann Miller"), Form::Words);
-        assert_eq!(form("Łukasz Żak"), Form::Words);
+        assert_eq!(form("Łukasz\u{a0}Żak"), Form::Words);
         assert_eq!(form("12 Main Street"), Form::Mixed);
         assert_eq!(form("078-05-1120"), Form::Digits(9));
         assert_eq!(form("+49 30 1234567"), Form::Digits(11));
         assert_eq!(form("550e8400-e29b-41d4-a716-446655440000"), Form::Mixed);
-        for plain in ["", "-", "Ann", "pending", "42", "123456", "n/a", "x y", "a@b"] {
+        for plain in ["", "-", "Ann", "pending", "42", "123456", "n/a", "x y", "a@b", "0000000000", "€ 12.34", "★★★ 8"]
+        {
             assert_eq!(form(plain), Form::Plain, "{plain}");
         }
+    }
+
+    #[test]
+    fn marks_around_a_value_are_no_part_of_it_in_any_script() {
+        for text in ["“zed@acme.test”", "zed@acme.test—", "：zed@acme.test，", "«zed@acme.test»"] {
+            assert_eq!(core(text), "zed@acme.test");
+        }
+        let of = |text: &'static str| words(text).map(|(start, end)| &text[start..end]).collect::<Vec<_>>();
+        assert_eq!(of("“Ann” O'Neil—Łukasz"), ["Ann", "O", "Neil", "Łukasz"]);
     }
 }

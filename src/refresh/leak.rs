@@ -6,11 +6,12 @@ use crate::catalog::Catalog;
 use crate::config::Severity;
 use crate::error::Failure;
 use crate::load::objects::Objects;
+use crate::mask::kind::Takes;
 use crate::mask::{self, Remains};
 use crate::outcome::Gate;
 use crate::plan::{ColumnPlan, Decided, Plan, TablePlan};
 use crate::proof::Proof;
-use crate::verify::leak::{Choice, Known, Leak};
+use crate::verify::leak::{Choice, Declared, Known, Leak};
 use std::collections::BTreeMap;
 
 impl Run {
@@ -35,9 +36,10 @@ pub(super) fn leak<'a>(
         let root = catalog.table(table.oid).and_then(|own| catalog.table(own.partition_root?));
         let root = root.map_or_else(|| table.full_name(), |root| root.full_name());
         table.columns.iter().flat_map(move |column| {
-            let [own, declared] = [&table.full_name(), &root].map(|table| format!("{table}.{}", column.name));
-            let known = Known { choice: choice(table, column), declared: declared.clone() };
-            [(own, known.clone()), (declared, known)]
+            let [own, top] = [&table.full_name(), &root].map(|table| format!("{table}.{}", column.name));
+            let declared = Declared { table: root.clone(), column: column.name.clone() };
+            let known = Known { choice: choice(table, column), declared, proposal: proposal(&column.type_name) };
+            [(own, known.clone()), (top, known)]
         })
     });
     Leak {
@@ -65,5 +67,14 @@ fn choice(table: &TablePlan, column: &ColumnPlan) -> Choice {
                 Some(_) => Choice::Replaced,
             }
         }
+    }
+}
+
+/// A mask that takes whatever a column of this type holds.
+fn proposal(type_name: &str) -> Option<&'static str> {
+    match privacy::takes(type_name) {
+        Takes::Text if !type_name.ends_with("[]") => Some("\"pattern\""),
+        Takes::Opaque if matches!(type_name, "json" | "jsonb") => Some("{ mask = \"json\", rest = \"pattern\" }"),
+        _ => None,
     }
 }
