@@ -157,7 +157,7 @@ impl Sought {
             && (words.len() > NAME_WORDS || end - start > RUN_MAX)
             && end - start <= WHOLE_MAX
         {
-            self.known(self.salt.text(text[*start..*end].as_bytes()), traces);
+            self.known(self.salt.text(&text.as_bytes()[*start..*end]), traces);
         }
     }
 
@@ -173,7 +173,7 @@ impl Sought {
 
     /// Two neighbours as first and last name, in both orders; after a comma, names of several words too.
     fn names(&self, text: &str, words: &[(usize, usize, Counted)], place: usize, between: &str, traces: &mut Traces) {
-        let bytes = |from: usize, to: usize| text[words[from].0..words[to].1].as_bytes();
+        let bytes = |from: usize, to: usize| &text.as_bytes()[words[from].0..words[to].1];
         let (before, after) = (bytes(place, place), bytes(place + 1, place + 1));
         self.known(self.salt.joined(after, before), traces);
         if between != " " {
