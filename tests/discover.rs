@@ -319,6 +319,10 @@ fn from_nothing_to_a_masked_staging_by_init_plan_and_paste() {
     }
     let plan = lab.restage(&["plan"]);
     assert_eq!(plan.code, 0, "{}\n{}", plan.stdout, plan.stderr);
+    // Texts whose names stand in another table are led to it.
+    let proposed = std::fs::read_to_string(&path).expect("text");
+    let way = "{ mask = \"text.spans\", subject = \"ticket_id -> public.tickets.customer_id\" }";
+    assert!(proposed.contains(way), "{proposed}");
     // Texts that hold more than their masks recognize are found before they are published, with the lines that help.
     let leaking = lab.restage(&["refresh", "--yes", "--json"]);
     let mut decided_anew = 0;

@@ -418,6 +418,28 @@ fn what_the_planner_expects_is_compared_and_no_query_is_run() {
     assert!(ran.stderr.contains("rows expected at the source") && ran.stderr.contains("restage.toml:"), "{ran:?}");
     lab.config(&format!("{constant}{}", query("cheap ones", join, "factor = 2.0\nseverity = \"warn\"")));
     assert_eq!(lab.restage(&["refresh"]).code, 0);
+    // Another shape of plan: staging seeks where production scans.
+    let index = "CREATE INDEX here ON public.orders (weight);\nANALYZE public.orders;\n";
+    std::fs::write(lab.path("index.sql"), index).expect("write");
+    let seek = query("light ones", "SELECT * FROM public.orders WHERE weight < 0.5", "same_plan = true");
+    let hook = "\n[[hook]]\nat = \"after-load\"\nsql = \"index.sql\"\n";
+    lab.config(&format!("{}{seek}{hook}", masked("\"keep\"")));
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 6, "{ran:?}");
+    assert!(ran.stderr.contains("another plan"), "{ran:?}");
+    // A subset has fewer rows on purpose: it is only told.
+    let part = "\n[subset]\nseed = [{ table = \"public.people\", limit = 5 }]\n";
+    lab.config(&format!("{}{}{part}", masked("\"keep\""), query("cheap ones", join, "factor = 2.0")));
+    let ran = lab.restage(&["refresh", "--json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(json(&ran)["fidelity"]["queries"][0]["factor"].as_f64().is_some_and(|factor| factor > 2.0), "{ran:?}");
+    // Nothing is looked at where nobody wants to know, and nothing can be judged.
+    lab.config(&format!("{}\n[verify]\nleak = false\nmeasure = false\n", masked("\"keep\"")));
+    let ran = lab.restage(&["refresh", "--json"]);
+    assert!(ran.code == 0 && json(&ran)["fidelity"].is_null(), "{ran:?}");
+    lab.config(&format!("{}\n[verify]\nmeasure = false\nfidelity = {{ ks = 0.1 }}\n", masked("\"keep\"")));
+    let ran = lab.restage(&["refresh"]);
+    assert!(ran.code == 2 && ran.stderr.contains("config::conflict"), "{ran:?}");
     // What cannot be planned is refused before a row is read.
     lab.config(&format!("{constant}{}", query("wrong", "SELECT nothing FROM public.orders", "")));
     let ran = lab.restage(&["refresh"]);

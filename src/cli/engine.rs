@@ -654,10 +654,8 @@ const SHOWN: [(&str, &str); 7] = [
     ("customers.phone", "phone"),
     ("customers.ssn", "ssn"),
     ("customers.born_on", "born_on"),
-    ("addresses.delivery_note", DELIVERY_NOTE),
+    ("addresses.delivery_note", "delivery_note"),
 ];
-const DELIVERY_NOTE: &str = "(SELECT delivery_note FROM public.addresses WHERE customer_id = customers.id \
-    AND delivery_note IS NOT NULL ORDER BY kind, is_default LIMIT 1)";
 
 pub(super) async fn demo(context: &Context, args: DemoArgs) -> Result<DemoOutcome, Failure> {
     let kept = args.keep.is_some();
@@ -718,8 +716,10 @@ pub(super) async fn demo(context: &Context, args: DemoArgs) -> Result<DemoOutcom
 async fn samples(source: &Conninfo, target: &Conninfo) -> Result<Vec<DemoSample>, Failure> {
     let columns: Vec<String> = SHOWN.iter().map(|(_, column)| format!("{column}::text")).collect();
     let sql = format!(
-        "SELECT {} FROM public.customers WHERE phone IS NOT NULL AND ssn IS NOT NULL \
-         ORDER BY {DELIVERY_NOTE} IS NULL, tenant_id, credit_limit DESC NULLS LAST, loyalty_points DESC, country LIMIT 1",
+        "SELECT {} FROM public.customers JOIN (SELECT DISTINCT ON (customer_id) customer_id, delivery_note FROM public.addresses \
+         WHERE delivery_note IS NOT NULL ORDER BY customer_id, kind, is_default) AS note ON note.customer_id = customers.id \
+         WHERE phone IS NOT NULL AND ssn IS NOT NULL \
+         ORDER BY tenant_id, credit_limit DESC NULLS LAST, loyalty_points DESC, country LIMIT 1",
         columns.join(", ")
     );
     let failed = |error| extract::ExtractError::sql("reading a sample row", &error);

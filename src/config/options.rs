@@ -291,7 +291,7 @@ pub const OPTIONS: &[ConfigOption] = &[
     option("verify", Table, Default("{}"), "", "Gates: what must hold before staging is published, and after."),
     option("verify.leak", Boolean, Default("true"), "true", "No masked column of staging holds a source value more often than chance allows, and nothing else holds one at all."),
     option("verify.leak_allow", Texts, Default("[]"), "[\"public.invites.email\"]", "Columns that may hold values of the source: names or globs."),
-    option("verify.leak_bytes", Size { min: MIB, max: u64::MAX >> 1 }, Default("\"32MiB\""), "\"32MiB\"", "How much of a table is searched; of larger ones a sample of their blocks."),
+    option("verify.leak_bytes", Size { min: MIB, max: 1 << 40 }, Default("\"32MiB\""), "\"32MiB\"", "How much of a table is searched; of larger ones a sample of their blocks."),
     option("verify.measure", Boolean, Default("true"), "true", "Compare masked columns with the source while they pass (fidelity); without it and without `leak`, values are not looked at."),
     option("verify.warn", Texts, Default("[]"), "[\"row counts\", \"leak: *\"]",
         "Names or globs of gates, built in or your own, whose failure is a warning and does not stop publishing. Gates whose name begins with `leak` are reached only by a pattern that begins so too."),

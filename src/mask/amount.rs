@@ -77,7 +77,7 @@ pub(super) static BUCKET: Kind = Kind {
 
 pub(super) static CAP: Kind = Kind {
     name: "num.cap",
-    remains: |_| super::Remains::Part,
+    remains: |_| super::Remains::Open,
     summary: "Replaces amounts beyond a limit by the limit",
     params: &[
         Param { name: "min", summary: "least amount that stays", domain: Domain::Any, default: "none" },

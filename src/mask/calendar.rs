@@ -30,7 +30,7 @@ pub(super) static WITHIN_YEAR: Kind = Kind {
 
 pub(super) static TRUNC: Kind = Kind {
     name: "date.trunc",
-    remains: |_| super::Remains::Part,
+    remains: |_| super::Remains::Open,
     summary: "Cuts dates to the first day of their week, month, quarter or year, and times to the hour or minute",
     params: &[
         Param {
@@ -52,7 +52,7 @@ pub(super) static TRUNC: Kind = Kind {
 
 pub(super) static AGE_CAP: Kind = Kind {
     name: "age.cap",
-    remains: |_| super::Remains::Part,
+    remains: |_| super::Remains::Open,
     summary: "Replaces ages over a limit by the limit plus one, and dates and years of birth before them likewise",
     params: &[
         Param {

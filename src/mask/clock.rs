@@ -41,7 +41,7 @@ pub(super) static SHIFT: Kind = Kind {
 
 pub(super) static TRUNC: Kind = Kind {
     name: "time.trunc",
-    remains: |_| super::Remains::Part,
+    remains: |_| super::Remains::Open,
     summary: "Cuts times of day down to a multiple of some minutes",
     params: &[
         Param {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 pub(super) static NULL: Kind = Kind {
     name: "null",
-    remains: |_| super::Remains::Part,
+    remains: |_| super::Remains::Open,
     summary: "Replaces every value by NULL",
     accepts: Takes::ALL,
     keyed_on: KeyedOn::Nothing,
@@ -27,7 +27,7 @@ pub(super) static NULL: Kind = Kind {
 
 pub(super) static CONST: Kind = Kind {
     name: "const",
-    remains: |_| super::Remains::Part,
+    remains: |_| super::Remains::Open,
     summary: "Replaces every value by one constant; NULL stays NULL",
     params: &[Param {
         name: "value",

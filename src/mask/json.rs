@@ -36,7 +36,7 @@ use splice::{Masks, Scratch, push_escaped, rewrite};
 /// The record of `json/1`.
 pub static JSON: Kind = Kind {
     name: "json",
-    remains: |_| super::Remains::Part,
+    remains: |_| super::Remains::Open,
     version: 1,
     summary: "Masks values inside JSON by path; all other bytes stay as they are",
     params: &[

@@ -141,8 +141,10 @@ pub enum Remains {
     Chance,
     /// Values move a little, and a few not at all.
     Near,
-    /// Something of a value stays on purpose.
+    /// Something of each value stays on purpose, and of some of them all; never all of every value.
     Part,
+    /// Values stay whole where they hold nothing of what the mask looks for.
+    Open,
 }
 
 /// What a mask promises once its parameters are known.

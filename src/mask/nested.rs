@@ -266,7 +266,7 @@ const REST: Param = Param {
 
 pub(super) static COMPOSITE: Kind = Kind {
     name: "composite",
-    remains: |_| super::Remains::Part,
+    remains: |_| super::Remains::Open,
     summary: "Masks the attributes of a composite type one by one",
     params: &[
         Param {
@@ -287,7 +287,7 @@ pub(super) static COMPOSITE: Kind = Kind {
 
 pub(super) static HSTORE: Kind = Kind {
     name: "hstore",
-    remains: |_| super::Remains::Part,
+    remains: |_| super::Remains::Open,
     summary: "Masks the values of an hstore by key; keys stay",
     params: &[
         Param {

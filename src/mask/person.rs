@@ -82,7 +82,7 @@ pub(super) static ADDRESS: Kind = Kind {
 fn address_remains(params: &Params) -> super::Remains {
     match params.get("part").and_then(|part| part.as_str()) {
         None | Some("street") => super::Remains::Names,
-        Some("country") => super::Remains::Part,
+        Some("country") => super::Remains::Open,
         Some(_) => super::Remains::Chance,
     }
 }

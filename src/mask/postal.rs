@@ -43,7 +43,9 @@ pub(super) static ZIP: Kind = Kind {
 };
 
 fn zip_remains(params: &Params) -> super::Remains {
-    match is_hipaa(params) || params.contains_key("keep") {
+    match params.contains_key("keep") {
+        // Codes that were cut before stay as they are.
+        _ if is_hipaa(params) => super::Remains::Open,
         true => super::Remains::Part,
         false => super::Remains::Chance,
     }

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 pub(super) static REPLACE: Kind = Kind {
     name: "replace",
-    remains: |_| super::Remains::Part,
+    remains: |_| super::Remains::Open,
     summary: "Replaces texts of a map by others, as whole values or anywhere inside",
     params: &[
         Param { name: "map", summary: "a table of text = replacement", domain: Domain::Any, default: "required" },

@@ -43,7 +43,7 @@ use std::sync::Arc;
 /// The record of `text.spans/1`.
 pub static SPANS: Kind = Kind {
     name: "text.spans",
-    remains: |_| super::Remains::Part,
+    remains: |_| super::Remains::Open,
     version: 1,
     summary: "Masks addresses, numbers and the row's own names inside free text",
     params: &[

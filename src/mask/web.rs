@@ -28,7 +28,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub(super) static URL: Kind = Kind {
     name: "url",
-    remains: |_| super::Remains::Part,
+    remains: |_| super::Remains::Open,
     summary: "Masks the parts of URLs; scheme, layout and query keys stay, hosts move under `.example`",
     params: &[
         Param {

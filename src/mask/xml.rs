@@ -29,7 +29,7 @@ use super::{Injective, KeyedOn, Kind, Shape, chars};
 
 pub(super) static XML: Kind = Kind {
     name: "xml",
-    remains: |_| super::Remains::Part,
+    remains: |_| super::Remains::Open,
     summary: "Masks texts and attributes inside XML by path; all other bytes stay as they are",
     params: &[
         Param {

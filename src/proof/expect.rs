@@ -9,7 +9,8 @@
 //!   the value: what it is worth in staging is what it stays by chance. That needs no knowledge of lists or ranges, and is
 //!   exact for small ones.
 //! - [`Remains::Near`]: at most half of many different values.
-//! - [`Remains::Part`]: nothing can be said here; texts are searched instead.
+//! - [`Remains::Part`]: not all of many different values.
+//! - [`Remains::Open`]: nothing can be said here; texts are searched instead.
 //!
 //! Counts of a sample are compared with the expectation of the same sample, by the tail of a Poisson distribution.
 
@@ -62,7 +63,7 @@ pub(super) fn judge(column: &Watched, seen: &Seen) -> Judged {
         expected,
     };
     match column.remains {
-        Remains::Part => judged(Judgement::Open, 0, 0, 0.0),
+        Remains::Open => judged(Judgement::Open, 0, 0, 0.0),
         Remains::Rare { bits } => {
             let chance = 0.5_f64.powi(bits as i32);
             let telling = |counts: &super::Counts| counts.before > 0 && counts.form != Form::Plain;
@@ -89,7 +90,7 @@ pub(super) fn judge(column: &Watched, seen: &Seen) -> Judged {
             let kept = counts().filter(|counts| counts.before > 0);
             let stayed = kept.map(|counts| f64::from(counts.stayed) / f64::from(counts.before)).sum::<f64>() as u64;
             let masks = counts().filter(|counts| counts.after > 0).count() as f64 / share;
-            let rows = (seen.tally.values - seen.tally.nulls_out).max(1) as f64;
+            let rows = seen.tally.values.saturating_sub(seen.tally.nulls_out).max(1) as f64;
             let both = counts().filter(|counts| counts.before > 0 && counts.after > 0);
             let expected: f64 = both.map(|counts| (f64::from(counts.after) / rows).max(1.0 / masks)).sum();
             if of < DISTINCT_MIN {
@@ -99,14 +100,15 @@ pub(super) fn judge(column: &Watched, seen: &Seen) -> Judged {
             let stays = tail(stayed, 2.0 * expected) < UNLIKELY;
             judged(if stays { Judgement::Stays } else { Judgement::Holds }, stayed, of, expected)
         }
-        Remains::Near => {
+        Remains::Near | Remains::Part => {
             let of = counts().filter(|counts| counts.before > 0).count() as u64;
             let stayed = counts().filter(|counts| counts.stayed > 0 && counts.stayed >= counts.before).count() as u64;
-            let expected = of as f64 / 2.0;
+            let part = column.remains == Remains::Part;
+            let expected = if part { 0.0 } else { of as f64 / 2.0 };
             if of < DISTINCT_MIN {
                 return judged(Judgement::Open, stayed, of, expected);
             }
-            let stays = stayed as f64 > expected + 4.0 * (of as f64 / 4.0).sqrt();
+            let stays = if part { stayed == of } else { stayed as f64 > expected + 4.0 * (of as f64 / 4.0).sqrt() };
             judged(if stays { Judgement::Stays } else { Judgement::Holds }, stayed, of, expected)
         }
     }

@@ -51,8 +51,9 @@ struct Value {
 /// A column whose values are looked for.
 struct From {
     name: String,
-    /// Different values of it, by the number of their digits; the last for names.
+    /// Different values of it that are numbers, by how many digits they have.
     digits: [f64; DIGITS_MAX + 1],
+    /// Different values of it that are names.
     names: f64,
     /// The share of masks that are values of the source.
     common: f64,
@@ -402,5 +403,32 @@ mod tests {
         sought.add("public.people.name", &seen);
         assert!(sought.is_empty());
         assert_eq!(texts(&sought, &["Ann Miller called"]), 0);
+    }
+
+    /// A word for a number.
+    fn word(number: usize) -> String {
+        number.to_string().bytes().map(|digit| char::from(b'k' + digit - b'0')).collect()
+    }
+
+    #[test]
+    fn one_name_of_very_many_says_nothing_and_one_in_a_thousand_texts_does() {
+        let names: Vec<String> = (0..11_000).map(|n| format!("Somebody {}", word(n))).collect();
+        let values: Vec<(&str, Form)> = names.iter().map(|name| (name.as_str(), Form::Words)).collect();
+        let sought = sought(&values);
+        assert_eq!(sought.partly(), None);
+        let others: Vec<String> = (0..5_000).map(|n| format!("order {n} was sent")).collect();
+        let mut all: Vec<&str> = others.iter().map(String::as_str).collect();
+        all.push(&names[5]);
+        assert_eq!(texts(&sought, &all), 0);
+        all.extend(names[10..30].iter().map(String::as_str));
+        assert_eq!(texts(&sought, &all), 21);
+    }
+
+    #[test]
+    fn the_share_of_values_that_is_known_is_told() {
+        let addresses: Vec<String> = (0..100_000).map(|n| format!("person{n}@acme.test")).collect();
+        let values: Vec<(&str, Form)> = addresses.iter().map(|address| (address.as_str(), Form::Mixed)).collect();
+        let (columns, least) = sought(&values).partly().expect("a share");
+        assert!(columns == 1 && (0.1..=0.33).contains(&least), "{least}");
     }
 }

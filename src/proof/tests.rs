@@ -179,3 +179,56 @@ fn every_kind_changes_more_of_its_samples_than_chance_keeps() {
     }
     assert!(judged_kinds > 25, "{judged_kinds} kinds were judged");
 }
+
+/// Masks the values with this kind and these parameters, and judges the column.
+fn masked(kind: &str, params: serde_json::Value, values: &[String]) -> Judged {
+    let mut spec = table(kind);
+    let mask = spec.columns[0].mask.as_mut().expect("a mask");
+    mask.params = params.as_object().expect("parameters").clone();
+    let masker = Masker::compile(&MasterKey::test().realm("default"), &spec).expect("compiles");
+    let proof = Proof::new(Salt::new([7; 16]), [(&spec, values.len() as u64)]);
+    let unit = proof.tables()[0].unit();
+    let raw: ArrayRef = Arc::new(values.iter().map(Some).collect::<StringViewArray>());
+    let batch =
+        RawBatch { rows: values.len(), wire: bytes::Bytes::new(), gaps: Vec::new(), columns: vec![raw.clone()] };
+    let out = masker.apply(batch).expect("masked");
+    unit.see(values.len(), &[raw], out.columns());
+    unit.keep();
+    proof.tables()[0].judge().remove(0)
+}
+
+#[test]
+fn what_kinds_and_parameters_keep_is_no_leak() {
+    let list = |value: &dyn Fn(usize) -> String| (0..3_000).map(value).collect::<Vec<_>>();
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+    for (kind, params, values) in [
+        ("zip/1", r#"{"keep": 3}"#, list(&|n| format!("{:05}", n * 31 % 100_000))),
+        ("zip/1", r#"{"mode": "hipaa3"}"#, list(&|n| format!("{:03}00", n % 1000))),
+        ("card/1", r#"{"keep": 8, "keep_last4": true}"#, list(&|n| format!("41111111{:08}", n * 7919))),
+        ("phone/1", r#"{"keep": 6}"#, list(&|n| format!("+49 301234{n:04}"))),
+        // A block for documentation: its 256 addresses stay among themselves.
+        ("ip/1", "{}", list(&|n| format!("203.0.113.{}", n % 256))),
+        ("partial/1", r#"{"keep_first": 30}"#, list(&|n| format!("product {n}"))),
+        ("url/1", "{}", list(&|n| format!("https://example.com/{n}"))),
+    ] {
+        let judged = masked(kind, json(params), &values);
+        assert!(matches!(judged.judgement, Judgement::Holds | Judgement::Open), "{kind}: {judged:?}");
+    }
+    // Parameters that take nothing away.
+    for (kind, params, values) in [
+        ("regex/1", r#"{"match": "(zzz)?.*"}"#, list(&|n| format!("product {n}"))),
+        ("num.bucket/1", r#"{"width": 1}"#, list(&|n| format!("{}", n * 31))),
+    ] {
+        let judged = masked(kind, json(params), &values);
+        assert_eq!(judged.judgement, Judgement::Stays, "{kind}: {judged:?}");
+    }
+    let remains = |kind: &str, params: &str| {
+        let params = json(params).as_object().expect("parameters").clone();
+        (crate::mask::kind(kind).expect("known").remains)(&params)
+    };
+    assert_eq!(remains("address", r#"{"part": "country"}"#), Remains::Open);
+    assert_eq!(remains("address", r#"{"part": "city"}"#), Remains::Chance);
+    assert_eq!(remains("address", r#"{"part": "street"}"#), Remains::Names);
+    assert_eq!(remains("zip", "{}"), Remains::Chance);
+    assert_eq!(remains("regex", r#"{"generate": "[a-z]{9}"}"#), Remains::Chance);
+}

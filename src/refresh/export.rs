@@ -6,7 +6,7 @@ use super::artefact::Origin;
 use super::at_source::AtSource;
 use super::prepare::{NOTHING, Ready, pin_source, prepare_files};
 use super::reading::{Clock, SNAPSHOT_TRIES, no_drift, pipeline, read_definitions, server, take_snapshot};
-use super::{Job, leak, order, proof, subset};
+use super::{Job, gates, leak, order, proof, subset};
 use crate::artefact::columns::Stored;
 use crate::artefact::{self, ColumnEntry, Form, Manifest, Part, Purpose, SCHEMA, TableEntry, Taken};
 use crate::catalog::Catalog;
@@ -22,7 +22,6 @@ use crate::load::objects::Objects;
 use crate::load::{LoadError, parquet, roles};
 use crate::mask::Masker;
 use crate::outcome::{ExportOutcome, Gate, MaskCounts, RunTotals, TableLoaded};
-use crate::pg::types::Format;
 use crate::pipeline::{Pipeline, PipelineError, Work};
 use crate::plan::{Chunk, Decided, Plan, TablePlan};
 use crate::proof::Proof;
@@ -249,14 +248,8 @@ impl Run {
         let rows = std::mem::take(&mut *shared.rows.lock().expect("no holder panics"));
         let mut gates = leak::leak(&self.job, catalog, plan, &shared.proof, objects).files(&rows);
         verify::soften(&self.job.gates.warn, &mut gates);
-        for gate in gates.iter().filter(|gate| !gate.ok && !gate.fails()) {
-            self.events.warn(format!("gate \"{}\" does not hold: {}", gate.name, gate.evidence));
-        }
-        let failed: Vec<&Gate> = gates.iter().filter(|gate| gate.fails()).collect();
-        match failed.is_empty() {
-            true => Ok(gates),
-            false => Err(Failure { exit: Exit::Verify, reports: failed.into_iter().map(verify::report).collect() }),
-        }
+        gates::tell_soft(&self.events, &gates);
+        verify::refusal(&gates).map_or(Ok(gates), Err)
     }
 
     fn taken(&self, snapshot: &Snapshot) -> Taken {
@@ -374,12 +367,7 @@ impl Run {
                 }
                 let name = table.full_name();
                 let columns = table.columns.iter().map(|column| column.name.clone()).collect();
-                shared.rows.lock().expect("no holder panics").push(FileRows {
-                    name: name.clone(),
-                    columns,
-                    text: table.format == Format::Text,
-                    rows,
-                });
+                shared.rows.lock().expect("no holder panics").push(FileRows { name: name.clone(), columns, rows });
                 self.events.send(Event::TableLoaded { table: name.clone(), rows: entry.rows, bytes });
                 loaded.push(TableLoaded { name, rows: entry.rows, bytes, ms: began.elapsed().as_millis() as u64 });
             }

@@ -4,10 +4,11 @@ use super::hooks::{Ended, Surroundings, told};
 use super::run::Run;
 use crate::config::{CommandGate, GatePoint, Severity, SqlGate};
 use crate::error::Report;
+use crate::event::Events;
 use crate::outcome::Gate;
 use crate::pg::{Conninfo, TargetSession};
 use crate::verify;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Characters of a program's output that become evidence.
@@ -50,7 +51,10 @@ impl Settings {
             let program = gate.command.first().map_or("", String::as_str);
             let message = format!("the program `{program}` of gate \"{}\" is not there", gate.name);
             let hint = match program.contains('/') {
-                true => format!("ls -l {}     # a relative path starts in the folder of the configuration", folder.join(program).display()),
+                true => format!(
+                    "ls -l {}     # a relative path starts in the folder of the configuration",
+                    folder.join(program).components().collect::<PathBuf>().display()
+                ),
                 false => "Write its path under [[verify.command]]: `command = [\"./smoke.sh\"]`; a bare name is looked for in PATH.".to_owned(),
             };
             Report::new("plan::gate-program", message).place(gate.place.to_string()).hint(hint)
@@ -156,12 +160,12 @@ impl Run {
             self.events.warn(told);
         }
     }
+}
 
-    /// Tells the gates that do not hold and stop nothing.
-    pub(super) fn tell_soft(&self, gates: &[Gate]) {
-        for gate in gates.iter().filter(|gate| !gate.ok && gate.severity == Severity::Warn) {
-            self.events.warn(format!("gate \"{}\" does not hold: {}", gate.name, gate.evidence));
-        }
+/// Tells the gates that do not hold and stop nothing.
+pub(super) fn tell_soft(events: &Events, gates: &[Gate]) {
+    for gate in gates.iter().filter(|gate| !gate.ok && gate.severity == Severity::Warn) {
+        events.warn(format!("gate \"{}\" does not hold: {}", gate.name, gate.evidence));
     }
 }
 

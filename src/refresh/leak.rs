@@ -6,10 +6,10 @@ use crate::catalog::Catalog;
 use crate::config::Severity;
 use crate::error::Failure;
 use crate::load::objects::Objects;
+use crate::mask::Remains;
 use crate::mask::kind::Takes;
-use crate::mask::{self, Remains};
 use crate::outcome::Gate;
-use crate::plan::{ColumnPlan, Decided, Plan, TablePlan};
+use crate::plan::{ColumnPlan, Decided, Plan};
 use crate::proof::Proof;
 use crate::verify::leak::{Choice, Declared, Known, Leak};
 use std::collections::BTreeMap;
@@ -32,41 +32,44 @@ pub(super) fn leak<'a>(
     proof: &'a Proof,
     objects: &'a Objects,
 ) -> Leak<'a> {
-    let columns = plan.tables.iter().flat_map(|table| {
+    let remains: BTreeMap<&str, Remains> = proof
+        .tables()
+        .iter()
+        .flat_map(|watch| watch.columns().iter().map(|column| (column.name.as_str(), column.remains)))
+        .collect();
+    let mut columns = BTreeMap::new();
+    for table in &plan.tables {
         let root = catalog.table(table.oid).and_then(|own| catalog.table(own.partition_root?));
         let root = root.map_or_else(|| table.full_name(), |root| root.full_name());
-        table.columns.iter().flat_map(move |column| {
+        for column in &table.columns {
             let [own, top] = [&table.full_name(), &root].map(|table| format!("{table}.{}", column.name));
+            let choice = choice(column, remains.get(own.as_str()).copied());
             let declared = Declared { table: root.clone(), column: column.name.clone() };
-            let known = Known { choice: choice(table, column), declared, proposal: proposal(&column.type_name) };
-            [(own, known.clone()), (top, known)]
-        })
-    });
+            let known = Known { choice, declared, proposal: proposal(&column.type_name) };
+            columns.insert(top, known.clone());
+            columns.insert(own, known);
+        }
+    }
     Leak {
         config: &job.leak,
         proof,
-        columns: columns.collect::<BTreeMap<_, _>>(),
+        columns,
         detected: if job.packs.is_empty() { Severity::Warn } else { Severity::Fail },
         objects,
         jobs: job.jobs,
     }
 }
 
-fn choice(table: &TablePlan, column: &ColumnPlan) -> Choice {
+/// `remains`: what the mask of the column leaves, if it has one.
+fn choice(column: &ColumnPlan, remains: Option<Remains>) -> Choice {
     match &column.decision {
         Decided::Null | Decided::Const => Choice::Replaced,
         Decided::Keep { reason } => Choice::Kept { open: reason.is_none(), takes: privacy::takes(&column.type_name) },
         Decided::Mask { when: Some(when), .. } if when.keep.is_some() => Choice::Allowed,
-        Decided::Mask { kind, .. } => {
-            let full = format!("{}.{}", table.full_name(), column.name);
-            let spec = table.mask.columns.iter().find(|spec| spec.name == full).and_then(|spec| spec.mask.as_ref());
-            debug_assert!(spec.is_some(), "{full} is masked");
-            let remains = mask::kind(kind).zip(spec).map(|(kind, spec)| (kind.remains)(&spec.params));
-            match remains {
-                Some(Remains::Part) | None => Choice::Masked,
-                Some(_) => Choice::Replaced,
-            }
-        }
+        Decided::Mask { .. } => match remains {
+            Some(Remains::Part | Remains::Open) | None => Choice::Masked,
+            Some(_) => Choice::Replaced,
+        },
     }
 }
 

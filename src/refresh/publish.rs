@@ -3,7 +3,7 @@
 use super::gates::Asked;
 use super::reading::Clock;
 use super::run::{Run, Shared};
-use super::{Prepared, hooks};
+use super::{Prepared, gates, hooks};
 use crate::config::{GatePoint, HookPoint, PublishMode};
 use crate::error::{Diagnose as _, Exit, Failure, Report};
 use crate::event::{Phase, Unit};
@@ -190,7 +190,7 @@ impl Run {
         let before = outcome.gates.len();
         let asked = self.stop.race(self.ask_live(live, &mut way, outcome)).await;
         let failed: Vec<Gate> = outcome.gates[before..].iter().filter(|gate| gate.fails()).cloned().collect();
-        self.tell_soft(&outcome.gates[before..]);
+        gates::tell_soft(&self.events, &outcome.gates[before..]);
         self.job.ledger.note(|record| record.gates.clone_from(&outcome.gates));
         if failed.is_empty() && asked.is_ok() {
             clock.done(Phase::Verify, format!("{} in the live database", held(&outcome.gates[before..])));

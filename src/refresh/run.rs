@@ -6,7 +6,7 @@ use super::graph::{self, Work};
 use super::measures::Measured;
 use super::prepare::{NOTHING, pin_source, prepare, prepare_load};
 use super::reading::{Clock, SNAPSHOT_TRIES, no_drift, now_text, pipeline, read_definitions, server, take_snapshot};
-use super::{Job, Prepared, content, hooks, proof, subset};
+use super::{Job, Prepared, content, gates, hooks, proof, subset};
 use crate::config::HookPoint;
 use crate::error::{Exit, Failure, Report};
 use crate::event::{Events, Phase, Unit};
@@ -195,12 +195,9 @@ impl Run {
             record.privacy.clone_from(&measured.privacy);
             record.fidelity.clone_from(&measured.fidelity);
         });
-        self.tell_soft(&gates);
-        let failed: Vec<&Gate> = gates.iter().filter(|gate| gate.fails()).collect();
-        if !failed.is_empty() {
+        gates::tell_soft(&self.events, &gates);
+        if let Some(failure) = verify::refusal(&gates) {
             shared.sessions.close().await;
-            let reports = failed.iter().map(|gate| verify::report(gate)).collect();
-            let failure = Failure { exit: Exit::Verify, reports };
             return Err(failure.with_state(&format!(
                 "Nothing was published: \"{}\" serves as before. The loaded database is kept as \"{name}\" until the next run.",
                 prepared.admin.live

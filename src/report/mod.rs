@@ -147,6 +147,10 @@ fn summary(verdict: Verdict, outcome: &RefreshOutcome) -> String {
     );
     let masked = if outcome.masks.columns == 0 { "unmasked" } else { "masked" };
     let of = |time: &Option<String>| time.as_ref().map(|time| format!(" as of {time}")).unwrap_or_default();
+    let failed = || {
+        let failed = outcome.gates.iter().filter(|gate| gate.fails()).count() as u64;
+        format!("{} of {} failed", units::plural(failed, "gate"), outcome.gates.len())
+    };
     match verdict {
         Verdict::Published | Verdict::PublishedWithProblems => format!(
             "{} is now a {masked} copy of {}{}: {moved}.",
@@ -156,22 +160,8 @@ fn summary(verdict: Verdict, outcome: &RefreshOutcome) -> String {
         ),
         Verdict::Kept => format!("A {masked} copy of {} was loaded and verified: {moved}.", outcome.source),
         Verdict::DryRun => format!("A {masked} copy of {} was loaded, verified and dropped: {moved}.", outcome.source),
-        Verdict::NotPublished => {
-            let failed = outcome.gates.iter().filter(|gate| gate.fails()).count() as u64;
-            format!(
-                "{} of {} failed; the loaded copy was not published.",
-                units::plural(failed, "gate"),
-                outcome.gates.len()
-            )
-        }
-        Verdict::RolledBack => {
-            let failed = outcome.gates.iter().filter(|gate| gate.fails()).count() as u64;
-            format!(
-                "{} of {} failed once it was live; the release before serves again.",
-                units::plural(failed, "gate"),
-                outcome.gates.len()
-            )
-        }
+        Verdict::NotPublished => format!("{}; the loaded copy was not published.", failed()),
+        Verdict::RolledBack => format!("{} once it was live; the release before serves again.", failed()),
         Verdict::Refused => {
             format!("{} to change before a run may begin.", units::plural(outcome.problems.len() as u64, "thing"))
         }

@@ -19,10 +19,9 @@ use crate::mask::kind::Takes;
 use crate::outcome::Gate;
 use crate::pg;
 use crate::plan::{escape, toml_key};
-use crate::proof::{Hits, Judged, Judgement, Proof, Sought};
+use crate::proof::{Hits, Judged, Judgement, Proof, Sought, Traces};
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
@@ -47,6 +46,10 @@ pub enum Choice {
     Kept { open: bool, takes: Takes },
     /// Some of its rows are kept, for a reason.
     Allowed,
+}
+
+impl Choice {
+    const UNKNOWN: Self = Self::Kept { open: false, takes: Takes::Opaque };
 }
 
 /// A column as the policy names it: of the table at the top, not of a partition.
@@ -110,34 +113,29 @@ impl Leak<'_> {
         let started = Instant::now();
         let sought = self.proof.sought();
         let mut read = Read::default();
+        let mut plain = Vec::new();
         for table in tables.iter().filter(|_| !sought.is_empty()) {
             read.rows += table.rows.len() as u64;
             for (place, column) in table.columns.iter().enumerate() {
-                let full = format!("{}.{column}", table.name);
-                let choice = self.columns.get(&full).map(|known| &known.choice);
-                if matches!(choice, Some(Choice::Replaced | Choice::Allowed)) || self.allows(&full) {
-                    continue;
-                }
+                let Some(choice) = self.looked_at(&table.name, column) else { continue };
                 read.columns += 1;
                 let mut traces = sought.traces();
-                let fields = table.rows.iter().filter_map(|row| match table.text {
-                    true => row.split(|byte| *byte == b'\t').nth(place).map(plain),
-                    false => field(row, place).map(Cow::Borrowed),
-                });
-                for field in fields {
-                    let Ok(text) = std::str::from_utf8(&field) else { continue };
-                    // A `jsonb` begins with its version.
-                    let text = text.trim_start_matches('\u{1}');
-                    match detect::words(text) {
-                        Some(words) => sought.read(&words, &mut traces),
-                        None => sought.read(text, &mut traces),
+                for row in &table.rows {
+                    let row = row.strip_suffix(b"\n").unwrap_or(row);
+                    let Some(field) = row.split(|byte| *byte == b'\t').nth(place) else { continue };
+                    plain.clear();
+                    // NULL is no text with escapes.
+                    if pg::text::unescape(field, &mut plain).is_ok()
+                        && let Ok(text) = std::str::from_utf8(&plain)
+                    {
+                        look(&sought, text, true, &mut traces);
                     }
                 }
-                let hits = sought.judge(&traces, choice == Some(&Choice::Masked));
+                let hits = sought.judge(&traces, choice == Choice::Masked);
                 if !hits.is_empty() {
-                    let decided = self.declared(&full);
-                    let hit = Hit { hits, of: table.rows.len() as u64, decided };
-                    read.hits.insert(full, hit);
+                    let declared = self.declared(&table.name, column);
+                    let leaking = Leaking { hits, of: table.rows.len() as u64, declared };
+                    read.leaking.insert(format!("{}.{column}", table.name), leaking);
                 }
             }
         }
@@ -148,13 +146,27 @@ impl Leak<'_> {
         gates
     }
 
-    fn declared(&self, name: &str) -> String {
-        self.columns.get(name).map_or_else(|| name.to_owned(), |known| known.declared.to_string())
+    fn known(&self, table: &str, column: &str) -> Option<&Known> {
+        self.columns.get(&format!("{table}.{column}"))
     }
 
-    /// Whether values of the source may be in a column.
+    /// What was decided for a column that is to be looked at; none for those that are not. What the plan does not know was
+    /// made by a hook.
+    fn looked_at(&self, table: &str, column: &str) -> Option<Choice> {
+        let choice = self.known(table, column).map_or(Choice::UNKNOWN, |known| known.choice.clone());
+        let skipped = matches!(choice, Choice::Replaced | Choice::Allowed);
+        (!skipped && !self.allows(&format!("{table}.{column}"))).then_some(choice)
+    }
+
+    fn declared(&self, table: &str, column: &str) -> Declared {
+        let own = || Declared { table: table.to_owned(), column: column.to_owned() };
+        self.known(table, column).map_or_else(own, |known| known.declared.clone())
+    }
+
+    /// Whether values of the source may be in a column, by its own name or as the policy names it.
     fn allows(&self, name: &str) -> bool {
-        self.config.allows(name) || self.config.allows(&self.declared(name))
+        let declared = self.columns.get(name).map(|known| known.declared.to_string());
+        self.config.allows(name) || declared.is_some_and(|declared| self.config.allows(&declared))
     }
 
     fn masked(&self) -> Gate {
@@ -180,8 +192,9 @@ impl Leak<'_> {
             )),
             false => Err(some_of(wrong)),
         };
-        let names: BTreeSet<String> = leaking.iter().map(|judged| self.declared(&judged.name)).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let declared = |judged: &&Judged| self.columns.get(&judged.name).map(|known| known.declared.to_string());
+        let names: BTreeSet<String> =
+            leaking.iter().map(|judged| declared(judged).unwrap_or_else(|| judged.name.clone())).collect();
         let hint = format!("Give these columns another mask. If their values may stay:\n{}", allow(&names));
         Gate { hint: (!names.is_empty()).then_some(hint), ..gate("leak: masked columns", started, found) }
     }
@@ -220,26 +233,17 @@ impl Leak<'_> {
             .columns
             .iter()
             .filter_map(|column| {
-                let full = format!("{name}.{}", column.name);
-                let known = self.columns.get(&full);
-                let choice =
-                    known.map_or(Choice::Kept { open: false, takes: Takes::Opaque }, |known| known.choice.clone());
-                if matches!(choice, Choice::Replaced | Choice::Allowed) || self.allows(&full) {
-                    return None;
-                }
-                let takes = match choice {
-                    Choice::Kept { open: true, takes } => Some(takes),
-                    _ => None,
-                };
-                let masked = choice == Choice::Masked;
+                let choice = self.looked_at(&name, &column.name)?;
                 Some(Looked {
-                    decided: self.declared(&full),
-                    name: full,
-                    bare: column.name.clone(),
+                    name: format!("{name}.{}", column.name),
+                    declared: self.declared(&name, &column.name),
                     sql: column.sql(),
                     nested: column.nested,
-                    masked,
-                    takes,
+                    masked: choice == Choice::Masked,
+                    takes: match choice {
+                        Choice::Kept { open: true, takes } => Some(takes),
+                        _ => None,
+                    },
                 })
             })
             .collect();
@@ -257,7 +261,7 @@ impl Leak<'_> {
     }
 
     fn texts(&self, sought: &Sought, read: &Read, started: Instant) -> Gate {
-        let wrong = read.hits.iter().map(|(column, hits)| told(column, hits, "rows read"));
+        let wrong = read.leaking.iter().map(|(column, leaking)| leaking.told(column));
         let hidden = read.hidden.iter().map(|table| format!("{table}: its rows are hidden from us by row security"));
         let wrong: Vec<String> = wrong.chain(hidden).collect();
         let found = match wrong.is_empty() {
@@ -278,15 +282,14 @@ impl Leak<'_> {
             )),
             false => Err(some_of(wrong)),
         };
-        let names: BTreeSet<&str> = read.hits.values().map(|hit| hit.decided.as_str()).collect();
-        let names: Vec<&str> = names.into_iter().collect();
-        let known: BTreeMap<&Declared, &'static str> = read
-            .hits
+        let names: BTreeSet<String> = read.leaking.values().map(|leaking| leaking.declared.to_string()).collect();
+        let proposals: BTreeMap<&Declared, &'static str> = read
+            .leaking
             .keys()
             .filter_map(|name| self.columns.get(name))
             .filter_map(|known| Some((&known.declared, known.proposal?)))
             .collect();
-        let lines = decide(known.into_iter());
+        let lines = decide(proposals.into_iter());
         let lines = match lines.is_empty() {
             true => String::new(),
             false => format!(
@@ -300,16 +303,9 @@ impl Leak<'_> {
     fn detected(&self, read: &Read, started: Instant) -> Gate {
         let found = match read.detected.is_empty() {
             true => Ok(format!("{} kept columns without a reason: nothing personal was detected", read.looked)),
-            false => Err(some_of(read.detected.iter())),
+            false => Err(some_of(read.detected.iter().map(|(column, what)| format!("{column}: {what}")))),
         };
-        let names: BTreeSet<&str> = read.detected.iter().filter_map(|found| found.split(": ").next()).collect();
-        let known: BTreeSet<&Declared> = self
-            .columns
-            .values()
-            .map(|known| &known.declared)
-            .filter(|known| names.contains(known.to_string().as_str()))
-            .collect();
-        let lines = decide(known.into_iter().map(|declared| (declared, "{ keep = \"why\" }")));
+        let lines = decide(read.detected.keys().map(|declared| (declared, "{ keep = \"why\" }")));
         let hint = format!("Mask these columns, or say why they may be kept:\n{lines}");
         let hint = (!read.detected.is_empty()).then_some(hint);
         Gate { severity: self.detected, hint, ..gate("leak: detectors", started, found) }
@@ -334,7 +330,7 @@ impl Leak<'_> {
             true => Ok(format!("{} definitions: no value of {} masked columns", all().count(), sought.columns())),
             false => Err(some_of(wrong.iter().map(|(label, columns)| format!("{label}: {columns}")))),
         };
-        let labels: Vec<&str> = wrong.keys().map(String::as_str).collect();
+        let labels: BTreeSet<String> = wrong.keys().cloned().collect();
         let hint = format!(
             "Take the values out of the definitions in production. If they may stand there:\n{}",
             allow(&labels)
@@ -366,7 +362,8 @@ impl Leak<'_> {
             let (name, texts): (String, Vec<Option<String>>) = (row.get(0), row.get(1));
             // What a column is known to hold is told once.
             let allowed = self.columns.get(&name).is_some_and(|known| known.choice == Choice::Allowed);
-            let told = read.hits.contains_key(&name) || read.hits.values().any(|hit| hit.decided == name);
+            let told = read.leaking.contains_key(&name)
+                || read.leaking.values().any(|leaking| leaking.declared.to_string() == name);
             if allowed || told || self.allows(&name) {
                 continue;
             }
@@ -390,7 +387,7 @@ impl Leak<'_> {
             true => Ok(format!("statistics of {columns} columns: no value of {} masked columns", sought.columns())),
             false => Err(some_of(wrong.iter().map(|(name, columns)| format!("{name}: {columns}")))),
         };
-        let names: Vec<&str> = wrong.keys().map(String::as_str).collect();
+        let names: BTreeSet<String> = wrong.keys().cloned().collect();
         let hint = format!(
             "Statistics are of rows that are there or were: look for a hook that writes values of the source. If they may hold them:\n{}",
             allow(&names)
@@ -404,53 +401,16 @@ pub struct FileRows {
     /// `schema.table`.
     pub name: String,
     pub columns: Vec<String>,
-    /// Rows are in the text form of COPY, not in the binary one.
-    pub text: bool,
+    /// In the text form of COPY, each with its newline.
     pub rows: Vec<Bytes>,
 }
 
-/// The bytes of one field of a row in the binary form of COPY; none for NULL.
-fn field(row: &[u8], place: usize) -> Option<&[u8]> {
-    let mut rest = row.get(2..)?;
-    for _ in 0..place {
-        let length = i32::from_be_bytes(*rest.first_chunk()?);
-        rest = rest.get(4 + usize::try_from(length.max(0)).ok()?..)?;
+/// Looks at one value: of a document at its leaves, side by side.
+fn look(sought: &Sought, text: &str, nested: bool, traces: &mut Traces) {
+    match nested.then(|| detect::words(text)).flatten() {
+        Some(words) => sought.read(&words, traces),
+        None => sought.read(text, traces),
     }
-    let length = usize::try_from(i32::from_be_bytes(*rest.first_chunk()?)).ok()?;
-    rest.get(4..4 + length)
-}
-
-/// A field of the text form of COPY without its escapes.
-fn plain(field: &[u8]) -> Cow<'_, [u8]> {
-    if !field.contains(&b'\\') {
-        return Cow::Borrowed(field);
-    }
-    let mut out = Vec::with_capacity(field.len());
-    let mut bytes = field.iter();
-    while let Some(byte) = bytes.next() {
-        match (byte, bytes.as_slice().first()) {
-            (b'\\', Some(escaped)) => {
-                bytes.next();
-                out.push(match escaped {
-                    b'n' => b'\n',
-                    b't' => b'\t',
-                    b'r' => b'\r',
-                    b'b' => 8,
-                    b'f' => 12,
-                    b'v' => 11,
-                    other => *other,
-                });
-            }
-            _ => out.push(*byte),
-        }
-    }
-    Cow::Owned(out)
-}
-
-/// Columns, and where their values stand.
-fn told(place: &str, Hit { hits, of, .. }: &Hit, what: &str) -> String {
-    let columns: Vec<String> = hits.iter().map(|hits| format!("values of {} in {}", hits.column, hits.texts)).collect();
-    format!("{place}: {} of {of} {what}", some_of(columns))
 }
 
 /// What was read of some tables.
@@ -461,12 +421,13 @@ struct Read {
     /// Tables of which a sample was read.
     sampled: u64,
     /// By column.
-    hits: BTreeMap<String, Hit>,
+    leaking: BTreeMap<String, Leaking>,
     /// Tables whose rows the server does not show us.
     hidden: Vec<String>,
     /// Columns the detectors looked at.
     looked: u64,
-    detected: BTreeSet<String>,
+    /// What detectors found, by column.
+    detected: BTreeMap<Declared, String>,
 }
 
 impl Read {
@@ -474,20 +435,26 @@ impl Read {
         self.columns += other.columns;
         self.rows += other.rows;
         self.sampled += other.sampled;
-        self.hits.extend(other.hits);
+        self.leaking.extend(other.leaking);
         self.hidden.extend(other.hidden);
         self.looked += other.looked;
         self.detected.extend(other.detected);
     }
 }
 
-/// What was found in one column.
-struct Hit {
+/// A column that holds values of masked ones.
+struct Leaking {
     hits: Vec<Hits>,
     /// Texts that were read.
     of: u64,
-    /// The column as the policy names it: of the table at the top, not of a partition.
-    decided: String,
+    declared: Declared,
+}
+
+impl Leaking {
+    fn told(&self, column: &str) -> String {
+        let told = self.hits.iter().map(|hits| format!("values of {} in {}", hits.column, hits.texts));
+        format!("{column}: {} of {} rows read", some_of(told), self.of)
+    }
 }
 
 /// A table with columns that can hold words.
@@ -554,9 +521,7 @@ async fn tables(client: &Client) -> Result<Vec<Table>, tokio_postgres::Error> {
 struct Looked {
     /// `schema.table.column`.
     name: String,
-    /// The same as the policy names it.
-    decided: String,
-    bare: String,
+    declared: Declared,
     sql: String,
     nested: bool,
     /// Masked in part: names that are masks stand in it.
@@ -615,15 +580,15 @@ impl Search {
             }
             Err(error) => return Err(error),
         };
-        let mut stream = std::pin::pin!(stream);
+        let mut stream = Box::pin(stream);
         let mut looked = 0;
         while let Some(row) = stream.try_next().await? {
-            read.rows += 1;
             if looked >= self.bytes_max {
                 // What is left of the answer is thrown away.
                 read.sampled = 1;
                 break;
             }
+            read.rows += 1;
             for (place, column) in self.columns.iter().enumerate() {
                 let value: Option<&str> = row.try_get(place)?;
                 if let Some(sample) = samples[place].as_mut().filter(|sample| sample.rows < DETECTED_MAX) {
@@ -631,22 +596,21 @@ impl Search {
                 }
                 let Some(value) = value.filter(|_| !nothing) else { continue };
                 looked += value.len() as u64;
-                match column.nested.then(|| detect::words(value)).flatten() {
-                    Some(words) => self.sought.read(&words, &mut traces[place]),
-                    None => self.sought.read(value, &mut traces[place]),
-                }
+                look(&self.sought, value, column.nested, &mut traces[place]);
             }
         }
+        // A stream that is there and not read holds back every later answer of its session.
+        drop(stream);
         client.batch_execute("ROLLBACK").await?;
         for ((column, traces), (sample, facts)) in self.columns.iter().zip(&traces).zip(samples.iter().zip(&facts)) {
             let hits = self.sought.judge(traces, column.masked);
             if !hits.is_empty() {
-                let hit = Hit { hits, of: traces.texts(), decided: column.decided.clone() };
-                read.hits.insert(column.name.clone(), hit);
+                let leaking = Leaking { hits, of: traces.texts(), declared: column.declared.clone() };
+                read.leaking.insert(column.name.clone(), leaking);
             }
             if let (Some(sample), Some(facts)) = (sample, facts) {
                 read.looked += 1;
-                read.detected.extend(detected(&column.decided, sample, facts));
+                read.detected.extend(detected(sample, facts).map(|what| (column.declared.clone(), what)));
             }
         }
         Ok(read)
@@ -654,12 +618,12 @@ impl Search {
 
     fn facts<'s>(&'s self, column: &'s Looked) -> Option<Facts<'s>> {
         let takes = column.takes?;
-        Some(Facts { table: &self.table.name, column: &column.bare, takes, domain: None })
+        Some(Facts { table: &self.table.name, column: &column.declared.column, takes, domain: None })
     }
 }
 
 /// What the values of a kept column say by themselves; its name was judged by the plan.
-fn detected(name: &str, sample: &Sample, facts: &Facts<'_>) -> Option<String> {
+fn detected(sample: &Sample, facts: &Facts<'_>) -> Option<String> {
     let found = sample.findings(facts).into_iter().find(|finding| {
         let content = finding.evidence.iter().any(|evidence| match evidence.signal {
             Signal::Content => evidence.hits >= HITS_MIN,
@@ -671,11 +635,11 @@ fn detected(name: &str, sample: &Sample, facts: &Facts<'_>) -> Option<String> {
     let hits = found.evidence.iter().map(|evidence| evidence.hits).max().unwrap_or(0);
     let of = found.evidence.iter().map(|evidence| evidence.of).max().unwrap_or(0);
     let counted = if of == 0 { String::new() } else { format!(", {hits} of {of} different values") };
-    Some(format!("{name}: {}{counted}", found.category.name))
+    Some(format!("{}{counted}", found.category.name))
 }
 
 /// The lines that let columns through.
-fn allow(names: &[&str]) -> String {
+fn allow(names: &BTreeSet<String>) -> String {
     let glob = |name: &str| {
         name.chars()
             .flat_map(|symbol| {

@@ -11,7 +11,7 @@ pub mod privacy;
 pub mod record;
 
 use crate::config::{self, Severity, SqlGate};
-use crate::error::{Diagnose, Exit, Report};
+use crate::error::{Diagnose, Exit, Failure, Report};
 use crate::load::LoadError;
 use crate::load::database::SequenceValue;
 use crate::load::objects::{Entry, Objects};
@@ -85,6 +85,12 @@ pub fn unheeded(warn: &[String], names: &[&str]) -> Vec<String> {
         format!("`warn` in [verify]: \"{pattern}\" is about no gate of this run; they are \"{names}\"")
     };
     warn.iter().filter(of_none).map(told).collect()
+}
+
+/// The failure that gates which do not hold are; none if all hold or only warn.
+pub fn refusal(gates: &[Gate]) -> Option<Failure> {
+    let reports: Vec<Report> = gates.iter().filter(|gate| gate.fails()).map(report).collect();
+    (!reports.is_empty()).then_some(Failure { exit: Exit::Verify, reports })
 }
 
 /// Names and states of constraints and indexes, as the catalog tells them.
