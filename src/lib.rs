@@ -33,6 +33,7 @@
 //! | what is learned of values on their way; pure | [`proof`] |
 //! | masks: knows Arrow and BLAKE3, nothing of PostgreSQL | [`mask`] |
 //! | refusals of an organisation, in Rego; pure but for its files | [`rego`] |
+//! | BLAKE3 side by side, for masks and for hashes of rows | [`rounds`] |
 //! | words everybody shares | [`config`], [`outcome`], [`event`], [`manifest`], [`release`], [`rowset`], [`buffers`], [`error`] |
 //!
 //! # Invariants, and the test that holds each
@@ -93,4 +94,5 @@ pub mod manifest;
 pub mod outcome;
 pub mod rego;
 pub mod release;
+pub mod rounds;
 pub mod rowset;

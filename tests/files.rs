@@ -3,7 +3,7 @@
 use crate::identity::{self, KEEP_ALL, assert_same, seed_file};
 use crate::leak::{BIRD_POLICY, BIRDS, CANARIES, beside, found_in};
 use crate::support::live::Running;
-use crate::support::{Lab, Ran};
+use crate::support::{KEY, Lab, Ran};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -80,6 +80,55 @@ fn snapshot_of_every_object_loads_as_a_refresh_would_have() {
     seed_file(&lab, "tests/identity/objects.sql", &[]);
     lab.config(KEEP_ALL);
     assert_loads_as_refreshed(&lab);
+}
+
+/// Masked once and kept, production is no longer asked: other teams get another realm, and less of it.
+#[test]
+fn an_artefact_is_a_source_of_its_own_with_another_realm_and_a_subset() {
+    let lab = Lab::new("again");
+    lab.seed(
+        "CREATE TABLE people (id int PRIMARY KEY, email text UNIQUE);
+         CREATE TABLE orders (id int PRIMARY KEY, person_id int NOT NULL REFERENCES people, note text);
+         INSERT INTO people SELECT n, 'person' || n || '@corp.example' FROM generate_series(1, 200) n;
+         INSERT INTO orders SELECT n, n % 200 + 1, 'parcel' FROM generate_series(1, 1000) n;",
+    );
+    let policy = "[tables.\"public.people\".columns]\nid = \"keep\"\nemail = \"email\"\n\
+                  [tables.\"public.orders\".columns]\nid = \"keep\"\nperson_id = \"keep\"\nnote = \"keep\"\n";
+    lab.target.sql("postgres", "CREATE ROLE again_reader LOGIN");
+    // A database that only holds what is kept.
+    let base = format!("{}_base", lab.name);
+    let config = |file: &str, source: &str, target: &str, realm: &str, rest: &str| {
+        let url = lab.target.url("restage", target);
+        let text = format!(
+            "version = 1\n[source]\nurl = \"{source}\"\n[target]\nurl = \"{url}\"\nconfirm = \"{target}\"\n\
+             allow_same_cluster = true\nallow_prod_name = true\n[key]\nfile = \"{KEY}\"\nrealm = \"{realm}\"\n{policy}{rest}"
+        );
+        fs::write(lab.path(file), text).expect("write");
+    };
+    config("base.toml", &lab.source.url("reader", &lab.name), &base, "base", "");
+    run(&lab, &["--config", "base.toml", "snapshot", "--out", "snap"]);
+    run(&lab, &["--config", "base.toml", "init-target", "--yes"]);
+    run(&lab, &["--config", "base.toml", "load", "snap"]);
+    lab.source.sql("postgres", &format!("DROP DATABASE \"{}\"", lab.name));
+    let grant =
+        "GRANT USAGE ON SCHEMA public TO again_reader; GRANT SELECT ON ALL TABLES IN SCHEMA public TO again_reader";
+    lab.target.sql(&base, grant);
+    let tenth = "[subset]\nseed = [{ table = \"public.people\", percent = 10 }]\n";
+    config("team.toml", &lab.target.url("again_reader", &base), &lab.name, "test", tenth);
+    run(&lab, &["--config", "team.toml", "refresh", "--yes"]);
+    let people: usize = lab.staging("SELECT count(*) FROM people").parse().expect("a number");
+    assert!((5..50).contains(&people), "{people}");
+    assert_eq!(
+        lab.staging("SELECT count(*) FROM orders o LEFT JOIN people p ON p.id = person_id WHERE p.id IS NULL"),
+        "0"
+    );
+    assert_eq!(lab.staging("SELECT count(*) FROM orders"), (people * 5).to_string());
+    let emails = |database: &str, ids: &str| {
+        lab.target.sql(database, &format!("SELECT email FROM people WHERE id IN ({ids}) ORDER BY id"))
+    };
+    let ids = lab.staging("SELECT string_agg(id::text, ',') FROM people");
+    let (once, twice) = (emails(&base, &ids), emails(&lab.name, &ids));
+    assert!(once.lines().zip(twice.lines()).all(|(once, twice)| once != twice), "{once}\n{twice}");
 }
 
 /// What pyarrow and DuckDB say of a snapshot; none if they are not there.

@@ -10,35 +10,12 @@
 use super::dict::{Dictionary, Draw};
 use super::key::DomainKey;
 use super::token::{Perm, ROUNDS, below, word};
+use crate::rounds::{self, BLOCK, IV, LANES_MAX, words};
 use pulp::{Arch, Simd, WithSimd};
 use zeroize::Zeroize;
 
-const IV: [u32; 4] = [0x6A09_E667, 0xBB67_AE85, 0x3C6E_F372, 0xA54F_F53A];
-
-/// The words of the message that each round takes, in order.
-const SCHEDULE: [[usize; 16]; 7] = schedule();
-
-const fn schedule() -> [[usize; 16]; 7] {
-    const PERMUTATION: [usize; 16] = [2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8];
-    let mut rounds = [[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]; 7];
-    let mut round = 1;
-    while round < 7 {
-        let mut word = 0;
-        while word < 16 {
-            rounds[round][word] = rounds[round - 1][PERMUTATION[word]];
-            word += 1;
-        }
-        round += 1;
-    }
-    rounds
-}
-
-/// KEYED_HASH, CHUNK_START, CHUNK_END, ROOT: the input is one block of one chunk.
-const FLAGS: u32 = 16 | 1 | 2 | 8;
-/// Bytes of a block; longer inputs are hashed by the crate, one by one.
-const BLOCK: usize = 64;
-/// Lanes of the widest vectors.
-const LANES_MAX: usize = 16;
+/// The input is one block of one chunk; longer ones are hashed by the crate, one by one.
+const FLAGS: u32 = rounds::KEYED_HASH | rounds::CHUNK_START | rounds::CHUNK_END | rounds::ROOT;
 
 /// A hash to compute.
 #[derive(Clone, Copy)]
@@ -48,33 +25,10 @@ struct Input {
     len: u32,
 }
 
-fn words<const N: usize>(bytes: &[u8]) -> [u32; N] {
-    let (chunks, _) = bytes.as_chunks::<4>();
-    std::array::from_fn(|index| u32::from_le_bytes(chunks[index]))
-}
-
 /// Computes all hashes of `inputs`.
 struct Keyed<'a> {
     inputs: &'a [Input],
     outputs: &'a mut [[u8; 32]],
-}
-
-#[inline(always)]
-fn rotate<S: Simd>(simd: S, word: S::u32s, right: u32) -> S::u32s {
-    let low = simd.wrapping_dyn_shr_u32s(word, simd.splat_u32s(right));
-    simd.or_u32s(low, simd.wrapping_dyn_shl_u32s(word, simd.splat_u32s(32 - right)))
-}
-
-#[inline(always)]
-fn mix<S: Simd>(simd: S, v: &mut [S::u32s; 16], [a, b, c, d]: [usize; 4], x: S::u32s, y: S::u32s) {
-    v[a] = simd.add_u32s(simd.add_u32s(v[a], v[b]), x);
-    v[d] = rotate(simd, simd.xor_u32s(v[d], v[a]), 16);
-    v[c] = simd.add_u32s(v[c], v[d]);
-    v[b] = rotate(simd, simd.xor_u32s(v[b], v[c]), 12);
-    v[a] = simd.add_u32s(simd.add_u32s(v[a], v[b]), y);
-    v[d] = rotate(simd, simd.xor_u32s(v[d], v[a]), 8);
-    v[c] = simd.add_u32s(v[c], v[d]);
-    v[b] = rotate(simd, simd.xor_u32s(v[b], v[c]), 7);
 }
 
 impl WithSimd for Keyed<'_> {
@@ -104,16 +58,7 @@ impl WithSimd for Keyed<'_> {
                 15 => simd.splat_u32s(FLAGS),
                 _ => simd.splat_u32s(0),
             });
-            for s in &SCHEDULE {
-                mix(simd, &mut v, [0, 4, 8, 12], message[s[0]], message[s[1]]);
-                mix(simd, &mut v, [1, 5, 9, 13], message[s[2]], message[s[3]]);
-                mix(simd, &mut v, [2, 6, 10, 14], message[s[4]], message[s[5]]);
-                mix(simd, &mut v, [3, 7, 11, 15], message[s[6]], message[s[7]]);
-                mix(simd, &mut v, [0, 5, 10, 15], message[s[8]], message[s[9]]);
-                mix(simd, &mut v, [1, 6, 11, 12], message[s[10]], message[s[11]]);
-                mix(simd, &mut v, [2, 7, 8, 13], message[s[12]], message[s[13]]);
-                mix(simd, &mut v, [3, 4, 9, 14], message[s[14]], message[s[15]]);
-            }
+            rounds::all(simd, &mut v, &message);
             let mut columns = [[0u32; LANES_MAX]; 8];
             for index in 0..8 {
                 let hash = simd.xor_u32s(v[index], v[index + 8]);

@@ -4,7 +4,7 @@
 //! says, NULL where nothing is known, and `keep` for nothing but surrogate keys.
 
 use super::Policy;
-use super::graph::{Graph, Node};
+use super::graph::{Edge, Graph, Node};
 use crate::catalog::ConstraintKind;
 use crate::config::Action;
 use crate::detect::{self, Facts, Finding};
@@ -261,7 +261,8 @@ pub(super) fn subject(graph: &Graph<'_>, group: usize, but: Node) -> Option<Stri
 const HOPS_MAX: usize = 3;
 
 /// The way from a row to the person its texts speak of, if the names are not in the row itself: the fewest foreign keys of
-/// one column each that lead to a table with names, as a subject is written.
+/// one column each that lead to a table with names, as a subject is written. Of equally short ways the one that every row
+/// has: a ticket always has a customer, and may have somebody who works on it.
 fn person(graph: &Graph<'_>, group: usize) -> Option<String> {
     if has_names(graph, group) {
         return None;
@@ -271,7 +272,9 @@ fn person(graph: &Graph<'_>, group: usize) -> Option<String> {
     for _ in 0..HOPS_MAX {
         let mut longer: Vec<(usize, String)> = Vec::new();
         for (group, way) in &ways {
-            for edge in graph.edges_from[*group].iter().map(|edge| &graph.edges[*edge]) {
+            let mut edges: Vec<&Edge> = graph.edges_from[*group].iter().map(|edge| &graph.edges[*edge]).collect();
+            edges.sort_by_key(|edge| !graph.nodes[edge.pairs[0].0].not_null);
+            for edge in edges {
                 let [(from, to)] = edge.pairs[..] else { continue };
                 let (from, to) = (&graph.nodes[from], &graph.nodes[to]);
                 if edge.declared || !from.shape.as_ref().is_some_and(Shape::names_subjects) {

@@ -3,6 +3,7 @@
 use super::fingerprint::Salt;
 use super::form::{self, Form};
 use super::{Tally, Watched};
+use crate::mask::Remains;
 use crate::mask::nested::Parts;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type};
@@ -78,6 +79,12 @@ impl Look<'_> {
             };
         }
         match before.data_type() {
+            // Nothing is judged of these by their values, and they are long.
+            DataType::Utf8View if self.column.remains == Remains::Open => {
+                let (old, Some(new)) = (before.as_string_view(), after.as_string_opt::<i32>()) else { return };
+                let print = |value: &str| (!value.is_empty()).then(|| salt.raw(value.as_bytes()));
+                self.rows(before, after, |_| Form::Plain, |row| (print(old.value(row)), print(new.value(row))));
+            }
             DataType::Utf8View => {
                 let (old, Some(new)) = (before.as_string_view(), after.as_string_opt::<i32>()) else { return };
                 self.rows(

@@ -46,19 +46,79 @@ impl Salt {
         fold(fold(value ^ self.0[0], MIX[0]) ^ self.0[1], MIX[1])
     }
 
+    /// Fingerprints of texts that begin at the same place.
+    #[inline]
+    pub fn run(self, text: &[u8]) -> Run<'_> {
+        Run { salt: self, text, state: self.0[0], at: 0 }
+    }
+
     #[inline]
     fn bytes<const OR: u64>(self, bytes: &[u8]) -> u64 {
-        let mut state = self.0[0] ^ (bytes.len() as u64).wrapping_mul(MIX[2]);
+        let mut state = self.0[0];
         let (words, rest) = bytes.as_chunks::<8>();
         for word in words {
-            state = fold(state ^ (u64::from_le_bytes(*word) | OR), MIX[0] ^ self.0[1]);
+            state = self.word::<OR>(state, *word);
         }
+        self.last::<OR>(state, rest, bytes.len())
+    }
+
+    #[inline]
+    fn word<const OR: u64>(self, state: u64, word: [u8; 8]) -> u64 {
+        fold(state ^ (u64::from_le_bytes(word) | OR), MIX[0] ^ self.0[1])
+    }
+
+    /// `rest`: fewer than eight bytes; `length`: bytes of all.
+    #[inline]
+    fn last<const OR: u64>(self, mut state: u64, rest: &[u8], length: usize) -> u64 {
         if !rest.is_empty() {
             let mut last = [0; 8];
             last[..rest.len()].copy_from_slice(rest);
-            state = fold(state ^ (u64::from_le_bytes(last) | OR), MIX[0] ^ self.0[1]);
+            state = self.word::<OR>(state, last);
         }
-        fold(state ^ self.0[1], MIX[1])
+        fold(state ^ self.0[1] ^ (length as u64).wrapping_mul(MIX[2]), MIX[1])
+    }
+}
+
+/// A text of which longer and longer beginnings are looked at: what they share is read once.
+pub struct Run<'a> {
+    salt: Salt,
+    text: &'a [u8],
+    state: u64,
+    /// Bytes of the text that are in the state, in eights.
+    at: usize,
+}
+
+impl Run<'_> {
+    /// [`Salt::text`] of the first `length` bytes; no call may ask for fewer than the one before.
+    #[inline]
+    pub fn to(&mut self, length: usize) -> u64 {
+        let (words, rest) = self.text[self.at..length].as_chunks::<8>();
+        for word in words {
+            self.state = self.salt.word::<SMALL>(self.state, *word);
+        }
+        self.at = length - rest.len();
+        self.salt.last::<SMALL>(self.state, rest, length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beginnings_of_a_text_have_the_fingerprints_of_texts() {
+        let salt = Salt::new([7; 16]);
+        let text = b"Every beginning of this text, from none of it to all of it.";
+        let mut run = salt.run(text);
+        let mut seen = std::collections::HashSet::new();
+        for length in 0..=text.len() {
+            let print = run.to(length);
+            assert_eq!(print, salt.text(&text[..length]), "{length}");
+            assert!(seen.insert(print), "{length}");
+        }
+        // Zeros at the end are not nothing.
+        assert_ne!(salt.raw(b"a"), salt.raw(b"a\0"));
+        assert_ne!(salt.raw(b""), salt.raw(b"\0"));
     }
 }
 

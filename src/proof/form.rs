@@ -89,24 +89,73 @@ impl Counted {
 }
 
 /// Upper and lower case are the same; fingerprints see to that for ASCII.
+#[inline]
 pub(super) fn folded(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() { Cow::Borrowed(text) } else { Cow::Owned(text.to_lowercase()) }
+    if text.is_ascii() { Cow::Borrowed(text) } else { Cow::Owned(lowered(text)) }
+}
+
+/// Other letters than those of ASCII in lower case, one by one, wherever they stand in a word.
+fn lowered(text: &str) -> String {
+    let mut lowered = String::with_capacity(text.len() + 8);
+    let mut rest = text;
+    while let Some(place) = rest.bytes().position(|byte| !byte.is_ascii()) {
+        let (ascii, other) = rest.split_at(place);
+        lowered.push_str(ascii);
+        let mut symbols = other.chars();
+        match symbols.next() {
+            // Western letters, which are most of them, without a look at the tables.
+            Some(small @ 'ß'..='ÿ') => lowered.push(small),
+            // Where the word ends is no difference.
+            Some('ς') => lowered.push('σ'),
+            Some(symbol) => lowered.extend(symbol.to_lowercase()),
+            None => {}
+        }
+        rest = symbols.as_str();
+    }
+    lowered.push_str(rest);
+    lowered
 }
 
 /// From the first to the last letter or digit.
+#[inline]
 pub(super) fn core(text: &str) -> &str {
-    text.trim_matches(|symbol: char| !symbol.is_alphanumeric())
+    match text.as_bytes() {
+        [only] if only.is_ascii_alphanumeric() => text,
+        [first, .., last] if first.is_ascii_alphanumeric() && last.is_ascii_alphanumeric() => text,
+        _ => text.trim_matches(|symbol: char| !symbol.is_alphanumeric()),
+    }
 }
 
 /// The words of a text, each with where it begins and ends.
 pub(super) fn words(text: &str) -> impl Iterator<Item = (usize, usize)> + '_ {
     let mut at = 0;
     std::iter::from_fn(move || {
-        let start = at + text[at..].find(char::is_alphanumeric)?;
-        let length = text[start..].find(|symbol: char| !symbol.is_alphanumeric()).unwrap_or(text.len() - start);
-        at = start + length;
+        let start = next(text, at, true);
+        if start == text.len() {
+            return None;
+        }
+        at = next(text, start, false);
         Some((start, at))
     })
+}
+
+/// Where the next letter or digit is, or the next that is none; the end if there is none.
+#[inline]
+fn next(text: &str, mut at: usize, wanted: bool) -> usize {
+    while let Some(byte) = text.as_bytes().get(at) {
+        let (is, length) = match byte.is_ascii() {
+            true => (byte.is_ascii_alphanumeric(), 1),
+            false => match text[at..].chars().next() {
+                Some(symbol) => (symbol.is_alphanumeric(), symbol.len_utf8()),
+                None => return text.len(),
+            },
+        };
+        if is == wanted {
+            return at;
+        }
+        at += length;
+    }
+    text.len()
 }
 
 /// The form of a value that has no blanks or marks around it.

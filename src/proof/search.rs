@@ -8,7 +8,7 @@
 //! of digits are counted by their length, and hits on them are held against what chance would give.
 
 use super::expect::tail;
-use super::fingerprint::Salt;
+use super::fingerprint::{Run, Salt};
 use super::form::{self, Counted, DIGITS_MAX, Form};
 use super::sample::Spread;
 use super::{Seen, Watch};
@@ -26,6 +26,8 @@ const RUN_MAX: usize = 160;
 const WHOLE_MAX: usize = 4096;
 /// How unlikely it has to be that chance wrote a number.
 const UNLIKELY: f64 = 1e-6;
+/// Sixteen: one look in sixteen at what is not there goes on to the table.
+const BITS_OF_A_VALUE: usize = 16;
 /// Names that many people have stand in texts about nobody: above so many known names, single hits say nothing.
 const NAMES_MAX: f64 = 10_000.0;
 /// Then this share of the texts has to hold one.
@@ -37,6 +39,9 @@ pub struct Sought {
     /// No fingerprint from here on is known.
     limit: u64,
     values: HashMap<u64, Value, BuildHasherDefault<Spread>>,
+    /// A bit for each value, by the low bits of its fingerprint. Nearly all that is asked for is not there, and this says so
+    /// from the near caches.
+    bits: Vec<u64>,
     columns: Vec<From>,
 }
 
@@ -69,7 +74,7 @@ fn separates(between: &str) -> bool {
 
 impl Sought {
     pub(super) fn new(salt: Salt, tables: &[Arc<Watch>]) -> Self {
-        let mut sought = Self { salt, limit: 0, values: HashMap::default(), columns: Vec::new() };
+        let mut sought = Self::of_nothing(salt);
         for watch in tables {
             watch.seen(|seen| {
                 let (columns, people) = seen.split_at(watch.columns.len());
@@ -81,7 +86,28 @@ impl Sought {
                 }
             });
         }
-        sought
+        sought.closed()
+    }
+
+    fn of_nothing(salt: Salt) -> Self {
+        Self { salt, limit: 0, values: HashMap::default(), bits: Vec::new(), columns: Vec::new() }
+    }
+
+    /// All values are added: ready to look for them.
+    fn closed(mut self) -> Self {
+        self.bits = vec![0; (self.values.len() * BITS_OF_A_VALUE).next_power_of_two().div_ceil(64)];
+        let places = self.bits.len() as u64 * 64 - 1;
+        for value in self.values.keys() {
+            let place = value & places;
+            self.bits[(place / 64) as usize] |= 1 << (place % 64);
+        }
+        self
+    }
+
+    #[inline]
+    fn may_know(&self, print: u64) -> bool {
+        let place = print & (self.bits.len() as u64 * 64 - 1);
+        self.bits[(place / 64) as usize] >> (place % 64) & 1 == 1
     }
 
     fn add(&mut self, name: &str, seen: &Seen) {
@@ -137,7 +163,8 @@ impl Sought {
         let of = |(start, end): (usize, usize)| (start, end, Counted::word(&text[start..end]));
         let words: Vec<(usize, usize, Counted)> = form::words(text).map(of).collect();
         for (place, (start, mut end, mut counted)) in words.iter().copied().enumerate() {
-            self.run(&text[start..end], counted, traces);
+            let mut run = self.salt.run(&text.as_bytes()[start..]);
+            self.run(&mut run, end - start, counted, traces);
             for (more, (next, next_end, other)) in words[place + 1..].iter().copied().take(WORDS - 1).enumerate() {
                 let between = &text[end..next];
                 counted = counted.join(between, other);
@@ -149,7 +176,7 @@ impl Sought {
                     break;
                 }
                 if counted.has_digits() || more + 2 <= NAME_WORDS {
-                    self.run(&text[start..end], counted, traces);
+                    self.run(&mut run, end - start, counted, traces);
                 }
             }
         }
@@ -193,18 +220,18 @@ impl Sought {
     }
 
     #[inline]
-    fn run(&self, run: &str, counted: Counted, traces: &mut Traces) {
+    fn run(&self, run: &mut Run<'_>, length: usize, counted: Counted, traces: &mut Traces) {
         match counted.form() {
             Form::Plain => return,
             Form::Digits(digits) => traces.digits[usize::from(digits).min(DIGITS_MAX)] += 1,
             Form::Words | Form::Mixed => {}
         }
-        self.known(self.salt.text(run.as_bytes()), traces);
+        self.known(run.to(length), traces);
     }
 
     #[inline]
     fn known(&self, print: u64, traces: &mut Traces) {
-        if print >= self.limit {
+        if print >= self.limit || !self.may_know(print) {
             return;
         }
         let Some(value) = self.values.get(&print) else { return };
@@ -313,9 +340,9 @@ mod tests {
         for (value, form) in values {
             seen.sample.see((super::super::column::text(salt, value), None, *form));
         }
-        let mut sought = Sought { salt, limit: 0, values: HashMap::default(), columns: Vec::new() };
+        let mut sought = Sought::of_nothing(salt);
         sought.add("public.people.secret", &seen);
-        sought
+        sought.closed()
     }
 
     fn texts(sought: &Sought, texts: &[&str]) -> u64 {
@@ -399,8 +426,9 @@ mod tests {
         let name = super::super::column::text(salt, "Ann Miller");
         seen.sample.see((name, None, Form::Words));
         seen.sample.see((None, name, Form::Plain));
-        let mut sought = Sought { salt, limit: 0, values: HashMap::default(), columns: Vec::new() };
+        let mut sought = Sought::of_nothing(salt);
         sought.add("public.people.name", &seen);
+        let sought = sought.closed();
         assert!(sought.is_empty());
         assert_eq!(texts(&sought, &["Ann Miller called"]), 0);
     }
