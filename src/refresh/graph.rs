@@ -203,6 +203,12 @@ fn post(
                 false => needs.extend(loads.get(need).into_iter().flatten()),
             }
         }
+        // Adding the key locks partitions one after the other, as attaching an index does the other way round: each would wait
+        // for the other.
+        if entry.kind == "FK CONSTRAINT" && entry.needs.iter().any(|need| partitioned.contains(need)) {
+            let attached = objects.post.iter().filter(|other| other.kind == "INDEX ATTACH");
+            needs.extend(attached.map(|other| places[&other.id]));
+        }
         needs.sort_unstable();
         needs.dedup();
         tasks[places[&entry.id]].needs = needs;
@@ -333,6 +339,39 @@ mod tests {
         let works = load_works(4, &table(WHOLE_BYTES + 1, true));
         assert_eq!(works.len(), 3);
         assert!(works.iter().all(|work| matches!(work, Work::Load { freeze: false, .. })));
+    }
+
+    #[test]
+    fn keys_of_partitioned_tables_wait_for_every_index_that_is_attached() {
+        let table = |id, name: &str, sql: &str| Entry {
+            id,
+            needs: vec![],
+            kind: "TABLE".into(),
+            name: name.into(),
+            ..entry(sql)
+        };
+        let whole = "ALTER TABLE app.o\n    ADD CONSTRAINT fk FOREIGN KEY (c) REFERENCES app.p(id);";
+        let other = "ALTER TABLE ONLY app.q\n    ADD CONSTRAINT fk FOREIGN KEY (c) REFERENCES app.r(id);";
+        let post = |id, kind: &str, needs: &[u32], sql: &str| Entry {
+            id,
+            kind: kind.into(),
+            needs: needs.to_vec(),
+            ..entry(sql)
+        };
+        let objects = Objects {
+            pre: vec![
+                table(7, "o", "CREATE TABLE app.o (c int)\nPARTITION BY HASH (c);"),
+                table(8, "q", "CREATE TABLE app.q ();"),
+            ],
+            post: vec![
+                post(20, "FK CONSTRAINT", &[7], whole),
+                post(21, "FK CONSTRAINT", &[8], other),
+                post(22, "INDEX ATTACH", &[], "ALTER INDEX app.a ATTACH PARTITION app.b;"),
+            ],
+            ..Objects::default()
+        };
+        let tasks = build(&Plan::default(), &objects);
+        assert_eq!((&tasks[0].needs, &tasks[1].needs), (&vec![2], &vec![]));
     }
 
     fn post_entry(id: u32, kind: &str, sql: &str) -> Entry {
