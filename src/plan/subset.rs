@@ -267,7 +267,9 @@ fn check_nulls(edge: &SubsetEdge, config: &SubsetConfig, reports: &mut Vec<Repor
         return;
     }
     let why = match edge.expand.is_empty() {
-        true => "Its columns are NOT NULL.",
+        true => {
+            "Its columns are NOT NULL, or others refer to them, or a partition, a check or a unique index needs their value."
+        }
         false => "It stands inside of a column, beside other values.",
     };
     let report = Report::new("plan::subset-not-null", format!("{} of \"{}\" cannot be NULL", edge.name, edge.from));

@@ -328,15 +328,15 @@ impl World {
         Some((parent, row?))
     }
 
-    /// Rows in the order in which limits take them: by key, else by place.
+    /// Rows in the order in which limits take them: by key, else by all they hold.
     fn order(&self, lab: &Lab<'_>, table: usize) -> Vec<usize> {
         let by = match self.tables[table].key {
             Key::Single | Key::Unique => "id",
             Key::Composite => "b, a",
-            Key::Without => "tableoid, ctid",
+            Key::Without => "to_jsonb(x)::text COLLATE \"C\", tableoid, ctid",
         };
         let only = if self.tables[table].partitions == Partitions::None { "ONLY " } else { "" };
-        let rows = lab.production(&format!("SELECT rid FROM {only}g.t{table} ORDER BY {by}"));
+        let rows = lab.production(&format!("SELECT rid FROM {only}g.t{table} AS x ORDER BY {by}"));
         rows.lines().map(|line| line.parse().expect("a number")).collect()
     }
 

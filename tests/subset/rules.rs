@@ -128,6 +128,50 @@ fn a_cut_reference_becomes_null_where_its_row_stays_behind() {
 }
 
 #[test]
+fn a_reference_whose_value_others_need_cannot_be_cut() {
+    let schema = "CREATE TABLE plates (plate text PRIMARY KEY);
+         CREATE TABLE vehicles (id int PRIMARY KEY, plate text UNIQUE REFERENCES plates);
+         CREATE TABLE fines (id int PRIMARY KEY, plate text REFERENCES vehicles (plate));
+         CREATE TABLE agents (id int PRIMARY KEY);
+         CREATE TABLE jobs (id int PRIMARY KEY, agent int REFERENCES agents, team text, CHECK (agent IS NOT NULL OR team IS NOT NULL));
+         CREATE TABLE turns (id int PRIMARY KEY, org int, agent int REFERENCES agents, UNIQUE NULLS NOT DISTINCT (org, agent));
+         CREATE TABLE visits (id int, agent int REFERENCES agents) PARTITION BY LIST (agent);
+         CREATE TABLE visits_1 PARTITION OF visits FOR VALUES IN (1);";
+    for (from, seed) in
+        [("vehicles.plate", "vehicles"), ("jobs.agent", "jobs"), ("turns.agent", "turns"), ("visits.agent", "visits")]
+    {
+        let subset = format!(
+            "[subset]\nchildren = \"none\"\nseed = [{{ table = \"public.{seed}\" }}]\n\
+             [[subset.edge]]\nfrom = \"public.{from}\"\nparent = \"null\"\n"
+        );
+        let ran = lab("needed", schema, &subset).restage(&["plan"]);
+        assert_eq!(ran.code, 3, "{from}: {ran:?}");
+        assert!(ran.stderr.contains("error[plan::subset-not-null]"), "{from}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn rows_without_a_key_are_chosen_by_what_they_hold() {
+    let schema = "CREATE TABLE teams (id int PRIMARY KEY);
+         CREATE TABLE words (team int REFERENCES teams, word text, at timestamptz, n float8);
+         INSERT INTO teams SELECT generate_series(1, 5);
+         INSERT INTO words SELECT i % 5 + 1, md5(i::text), now() + i * interval '1 s', i / 7.0 FROM generate_series(1, 300) i;
+         CREATE INDEX words_word ON words (word);";
+    let by_limit = "[subset]\nseed = [{ table = \"public.words\", limit = 20 }]\nchildren = \"none\"\n";
+    let by_parent = "[subset]\nseed = [{ table = \"public.teams\" }]\nchildren = { max = 3 }\n";
+    for (name, subset) in [("limited", by_limit), ("children", by_parent)] {
+        let lab = lab(name, schema, subset);
+        done(lab.restage(&["refresh"]));
+        let words = "SELECT string_agg(word, ',' ORDER BY word) FROM words";
+        let before = lab.staging(words);
+        lab.source.sql(&lab.name, "CLUSTER words USING words_word; UPDATE words SET word = word WHERE team = 2");
+        done(lab.restage(&["refresh"]));
+        assert_eq!(lab.staging(words), before, "{name}");
+        assert!(before.matches(',').count() >= 14, "{before}");
+    }
+}
+
+#[test]
 fn a_reference_that_cannot_be_null_cannot_be_cut() {
     let subset = "[subset]\nseed = [{ table = \"public.customers\" }]\n[[subset.edge]]\nfrom = \"public.orders.customer\"\nparent = \"null\"\n";
     let ran = lab("uncut", SHOP, subset).restage(&["plan"]);

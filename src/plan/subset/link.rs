@@ -4,7 +4,7 @@ use super::super::domain::Domains;
 use super::super::graph::{Graph, Node};
 use super::super::place;
 use super::{SubsetEdge, becomes_null, relation};
-use crate::catalog::{Constraint, Oid, Table};
+use crate::catalog::{Constraint, ConstraintKind, Oid, Table};
 use crate::config::{Children, Dangling, EdgeRule, Parent, ReferenceRule};
 use crate::error::Report;
 use crate::mask::Shape;
@@ -82,7 +82,8 @@ fn part(graph: &Graph<'_>, table: &Table, node: Node) -> Option<String> {
 }
 
 /// The columns that become NULL where the key is cut: for MATCH FULL all of them, else those that no other key uses, else
-/// every one that can.
+/// every one that can. A column that others refer to cannot, nor one that says into which partition a row goes, that is
+/// unique with its NULLs, or that a check looks at for being NULL.
 fn null_columns(
     graph: &Graph<'_>,
     constraint: &Constraint,
@@ -98,7 +99,10 @@ fn null_columns(
         .iter()
         .copied()
         .zip(constraint.columns.iter().copied())
-        .filter(|(node, _)| !graph.nodes[*node].not_null && !graph.nodes[*node].column.generated && !in_primary(*node))
+        .filter(|(node, _)| {
+            let column = &graph.nodes[*node];
+            !column.not_null && !column.column.generated && !in_primary(*node) && !needs_a_value(graph, *node)
+        })
         .collect();
     if constraint.definition.contains(" MATCH FULL") && nullable.len() < from.len() {
         return Vec::new();
@@ -108,6 +112,26 @@ fn null_columns(
     let full = constraint.definition.contains(" MATCH FULL");
     let chosen = if own.is_empty() || full { nullable } else { own };
     chosen.into_iter().map(|(node, _)| graph.nodes[node].column.name.clone()).collect()
+}
+
+/// Whether a NULL in a column takes more from its table than a reference.
+fn needs_a_value(graph: &Graph<'_>, node: Node) -> bool {
+    let (group, name) = (&graph.groups[graph.nodes[node].group], &graph.nodes[node].column.name);
+    let is = |table: Oid, attnum: &i16| graph.node_at(table, *attnum) == Some(node);
+    let referred = graph.edges.iter().any(|edge| edge.pairs.iter().any(|(_, to)| *to == node));
+    let places = group.root.partition_key.contains(name)
+        || group.partitioned.iter().any(|part| part.partition_key.contains(name));
+    let unique = group
+        .uniques
+        .iter()
+        .any(|index| !index.nulls_distinct && index.columns.iter().any(|attnum| is(index.table, attnum)));
+    let asks = ["NULL", "num_nulls", "num_nonnulls", "COALESCE"];
+    let checked = group.constraints.iter().any(|constraint| {
+        constraint.kind == ConstraintKind::Check
+            && constraint.columns.iter().any(|attnum| is(constraint.table, attnum))
+            && asks.iter().any(|word| constraint.definition.contains(word))
+    });
+    referred || places || unique || checked
 }
 
 /// Joins by what `[[references]]` says; none if a column is unknown, which is reported elsewhere or here.
