@@ -101,6 +101,13 @@ impl Run<'_> {
     }
 }
 
+/// Both halves of a product, joined: every bit of the inputs reaches every bit of the result.
+#[inline]
+fn fold(left: u64, right: u64) -> u64 {
+    let product = u128::from(left) * u128::from(right);
+    product as u64 ^ (product >> 64) as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,11 +127,4 @@ mod tests {
         assert_ne!(salt.raw(b"a"), salt.raw(b"a\0"));
         assert_ne!(salt.raw(b""), salt.raw(b"\0"));
     }
-}
-
-/// Both halves of a product, joined: every bit of the inputs reaches every bit of the result.
-#[inline]
-fn fold(left: u64, right: u64) -> u64 {
-    let product = u128::from(left) * u128::from(right);
-    product as u64 ^ (product >> 64) as u64
 }
