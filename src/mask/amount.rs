@@ -40,7 +40,8 @@ const AMOUNT: Kind =
 
 pub(super) static NOISE: Kind = Kind {
     name: "num.noise",
-    remains: |_| super::Remains::Part,
+    // Small or round amounts stay.
+    remains: |_| super::Remains::Open,
     summary: "Moves each amount up or down by a secret share of itself; sign, zero and decimal places stay",
     params: &[RATIO, ON_INVALID],
     keyed_on: KeyedOn::Subject,
@@ -61,7 +62,8 @@ pub(super) static SCALE: Kind = Kind {
 
 pub(super) static BUCKET: Kind = Kind {
     name: "num.bucket",
-    remains: |_| super::Remains::Part,
+    // Small or round amounts stay.
+    remains: |_| super::Remains::Open,
     summary: "Rounds amounts down to the next multiple of a width",
     params: &[
         Param {

@@ -215,13 +215,8 @@ fn what_kinds_and_parameters_keep_is_no_leak() {
         assert!(matches!(judged.judgement, Judgement::Holds | Judgement::Open), "{kind}: {judged:?}");
     }
     // Parameters that take nothing away.
-    for (kind, params, values) in [
-        ("regex/1", r#"{"match": "(zzz)?.*"}"#, list(&|n| format!("product {n}"))),
-        ("num.bucket/1", r#"{"width": 1}"#, list(&|n| format!("{}", n * 31))),
-    ] {
-        let judged = masked(kind, json(params), &values);
-        assert_eq!(judged.judgement, Judgement::Stays, "{kind}: {judged:?}");
-    }
+    let judged = masked("regex/1", json(r#"{"match": "(zzz)?.*"}"#), &list(&|n| format!("product {n}")));
+    assert_eq!(judged.judgement, Judgement::Stays, "{judged:?}");
     let remains = |kind: &str, params: &str| {
         let params = json(params).as_object().expect("parameters").clone();
         (crate::mask::kind(kind).expect("known").remains)(&params)
