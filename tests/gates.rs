@@ -447,6 +447,7 @@ fn a_program_that_is_not_there_refuses_the_plan() {
         "program `./gone.sh` of gate \"gone\" is not there",
         "`no-such-program-here` of gate \"nowhere\"",
         "restage.toml:",
+        "ls -l ./gone.sh ",
     ] {
         assert!(ran.stderr.contains(told), "{told}: {ran:?}");
     }

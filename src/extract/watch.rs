@@ -10,6 +10,8 @@ use tokio::task::JoinHandle;
 
 /// How often waiting statements are looked for.
 const LOOK: Duration = Duration::from_secs(1);
+/// And how often once one waits: at the next look after this one the grace must not be over.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// The watcher, running; dropping it ends it.
 pub struct Watcher(JoinHandle<()>);
@@ -39,7 +41,7 @@ async fn watch(info: Conninfo, application: String, settings: Settings, stop: St
     let mut waiting: BTreeMap<i32, Instant> = BTreeMap::new();
     let mut warned = false;
     loop {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(if waiting.is_empty() { LOOK } else { LOOK_AGAIN }).await;
         if session.as_ref().is_none_or(|session| session.is_closed()) {
             session = SourceSession::connect(&info, &application).await.ok();
         }

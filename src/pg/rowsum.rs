@@ -120,8 +120,8 @@ impl WithSimd for Short<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        for rows in self.rows.chunks(S::U32_LANES.min(LANES_MAX)) {
-            let lanes = S::U32_LANES.min(LANES_MAX);
+        let lanes = S::U32_LANES.min(LANES_MAX);
+        for rows in self.rows.chunks(lanes) {
             let blocks = rows.iter().map(|row| row.len().div_ceil(BLOCK)).max().unwrap_or(0);
             let mut chain: [S::u32s; 8] = std::array::from_fn(|index| simd.splat_u32s(self.key[index]));
             for block in 0..blocks {

@@ -8,6 +8,7 @@ mod domain;
 pub mod draft;
 mod fit;
 mod graph;
+pub mod order;
 mod packs;
 mod policy;
 mod propose;

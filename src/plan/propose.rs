@@ -59,7 +59,7 @@ pub(super) fn undecided(graph: &Graph<'_>, policy: &Policy<'_>, nodes: &[Node]) 
 }
 
 /// How many columns reference this one.
-fn referencing(graph: &Graph<'_>, node: Node) -> usize {
+pub(super) fn referencing(graph: &Graph<'_>, node: Node) -> usize {
     let edges = graph.edges_to[graph.nodes[node].group].iter();
     edges.flat_map(|edge| &graph.edges[*edge].pairs).filter(|(_, to)| *to == node).count()
 }

@@ -8,6 +8,7 @@ mod link;
 
 use super::domain::{Choice, Domains};
 use super::graph::{Graph, nearest};
+use super::order::Term;
 use super::place;
 use crate::catalog::{ConstraintKind, Oid, Table, TableKind};
 use crate::config::{
@@ -45,6 +46,8 @@ pub struct SubsetNode {
     pub key: Vec<String>,
     /// Types of the key, as SQL names them.
     pub key_types: Vec<String>,
+    /// What orders its rows, of which a limit takes the first: the key, else all columns.
+    pub order: Vec<Term>,
     /// False for `rows = "none"`: nothing is followed into it.
     pub copied: bool,
     /// The `where` of its `rows`, over `t`: no other row is chosen.
@@ -192,6 +195,13 @@ fn nodes(graph: &Graph<'_>, rows: &[Rows], config: &SubsetConfig, reports: &mut 
             leaves: group.leaves.iter().map(|leaf| leaf_of(leaf)).collect(),
             key: key.iter().filter_map(column).map(|column| crate::pg::quote_ident(&column.name)).collect(),
             key_types: key.iter().filter_map(column).map(|column| column.type_name.clone()).collect(),
+            order: match key.is_empty() {
+                true => {
+                    let every = group.root.columns.iter();
+                    every.filter_map(|column| Term::canonical(graph.catalog, group.root, column.attnum)).collect()
+                }
+                false => key.iter().filter_map(column).map(|column| Term::plain(&column.name)).collect(),
+            },
             copied: rows[number] != Rows::None,
             filter,
             name,

@@ -103,13 +103,15 @@ pub(super) fn judge(column: &Watched, seen: &Seen) -> Judged {
         Remains::Near | Remains::Part => {
             let of = counts().filter(|counts| counts.before > 0).count() as u64;
             let stayed = counts().filter(|counts| counts.stayed > 0 && counts.stayed >= counts.before).count() as u64;
-            let part = column.remains == Remains::Part;
-            let expected = if part { 0.0 } else { of as f64 / 2.0 };
+            let half = of as f64 / 2.0;
+            let (expected, most) = match column.remains {
+                Remains::Near => (half, half + 4.0 * (half / 2.0).sqrt()),
+                _ => (0.0, of as f64 - 1.0),
+            };
             if of < DISTINCT_MIN {
                 return judged(Judgement::Open, stayed, of, expected);
             }
-            let stays = if part { stayed == of } else { stayed as f64 > expected + 4.0 * (of as f64 / 4.0).sqrt() };
-            judged(if stays { Judgement::Stays } else { Judgement::Holds }, stayed, of, expected)
+            judged(if stayed as f64 > most { Judgement::Stays } else { Judgement::Holds }, stayed, of, expected)
         }
     }
 }

@@ -46,10 +46,10 @@ impl Salt {
         fold(fold(value ^ self.0[0], MIX[0]) ^ self.0[1], MIX[1])
     }
 
-    /// Fingerprints of texts that begin at the same place.
+    /// For fingerprints of prefixes of a text.
     #[inline]
-    pub fn run(self, text: &[u8]) -> Run<'_> {
-        Run { salt: self, text, state: self.0[0], at: 0 }
+    pub fn prefixes(self, text: &[u8]) -> Prefixes<'_> {
+        Prefixes { salt: self, text, state: self.0[0], at: 0 }
     }
 
     #[inline]
@@ -79,8 +79,8 @@ impl Salt {
     }
 }
 
-/// A text of which longer and longer beginnings are looked at: what they share is read once.
-pub struct Run<'a> {
+/// A text of which longer and longer prefixes are asked for: what they share is read once.
+pub struct Prefixes<'a> {
     salt: Salt,
     text: &'a [u8],
     state: u64,
@@ -88,7 +88,7 @@ pub struct Run<'a> {
     at: usize,
 }
 
-impl Run<'_> {
+impl Prefixes<'_> {
     /// [`Salt::text`] of the first `length` bytes; no call may ask for fewer than the one before.
     #[inline]
     pub fn to(&mut self, length: usize) -> u64 {
@@ -113,13 +113,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn beginnings_of_a_text_have_the_fingerprints_of_texts() {
+    fn prefixes_of_a_text_have_the_fingerprints_of_texts() {
         let salt = Salt::new([7; 16]);
         let text = b"Every beginning of this text, from none of it to all of it.";
-        let mut run = salt.run(text);
+        let mut prefixes = salt.prefixes(text);
         let mut seen = std::collections::HashSet::new();
         for length in 0..=text.len() {
-            let print = run.to(length);
+            let print = prefixes.to(length);
             assert_eq!(print, salt.text(&text[..length]), "{length}");
             assert!(seen.insert(print), "{length}");
         }

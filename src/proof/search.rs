@@ -8,7 +8,7 @@
 //! of digits are counted by their length, and hits on them are held against what chance would give.
 
 use super::expect::tail;
-use super::fingerprint::{Run, Salt};
+use super::fingerprint::{Prefixes, Salt};
 use super::form::{self, Counted, DIGITS_MAX, Form};
 use super::sample::Spread;
 use super::{Seen, Watch};
@@ -26,7 +26,7 @@ const RUN_MAX: usize = 160;
 const WHOLE_MAX: usize = 4096;
 /// How unlikely it has to be that chance wrote a number.
 const UNLIKELY: f64 = 1e-6;
-/// Sixteen: one look in sixteen at what is not there goes on to the table.
+/// Bits of the Bloom filter per value: of what is not there, one in sixteen goes on to the table.
 const BITS_OF_A_VALUE: usize = 16;
 /// Names that many people have stand in texts about nobody: above so many known names, single hits say nothing.
 const NAMES_MAX: f64 = 10_000.0;
@@ -39,9 +39,9 @@ pub struct Sought {
     /// No fingerprint from here on is known.
     limit: u64,
     values: HashMap<u64, Value, BuildHasherDefault<Spread>>,
-    /// A bit for each value, by the low bits of its fingerprint. Nearly all that is asked for is not there, and this says so
-    /// from the near caches.
-    bits: Vec<u64>,
+    /// Bloom filter of the values, with the low bits of their fingerprints as its one hash. Nearly all that is asked for is
+    /// not there, and this says so from the near caches.
+    bloom: Vec<u64>,
     columns: Vec<From>,
 }
 
@@ -90,24 +90,24 @@ impl Sought {
     }
 
     fn of_nothing(salt: Salt) -> Self {
-        Self { salt, limit: 0, values: HashMap::default(), bits: Vec::new(), columns: Vec::new() }
+        Self { salt, limit: 0, values: HashMap::default(), bloom: Vec::new(), columns: Vec::new() }
     }
 
     /// All values are added: ready to look for them.
     fn closed(mut self) -> Self {
-        self.bits = vec![0; (self.values.len() * BITS_OF_A_VALUE).next_power_of_two().div_ceil(64)];
-        let places = self.bits.len() as u64 * 64 - 1;
+        self.bloom = vec![0; (self.values.len() * BITS_OF_A_VALUE).next_power_of_two().div_ceil(64)];
+        let places = self.bloom.len() as u64 * 64 - 1;
         for value in self.values.keys() {
             let place = value & places;
-            self.bits[(place / 64) as usize] |= 1 << (place % 64);
+            self.bloom[(place / 64) as usize] |= 1 << (place % 64);
         }
         self
     }
 
     #[inline]
-    fn may_know(&self, print: u64) -> bool {
-        let place = print & (self.bits.len() as u64 * 64 - 1);
-        self.bits[(place / 64) as usize] >> (place % 64) & 1 == 1
+    fn may_contain(&self, print: u64) -> bool {
+        let place = print & (self.bloom.len() as u64 * 64 - 1);
+        self.bloom[(place / 64) as usize] >> (place % 64) & 1 == 1
     }
 
     fn add(&mut self, name: &str, seen: &Seen) {
@@ -163,8 +163,8 @@ impl Sought {
         let of = |(start, end): (usize, usize)| (start, end, Counted::word(&text[start..end]));
         let words: Vec<(usize, usize, Counted)> = form::words(text).map(of).collect();
         for (place, (start, mut end, mut counted)) in words.iter().copied().enumerate() {
-            let mut run = self.salt.run(&text.as_bytes()[start..]);
-            self.run(&mut run, end - start, counted, traces);
+            let mut prefixes = self.salt.prefixes(&text.as_bytes()[start..]);
+            self.run(&mut prefixes, end - start, counted, traces);
             for (more, (next, next_end, other)) in words[place + 1..].iter().copied().take(WORDS - 1).enumerate() {
                 let between = &text[end..next];
                 counted = counted.join(between, other);
@@ -176,7 +176,7 @@ impl Sought {
                     break;
                 }
                 if counted.has_digits() || more + 2 <= NAME_WORDS {
-                    self.run(&mut run, end - start, counted, traces);
+                    self.run(&mut prefixes, end - start, counted, traces);
                 }
             }
         }
@@ -220,18 +220,18 @@ impl Sought {
     }
 
     #[inline]
-    fn run(&self, run: &mut Run<'_>, length: usize, counted: Counted, traces: &mut Traces) {
+    fn run(&self, prefixes: &mut Prefixes<'_>, length: usize, counted: Counted, traces: &mut Traces) {
         match counted.form() {
             Form::Plain => return,
             Form::Digits(digits) => traces.digits[usize::from(digits).min(DIGITS_MAX)] += 1,
             Form::Words | Form::Mixed => {}
         }
-        self.known(run.to(length), traces);
+        self.known(prefixes.to(length), traces);
     }
 
     #[inline]
     fn known(&self, print: u64, traces: &mut Traces) {
-        if print >= self.limit || !self.may_know(print) {
+        if print >= self.limit || !self.may_contain(print) {
             return;
         }
         let Some(value) = self.values.get(&print) else { return };
@@ -363,6 +363,7 @@ mod tests {
             "Jürgen O'Brien",
             "Anna-Lena Müller-Schmidt",
             "МАРИЯ ЯКОВЛЕВА",
+            "ΝΙΚΟΣ ΠΑΠΑΣ",
             "7 Very Long Boulevard of Dreams Apt 7 Building B Floor 3",
         ];
         let sought = sought(&all.map(|value| (value, form(value))));
@@ -384,6 +385,7 @@ mod tests {
             "for O'Brien, Jürgen (late)",
             "MÜLLER-SCHMIDT, ANNA-LENA",
             "Мария Яковлева",
+            "ο Νίκος; Νικος Παπας ήταν",
             "7 Very Long Boulevard of Dreams Apt 7 Building B Floor 3",
         ] {
             assert_eq!(texts(&sought, &[text]), 1, "{text}");

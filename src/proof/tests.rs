@@ -185,6 +185,7 @@ fn masked(kind: &str, params: serde_json::Value, values: &[String]) -> Judged {
     let mut spec = table(kind);
     let mask = spec.columns[0].mask.as_mut().expect("a mask");
     mask.params = params.as_object().expect("parameters").clone();
+    mask.subject = crate::mask::kind(kind).expect("known").needs_subject.then_some(0);
     let masker = Masker::compile(&MasterKey::test().realm("default"), &spec).expect("compiles");
     let proof = Proof::new(Salt::new([7; 16]), [(&spec, values.len() as u64)]);
     let unit = proof.tables()[0].unit();
@@ -215,8 +216,17 @@ fn what_kinds_and_parameters_keep_is_no_leak() {
         assert!(matches!(judged.judgement, Judgement::Holds | Judgement::Open), "{kind}: {judged:?}");
     }
     // Parameters that take nothing away.
-    let judged = masked("regex/1", json(r#"{"match": "(zzz)?.*"}"#), &list(&|n| format!("product {n}")));
-    assert_eq!(judged.judgement, Judgement::Stays, "{judged:?}");
+    for (kind, params, values) in [
+        ("regex/1", r#"{"match": "(zzz)?.*"}"#, list(&|n| format!("product {n}"))),
+        (
+            "enum.rr/1",
+            r#"{"values": ["a", "b", "c", "d", "e", "f", "g", "h", "i"], "threshold": 4294967296}"#,
+            list(&|n| char::from(b'a' + (n % 9) as u8).to_string()),
+        ),
+    ] {
+        let judged = masked(kind, json(params), &values);
+        assert_eq!(judged.judgement, Judgement::Stays, "{kind}: {judged:?}");
+    }
     let remains = |kind: &str, params: &str| {
         let params = json(params).as_object().expect("parameters").clone();
         (crate::mask::kind(kind).expect("known").remains)(&params)

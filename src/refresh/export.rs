@@ -544,9 +544,9 @@ pub(super) fn for_anybody(objects: &mut Objects, events: &Events) {
     // By which index somebody sorted a table once is about its file in production.
     for entry in objects.post.iter_mut().filter(|entry| matches!(entry.kind.as_str(), "INDEX" | "CONSTRAINT")) {
         let clustered = |line: &&str| line.starts_with("ALTER TABLE ") && line.contains(" CLUSTER ON ");
-        if entry.sql.lines().any(|line| clustered(&line)) {
-            entry.sql =
-                entry.sql.lines().filter(|line| !clustered(line)).collect::<Vec<_>>().join("\n").trim_end().to_owned();
+        if entry.sql.contains(" CLUSTER ON ") {
+            let lines: Vec<&str> = entry.sql.lines().filter(|line| !clustered(line)).collect();
+            entry.sql = lines.join("\n").trim_end().to_owned();
         }
     }
     if !settled.policies.is_empty() {

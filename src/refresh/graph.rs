@@ -195,6 +195,8 @@ fn post(
         };
         tasks.push(Task { work, cost, needs: Vec::new(), holds });
     }
+    let attached: Vec<usize> =
+        objects.post.iter().filter(|entry| entry.kind == "INDEX ATTACH").map(|entry| places[&entry.id]).collect();
     for entry in &objects.post {
         let mut needs = Vec::new();
         for need in &entry.needs {
@@ -206,8 +208,7 @@ fn post(
         // Adding the key locks partitions one after the other, as attaching an index does the other way round: each would wait
         // for the other.
         if entry.kind == "FK CONSTRAINT" && entry.needs.iter().any(|need| partitioned.contains(need)) {
-            let attached = objects.post.iter().filter(|other| other.kind == "INDEX ATTACH");
-            needs.extend(attached.map(|other| places[&other.id]));
+            needs.extend(&attached);
         }
         needs.sort_unstable();
         needs.dedup();

@@ -4,13 +4,11 @@ use crate::catalog::{Catalog, ConstraintKind, Oid, Table};
 use crate::config::Rows;
 use crate::load::fixture::By;
 use crate::pg;
+use crate::plan::order::{Term, base};
 use crate::plan::{Plan, TablePlan};
 
 /// Whole numbers are compared as such.
 const NUMBERS: [Oid; 3] = [20, 21, 23];
-/// Types with an order of their own that no collation and no setting changes: numbers, `oid`, dates, times and `uuid`.
-const ORDERED: [Oid; 10] = [20, 21, 23, 26, 700, 701, 1082, 1114, 1184, 2950];
-
 /// The primary key of a table: numbers of its columns among those that are copied, and how they are compared. Empty without
 /// a key: then rows are compared as a whole.
 pub(super) fn key(catalog: &Catalog, plan: &TablePlan) -> Vec<(usize, By)> {
@@ -29,15 +27,6 @@ fn primary<'c>(catalog: &'c Catalog, table: &Table) -> &'c [i16] {
         .iter()
         .find(|constraint| constraint.table == table.oid && constraint.kind == ConstraintKind::Primary);
     found.map_or(&[], |constraint| &constraint.columns)
-}
-
-/// The type of a column below its domains.
-fn base(catalog: &Catalog, table: &Table, attnum: i16) -> Option<Oid> {
-    let mut oid = table.column(attnum)?.type_oid;
-    while let Some(domain) = catalog.type_of(oid).filter(|r#type| r#type.kind == 'd') {
-        oid = domain.base;
-    }
-    Some(oid)
 }
 
 /// Makes each limit take the first rows by their key, else by all their columns: without an order the server takes those
@@ -59,15 +48,10 @@ pub(super) fn settle_limits(catalog: &Catalog, plan: &mut Plan) {
 
 /// The order of the rows of a table, as SQL.
 fn by(catalog: &Catalog, table: &Table) -> String {
-    let term = |attnum: i16| {
-        let column = table.column(attnum)?;
-        let name = format!("t.{}", pg::quote_ident(&column.name));
-        let ordered = base(catalog, table, attnum).is_some_and(|base| ORDERED.contains(&base));
-        Some(if ordered { name } else { format!("{name}::pg_catalog.text COLLATE pg_catalog.\"C\"") })
-    };
     let every = || table.columns.iter().map(|column| column.attnum).collect::<Vec<i16>>();
     let key = primary(catalog, table).to_vec();
     let columns = if key.is_empty() { every() } else { key };
+    let term = |attnum| Some(Term::canonical(catalog, table, attnum)?.of("t"));
     let terms: Vec<String> = columns.into_iter().filter_map(term).collect();
     if terms.is_empty() { "true".to_owned() } else { terms.join(", ") }
 }

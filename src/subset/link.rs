@@ -48,7 +48,7 @@ pub(super) fn down(plan: &SubsetPlan, edge: &SubsetEdge, leaf: &SubsetLeaf, rows
     let Children::Max(max) = edge.children else {
         return format!("SELECT p.ctid, c.tableoid, c.ctid {from}");
     };
-    let key = super::seed::order_of(&plan.nodes[edge.child], "c").into_iter().map(|part| part + ", ");
+    let key = plan.nodes[edge.child].order.iter().map(|term| term.of("c") + ", ");
     // A row that refers twice, from inside of a column, is one child: its two places in the list are equal.
     format!(
         "SELECT s.p, s.t, s.c FROM (SELECT p.ctid AS p, c.tableoid AS t, c.ctid AS c, pg_catalog.dense_rank() OVER \

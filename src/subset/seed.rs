@@ -55,14 +55,6 @@ fn threshold(percent: f64) -> u64 {
     if percent >= 100.0 { u64::MAX } else { (percent / 100.0 * 2f64.powi(64)) as u64 }
 }
 
-/// What orders rows wherever they stand: their key, else all they hold.
-pub(super) fn order_of(node: &SubsetNode, alias: &str) -> Vec<String> {
-    match node.key.is_empty() {
-        true => vec![format!("(pg_catalog.to_jsonb({alias}) - 'ctid' - 'tableoid')::pg_catalog.text COLLATE \"C\"")],
-        false => node.key.iter().map(|column| format!("{alias}.{column}")).collect(),
-    }
-}
-
 pub(super) fn query(node: &SubsetNode, seed: &SubsetSeed) -> String {
     let mut sql = "SELECT t.tableoid, t.ctid".to_owned();
     if seed.percent.is_some() {
@@ -79,7 +71,7 @@ pub(super) fn query(node: &SubsetNode, seed: &SubsetSeed) -> String {
     sql.push_str(&node.condition(seed.condition.as_ref()));
     if seed.limit.is_some() {
         let order = seed.order.iter().cloned();
-        let key = order_of(node, "t").into_iter();
+        let key = node.order.iter().map(|term| term.of("t"));
         let place = ["t.tableoid".to_owned(), "t.ctid".to_owned()];
         let order: Vec<String> = order.chain(key).chain(place).collect();
         sql.push_str(&format!(" ORDER BY {}", order.join(", ")));

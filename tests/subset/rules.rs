@@ -153,9 +153,9 @@ fn a_reference_whose_value_others_need_cannot_be_cut() {
 #[test]
 fn rows_without_a_key_are_chosen_by_what_they_hold() {
     let schema = "CREATE TABLE teams (id int PRIMARY KEY);
-         CREATE TABLE words (team int REFERENCES teams, word text, at timestamptz, n float8);
+         CREATE TABLE words (team int REFERENCES teams, word text, at timestamptz, n float8, doc json);
          INSERT INTO teams SELECT generate_series(1, 5);
-         INSERT INTO words SELECT i % 5 + 1, md5(i::text), now() + i * interval '1 s', i / 7.0 FROM generate_series(1, 300) i;
+         INSERT INTO words SELECT i % 5 + 1, md5(i::text), now() + i * interval '1 s', i / 7.0, '{\"a\": \"\\u0000\"}' FROM generate_series(1, 300) i;
          CREATE INDEX words_word ON words (word);";
     let by_limit = "[subset]\nseed = [{ table = \"public.words\", limit = 20 }]\nchildren = \"none\"\n";
     let by_parent = "[subset]\nseed = [{ table = \"public.teams\" }]\nchildren = { max = 3 }\n";

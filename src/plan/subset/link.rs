@@ -3,8 +3,9 @@
 use super::super::domain::Domains;
 use super::super::graph::{Graph, Node};
 use super::super::place;
+use super::super::propose::referencing;
 use super::{SubsetEdge, becomes_null, relation};
-use crate::catalog::{Constraint, ConstraintKind, Oid, Table};
+use crate::catalog::{Constraint, ConstraintKind, Oid, Table, UniqueIndex};
 use crate::config::{Children, Dangling, EdgeRule, Parent, ReferenceRule};
 use crate::error::Report;
 use crate::mask::Shape;
@@ -75,6 +76,9 @@ pub(super) fn foreign_key(
     })
 }
 
+/// What a check says that asks whether a value is NULL.
+const ASKS: [&str; 4] = ["NULL", "num_nulls", "num_nonnulls", "COALESCE"];
+
 /// The table a key belongs to, where that is not the whole partition tree.
 fn part(graph: &Graph<'_>, table: &Table, node: Node) -> Option<String> {
     let root = graph.groups[graph.nodes[node].group].root;
@@ -90,19 +94,11 @@ fn null_columns(
     from: &[Node],
     uses: &dyn Fn((Oid, i16)) -> usize,
 ) -> Vec<String> {
-    let group = &graph.groups[graph.nodes[from[0]].group];
-    let in_primary = |node: Node| {
-        let primary = group.uniques.iter().filter(|index| index.primary);
-        primary.flat_map(|index| &index.columns).any(|attnum| graph.node_at(group.root.oid, *attnum) == Some(node))
-    };
     let nullable: Vec<(Node, i16)> = from
         .iter()
         .copied()
         .zip(constraint.columns.iter().copied())
-        .filter(|(node, _)| {
-            let column = &graph.nodes[*node];
-            !column.not_null && !column.column.generated && !in_primary(*node) && !needs_a_value(graph, *node)
-        })
+        .filter(|(node, _)| can_be_null(graph, *node))
         .collect();
     if constraint.definition.contains(" MATCH FULL") && nullable.len() < from.len() {
         return Vec::new();
@@ -114,24 +110,27 @@ fn null_columns(
     chosen.into_iter().map(|(node, _)| graph.nodes[node].column.name.clone()).collect()
 }
 
-/// Whether a NULL in a column takes more from its table than a reference.
-fn needs_a_value(graph: &Graph<'_>, node: Node) -> bool {
-    let (group, name) = (&graph.groups[graph.nodes[node].group], &graph.nodes[node].column.name);
+/// Whether a NULL in a column takes nothing from its table but a reference.
+fn can_be_null(graph: &Graph<'_>, node: Node) -> bool {
+    let column = &graph.nodes[node];
+    let (group, name) = (&graph.groups[column.group], &column.column.name);
     let is = |table: Oid, attnum: &i16| graph.node_at(table, *attnum) == Some(node);
-    let referred = graph.edges.iter().any(|edge| edge.pairs.iter().any(|(_, to)| *to == node));
-    let places = group.root.partition_key.contains(name)
-        || group.partitioned.iter().any(|part| part.partition_key.contains(name));
-    let unique = group
-        .uniques
-        .iter()
-        .any(|index| !index.nulls_distinct && index.columns.iter().any(|attnum| is(index.table, attnum)));
-    let asks = ["NULL", "num_nulls", "num_nonnulls", "COALESCE"];
-    let checked = group.constraints.iter().any(|constraint| {
+    let places = |table: &Table| table.partition_key.contains(name);
+    let unique = |index: &&UniqueIndex| {
+        (index.primary || !index.nulls_distinct) && index.columns.iter().any(|attnum| is(index.table, attnum))
+    };
+    let asked = |constraint: &&Constraint| {
         constraint.kind == ConstraintKind::Check
             && constraint.columns.iter().any(|attnum| is(constraint.table, attnum))
-            && asks.iter().any(|word| constraint.definition.contains(word))
-    });
-    referred || places || unique || checked
+            && ASKS.iter().any(|word| constraint.definition.contains(word))
+    };
+    !(column.not_null
+        || column.column.generated
+        || referencing(graph, node) > 0
+        || places(group.root)
+        || group.partitioned.iter().any(|part| places(part))
+        || group.uniques.iter().copied().any(|index| unique(&index))
+        || group.constraints.iter().copied().any(|constraint| asked(&constraint)))
 }
 
 /// Joins by what `[[references]]` says; none if a column is unknown, which is reported elsewhere or here.
