@@ -136,7 +136,7 @@ fn a_program_that_fails_publishes_nothing_and_tells_how_it_ended() {
         ran.stderr.contains("gate \"smoke test\" does not hold") && ran.stderr.contains("restage.toml:"),
         "{ran:?}"
     );
-    assert!(ran.stderr.contains("exit status 3: two [31m / three") && ran.stderr.contains("is kept as"), "{ran:?}");
+    assert!(ran.stderr.contains("exit status 3: two / three") && ran.stderr.contains("is kept as"), "{ran:?}");
     let report = shop.report();
     assert_eq!((&report["verdict"], &report["exit"]), (&"not-published".into(), &6.into()));
     let found = gate(&report, "smoke test");
@@ -144,7 +144,7 @@ fn a_program_that_fails_publishes_nothing_and_tells_how_it_ended() {
         (&found["ok"], &found["severity"], &found["at"]),
         (&false.into(), &"fail".into(), &"before-publish".into())
     );
-    assert_eq!(found["evidence"], "exit status 3: two [31m / three");
+    assert_eq!(found["evidence"], "exit status 3: two / three");
     assert!(found["ms"].is_u64(), "{found}");
 
     // The twin: the same program, content with what it finds.

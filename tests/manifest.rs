@@ -314,6 +314,11 @@ fn signature_is_that_of_openssl_and_another_key_is_refused() {
         lab.staging(&format!("UPDATE restage.run SET manifest = '{}'", blake3::hash(changed.as_bytes()).to_hex()));
         assert_finds(&verify(&lab, &path, &["--public-key", "sign.pub.pem"]), "the signature is not of this manifest");
         assert_eq!(verify(&lab, &path, &[]).code, 0, "twin: without the key nothing tells");
+        // That there is none needs no key.
+        std::fs::write(path.with_file_name("manifest.sig"), "short").expect("written");
+        assert_finds(&verify(&lab, &path, &[]), "is none of Ed25519");
+        std::fs::remove_file(path.with_file_name("manifest.sig")).expect("removed");
+        assert_finds(&verify(&lab, &path, &[]), "is missing, though the manifest was signed");
     }
     let ran = verify(&lab, &manifest(&lab), &["--public-key", "sign.pem"]);
     assert_eq!(ran.code, 2, "{ran:?}");

@@ -156,6 +156,56 @@ fn a_mask_that_returns_its_input_is_a_leak() {
 }
 
 #[test]
+fn a_program_that_answers_with_others_or_around_its_value_is_a_leak() {
+    let lab = Lab::new("answers");
+    lab.seed(PEOPLE);
+    let echo = echoing(&lab);
+    let next = "#!/bin/sh\nwhile read -r line; do n=${line#\\\"QB-}; echo \"\\\"QB-$((${n%%\\\"*} + 37))\\\"\"; done\n";
+    std::fs::write(lab.path("echo.sh"), next).expect("write");
+    let told = "public.people.badge: 199 of 200 different values of the source are in staging in other rows";
+    leaks(&lab, &echo, "masked columns", &[told]);
+    let around = "#!/bin/sh\nexec sed -u 's/^\"\\([^\"]*\\)\",.*$/\"x-\\1\"/'\n";
+    std::fs::write(lab.path("echo.sh"), around).expect("write");
+    leaks(&lab, &echo, "texts", &["public.people.badge: values of public.people.badge in 200 of 200 rows"]);
+}
+
+#[test]
+fn values_in_arrays_are_judged_where_their_condition_holds() {
+    let lab = Lab::new("arrays");
+    lab.seed(PEOPLE);
+    lab.seed("ALTER TABLE people ADD badges text[]; UPDATE people SET badges = ARRAY[badge, 'old ' || badge]");
+    let policy = echoing(&lab).replace("badge = { mask", "badge = \"null\"\nbadges = { mask");
+    let when = |condition: &str| {
+        let otherwise = format!("format = \"csv\", when = \"{condition}\", otherwise = {{ keep = \"a test\" }} }}");
+        policy.replace("format = \"csv\" }", &otherwise)
+    };
+    let told = "public.people.badges: 200 of 200 different values of the source are in staging in their rows";
+    leaks(&lab, &when("id <= 100"), "masked columns", &[told]);
+    lab.config(&when("false"));
+    assert_eq!(lab.restage(&["refresh"]).code, 0);
+}
+
+#[test]
+fn one_line_lets_the_findings_of_all_gates_through() {
+    let lab = Lab::new("allowed");
+    lab.seed(PEOPLE);
+    lab.seed(
+        "UPDATE notes SET code = (SELECT email FROM people p WHERE p.id = notes.id) WHERE id = 7; \
+         ALTER TABLE notes ADD CHECK (body <> 'Qzefkb Vlokkb')",
+    );
+    let policy = format!("{}\n[verify]\nleak_allow = [\"public.gone.x\"]\n", echoing(&lab));
+    lab.config(&policy);
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 6, "{ran:?}");
+    let lines: Vec<&str> = ran.stderr.lines().filter(|line| line.contains("leak_allow = [")).collect();
+    assert!(lines.len() >= 3 && lines.iter().all(|line| line.trim() == lines[0].trim()), "{ran:?}");
+    assert!(ran.stderr.contains("(in notes_body_check)"), "{ran:?}");
+    let line = lines[0].trim().split("     #").next().expect("a line");
+    lab.config(&policy.replace("leak_allow = [\"public.gone.x\"]", line));
+    assert_eq!(lab.restage(&["refresh"]).code, 0);
+}
+
+#[test]
 fn a_mask_that_was_taken_away_is_a_leak() {
     // Where another column still has it: its values are known.
     let lab = Lab::new("away");

@@ -79,7 +79,7 @@ impl AfterRun {
         let database = outcome.published.clone().or_else(|| outcome.aside.clone());
         let (Some(database), Some(sealing)) = (database, &self.sealing) else { return };
         let sealed = async {
-            let manifest = manifest_of(folder, record, outcome)?;
+            let manifest = Manifest { signed: self.signer.is_some(), ..manifest_of(folder, record, outcome)? };
             let bytes = manifest.to_bytes();
             let signature = match self.signer.clone() {
                 Some(signer) => {
@@ -135,6 +135,7 @@ fn manifest_of(folder: &Path, record: &RunRecord, outcome: &RefreshOutcome) -> R
         plan: record.plan_hash.clone(),
         server_major: record.server_major,
         previous: record.previous.clone(),
+        signed: false,
         tables: record.contents.clone(),
         files,
     })

@@ -289,6 +289,12 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
         "4:11",
         "`workers` in [source] is \"${CANARY}\", whose value is not an integer",
     ),
+    (
+        "[[verify.sql]]\nname = \"a\"\nquery = \"SELECT 0\"\n[[verify.query]]\nname = \"a\"\nsql = \"SELECT 1\"\n",
+        "config::conflict",
+        "7:1",
+        "are named \"a\"",
+    ),
     ("workers = 1\nworkers = 2\n", "config::duplicate", "5:1", "First defined at restage.toml:4:1"),
     ("[target]\nurl = \"host=s\"\n[target]\n", "config::duplicate", "6:2", "First defined at restage.toml:4:1"),
     ("workers = two\n", "config::syntax", "4:11", "not TOML"),

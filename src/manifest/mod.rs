@@ -47,6 +47,9 @@ pub struct Manifest {
     /// Major version of the server whose rows these are: rows are hashed as it sends them.
     pub server_major: u32,
     pub previous: Option<Previous>,
+    /// There is a signature beside it, so that one taken away is missed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signed: bool,
     pub tables: Vec<TableContent>,
     /// The files beside this one, by name.
     pub files: BTreeMap<String, FileHash>,
@@ -193,6 +196,21 @@ impl Opened {
         });
         let wrong: Vec<String> = wrong.collect();
         if wrong.is_empty() { Ok(self.manifest.files.len()) } else { Err(wrong) }
+    }
+
+    /// Whether there is a signature as the manifest says, where no key is at hand to check it; none if there is none to be.
+    pub fn unchecked_signature(&self) -> Option<Result<String, String>> {
+        let path = self.path.with_file_name(SIGNATURE);
+        match std::fs::read(&path) {
+            Ok(bytes) if bytes.len() == sign::SIGNATURE_BYTES => {
+                Some(Ok("there is one, and nobody looked at whose it is: --public-key FILE does".to_owned()))
+            }
+            Ok(bytes) => Some(Err(format!("{} is none of Ed25519: {} bytes", path.display(), bytes.len()))),
+            Err(_) if self.manifest.signed => {
+                Some(Err(format!("{} is missing, though the manifest was signed", path.display())))
+            }
+            Err(_) => None,
+        }
     }
 
     /// Whether the signature beside it is of this key: what was found, or what is wrong.

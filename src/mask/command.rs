@@ -92,6 +92,7 @@ pub(super) static COMMAND: Kind = Kind {
     accepts: &[Takes::Text, Takes::Integer, Takes::Date, Takes::Json],
     injective: Injective::No,
     samples: &["bob@example.com"],
+    remains: |_| super::Remains::Foreign,
     compile,
     ..TEXT
 };

@@ -137,6 +137,8 @@ pub enum Remains {
     /// People's names: masks are names that others have, so one row may keep its value by chance; but the names of a person
     /// may not stand elsewhere.
     Names,
+    /// A program of the user's decides. Addresses and numbers of the source may not be among its answers.
+    Foreign,
     /// Masks come from a short list or a small range: a row keeps its value as often as two draws agree.
     Chance,
     /// Values move a little, and a few not at all.

@@ -43,6 +43,8 @@ pub(super) static TEMPLATE: Kind = Kind {
     keyed_on: KeyedOn::Row,
     injective: Injective::No,
     samples: &["bob@example.com"],
+    // It is made of names, as others have them.
+    remains: |_| super::Remains::Names,
     promises: Some(promises),
     columns: |params| {
         let pieces = pieces(params).unwrap_or_default();

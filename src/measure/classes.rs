@@ -69,7 +69,8 @@ impl Ranks {
             (from, below) = (place, below + count);
         }
         sum += self.between(from, last, 1.0);
-        sum / last as f64
+        // What adding up left beyond the bounds is no distance.
+        (sum / last as f64).clamp(0.0, 1.0)
     }
 
     /// The sum of `|share - up_to|` over places from `from` to before `to`.

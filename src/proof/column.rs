@@ -8,6 +8,7 @@ use crate::mask::nested::Parts;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, BooleanArray};
+use arrow_buffer::OffsetBuffer;
 use arrow_schema::DataType;
 
 /// The value of one row before and after its mask, as far as it is below the limit, and the form of the first.
@@ -110,7 +111,10 @@ impl Look<'_> {
                 let old = before.as_fixed_size_binary();
                 let Some(new) = after.as_fixed_size_binary_opt() else { return };
                 if sought {
-                    let written = |bytes: &[u8]| salt.text(&hyphenated(bytes));
+                    let written = |bytes: &[u8]| {
+                        let (text, length) = form::hexadecimal(bytes);
+                        salt.text(&text[..length])
+                    };
                     let pair = |row| (Some(written(old.value(row))), Some(written(new.value(row))));
                     self.rows(before, after, |_| Form::Mixed, pair);
                 } else {
@@ -141,15 +145,14 @@ impl Look<'_> {
     /// Containers are compared leaf by leaf; a row has as many of them after the mask as before.
     fn containers(&mut self, before: &ArrayRef, after: &ArrayRef) {
         let (Some(old), Some(new)) = (Parts::of(before), Parts::of(after)) else { return };
-        // Which leaves a condition leaves out is not worth finding out.
-        if self.flags.is_some() {
-            return;
-        }
+        let flags = self.flags.take();
         for ((old_ends, old), (new_ends, new)) in old.lists.iter().zip(&new.lists) {
             if old_ends == new_ends {
+                self.flags = flags.as_ref().map(|flags| of_leaves(flags, old_ends));
                 self.arrays(old, new);
             }
         }
+        self.flags = flags;
     }
 
     /// Walks the rows. `pair` gives the fingerprints of a row that is NULL on neither side; none for a blank value. `form`
@@ -207,20 +210,10 @@ impl Look<'_> {
     }
 }
 
-/// A UUID as PostgreSQL writes it; other bytes are none, and give nothing that is found anywhere.
-fn hyphenated(bytes: &[u8]) -> [u8; 36] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = [b'-'; 36];
-    let mut place = 0;
-    for byte in bytes.iter().take(16) {
-        if matches!(place, 8 | 13 | 18 | 23) {
-            place += 1;
-        }
-        text[place] = DIGITS[usize::from(byte >> 4)];
-        text[place + 1] = DIGITS[usize::from(byte & 15)];
-        place += 2;
-    }
-    text
+/// The flag of the row of each leaf.
+fn of_leaves(flags: &BooleanArray, ends: &OffsetBuffer<i32>) -> BooleanArray {
+    let lengths = ends.lengths().zip(flags.iter());
+    lengths.flat_map(|(leaves, flag)| std::iter::repeat_n(flag, leaves)).collect()
 }
 
 /// The fingerprint of a text from its first letter or digit to its last; none if it has neither.

@@ -8,6 +8,8 @@
 //! - [`Remains::Chance`] and [`Remains::Names`]: the mask of a value is drawn as often as masks of the column are, whatever
 //!   the value: what it is worth in staging is what it stays by chance. That needs no knowledge of lists or ranges, and is
 //!   exact for small ones.
+//! - [`Remains::Foreign`]: what tells who is meant neither stays nor is the mask of another one; nobody knows what masks there
+//!   are, so the rest is judged as a draw.
 //! - [`Remains::Near`]: at most half of many different values.
 //! - [`Remains::Part`]: not all of many different values.
 //! - [`Remains::Open`]: nothing can be said here; texts are searched instead.
@@ -15,7 +17,7 @@
 //! Counts of a sample are compared with the expectation of the same sample, by the tail of a Poisson distribution.
 
 use super::form::Form;
-use super::{Seen, Watched};
+use super::{Counts, Seen, Watched};
 use crate::mask::Remains;
 
 /// How unlikely it has to be that chance did it.
@@ -24,6 +26,12 @@ const UNLIKELY: f64 = 1e-6;
 const UNLIKELY_ONE: f64 = 1e-3;
 /// Different values below which a share of them says nothing.
 const DISTINCT_MIN: u64 = 8;
+/// So many names that all stay are no draw from a list of thousands: each does with one in a hundred.
+const ALL_MIN: u64 = 2;
+/// So many short values that all stay: one digit does with one in ten.
+const SHORT_MIN: u64 = 6;
+/// How rarely a program gives somebody's address or number by chance; a guess on the safe side.
+const FOREIGN_BITS: i32 = 20;
 
 /// What a column is found to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,71 +61,109 @@ pub struct Judged {
 }
 
 pub(super) fn judge(column: &Watched, seen: &Seen) -> Judged {
-    let counts = || seen.sample.iter().map(|(_, counts)| counts);
-    let share = seen.sample.share();
-    let judged = |judgement, found: u64, of: u64, expected: f64| Judged {
-        name: column.name.clone(),
-        judgement,
-        found,
-        of,
-        expected,
-    };
+    let look = Look { column, seen };
     match column.remains {
-        Remains::Open => judged(Judgement::Open, 0, 0, 0.0),
-        Remains::Rare { bits } => {
-            let chance = 0.5_f64.powi(bits as i32);
-            let telling = |counts: &super::Counts| counts.before > 0 && counts.form != Form::Plain;
-            let of = counts().filter(telling).count() as u64;
-            let stayed = counts().filter(|counts| telling(counts) && counts.stayed > 0).count() as u64;
-            let expected = of as f64 * chance;
-            // One row of a billion is counted, though its value need not be in the sample.
-            let missed = stayed == 0 && seen.tally.telling > 0;
-            let of_all = of as f64 / share;
-            if unlikely(stayed, expected) || (missed && unlikely(1, of_all * chance)) {
-                return judged(Judgement::Stays, stayed.max(1), of.max(1), expected);
-            }
-            let elsewhere = counts().filter(|counts| telling(counts) && counts.after > 0).count() as u64;
-            let masks = counts().filter(|counts| counts.after > 0).count() as f64;
-            let expected = masks * of_all * chance;
-            match unlikely(elsewhere, expected) {
-                true => judged(Judgement::Elsewhere, elsewhere, of, expected),
-                false => judged(Judgement::Holds, stayed, of, expected),
-            }
+        Remains::Open => look.judged(Judgement::Open, 0, 0, 0.0),
+        Remains::Rare { bits } => look.rare(0.5_f64.powi(bits as i32), |form| form != Form::Plain),
+        // Names are words, and a program may have names of its own.
+        Remains::Foreign => {
+            let telling = |form| matches!(form, Form::Mixed | Form::Digits(_));
+            let rare = look.rare(0.5_f64.powi(FOREIGN_BITS), telling);
+            if rare.judgement == Judgement::Holds { look.drawn() } else { rare }
         }
-        Remains::Chance | Remains::Names => {
-            let of = counts().filter(|counts| counts.before > 0).count() as u64;
-            // By rows of each value: where the mask depends on the person, a common value stays in a few of them.
-            let kept = counts().filter(|counts| counts.before > 0);
-            let stayed = kept.map(|counts| f64::from(counts.stayed) / f64::from(counts.before)).sum::<f64>() as u64;
-            let masks = counts().filter(|counts| counts.after > 0).count() as f64 / share;
-            let rows = seen.tally.values.saturating_sub(seen.tally.nulls_out).max(1) as f64;
-            let both = counts().filter(|counts| counts.before > 0 && counts.after > 0);
-            let expected: f64 = both.map(|counts| (f64::from(counts.after) / rows).max(1.0 / masks)).sum();
-            if of < DISTINCT_MIN {
-                return judged(Judgement::Open, stayed, of, expected);
-            }
-            // Twice: how often a mask is drawn is known from the rows, which share masks.
-            let stays = tail(stayed, 2.0 * expected) < UNLIKELY;
-            judged(if stays { Judgement::Stays } else { Judgement::Holds }, stayed, of, expected)
+        Remains::Chance | Remains::Names => look.drawn(),
+        Remains::Near | Remains::Part => look.moved(),
+    }
+}
+
+struct Look<'a> {
+    column: &'a Watched,
+    seen: &'a Seen,
+}
+
+impl Look<'_> {
+    fn judged(&self, judgement: Judgement, found: u64, of: u64, expected: f64) -> Judged {
+        Judged { name: self.column.name.clone(), judgement, found, of, expected }
+    }
+
+    fn counts(&self) -> impl Iterator<Item = Counts> + '_ {
+        self.seen.sample.iter().map(|(_, counts)| counts)
+    }
+
+    /// Different values of the sample, and those of them that are in staging in every one of their rows.
+    fn kept(&self) -> (u64, u64) {
+        let all = self.counts().filter(|counts| counts.before > 0);
+        all.fold((0, 0), |(of, kept), counts| (of + 1, kept + u64::from(counts.stayed >= counts.before)))
+    }
+
+    /// A telling value stays, and is the mask of another, with this chance at most.
+    fn rare(&self, chance: f64, tells: fn(Form) -> bool) -> Judged {
+        let share = self.seen.sample.share();
+        let tells = |counts: &Counts| counts.before > 0 && tells(counts.form);
+        let of = self.counts().filter(tells).count() as u64;
+        let stayed = self.counts().filter(tells).filter(|counts| counts.stayed > 0).count() as u64;
+        let expected = of as f64 * chance;
+        // One row of a billion is counted, though its value need not be in the sample.
+        let missed = stayed == 0 && self.seen.tally.telling > 0;
+        let of_all = of as f64 / share;
+        if unlikely(stayed, expected) || (missed && unlikely(1, of_all * chance)) {
+            return self.judged(Judgement::Stays, stayed.max(1), of.max(1), expected);
         }
-        Remains::Near | Remains::Part => {
-            let of = counts().filter(|counts| counts.before > 0).count() as u64;
-            let stayed = counts().filter(|counts| counts.stayed > 0 && counts.stayed >= counts.before).count() as u64;
-            let half = of as f64 / 2.0;
-            let (expected, most) = match column.remains {
-                Remains::Near => (half, half + 4.0 * (half / 2.0).sqrt()),
-                _ => (0.0, of as f64 - 1.0),
+        let elsewhere = self.counts().filter(tells).filter(|counts| counts.after > 0).count() as u64;
+        let masks = self.counts().filter(|counts| counts.after > 0).count() as f64;
+        let expected = masks * of_all * chance;
+        if unlikely(elsewhere, expected) {
+            return self.judged(Judgement::Elsewhere, elsewhere, of, expected);
+        }
+        // What tells little by itself: of one letter or digit there are few masks, but not so few.
+        let (all, kept) = self.kept();
+        match kept == all && all >= SHORT_MIN {
+            true => self.judged(Judgement::Stays, kept, all, 0.1 * all as f64),
+            false => self.judged(Judgement::Holds, stayed, of, expected),
+        }
+    }
+
+    /// Masks are drawn from a list or a range, whatever the value.
+    fn drawn(&self) -> Judged {
+        let (of, kept) = self.kept();
+        // By rows of each value: where the mask depends on the person, a common value stays in a few of them.
+        let shares = self.counts().filter(|counts| counts.before > 0);
+        let stayed = shares.map(|counts| f64::from(counts.stayed) / f64::from(counts.before)).sum::<f64>() as u64;
+        let masks = self.counts().filter(|counts| counts.after > 0).count() as f64 / self.seen.sample.share();
+        let rows = self.seen.tally.values.saturating_sub(self.seen.tally.nulls_out).max(1) as f64;
+        let both = self.counts().filter(|counts| counts.before > 0 && counts.after > 0);
+        let expected: f64 = both.map(|counts| (f64::from(counts.after) / rows).max(1.0 / masks)).sum();
+        if of < DISTINCT_MIN {
+            // Lists of names are long, and a program is there to change something; a list of the user's may have two members.
+            let long = matches!(self.column.remains, Remains::Names | Remains::Foreign)
+                || self.column.kind.name.starts_with("name.");
+            return match long && of >= ALL_MIN && kept == of {
+                true => self.judged(Judgement::Stays, kept, of, 0.0),
+                false => self.judged(Judgement::Open, stayed, of, expected),
             };
-            if of < DISTINCT_MIN {
-                return judged(Judgement::Open, stayed, of, expected);
-            }
-            judged(if stayed as f64 > most { Judgement::Stays } else { Judgement::Holds }, stayed, of, expected)
         }
+        // Twice: how often a mask is drawn is known from the rows, which share masks.
+        let stays = tail(stayed, 2.0 * expected) < UNLIKELY;
+        self.judged(if stays { Judgement::Stays } else { Judgement::Holds }, stayed, of, expected)
+    }
+
+    /// Masks are near their values, or hold a part of them.
+    fn moved(&self) -> Judged {
+        let (of, stayed) = self.kept();
+        let half = of as f64 / 2.0;
+        let (expected, most) = match self.column.remains {
+            Remains::Near => (half, half + 4.0 * (half / 2.0).sqrt()),
+            _ => (0.0, of as f64 - 1.0),
+        };
+        if of < DISTINCT_MIN {
+            return self.judged(Judgement::Open, stayed, of, expected);
+        }
+        self.judged(if stayed as f64 > most { Judgement::Stays } else { Judgement::Holds }, stayed, of, expected)
     }
 }
 
 /// Chance would hardly leave so many.
-fn unlikely(found: u64, expected: f64) -> bool {
+pub(super) fn unlikely(found: u64, expected: f64) -> bool {
     match found {
         0 => false,
         1 => expected < UNLIKELY_ONE,

@@ -3,6 +3,7 @@
 //!
 //! A value is compared from its first to its last letter or digit; what stands around them is how somebody wrote it down.
 
+use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 
 /// Digits of a number that is somebody's; shorter ones stand everywhere.
@@ -156,6 +157,91 @@ fn next(text: &str, mut at: usize, wanted: bool) -> usize {
         at += length;
     }
     text.len()
+}
+
+/// Longest text of [`hexadecimal`].
+const HEXADECIMAL_MAX: usize = 48;
+
+/// Bytes as PostgreSQL writes them: sixteen are a UUID in groups with hyphens, fewer an address of a network card with
+/// colons. The text, and how long it is.
+#[inline]
+pub(super) fn hexadecimal(bytes: &[u8]) -> ([u8; HEXADECIMAL_MAX], usize) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let uuid = bytes.len() == 16;
+    let (mut text, mut length) = ([0; HEXADECIMAL_MAX], 0);
+    for (place, byte) in bytes.iter().take(16).enumerate() {
+        let mark = match place {
+            4 | 6 | 8 | 10 if uuid => Some(b'-'),
+            1.. if !uuid => Some(b':'),
+            _ => None,
+        };
+        if let Some(mark) = mark {
+            text[length] = mark;
+            length += 1;
+        }
+        text[length] = DIGITS[usize::from(byte >> 4)];
+        text[length + 1] = DIGITS[usize::from(byte & 15)];
+        length += 2;
+    }
+    (text, length)
+}
+
+/// A text without what programs write around and instead of its symbols: tags and entities of HTML, `%40` of addresses, and
+/// quotes of SQL that stand twice. None if it holds nothing of these.
+pub(super) fn bare(text: &str) -> Option<String> {
+    if !text.bytes().any(|byte| matches!(byte, b'<' | b'&' | b'%' | b'\'')) {
+        return None;
+    }
+    let mut bare = text.replace("''", "'");
+    if bare.contains('<') {
+        bare = without_tags(&bare);
+    }
+    if bare.contains('&') {
+        for (entity, symbol) in [
+            ("&#39;", "'"),
+            ("&apos;", "'"),
+            ("&quot;", "\""),
+            ("&nbsp;", " "),
+            ("&lt;", "<"),
+            ("&gt;", ">"),
+            ("&amp;", "&"),
+        ] {
+            bare = bare.replace(entity, symbol);
+        }
+    }
+    if bare.contains('%') {
+        let decoded = percent_decode_str(&bare).decode_utf8().map(Cow::into_owned);
+        bare = decoded.unwrap_or(bare);
+    }
+    (bare != text).then_some(bare)
+}
+
+/// Longest tag that is taken away.
+const TAG_MAX: usize = 400;
+
+/// A blank instead of each tag.
+fn without_tags(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find('<') {
+        let (before, tag) = rest.split_at(start);
+        plain.push_str(before);
+        let named = tag[1..].starts_with(|symbol: char| symbol.is_ascii_alphabetic() || matches!(symbol, '/' | '!'));
+        // An address in angle brackets is no tag.
+        let end = tag.find('>').filter(|end| named && *end < TAG_MAX && !tag[..*end].contains('@'));
+        rest = match end {
+            Some(end) => {
+                plain.push(' ');
+                &tag[end + 1..]
+            }
+            None => {
+                plain.push('<');
+                &tag[1..]
+            }
+        };
+    }
+    plain.push_str(rest);
+    plain
 }
 
 /// The form of a value that has no blanks or marks around it.

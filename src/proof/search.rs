@@ -7,12 +7,12 @@
 //! Numbers may be met by chance: a tenth of all numbers of seven digits is somebody's, if a million people have one. So runs
 //! of digits are counted by their length, and hits on them are held against what chance would give.
 
-use super::expect::tail;
+use super::expect::{tail, unlikely};
 use super::fingerprint::{Prefixes, Salt};
 use super::form::{self, Counted, DIGITS_MAX, Form};
 use super::sample::Spread;
 use super::{Seen, Watch};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
@@ -26,6 +26,10 @@ const RUN_MAX: usize = 160;
 const WHOLE_MAX: usize = 4096;
 /// How unlikely it has to be that chance wrote a number.
 const UNLIKELY: f64 = 1e-6;
+/// Kinds whose masks are parts of names.
+const PARTS: [&str; 2] = ["name.first", "name.last"];
+/// Digits of a UUID.
+const UUID_DIGITS: usize = 32;
 /// Bits of the Bloom filter per value: of what is not there, one in sixteen goes on to the table.
 const BITS_OF_A_VALUE: usize = 16;
 /// Names that many people have stand in texts about nobody: above so many known names, single hits say nothing.
@@ -43,6 +47,10 @@ pub struct Sought {
     /// not there, and this says so from the near caches.
     bloom: Vec<u64>,
     columns: Vec<From>,
+    /// First and last names that are masks.
+    parts: HashSet<u64, BuildHasherDefault<Spread>>,
+    /// No fingerprint of these from here on is known.
+    parts_limit: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -52,6 +60,9 @@ struct Value {
     /// A mask of staging is the same: it may stand there.
     masked: bool,
 }
+
+/// Where a word begins and ends, and what was counted of it.
+type Word = (usize, usize, Counted);
 
 /// A column whose values are looked for.
 struct From {
@@ -78,8 +89,13 @@ impl Sought {
         for watch in tables {
             watch.seen(|seen| {
                 let (columns, people) = seen.split_at(watch.columns.len());
-                for (column, seen) in watch.columns.iter().zip(columns).filter(|(column, _)| column.is_sought()) {
-                    sought.add(&column.name, seen);
+                for (column, seen) in watch.columns.iter().zip(columns) {
+                    if column.is_sought() {
+                        sought.add(&column.name, seen);
+                    }
+                    if PARTS.contains(&column.kind.name) {
+                        sought.add_parts(seen);
+                    }
                 }
                 for (people, seen) in watch.people.iter().zip(people) {
                     sought.add(&people.name, seen);
@@ -90,7 +106,21 @@ impl Sought {
     }
 
     fn of_nothing(salt: Salt) -> Self {
-        Self { salt, limit: 0, values: HashMap::default(), bloom: Vec::new(), columns: Vec::new() }
+        Self {
+            salt,
+            limit: 0,
+            values: HashMap::default(),
+            bloom: Vec::new(),
+            columns: Vec::new(),
+            parts: HashSet::default(),
+            parts_limit: u64::MAX,
+        }
+    }
+
+    /// Notes masks that are parts of names.
+    fn add_parts(&mut self, seen: &Seen) {
+        self.parts.extend(seen.sample.iter().filter(|(_, counts)| counts.after > 0).map(|(value, _)| value));
+        self.parts_limit = self.parts_limit.min(seen.sample.limit());
     }
 
     /// All values are added: ready to look for them.
@@ -136,7 +166,8 @@ impl Sought {
                 }
             }
         }
-        from.common = if masks == 0 { 0.0 } else { common as f64 / masks as f64 };
+        // That none of few is one does not make it impossible.
+        from.common = (common + 1) as f64 / (masks + 1) as f64;
         self.limit = self.limit.max(seen.sample.limit());
         self.columns.push(from);
     }
@@ -151,20 +182,31 @@ impl Sought {
         self.values.values().all(|value| value.masked)
     }
 
-    /// Nothing was looked at yet.
-    pub fn traces(&self) -> Traces {
-        Traces { texts: 0, digits: [0; DIGITS_MAX + 1], found: Vec::new(), masks: HashMap::new() }
+    /// Nothing was looked at yet. `masked`: what is to be looked at is masked in part, so masks stand in it.
+    pub fn traces(&self, masked: bool) -> Traces {
+        Traces { masked, ..Traces::default() }
     }
 
-    /// Looks at one text, at every run of its words.
+    /// Looks at one text, at every run of its words; once more without the marks of HTML, addresses and SQL, if it has any.
     pub fn read(&self, text: &str, traces: &mut Traces) {
         traces.texts += 1;
-        let text: &str = &form::folded(text);
+        self.scan(&form::folded(text), traces);
+        if let Some(bare) = form::bare(text) {
+            traces.again = true;
+            self.scan(&form::folded(&bare), traces);
+            traces.again = false;
+        }
+    }
+
+    fn scan(&self, text: &str, traces: &mut Traces) {
         let of = |(start, end): (usize, usize)| (start, end, Counted::word(&text[start..end]));
-        let words: Vec<(usize, usize, Counted)> = form::words(text).map(of).collect();
+        let words: Vec<Word> = form::words(text).map(of).collect();
         for (place, (start, mut end, mut counted)) in words.iter().copied().enumerate() {
             let mut prefixes = self.salt.prefixes(&text.as_bytes()[start..]);
-            self.run(&mut prefixes, end - start, counted, traces);
+            self.run(&mut prefixes, (start, end), counted, traces);
+            if end - start == UUID_DIGITS {
+                self.uuid(&text[start..end], start, traces);
+            }
             for (more, (next, next_end, other)) in words[place + 1..].iter().copied().take(WORDS - 1).enumerate() {
                 let between = &text[end..next];
                 counted = counted.join(between, other);
@@ -176,7 +218,7 @@ impl Sought {
                     break;
                 }
                 if counted.has_digits() || more + 2 <= NAME_WORDS {
-                    self.run(&mut prefixes, end - start, counted, traces);
+                    self.run(&mut prefixes, (start, end), counted, traces);
                 }
             }
         }
@@ -185,8 +227,31 @@ impl Sought {
             && (words.len() > NAME_WORDS || end - start > RUN_MAX)
             && end - start <= WHOLE_MAX
         {
-            self.known(self.salt.text(&text.as_bytes()[*start..*end]), traces);
+            self.known(self.salt.text(&text.as_bytes()[*start..*end]), (*start, *end), traces);
         }
+        if text.len() > RUN_MAX {
+            self.tokens(text, traces);
+        }
+        traces.settle();
+    }
+
+    /// Looks at what is one word to programs and longer than any run: tokens and keys.
+    fn tokens(&self, text: &str, traces: &mut Traces) {
+        let parts = |symbol: char| {
+            symbol.is_whitespace() || matches!(symbol, '"' | '\'' | '=' | ',' | ';' | '&' | '?' | '<' | '>')
+        };
+        for token in text.split(parts).map(form::core).filter(|token| (RUN_MAX + 1..=WHOLE_MAX).contains(&token.len()))
+        {
+            let start = token.as_ptr() as usize - text.as_ptr() as usize;
+            self.known(self.salt.text(token.as_bytes()), (start, start + token.len()), traces);
+        }
+    }
+
+    /// A UUID that somebody wrote without its hyphens.
+    fn uuid(&self, digits: &str, start: usize, traces: &mut Traces) {
+        let Ok(number) = u128::from_str_radix(digits, 16) else { return };
+        let (text, length) = form::hexadecimal(&number.to_be_bytes());
+        self.known(self.salt.text(&text[..length]), (start, start + digits.len()), traces);
     }
 
     /// Looks at one text as a whole: columns whose values are masked hold words by chance.
@@ -196,16 +261,21 @@ impl Sought {
         if let Form::Digits(digits) = form::of(&text) {
             traces.digits[usize::from(digits).min(DIGITS_MAX)] += 1;
         }
-        self.known(self.salt.text(text.as_bytes()), traces);
+        self.known(self.salt.text(text.as_bytes()), (0, text.len()), traces);
+        traces.settle();
     }
 
     /// Two neighbours as first and last name, in both orders; after a comma, names of several words too.
-    fn names(&self, text: &str, words: &[(usize, usize, Counted)], place: usize, between: &str, traces: &mut Traces) {
+    fn names(&self, text: &str, words: &[Word], place: usize, between: &str, traces: &mut Traces) {
+        let span = |from: usize, to: usize| (words[from].0, words[to].1);
         let bytes = |from: usize, to: usize| &text.as_bytes()[words[from].0..words[to].1];
-        let (before, after) = (bytes(place, place), bytes(place + 1, place + 1));
-        self.known(self.salt.joined(after, before), traces);
+        let (before, after, both) = (bytes(place, place), bytes(place + 1, place + 1), span(place, place + 1));
+        if traces.masked && self.may_be_mask(before) && self.may_be_mask(after) {
+            traces.pairs.push(both);
+        }
+        self.known(self.salt.joined(after, before), both, traces);
         if between != " " {
-            self.known(self.salt.joined(before, after), traces);
+            self.known(self.salt.joined(before, after), both, traces);
         }
         if !between.contains(',') {
             return;
@@ -213,57 +283,43 @@ impl Sought {
         for first in (place.saturating_sub(PART_WORDS - 1)..=place).rev() {
             for last in place + 1..words.len().min(place + 1 + PART_WORDS) {
                 if (first, last) != (place, place + 1) {
-                    self.known(self.salt.joined(bytes(place + 1, last), bytes(first, place)), traces);
+                    let name = self.salt.joined(bytes(place + 1, last), bytes(first, place));
+                    self.known(name, span(first, last), traces);
                 }
             }
         }
     }
 
+    /// Whether a word by itself is a mask, as far as that is known.
+    fn may_be_mask(&self, word: &[u8]) -> bool {
+        let print = self.salt.text(word);
+        print >= self.parts_limit || self.parts.contains(&print)
+    }
+
     #[inline]
-    fn run(&self, prefixes: &mut Prefixes<'_>, length: usize, counted: Counted, traces: &mut Traces) {
+    fn run(&self, prefixes: &mut Prefixes<'_>, (start, end): (usize, usize), counted: Counted, traces: &mut Traces) {
         match counted.form() {
             Form::Plain => return,
+            // Chance had its try.
+            Form::Digits(_) if traces.again => return,
             Form::Digits(digits) => traces.digits[usize::from(digits).min(DIGITS_MAX)] += 1,
             Form::Words | Form::Mixed => {}
         }
-        self.known(prefixes.to(length), traces);
+        self.known(prefixes.to(end - start), (start, end), traces);
     }
 
     #[inline]
-    fn known(&self, print: u64, traces: &mut Traces) {
+    fn known(&self, print: u64, span: (usize, usize), traces: &mut Traces) {
         if print >= self.limit || !self.may_contain(print) {
             return;
         }
-        let Some(value) = self.values.get(&print) else { return };
-        if value.masked {
-            *traces.masks.entry(value.column).or_default() += 1;
-            return;
-        }
-        let place = traces.found.iter().position(|found| found.column == value.column);
-        let place = place.unwrap_or_else(|| {
-            traces.found.push(Trace {
-                column: value.column,
-                last: 0,
-                texts: 0,
-                mixed: 0,
-                words: 0,
-                digits: [0; DIGITS_MAX + 1],
-            });
-            traces.found.len() - 1
-        });
-        let trace = &mut traces.found[place];
-        match value.form {
-            Form::Digits(digits) => trace.digits[usize::from(digits).min(DIGITS_MAX)] += 1,
-            Form::Words => trace.words += 1,
-            Form::Mixed | Form::Plain => trace.mixed += 1,
-        }
-        if trace.last != traces.texts {
-            (trace.last, trace.texts) = (traces.texts, trace.texts + 1);
+        if let Some(value) = self.values.get(&print) {
+            traces.met.push((span, *value));
         }
     }
 
-    /// What was found beyond chance. `masks`: the texts are masked in part, so names of others may stand in them.
-    pub fn judge(&self, traces: &Traces, masks: bool) -> Vec<Hits> {
+    /// What was found beyond chance.
+    pub fn judge(&self, traces: &Traces) -> Vec<Hits> {
         let mut hits: Vec<Hits> = Vec::new();
         for trace in &traces.found {
             let from = &self.columns[trace.column as usize];
@@ -272,13 +328,9 @@ impl Sought {
                 let chance = from.digits[digits] * from.share / 10_f64.powi(digits as i32);
                 *found > 0 && tail(*found, traces.digits[digits] as f64 * chance) < UNLIKELY
             });
-            let drawn = traces.masks.get(&trace.column).copied().unwrap_or(0) as f64 * from.common;
-            let names = trace.words > 0
-                && match masks {
-                    true => tail(trace.words, drawn) < UNLIKELY,
-                    false => from.names <= NAMES_MAX || trace.words as f64 > NAMES_SHARE * traces.texts as f64,
-                };
-            if trace.mixed > 0 || numbers || names {
+            let many = from.names <= NAMES_MAX || trace.words as f64 > NAMES_SHARE * traces.texts as f64;
+            let drawn = unlikely(trace.drawn, traces.drawn as f64 * from.common);
+            if trace.mixed > 0 || numbers || (trace.words > 0 && many) || drawn {
                 hits.push(Hits { column: from.name.clone(), texts: trace.texts });
             }
         }
@@ -295,13 +347,22 @@ impl Sought {
 }
 
 /// What was found in the texts of one place.
+#[derive(Default)]
 pub struct Traces {
+    /// Masks stand in the texts.
+    masked: bool,
+    /// The text was looked at before, as it is written.
+    again: bool,
     texts: u64,
     /// Runs of nothing but digits, by their number.
     digits: [u64; DIGITS_MAX + 1],
     found: Vec<Trace>,
-    /// How often masks of a column were met.
-    masks: HashMap<u32, u64>,
+    /// Neighbours that may both be masks of one name each, though not of one person: each pair is somebody's by chance.
+    drawn: u64,
+    /// Known values in the text that is being looked at, and where they stand.
+    met: Vec<((usize, usize), Value)>,
+    /// Where neighbours in it stand that may both be masks of one name each.
+    pairs: Vec<(usize, usize)>,
 }
 
 impl Traces {
@@ -309,8 +370,56 @@ impl Traces {
     pub fn texts(&self) -> u64 {
         self.texts
     }
+
+    /// Counts what was met in a text, now that its masks are known: the end of one and the beginning of the next may be the
+    /// name of a third.
+    fn settle(&mut self) {
+        if self.met.is_empty() && self.pairs.is_empty() {
+            return;
+        }
+        let (met, pairs) = (std::mem::take(&mut self.met), std::mem::take(&mut self.pairs));
+        let part_of_mask = |(start, end): (usize, usize)| {
+            let mut masks = met.iter().filter(|(_, value)| value.masked).map(|(span, _)| *span);
+            masks.any(|mask| {
+                start < mask.1
+                    && mask.0 < end
+                    && !((start < mask.0 || mask.1 < end) && start <= mask.0 && mask.1 <= end)
+            })
+        };
+        self.drawn += pairs.iter().filter(|span| !part_of_mask(**span)).count() as u64;
+        for (span, value) in met.iter().filter(|(_, value)| !value.masked) {
+            if value.form == Form::Words && part_of_mask(*span) {
+                continue;
+            }
+            let drawn = pairs.contains(span);
+            self.note(*value, drawn);
+        }
+        // Their memory serves the next text.
+        (self.met, self.pairs) = (met, pairs);
+        self.met.clear();
+        self.pairs.clear();
+    }
+
+    fn note(&mut self, value: Value, drawn: bool) {
+        let place = self.found.iter().position(|found| found.column == value.column);
+        let place = place.unwrap_or_else(|| {
+            self.found.push(Trace { column: value.column, ..Trace::default() });
+            self.found.len() - 1
+        });
+        let trace = &mut self.found[place];
+        match value.form {
+            Form::Digits(digits) => trace.digits[usize::from(digits).min(DIGITS_MAX)] += 1,
+            Form::Words if drawn => trace.drawn += 1,
+            Form::Words => trace.words += 1,
+            Form::Mixed | Form::Plain => trace.mixed += 1,
+        }
+        if trace.last != self.texts {
+            (trace.last, trace.texts) = (self.texts, trace.texts + 1);
+        }
+    }
 }
 
+#[derive(Default)]
 struct Trace {
     column: u32,
     /// The last text with one of its values.
@@ -318,6 +427,8 @@ struct Trace {
     texts: u64,
     mixed: u64,
     words: u64,
+    /// Names of two words that may both be masks.
+    drawn: u64,
     digits: [u64; DIGITS_MAX + 1],
 }
 
@@ -346,9 +457,9 @@ mod tests {
     }
 
     fn texts(sought: &Sought, texts: &[&str]) -> u64 {
-        let mut traces = sought.traces();
+        let mut traces = sought.traces(false);
         texts.iter().for_each(|text| sought.read(text, &mut traces));
-        sought.judge(&traces, false).first().map_or(0, |hits| hits.texts)
+        sought.judge(&traces).first().map_or(0, |hits| hits.texts)
     }
 
     #[test]
@@ -365,6 +476,8 @@ mod tests {
             "МАРИЯ ЯКОВЛЕВА",
             "ΝΙΚΟΣ ΠΑΠΑΣ",
             "7 Very Long Boulevard of Dreams Apt 7 Building B Floor 3",
+            "550e8400-e29b-41d4-a716-446655440000",
+            "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5cSflKxwRJSMeKKF2QT4fwpMeJf36",
         ];
         let sought = sought(&all.map(|value| (value, form(value))));
         for text in [
@@ -387,6 +500,12 @@ mod tests {
             "Мария Яковлева",
             "ο Νίκος; Νικος Παπας ήταν",
             "7 Very Long Boulevard of Dreams Apt 7 Building B Floor 3",
+            "<p>by <b>Ann</b> <i class=\"x\">Miller</i></p>",
+            "GET /?mail=ann.miller%40acme.test&x=1",
+            "DEFAULT 'Jürgen O''Brien'::text",
+            "J&#252;rgen; J\u{fc}rgen O&#39;Brien",
+            "id=550e8400e29b41d4a716446655440000;",
+            "Bearer: eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5cSflKxwRJSMeKKF2QT4fwpMeJf36 ok",
         ] {
             assert_eq!(texts(&sought, &[text]), 1, "{text}");
         }
@@ -433,6 +552,50 @@ mod tests {
         let sought = sought.closed();
         assert!(sought.is_empty());
         assert_eq!(texts(&sought, &["Ann Miller called"]), 0);
+    }
+
+    /// People with these names before and after their masks, known by single names and by both together.
+    fn people(before: &[(String, String)], after: &[(String, String)]) -> Sought {
+        let salt = Salt::new([5; 16]);
+        let [mut first, mut last, mut both] = [(); 3].map(|()| Seen::new(1 << 15));
+        let one = |name: &str| super::super::column::text(salt, name);
+        let two = |(first, last): &(String, String)| Some(salt.joined(first.as_bytes(), last.as_bytes()));
+        for (old, new) in before.iter().zip(after) {
+            first.sample.see((one(&old.0), one(&new.0), Form::Plain));
+            last.sample.see((one(&old.1), one(&new.1), Form::Plain));
+            both.sample.see((two(old), two(new), Form::Words));
+        }
+        let mut sought = Sought::of_nothing(salt);
+        sought.add_parts(&first);
+        sought.add_parts(&last);
+        sought.add("public.people.first last", &both);
+        sought.closed()
+    }
+
+    #[test]
+    fn masks_that_meet_are_no_name_of_a_third_and_a_few_that_stayed_are_told() {
+        // A thousand of a hundred times a hundred names: a pair of masks is somebody's with one in ten.
+        let name = |n: usize| (format!("aa{}", word(n % 100)), format!("zz{}", word(n / 100)));
+        let before: Vec<_> = (0..1000).map(|n| name(n * 7 % 10_000)).collect();
+        let after: Vec<_> = (0..1000).map(|n| name((n * 7 + 3) % 10_000)).collect();
+        let sought = people(&before, &after);
+        let told = |texts: &[String]| {
+            let mut traces = sought.traces(true);
+            texts.iter().for_each(|text| sought.read(text, &mut traces));
+            sought.judge(&traces).iter().any(|hits| hits.column == "public.people.first last")
+        };
+        // Each text names two people by their masks, side by side.
+        let pair = |one: &(String, String), two: &(String, String)| format!("{} {}, {} {}", one.0, one.1, two.0, two.1);
+        let mut masked: Vec<String> = after.windows(2).map(|two| pair(&two[0], &two[1])).collect();
+        assert!(!told(&masked));
+        let stayed = before.iter().filter(|name| !after.contains(name)).take(12);
+        masked.extend(stayed.map(|(first, last)| format!("asked by {first} {last} at noon")));
+        assert!(told(&masked));
+        // One whose names are nobody's mask.
+        let rare = people(&[("Xaver".to_lowercase(), "Quandt".to_lowercase())], &after[..1]);
+        let mut traces = rare.traces(true);
+        rare.read("for Xaver Quandt", &mut traces);
+        assert_eq!(rare.judge(&traces).len(), 1);
     }
 
     /// A word for a number.

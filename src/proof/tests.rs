@@ -152,6 +152,22 @@ fn a_mask_that_returns_its_input_is_told_from_one_that_draws_it_by_chance() {
     assert_eq!(drawn.judgement, Judgement::Holds, "{drawn:?}");
     let kept = judged("name.value/1", (0..5_000).map(|n| (name(n), name(n))));
     assert_eq!(kept.judgement, Judgement::Stays, "{kept:?}");
+    // Of two names, of five letters and of a program's two answers none changed.
+    let same =
+        |kind: &str, values: &[&str]| judged(kind, values.iter().map(|value| (value.to_string(), value.to_string())));
+    for (kind, values) in [
+        ("name.first/1", ["Ann", "Bob"].as_slice()),
+        ("username/1", &["ann", "bob", "cy", "dee", "eve", "fay"]),
+        ("command/1", &["high", "low"]),
+    ] {
+        assert_eq!(same(kind, values).judgement, Judgement::Stays, "{kind}");
+    }
+    assert_eq!(same("name.first/1", &["Ann"]).judgement, Judgement::Open);
+    // A program may say what it likes, but no address and no number of the source.
+    let others = judged("command/1", (0..500).map(|n| (address(n), address((n + 1) % 500))));
+    assert_eq!(others.judgement, Judgement::Elsewhere, "{others:?}");
+    let others = judged("command/1", (0..500).map(|n| (name(n), name(n + 1))));
+    assert_eq!(others.judgement, Judgement::Holds, "{others:?}");
     // Two labels: nothing can be said.
     let few = judged("choice/1", (0..5_000).map(|n| ((n % 2).to_string(), (n % 2).to_string())));
     assert_eq!(few.judgement, Judgement::Open, "{few:?}");

@@ -121,9 +121,21 @@ fn evidence(ended: &Ended, timeout: Duration) -> String {
     if lines.is_empty() { how } else { format!("{how}: {lines}") }
 }
 
+/// A text without the sequences that tell a terminal about colours and places: ESC, `[`, and up to their last letter.
+fn without_colours(line: &str) -> String {
+    let (mut plain, mut rest) = (String::with_capacity(line.len()), line);
+    while let Some((before, sequence)) = rest.split_once("\u{1b}[") {
+        plain.push_str(before);
+        let end = sequence.find(|symbol| matches!(symbol, '@'..='~')).map_or(sequence.len(), |end| end + 1);
+        rest = &sequence[end..];
+    }
+    plain + rest
+}
+
 /// The last lines of a text that say something, without characters that a terminal would obey, and not too long.
 fn last_lines(text: &str) -> String {
-    let plain = |line: &str| line.replace('\t', " ").chars().filter(|c| !c.is_control()).collect::<String>();
+    let plain =
+        |line: &str| without_colours(line).replace('\t', " ").chars().filter(|c| !c.is_control()).collect::<String>();
     let lines = text.lines().rev().map(|line| plain(line).trim().to_owned());
     let mut lines: Vec<String> = lines.filter(|line| !line.is_empty()).take(LINES_MAX).collect();
     lines.reverse();
@@ -176,7 +188,7 @@ mod tests {
     #[test]
     fn the_last_lines_are_told_without_what_a_terminal_obeys() {
         assert_eq!(last_lines(""), "");
-        assert_eq!(last_lines("first\n\n second\u{1b}[31m\r\n\n\tthird\n\n"), "second[31m / third");
+        assert_eq!(last_lines("first\n\n \u{1b}[1;31msecond\u{1b}[0m\u{7}\r\n\n\tthird \u{1b}[\n\n"), "second / third");
         let long = last_lines(&format!("a\n{}", "ö".repeat(300)));
         assert_eq!((long.chars().count(), long.chars().last()), (TOLD_MAX, Some('…')));
     }

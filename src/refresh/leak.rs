@@ -67,7 +67,8 @@ fn choice(column: &ColumnPlan, remains: Option<Remains>) -> Choice {
         Decided::Keep { reason } => Choice::Kept { open: reason.is_none(), takes: privacy::takes(&column.type_name) },
         Decided::Mask { when: Some(when), .. } if when.keep.is_some() => Choice::Allowed,
         Decided::Mask { .. } => match remains {
-            Some(Remains::Part | Remains::Open) | None => Choice::Masked,
+            // A program may write something around its value.
+            Some(Remains::Part | Remains::Open | Remains::Foreign) | None => Choice::Masked,
             Some(_) => Choice::Replaced,
         },
     }

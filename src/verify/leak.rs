@@ -94,22 +94,22 @@ impl Leak<'_> {
     /// # Errors
     /// The error of the server.
     pub async fn gates(self, sessions: &Sessions) -> Result<Vec<Gate>, Failure> {
-        let mut gates = vec![self.masked()];
+        let masked = self.masked();
         let started = Instant::now();
         let sought = Arc::new(self.proof.sought());
         let read = self.read(sessions, &sought).await?;
-        gates.push(self.texts(&sought, &read, started));
-        gates.push(self.detected(&read, started));
-        gates.push(self.definitions(&sought));
+        let texts = self.texts(&sought, &read, started);
+        let detected = self.detected(&read, started);
+        let definitions = self.definitions(&sought);
         let session = sessions.take().await?;
-        gates.push(self.statistics(session.client(), &sought, &read).await?);
+        let statistics = self.statistics(session.client(), &sought, &read).await?;
         sessions.give(session);
-        Ok(gates)
+        Ok(self.told([masked, texts, detected, definitions, statistics]))
     }
 
     /// The same for files: masked columns, definitions, and the rows that are at hand.
     pub fn files(self, tables: &[FileRows]) -> Vec<Gate> {
-        let mut gates = vec![self.masked()];
+        let mut found = vec![self.masked()];
         let started = Instant::now();
         let sought = self.proof.sought();
         let mut read = Read::default();
@@ -119,7 +119,7 @@ impl Leak<'_> {
             for (place, column) in table.columns.iter().enumerate() {
                 let Some(choice) = self.looked_at(&table.name, column) else { continue };
                 read.columns += 1;
-                let mut traces = sought.traces();
+                let mut traces = sought.traces(choice == Choice::Masked);
                 for row in &table.rows {
                     let row = row.strip_suffix(b"\n").unwrap_or(row);
                     let Some(field) = row.split(|byte| *byte == b'\t').nth(place) else { continue };
@@ -131,7 +131,7 @@ impl Leak<'_> {
                         look(&sought, text, true, &mut traces);
                     }
                 }
-                let hits = sought.judge(&traces, choice == Choice::Masked);
+                let hits = sought.judge(&traces);
                 if !hits.is_empty() {
                     let declared = self.declared(&table.name, column);
                     let leaking = Leaking { hits, of: table.rows.len() as u64, declared };
@@ -140,10 +140,38 @@ impl Leak<'_> {
             }
         }
         if !tables.is_empty() {
-            gates.push(self.texts(&sought, &read, started));
+            found.push(self.texts(&sought, &read, started));
         }
-        gates.push(self.definitions(&sought));
-        gates
+        found.push(self.definitions(&sought));
+        self.told(found)
+    }
+
+    /// The gates, with one line that lets through all that they found: whoever pastes it pastes it once.
+    fn told(&self, found: impl IntoIterator<Item = Found>) -> Vec<Gate> {
+        let found: Vec<Found> = found.into_iter().collect();
+        let all = found.iter().flat_map(|found| &found.names);
+        let line = self.allow(all);
+        let gate = |found: Found| match found.names.is_empty() {
+            true => found.gate,
+            false => Gate { hint: Some(format!("{}\n{line}", found.hint)), ..found.gate },
+        };
+        found.into_iter().map(gate).collect()
+    }
+
+    /// The line that lets columns and definitions through, beside those that it lets through already.
+    fn allow<'n>(&self, names: impl Iterator<Item = &'n String>) -> String {
+        let glob = |name: &String| {
+            let symbols = name.chars().flat_map(|symbol| {
+                let special = matches!(symbol, '*' | '?' | '\\').then_some('\\');
+                special.into_iter().chain([symbol])
+            });
+            symbols.collect::<String>()
+        };
+        let new: BTreeSet<String> = names.map(glob).collect();
+        let list = self.config.allow.iter().chain(new.iter().filter(|name| !self.config.allow.contains(name)));
+        let list: Vec<String> = list.map(|name| format!("\"{}\"", escape(name))).collect();
+        let instead = if self.config.allow.is_empty() { "" } else { ", instead of the one there" };
+        format!("leak_allow = [{}]     # under [verify]{instead}", list.join(", "))
     }
 
     fn known(&self, table: &str, column: &str) -> Option<&Known> {
@@ -169,7 +197,7 @@ impl Leak<'_> {
         self.config.allows(name) || declared.is_some_and(|declared| self.config.allows(&declared))
     }
 
-    fn masked(&self) -> Gate {
+    fn masked(&self) -> Found {
         let started = Instant::now();
         let judged: Vec<_> = self.proof.tables().iter().flat_map(|watch| watch.judge()).collect();
         let leaks = |judged: &&Judged| matches!(judged.judgement, Judgement::Stays | Judgement::Elsewhere);
@@ -195,8 +223,8 @@ impl Leak<'_> {
         let declared = |judged: &&Judged| self.columns.get(&judged.name).map(|known| known.declared.to_string());
         let names: BTreeSet<String> =
             leaking.iter().map(|judged| declared(judged).unwrap_or_else(|| judged.name.clone())).collect();
-        let hint = format!("Give these columns another mask. If their values may stay:\n{}", allow(&names));
-        Gate { hint: (!names.is_empty()).then_some(hint), ..gate("leak: masked columns", started, found) }
+        let hint = "Give these columns another mask. If their values may stay:".to_owned();
+        Found { gate: gate("leak: masked columns", started, found), names, hint }
     }
 
     /// Reads the text of every table, or a sample of it.
@@ -260,7 +288,7 @@ impl Leak<'_> {
         })
     }
 
-    fn texts(&self, sought: &Sought, read: &Read, started: Instant) -> Gate {
+    fn texts(&self, sought: &Sought, read: &Read, started: Instant) -> Found {
         let wrong = read.leaking.iter().map(|(column, leaking)| leaking.told(column));
         let hidden = read.hidden.iter().map(|table| format!("{table}: its rows are hidden from us by row security"));
         let wrong: Vec<String> = wrong.chain(hidden).collect();
@@ -296,11 +324,14 @@ impl Leak<'_> {
                 "Decide these columns anew. What a mask recognizes it takes away, `pattern` takes everything:\n{lines}\n"
             ),
         };
-        let hint = format!("{lines}If they may hold such values:\n{}", allow(&names));
-        Gate { hint: (!names.is_empty()).then_some(hint), ..gate("leak: texts", started, found) }
+        Found {
+            gate: gate("leak: texts", started, found),
+            names,
+            hint: format!("{lines}If they may hold such values:"),
+        }
     }
 
-    fn detected(&self, read: &Read, started: Instant) -> Gate {
+    fn detected(&self, read: &Read, started: Instant) -> Found {
         let found = match read.detected.is_empty() {
             true => Ok(format!("{} kept columns without a reason: nothing personal was detected", read.looked)),
             false => Err(some_of(read.detected.iter().map(|(column, what)| format!("{column}: {what}")))),
@@ -308,38 +339,47 @@ impl Leak<'_> {
         let lines = decide(read.detected.keys().map(|declared| (declared, "{ keep = \"why\" }")));
         let hint = format!("Mask these columns, or say why they may be kept:\n{lines}");
         let hint = (!read.detected.is_empty()).then_some(hint);
-        Gate { severity: self.detected, hint, ..gate("leak: detectors", started, found) }
+        let gate = Gate { severity: self.detected, hint, ..gate("leak: detectors", started, found) };
+        Found { gate, names: BTreeSet::new(), hint: String::new() }
     }
 
     /// Definitions as they were given to the database: defaults, checks, comments, bodies, labels, bounds.
-    fn definitions(&self, sought: &Sought) -> Gate {
+    fn definitions(&self, sought: &Sought) -> Found {
         let started = Instant::now();
         let objects = self.objects;
         let all = || objects.pre.iter().chain(&objects.post).chain(&objects.security);
+        let hits = |sql: &str| {
+            let mut traces = sought.traces(false);
+            sought.read(sql, &mut traces);
+            sought.judge(&traces)
+        };
         let mut wrong: BTreeMap<String, String> = BTreeMap::new();
         for entry in all().filter(|entry| !self.config.allows(&entry.label())) {
-            let mut traces = sought.traces();
-            sought.read(&entry.sql, &mut traces);
-            let hits = sought.judge(&traces, false);
-            let columns: Vec<String> = hits.iter().map(|hits| format!("a value of {}", hits.column)).collect();
-            if !hits.is_empty() {
-                wrong.insert(entry.label(), some_of(columns));
+            let found = hits(&entry.sql);
+            if found.is_empty() {
+                continue;
             }
+            // A table is long: by its lines, each of which defines a column or a constraint.
+            let lines = entry.sql.lines().filter(|_| entry.kind.ends_with("TABLE"));
+            let parts: BTreeSet<String> = lines.filter(|line| !hits(line).is_empty()).filter_map(defined).collect();
+            let within = match parts.is_empty() {
+                true => String::new(),
+                false => format!(" (in {})", some_of(parts)),
+            };
+            let columns = found.iter().map(|hits| format!("a value of {}{within}", hits.column));
+            wrong.insert(entry.label(), some_of(columns));
         }
         let found = match wrong.is_empty() {
             true => Ok(format!("{} definitions: no value of {} masked columns", all().count(), sought.columns())),
             false => Err(some_of(wrong.iter().map(|(label, columns)| format!("{label}: {columns}")))),
         };
-        let labels: BTreeSet<String> = wrong.keys().cloned().collect();
-        let hint = format!(
-            "Take the values out of the definitions in production. If they may stand there:\n{}",
-            allow(&labels)
-        );
-        Gate { hint: (!labels.is_empty()).then_some(hint), ..gate("leak: definitions", started, found) }
+        let names: BTreeSet<String> = wrong.into_keys().collect();
+        let hint = "Take the values out of the definitions in production. If they may stand there:".to_owned();
+        Found { gate: gate("leak: definitions", started, found), names, hint }
     }
 
     /// What the planner remembers of values: it may outlive the rows.
-    async fn statistics(&self, client: &Client, sought: &Sought, read: &Read) -> Result<Gate, LoadError> {
+    async fn statistics(&self, client: &Client, sought: &Sought, read: &Read) -> Result<Found, LoadError> {
         let started = Instant::now();
         // One value at a time: neighbours of a list have nothing to do with each other.
         let sql = "SELECT n.nspname || '.' || c.relname || '.' || a.attname, \
@@ -368,8 +408,8 @@ impl Leak<'_> {
                 continue;
             }
             columns += 1;
-            let mut traces = sought.traces();
             let known = self.columns.get(&name).map(|known| &known.choice);
+            let mut traces = sought.traces(!matches!(known, Some(Choice::Kept { .. }) | None));
             for text in texts.iter().flatten() {
                 match known {
                     // Masks hold names and words of their own.
@@ -377,7 +417,7 @@ impl Leak<'_> {
                     _ => sought.read(text, &mut traces),
                 }
             }
-            let hits = sought.judge(&traces, !matches!(known, Some(Choice::Kept { .. }) | None));
+            let hits = sought.judge(&traces);
             if !hits.is_empty() {
                 let columns: Vec<String> = hits.iter().map(|hits| format!("values of {}", hits.column)).collect();
                 wrong.insert(name, some_of(columns));
@@ -388,11 +428,24 @@ impl Leak<'_> {
             false => Err(some_of(wrong.iter().map(|(name, columns)| format!("{name}: {columns}")))),
         };
         let names: BTreeSet<String> = wrong.keys().cloned().collect();
-        let hint = format!(
-            "Statistics are of rows that are there or were: look for a hook that writes values of the source. If they may hold them:\n{}",
-            allow(&names)
-        );
-        Ok(Gate { hint: (!names.is_empty()).then_some(hint), ..gate("leak: statistics", started, found) })
+        let hint = "Statistics are of rows that are there or were: look for a hook that writes values of the source. If they may hold them:";
+        Ok(Found { gate: gate("leak: statistics", started, found), names, hint: hint.to_owned() })
+    }
+}
+
+/// A gate, what it found, and what can be done about it beside letting it through.
+struct Found {
+    gate: Gate,
+    names: BTreeSet<String>,
+    hint: String,
+}
+
+/// What a line of CREATE TABLE defines: a column or a constraint, by its name.
+fn defined(line: &str) -> Option<String> {
+    let line = line.trim_start().strip_prefix("CONSTRAINT ").unwrap_or(line.trim_start());
+    match line.strip_prefix('"') {
+        Some(quoted) => quoted.split_once("\" ").map(|(name, _)| name.replace("\"\"", "\"")),
+        None => line.split_once(' ').map(|(name, _)| name.to_owned()),
     }
 }
 
@@ -500,7 +553,7 @@ async fn tables(client: &Client) -> Result<Vec<Table>, tokio_postgres::Error> {
          JOIN pg_catalog.pg_type b ON b.oid = CASE WHEN t.typbasetype <> 0 THEN t.typbasetype ELSE t.oid END \
          LEFT JOIN pg_catalog.pg_type e ON e.oid = b.typelem \
          WHERE c.relkind IN ('r', 'm') AND c.relispopulated AND c.relpersistence <> 't' AND {OURS} AND {OWN} \
-         AND (t.typcategory IN ('S', 'C') OR (t.typcategory = 'U' AND b.typname NOT IN ('bytea', 'macaddr', 'macaddr8', 'pg_lsn', 'txid_snapshot', 'pg_snapshot')) \
+         AND (t.typcategory IN ('S', 'C') OR (t.typcategory = 'U' AND b.typname NOT IN ('bytea', 'pg_lsn', 'txid_snapshot', 'pg_snapshot')) \
            OR (t.typcategory = 'A' AND e.typcategory IN ('S', 'C', 'U') AND e.typname <> 'bytea')) \
          ORDER BY 3 DESC, 1, 2, a.attnum"
     );
@@ -563,7 +616,7 @@ impl Search {
             }
         }
         client.batch_execute("SET TRANSACTION READ ONLY").await?;
-        let mut traces: Vec<_> = self.columns.iter().map(|_| self.sought.traces()).collect();
+        let mut traces: Vec<_> = self.columns.iter().map(|column| self.sought.traces(column.masked)).collect();
         let facts: Vec<Option<Facts<'_>>> = self.columns.iter().map(|column| self.facts(column)).collect();
         let mut samples: Vec<Option<Sample>> = facts.iter().map(|facts| facts.as_ref().map(Sample::new)).collect();
         let nothing = self.sought.is_empty();
@@ -603,7 +656,7 @@ impl Search {
         drop(stream);
         client.batch_execute("ROLLBACK").await?;
         for ((column, traces), (sample, facts)) in self.columns.iter().zip(&traces).zip(samples.iter().zip(&facts)) {
-            let hits = self.sought.judge(traces, column.masked);
+            let hits = self.sought.judge(traces);
             if !hits.is_empty() {
                 let leaking = Leaking { hits, of: traces.texts(), declared: column.declared.clone() };
                 read.leaking.insert(column.name.clone(), leaking);
@@ -636,20 +689,6 @@ fn detected(sample: &Sample, facts: &Facts<'_>) -> Option<String> {
     let of = found.evidence.iter().map(|evidence| evidence.of).max().unwrap_or(0);
     let counted = if of == 0 { String::new() } else { format!(", {hits} of {of} different values") };
     Some(format!("{}{counted}", found.category.name))
-}
-
-/// The lines that let columns through.
-fn allow(names: &BTreeSet<String>) -> String {
-    let glob = |name: &str| {
-        name.chars()
-            .flat_map(|symbol| {
-                let special = matches!(symbol, '*' | '?' | '\\').then_some('\\');
-                special.into_iter().chain([symbol])
-            })
-            .collect::<String>()
-    };
-    let list: Vec<String> = names.iter().map(|name| format!("\"{}\"", escape(&glob(name)))).collect();
-    format!("leak_allow = [{}]     # under [verify]", list.join(", "))
 }
 
 /// The lines that decide columns anew, under their tables.

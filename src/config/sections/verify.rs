@@ -1,11 +1,13 @@
 //! Gates: over what rows tell of people, over what they are still good for, and the user's own.
 
 use super::In;
+use crate::config::tree::Position;
 use crate::config::{
     AnonymityRule, CandidateConfig, CommandGate, FidelityConfig, GatePoint, LeakConfig, QueryGate, Severity, SqlGate,
     VerifyConfig,
 };
 use crate::error::Report;
+use std::collections::BTreeSet;
 
 const SEVERITY: [Severity; 2] = [Severity::Fail, Severity::Warn];
 const POINTS: [GatePoint; 2] = [GatePoint::BeforePublish, GatePoint::AfterPublish];
@@ -22,9 +24,21 @@ pub(super) fn verify(section: In<'_, '_, '_>) -> Option<VerifyConfig> {
     }
     let anonymity = section.tables("anonymity", anonymity);
     let candidates = section.table("candidates", candidates);
-    let sql = section.tables("sql", sql);
-    let commands = section.tables("command", command);
-    let queries = section.tables("query", query);
+    let sql = section.tables("sql", |section| Some((section.at, sql(section)?)));
+    let commands = section.tables("command", |section| Some((section.at, command(section)?)));
+    let queries = section.tables("query", |section| Some((section.at, query(section)?)));
+    let mut names: Vec<(Position, &str)> = sql.iter().flatten().map(|(at, gate)| (*at, gate.name.as_str())).collect();
+    names.extend(commands.iter().flatten().map(|(at, gate)| (*at, gate.name.as_str())));
+    names.extend(queries.iter().flatten().map(|(at, gate)| (*at, gate.name.as_str())));
+    let mut known = BTreeSet::new();
+    for (at, name) in names.into_iter().filter(|(_, name)| !known.insert(*name)) {
+        let report = Report::new("config::conflict", format!("two gates of [verify] are named \"{name}\""));
+        let hint = "Reports and `warn` tell gates apart by their names: name one of them differently.";
+        section.context.report(at, report.hint(hint));
+    }
+    fn gates<T>(found: Vec<Option<(Position, T)>>) -> Option<Vec<T>> {
+        found.into_iter().map(|gate| gate.map(|(_, gate)| gate)).collect()
+    }
     Some(VerifyConfig {
         leak: LeakConfig { on: on?, allow: allow?, bytes: bytes? },
         warn: warn?,
@@ -33,9 +47,9 @@ pub(super) fn verify(section: In<'_, '_, '_>) -> Option<VerifyConfig> {
         fidelity: fidelity.flatten()?,
         anonymity: anonymity.into_iter().collect::<Option<_>>()?,
         candidates: candidates.flatten()?,
-        sql: sql.into_iter().collect::<Option<_>>()?,
-        commands: commands.into_iter().collect::<Option<_>>()?,
-        queries: queries.into_iter().collect::<Option<_>>()?,
+        sql: gates(sql)?,
+        commands: gates(commands)?,
+        queries: gates(queries)?,
     })
 }
 
