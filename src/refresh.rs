@@ -75,6 +75,8 @@ pub struct Job {
     pub today: jiff::civil::Date,
     /// Accept definitions whose literals look personal.
     pub accept_literals: bool,
+    /// Labels of those that are accepted one by one, or globs.
+    pub literals_allow: Vec<String>,
     pub allow_schema_drift: bool,
     pub key: RealmKey,
     pub key_id: String,

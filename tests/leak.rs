@@ -406,6 +406,62 @@ fn definitions_that_name_people_are_refused_whatever_object_holds_them() {
     assert_eq!(lab.databases(), std::slice::from_ref(&lab.name), "nothing was made on the target");
 }
 
+/// Definitions that name a person in words, and the label a refusal has to name.
+const NAMED: &[(&str, &str)] = &[
+    (
+        "CREATE FUNCTION n1() RETURNS int LANGUAGE sql AS 'SELECT 1'; COMMENT ON FUNCTION n1() IS 'ask Maria Schneider'",
+        "COMMENT public.FUNCTION n1()",
+    ),
+    ("CREATE DOMAIN n2 AS text CONSTRAINT n2_check CHECK (VALUE <> 'Robert Miller')", "DOMAIN public.n2"),
+    (
+        "COMMENT ON CONSTRAINT n2_check ON DOMAIN n2 IS 'wanted by Dr. Qzvogel'",
+        "COMMENT public.CONSTRAINT n2_check ON DOMAIN n2",
+    ),
+    (
+        "CREATE FUNCTION n3(a text DEFAULT 'Maria J. Schneider') RETURNS text LANGUAGE sql AS 'SELECT a'",
+        "FUNCTION public.n3(text)",
+    ),
+    (
+        "CREATE FUNCTION n4() RETURNS int LANGUAGE plpgsql AS $$ BEGIN /* by Robert Miller */ RETURN 1; END $$",
+        "FUNCTION public.n4()",
+    ),
+    ("CREATE TYPE n5 AS ENUM ('nobody', 'Maria Schneider')", "TYPE public.n5"),
+    (
+        "CREATE TABLE n6 (a text) PARTITION BY LIST (a); CREATE TABLE n6_1 PARTITION OF n6 FOR VALUES IN ('Robert Miller')",
+        "public.n6_1",
+    ),
+    ("CREATE TYPE n7 AS (a int); COMMENT ON TYPE n7 IS 'Frau Schmidt'", "COMMENT public.TYPE n7"),
+];
+
+#[test]
+fn definitions_that_name_people_in_words_are_refused_and_accepted_one_by_one() {
+    let lab = Lab::new("literal_names");
+    let definitions: Vec<&str> = NAMED.iter().map(|(sql, _)| *sql).collect();
+    lab.seed(&(definitions.join(";\n") + ";\nCREATE TABLE fine (a text DEFAULT 'nobody at all'); COMMENT ON TABLE fine IS 'Grant Select to the readers. Order Status.';"));
+    let config = |allow: &str| {
+        format!("[policy]\nddl_literals_allow = [{allow}]\n[tables.\"*\"]\ndefault = {{ keep = \"a test\" }}\n")
+    };
+    lab.config(&config(""));
+    let ran = lab.restage(&["plan"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    for (_, label) in NAMED {
+        assert!(said.contains(&format!("{label} holds what looks like personal data")), "{label}: {said}");
+        assert!(said.contains(&format!("{label}\"]     # under [policy]")), "{label}: {said}");
+    }
+    assert!(!said.contains("fine") && !said.contains("Schneider") && !said.contains("Miller"), "{said}");
+    // The twin: all but one of them are accepted by their labels.
+    lab.config(&config("\"*n1()\", \"*n2\", \"FUNCTION public.n?(*\", \"TYPE public.n5\", \"*n6_1\""));
+    let ran = lab.restage(&["plan"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    assert_eq!(said.matches("holds what looks like personal data").count(), 1, "{said}");
+    assert!(said.contains("COMMENT public.TYPE n7"), "{said}");
+    lab.config(&config("\"*\""));
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT obj_description('n7'::regtype, 'pg_type')"), "Frau Schmidt");
+}
+
 #[test]
 fn accepted_definitions_come_along_as_they_are() {
     let lab = Lab::new("literals_twin");

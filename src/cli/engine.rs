@@ -182,6 +182,7 @@ pub(super) async fn job(context: &Context, config: Config, wish: Wish) -> Result
         rego: config.policy.rego.clone(),
         today: jiff::Zoned::now().date(),
         accept_literals: config.policy.accept_literals,
+        literals_allow: config.policy.literals_allow.clone(),
         allow_schema_drift: config_source.allow_schema_drift,
         guard: match &target {
             Some(target) => guard_settings(&config, target, wish.confirmed, wish.yes),

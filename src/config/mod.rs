@@ -231,6 +231,8 @@ pub struct PolicyConfig {
     /// `ddl_literals = "accept"`: copy definitions (defaults, comments, functions, …) that hold what looks like personal
     /// data. Default false: the plan is refused.
     pub accept_literals: bool,
+    /// Labels of definitions, or globs, that are accepted one by one.
+    pub literals_allow: Vec<String>,
     /// Partitions that the lock file does not know. Default refuse.
     pub new_partitions: NewPartitions,
 }

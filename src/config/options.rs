@@ -197,6 +197,8 @@ pub const OPTIONS: &[ConfigOption] = &[
         "Columns without a decision: refuse the plan, or make every one of them NULL."),
     option("policy.ddl_literals", OneOf(&["refuse", "accept"]), Default("\"refuse\""), "\"refuse\"",
         "Defaults, comments, checks, views and functions that hold what looks like personal data: refuse the plan, or copy them as they are."),
+    option("policy.ddl_literals_allow", Texts, Default("[]"), "[\"COMMENT public.TABLE notes\"]",
+        "Definitions that may hold it all the same: labels as the refusal names them, or globs."),
     option("policy.new_partitions", OneOf(&["refuse", "inherit"]), Default("\"refuse\""), "\"inherit\"",
         "Partitions that `restage.lock` does not know: refuse the plan, or go on. They are always decided like the table they are part of."),
 

@@ -203,6 +203,7 @@ fn policy(section: In<'_, '_, '_>) -> Option<PolicyConfig> {
     let rego = section.files("rego");
     let undecided = section.choice("undecided", &[Undecided::Refuse, Undecided::Null]);
     let accept_literals = section.choice("ddl_literals", &[false, true]);
+    let literals_allow = section.texts("ddl_literals_allow");
     let new_partitions = section.choice("new_partitions", &[NewPartitions::Refuse, NewPartitions::Inherit]);
     Some(PolicyConfig {
         packs: packs?,
@@ -210,6 +211,7 @@ fn policy(section: In<'_, '_, '_>) -> Option<PolicyConfig> {
         rego: rego?,
         undecided: undecided?,
         accept_literals: accept_literals?,
+        literals_allow: literals_allow?,
         new_partitions: new_partitions?,
     })
 }

@@ -59,8 +59,8 @@ fn fold(text: &str) -> String {
     text.trim_matches(['.', ',']).to_lowercase()
 }
 
-static FIRST: LazyLock<HashSet<String>> = LazyLock::new(|| set(known::first_names()));
-static LAST: LazyLock<HashSet<String>> = LazyLock::new(|| set(known::last_names()));
+pub(super) static FIRST: LazyLock<HashSet<String>> = LazyLock::new(|| set(known::first_names()));
+pub(super) static LAST: LazyLock<HashSet<String>> = LazyLock::new(|| set(known::last_names()));
 static CITIES: LazyLock<HashSet<String>> = LazyLock::new(|| set(known::cities()));
 static COUNTRIES: LazyLock<HashSet<&str>> =
     LazyLock::new(|| include_str!("../../rules/detect/countries.txt").lines().collect());

@@ -17,6 +17,7 @@
 mod content;
 mod name;
 mod nested;
+mod prose;
 mod rules;
 mod sample;
 mod token;
@@ -25,6 +26,7 @@ mod token;
 mod tests;
 
 use crate::mask::kind::Takes;
+pub use prose::names_somebody;
 use rules::RULES;
 pub use rules::{Category, Class, Detector, Proposal};
 pub use sample::Sample;

@@ -16,6 +16,7 @@ pub use file::{LockError, path_beside, read, write};
 
 use crate::catalog::{Catalog, Oid};
 use crate::config::Rows;
+use crate::detect;
 use crate::mask::{self, MaskSpec, RealmKey};
 use crate::plan::{ColumnPlan, Decided, Plan, TablePlan};
 use serde::Deserialize;
@@ -123,7 +124,7 @@ impl Seal<'_> {
 
     /// A label as it is, or its hash if it looks personal.
     fn label(&self, label: &str) -> String {
-        if mask::text::personal_kinds(label).is_empty() {
+        if mask::text::personal_kinds(label).is_empty() && !detect::names_somebody(label) {
             return label.to_owned();
         }
         format!("#{}", self.hash("label", label))

@@ -4,6 +4,7 @@ use super::artefact::Opened;
 use super::{Job, json_keys, preflight, privacy, target};
 use crate::catalog::{self, Catalog, ProbeError, Sample};
 use crate::config::{HookAction, HookConfig};
+use crate::detect;
 use crate::error::{Diagnose, Exit, Failure, Report};
 use crate::event::Events;
 use crate::extract::ExtractError;
@@ -445,15 +446,31 @@ pub fn literals(job: &Job, objects: &Objects) -> Vec<Report> {
     }
     let mut found = Vec::new();
     for entry in objects.pre.iter().chain(&objects.post) {
-        let kinds = crate::mask::text::personal_kinds(&entry.sql);
+        let label = entry.label();
+        if job.literals_allow.iter().any(|pattern| crate::config::matches(pattern, &label)) {
+            continue;
+        }
+        let mut kinds = crate::mask::text::personal_kinds(&entry.sql);
+        if detect::names_somebody(&entry.sql) {
+            kinds.push("name of a person");
+        }
         if kinds.is_empty() {
             continue;
         }
+        let allowed = toml_key_text(&label);
         found.push(
-            Report::new("plan::personal-literal", format!("the definition of {} holds what looks like personal data", entry.label()))
+            Report::new("plan::personal-literal", format!("the definition of {label} holds what looks like personal data"))
                 .detail(format!("Detected: {}. A definition is copied as it is, so it would reach staging unmasked.", kinds.join(", ")))
-                .hint("Change the definition on the source, or accept all of them with `ddl_literals = \"accept\"` under [policy]."),
+                .hint(format!(
+                    "Change the definition on the source. Or accept it:\nddl_literals_allow = [{allowed}]     # under [policy]\n\
+                     Or accept all of them: ddl_literals = \"accept\""
+                )),
         );
     }
     found
+}
+
+/// A text in quotes, as TOML reads it.
+fn toml_key_text(text: &str) -> String {
+    format!("\"{}\"", plan::escape(text))
 }
