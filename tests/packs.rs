@@ -74,6 +74,28 @@ fn packs_ask_for_parameters_and_days() {
         ),
         ("\"dora\"", "api_key = { keep = \"rotated daily\", until = \"2099-01-31\" }\ncard_number = \"card\"", ""),
         ("\"dora\"", "api_key = { keep = \"rotated daily\" }\ncard_number = \"card\"", "api_key"),
+        // Rows that a condition leaves out are kept, and need what keeping needs.
+        (
+            "\"dora\"",
+            "api_key = { mask = \"secret.token\", when = \"id > 5\", otherwise = { keep = \"robots\" } }\ncard_number = \"card\"",
+            "api_key",
+        ),
+        (
+            "\"dora\"",
+            "api_key = { mask = \"secret.token\", when = \"id > 5\", otherwise = { keep = \"robots\", until = 2099-01-31 } }\ncard_number = \"card\"",
+            "",
+        ),
+        (
+            "\"dora\"",
+            "api_key = { mask = \"secret.token\", when = \"id > 5\", otherwise = \"null\" }\ncard_number = \"card\"",
+            "",
+        ),
+        // So do masks that keep nearly everything.
+        ("\"pii\"", "card_number = { mask = \"partial\", keep_first = 15 }", "card_number"),
+        ("\"pii\"", "card_number = { mask = \"partial\", keep_first = 6, keep_last = 4 }", ""),
+        ("\"pii\"", "email = { mask = \"regex\", match = \".*\" }", "email"),
+        ("\"pii\"", "birth_date = { mask = \"date.trunc\", unit = \"week\" }", "birth_date"),
+        ("\"pii\"", "birth_date = { mask = \"date.trunc\", unit = \"week\", reason = \"seasons are tested\" }", ""),
     ] {
         lab.config(&policy(packs, lines));
         let plan = lab.restage(&["plan", "--json"]);
@@ -94,6 +116,10 @@ fn a_reason_that_has_ended_refuses_the_plan() {
     assert!(ran.stderr.contains("until the move"), "{}", ran.stderr);
     lab.config(&policy("", "email = { keep = \"until the move\", until = 2099-01-31 }"));
     lab.refresh();
+    let others = "email = { mask = \"email\", when = \"id > 5\", otherwise = { keep = \"until the move\", until = 2020-01-31 } }";
+    lab.config(&policy("", others));
+    let ran = lab.restage(&["plan"]);
+    assert!(ran.code == 3 && format!("{}{}", ran.stdout, ran.stderr).contains("ended on 2020-01-31"), "{ran:?}");
     lab.config(&policy("\"pci2\"", ""));
     let ran = lab.restage(&["plan"]);
     assert!(ran.code == 3 && ran.stderr.contains("Did you mean \"pci\"?"), "{ran:?}");

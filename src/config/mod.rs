@@ -321,6 +321,8 @@ pub struct When {
     pub path: Option<String>,
     /// Why the other rows keep their value; none: they become NULL.
     pub keep: Option<String>,
+    /// Last day on which that reason holds.
+    pub until: Option<jiff::civil::Date>,
 }
 
 /// A `[[references]]` entry: a foreign key the database does not declare.

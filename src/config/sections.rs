@@ -479,11 +479,12 @@ fn when(inside: In<'_, '_, '_>) -> Option<When> {
     let path = inside.text("when_at");
     let (option, entry) = inside.take("otherwise");
     let written = entry.is_some();
-    let keep = entry.and_then(|(key, node)| {
+    let kept = entry.and_then(|(key, node)| {
         let at = node.at;
-        match decision(inside, option, &key, "otherwise", node)?.action {
+        let other = decision(inside, option, &key, "otherwise", node)?;
+        match other.action {
             Action::Null => None,
-            Action::Keep { reason: Some(reason) } => Some(reason),
+            Action::Keep { reason: Some(reason) } => Some((reason, other.terms.until)),
             Action::Keep { reason: None } | Action::Mask(_) => {
                 let message = format!("`otherwise` of {} is neither \"null\" nor kept with a reason", inside.title);
                 let report = Report::new("config::bad-value", message);
@@ -499,7 +500,8 @@ fn when(inside: In<'_, '_, '_>) -> Option<When> {
         let hint = "Write the condition: `when = \"NOT is_staff\"`, an SQL expression over the columns of the row.";
         inside.context.report(inside.at, report.hint(hint));
     }
-    Some(When { condition: condition?, path, keep })
+    let (keep, until) = kept.unzip();
+    Some(When { condition: condition?, path, keep, until: until.flatten() })
 }
 
 fn mask_action(inside: In<'_, '_, '_>, option: &ConfigOption, node: &Node, written: Written) -> Option<Action> {
@@ -571,7 +573,7 @@ fn action_json(action: &Action) -> Json {
         Action::Mask(rule) => {
             let mut json =
                 json!({ "mask": rule.kind, "label": rule.label, "subject": rule.subject, "params": rule.params });
-            if let Some(When { condition, path, keep }) = &rule.when {
+            if let Some(When { condition, path, keep, until: _ }) = &rule.when {
                 json["when"] = json!([condition, path, keep.is_some()]);
             }
             json

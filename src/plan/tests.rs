@@ -227,7 +227,7 @@ fn decision(value: &serde_json::Value, at: &Place) -> Decision {
         let (label, subject) = (text(params.remove("label")), text(params.remove("subject")));
         let path = text(params.remove("when_at"));
         let keep = params.remove("otherwise").and_then(|value| value["keep"].as_str().map(str::to_owned));
-        let when = text(params.remove("when")).map(|condition| When { condition, path, keep });
+        let when = text(params.remove("when")).map(|condition| When { condition, path, keep, until: None });
         Action::Mask(MaskRule { kind: kind.into(), label, subject, when, params })
     };
     let action = match value {

@@ -45,7 +45,7 @@ CREATE TABLE weak_1.users (
     api_key text -- { keep = "why" } => dora.credentials
 );
 CREATE TABLE weak_2.users (
-    api_key text -- { mask = "partial", keep_first = 8 } => dora.credentials
+    api_key text -- { mask = "partial", keep_first = 8 } => secrets.tokens, dora.credentials
 );
 CREATE TABLE customers (
     full_name text, -- "keep" => pii.names, hipaa.identifiers
@@ -71,10 +71,10 @@ CREATE TABLE weak_2.payments (
     card_number text -- { mask = "card", keep = 8 } => pci.card-digits
 );
 CREATE TABLE weak_3.payments (
-    card_number text -- { mask = "partial", keep_first = 8, keep_last = 4 } => pci.card-digits
+    card_number text -- { mask = "partial", keep_first = 8, keep_last = 4 } => pii.numbers, pci.cards, hipaa.identifiers, dora.accounts
 );
 CREATE TABLE weak_4.payments (
-    card_number text -- { mask = "partial", keep_last = 6 } => pci.card-tail
+    card_number text -- { mask = "partial", keep_last = 6 } => pii.numbers, pci.cards, hipaa.identifiers, dora.accounts
 );
 CREATE TABLE weak_5.payments (
     card_number text -- { keep = "why" } => pci.cards, hipaa.identifiers, dora.accounts

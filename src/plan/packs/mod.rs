@@ -6,12 +6,13 @@
 //! on which it ends.
 
 mod rules;
+mod weak;
 
 use super::domain::{Choice, Domains, Resolved};
 use super::graph::{Graph, Node, nearest};
 use super::policy::Own;
 use super::propose;
-use crate::config::{Decision, Place, Rows, TableRule, Terms};
+use crate::config::{Action, Decision, Place, Rows, TableRule, Terms, When};
 use crate::detect::Finding;
 use crate::error::Report;
 use jiff::civil::Date;
@@ -225,7 +226,7 @@ fn left_out(columns: &[String]) -> Option<String> {
     let looks = if columns.len() == 1 { "looks personal or secret and is" } else { "look personal or secret and are" };
     (!columns.is_empty()).then(|| {
         format!(
-            "{shown}{more} {looks} kept without a reason; `packs = [\"pii\", \"secrets\"]` under [policy] \
+            "{shown}{more} {looks} kept, or masked too little, without a reason; `packs = [\"pii\", \"secrets\"]` under [policy] \
              refuses that, with the lines to paste"
         )
     })
@@ -242,15 +243,21 @@ struct Wrong {
 
 fn wrong(graph: &Graph<'_>, domains: &Domains, node: Node, packs: &[&Pack]) -> Option<Wrong> {
     let resolved = domains.resolved[node].as_ref()?;
-    let decided = decided(resolved)?;
     let known = &graph.nodes[node];
     let (table, column) = (&graph.groups[known.group].root.name, &known.column.name);
     let findings = propose::findings(graph, node);
     let category = findings.iter().find(|finding| finding.found()).map(|finding| finding.category.name.as_str());
+    let decided = decided(resolved, category)?;
+    let others = others(resolved);
     let rules = packs.iter().flat_map(|pack| pack.rule.iter().map(move |rule| (pack, rule)));
-    let (pack, rule, why) = rules
-        .filter(|(_, rule)| rule.about(table, column, category))
-        .find_map(|(pack, rule)| Some((pack, rule, rule.judge(decided, &resolved.terms)?)))?;
+    let (pack, rule, why) =
+        rules.filter(|(_, rule)| rule.about(table, column, category)).find_map(|(pack, rule)| {
+            let other = || {
+                let why = rule.judge(Decided::Keep, others.as_ref()?)?;
+                Some(format!("where `when` does not hold, {why}"))
+            };
+            Some((pack, rule, rule.judge(decided, &resolved.terms).or_else(other)?))
+        })?;
     let looks = match category.filter(|_| !rule.categories.is_empty()) {
         Some(category) => format!("{column} looks like {category}, and {why}"),
         None => format!("{column} is named by a rule, and {why}"),
@@ -265,13 +272,20 @@ fn wrong(graph: &Graph<'_>, domains: &Domains, node: Node, packs: &[&Pack]) -> O
     })
 }
 
-fn decided(resolved: &Resolved) -> Option<Decided<'_>> {
+fn decided<'a>(resolved: &'a Resolved, looks: Option<&'a str>) -> Option<Decided<'a>> {
     match &resolved.choice {
         Choice::Keep { .. } if resolved.inherited => None,
         Choice::Keep { .. } => Some(Decided::Keep),
-        Choice::Mask(mask) => Some(Decided::Mask { kind: mask.kind.name, params: &mask.params }),
+        Choice::Mask(mask) => Some(Decided::Mask { kind: mask.kind.name, params: &mask.params, looks }),
         Choice::Null | Choice::Const(_) => None,
     }
+}
+
+/// What holds for the rows that a condition leaves out, if they keep their values.
+fn others(resolved: &Resolved) -> Option<Terms> {
+    let Choice::Mask(mask) = &resolved.choice else { return None };
+    let When { keep: reason @ Some(_), until, .. } = mask.when.clone()? else { return None };
+    Some(Terms { reason, until })
 }
 
 fn report(graph: &Graph<'_>, group: usize, wrong: &[Wrong]) -> Option<Report> {
@@ -305,8 +319,15 @@ fn expired(rules: &[TableRule], today: Option<Date>, reports: &mut Vec<Report>) 
         listed.chain(default).map(move |(name, decision)| (rule, name, decision))
     });
     let mut told: BTreeMap<String, ()> = BTreeMap::new();
-    for (rule, name, Decision { place, terms, .. }) in decisions {
-        let Some(until) = terms.until.filter(|until| *until < today) else { continue };
+    for (rule, name, Decision { place, terms, action }) in decisions {
+        let others = match action {
+            Action::Mask(mask) => mask.when.as_ref(),
+            Action::Keep { .. } | Action::Null => None,
+        };
+        let others = others.map(|when| Terms { reason: when.keep.clone(), until: when.until });
+        let ended = |terms: &&Terms| terms.until.is_some_and(|until| until < today);
+        let Some(terms) = [Some(terms), others.as_ref()].into_iter().flatten().find(ended) else { continue };
+        let Some(until) = terms.until else { continue };
         if told.insert(super::place(place), ()).is_some() {
             continue;
         }

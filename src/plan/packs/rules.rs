@@ -1,5 +1,6 @@
 //! The packs as they stand in `rules/packs/*.toml`, read once and checked by the tests.
 
+use super::weak;
 use crate::config::{Action, MaskRule, Place, Terms, When, matches};
 use crate::mask::Params;
 use serde::Deserialize;
@@ -118,6 +119,8 @@ pub(super) struct Demand {
     pub param: String,
     pub at_most: Option<i64>,
     pub is: Option<String>,
+    #[serde(default)]
+    pub one_of: Vec<String>,
     pub unless: Option<String>,
 }
 
@@ -133,7 +136,7 @@ pub(super) struct Example {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Decided<'a> {
     Keep,
-    Mask { kind: &'a str, params: &'a Params },
+    Mask { kind: &'a str, params: &'a Params, looks: Option<&'a str> },
 }
 
 impl Pack {
@@ -159,8 +162,9 @@ impl Rule {
     pub fn wants(&self) -> String {
         let mut wants = Vec::new();
         wants.extend((!self.only.is_empty()).then(|| format!("null, const or {}", self.only.join(", "))));
-        wants.extend(self.demand.iter().map(|Demand { kind, param, at_most, is, unless }| {
-            let limit = at_most.map(|most| format!("at most {most}")).or_else(|| is.clone()).unwrap_or_default();
+        wants.extend(self.demand.iter().map(|Demand { kind, param, at_most, is, one_of, unless }| {
+            let limit = at_most.map(|most| format!("at most {most}")).or_else(|| is.clone());
+            let limit = limit.unwrap_or_else(|| one_of.join(" or "));
             let lifted = unless.as_ref().map(|name| format!(", unless {name}")).unwrap_or_default();
             format!("{kind} with {param} {limit}{lifted}")
         }));
@@ -178,7 +182,7 @@ impl Rule {
         let weak = match decided {
             Decided::Keep if self.keep == Keep::Any => return None,
             Decided::Keep => "it is kept".to_owned(),
-            Decided::Mask { kind, params } => self.weak(kind, params)?,
+            Decided::Mask { kind, params, looks } => self.weak(kind, params, looks)?,
         };
         if terms.reason.is_none() {
             return Some(format!("{weak} without a reason"));
@@ -188,11 +192,14 @@ impl Rule {
     }
 
     /// Why a mask does too little.
-    fn weak(&self, kind: &str, params: &Params) -> Option<String> {
+    fn weak(&self, kind: &str, params: &Params, looks: Option<&str>) -> Option<String> {
         if !self.only.is_empty() && !self.only.iter().any(|allowed| allowed == kind) {
             return Some(format!("{kind} is none of {}, which do: it stands there", self.only.join(", ")));
         }
-        self.demand.iter().filter(|demand| demand.kind == kind).find_map(|demand| demand.broken(params))
+        let mut demands = self.demand.iter().filter(|demand| demand.kind == kind);
+        let broken = demands.find_map(|demand| demand.broken(params));
+        // What is as good as kept needs what keeping needs.
+        broken.or_else(|| weak::kept(kind, params, looks).filter(|_| self.keep != Keep::Any))
     }
 }
 
@@ -214,8 +221,12 @@ impl Demand {
         {
             return Some(format!("{kind} has `{param}` above {most}"));
         }
+        let word = found.and_then(Value::as_str);
+        if !self.one_of.is_empty() && !word.is_some_and(|word| self.one_of.iter().any(|one| one == word)) {
+            return Some(format!("{kind} stands there without `{param}` {},", self.one_of.join(" or ")));
+        }
         let is = self.is.as_ref()?;
-        (found.and_then(Value::as_str) != Some(is)).then(|| format!("{kind} stands there without `{param} = {is:?}`,"))
+        (word != Some(is)).then(|| format!("{kind} stands there without `{param} = {is:?}`,"))
     }
 }
 
@@ -236,7 +247,7 @@ fn action(text: &str) -> (Action, Terms) {
         let terms = Terms { reason: Some(reason.clone()), until: None };
         return (Action::Keep { reason: Some(reason) }, terms);
     }
-    let when = text("when").map(|condition| When { condition, path: None, keep: otherwise });
+    let when = text("when").map(|condition| When { condition, path: None, keep: otherwise, until: None });
     let Ok(Value::Object(params)) = serde_json::to_value(fields) else { panic!("parameters are values of JSON") };
     let kind = kind.expect("a decision names a mask");
     (Action::Mask(MaskRule { kind, label, subject, when, params }), Terms::default())

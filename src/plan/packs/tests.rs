@@ -71,7 +71,7 @@ fn judged(pack: &Pack, example: &Example, without: Option<&str>) -> Option<Strin
 fn judged_as<'r>(mut rules: impl Iterator<Item = &'r Rule>, case: &Case) -> Option<String> {
     let decided = match case.kind.as_deref() {
         Some("null" | "const") => return None,
-        Some(kind) => Decided::Mask { kind, params: &case.params },
+        Some(kind) => Decided::Mask { kind, params: &case.params, looks: case.category.as_deref() },
         None => {
             assert!(case.keep);
             Decided::Keep
