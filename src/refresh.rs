@@ -32,7 +32,7 @@ pub use content::Sealing;
 pub use export::{Wish, export};
 pub use gates::{Asked, Settings as GateSettings};
 pub use hooks::Surroundings;
-pub use json_keys::survey;
+pub use json_keys::{Purpose, survey, unknown as unknown_keys, unread as unread_keys};
 pub use preflight::target_lacks;
 pub use prepare::{Inspected, Prepared, inspect, prepare};
 pub use run::{load, refresh};

@@ -160,7 +160,7 @@ pub struct DemoArgs {
     after_help = "Examples:\n  restage plan\n  restage plan -v                  Every column, and why\n  restage plan --diff              What changed since restage.lock was written\n  restage plan --write-lock        Accept it\n  restage plan --json | jq '.totals'"
 )]
 pub struct PlanArgs {
-    /// Show everything that differs from the lock file
+    /// Show everything that differs from the lock file. Looks at a sample of the documents in JSON columns, for new keys
     #[arg(long)]
     pub diff: bool,
     /// Write the plan into the lock file beside the configuration: from then on a refresh stops when its plan differs.

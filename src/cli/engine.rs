@@ -361,8 +361,13 @@ pub(super) async fn plan(context: &Context, args: PlanArgs) -> Result<PlanView, 
     }
     let mut new = found.lock.take();
     if let (true, Some(plan), Some(lock)) = (args.write_lock && found.refusals.is_empty(), &found.plan, new.take()) {
-        let seen = stop.race(refresh::survey(&job, &found.catalog, plan)).await?;
+        let seen = stop.race(refresh::survey(&job, &found.catalog, plan, refresh::Purpose::Review)).await?;
         new = Some(lock.with_json(job.lock.as_ref(), seen.surveyed));
+    }
+    if let (true, Some(plan)) = (args.diff && !args.write_lock && job.lock.is_some(), found.plan.as_mut()) {
+        let seen = stop.race(refresh::survey(&job, &found.catalog, plan, refresh::Purpose::Compare)).await?;
+        found.refusals.extend(refresh::unknown_keys(&job, &found.catalog, plan, &seen));
+        plan.warnings.extend(refresh::unread_keys(&seen));
     }
     let subset = stop.race(count_subset(&job, &mut found)).await?;
     let mut view = view(&job, found, warnings);

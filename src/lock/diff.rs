@@ -141,7 +141,7 @@ impl Changes {
             let known =
                 |labels: &[String], label: &String| labels.contains(label) || (!comparable && label.starts_with('#'));
             for label in after.iter().filter(|label| !known(before, label)) {
-                let detail = "a new label, in columns that are masked, or kept without a reason";
+                let detail = "a new label of columns that are masked, or were kept for the labels there were";
                 self.push(Sign::Added, format!("label {label:?} of {name}"), detail);
             }
             for label in before.iter().filter(|label| !known(after, label)) {

@@ -41,7 +41,7 @@ pub struct Lock {
     pub policy: String,
     #[serde(default)]
     pub dictionaries: BTreeMap<String, String>,
-    /// Labels of the enum types whose values are masked, or kept without a reason of their own.
+    /// Labels of the enum types whose values are masked or kept: a reason was written for the labels there were.
     #[serde(default)]
     pub enums: BTreeMap<String, Vec<String>>,
     #[serde(default)]
@@ -61,7 +61,8 @@ pub struct Table {
     pub partitions: BTreeSet<String>,
     #[serde(default)]
     pub columns: BTreeMap<String, Column>,
-    /// Paths at which the values of JSON columns are kept by `rest`, by column.
+    /// Paths at which values of JSON columns are kept, by `rest` or with the column, and their types; by column. A kept
+    /// column that is not in it was locked before its documents were looked at, and nothing of it is compared.
     #[serde(default)]
     pub json: BTreeMap<String, BTreeSet<String>>,
     /// Why the table is not copied; for words only.
@@ -192,13 +193,18 @@ impl Lock {
     #[must_use]
     pub fn with_json(mut self, before: Option<&Self>, surveyed: Vec<Surveyed>) -> Self {
         for Surveyed { table, column, paths } in surveyed {
-            let known = before.and_then(|lock| lock.tables.get(&table)?.json.get(&column));
+            let known = before.and_then(|lock| lock.paths(&table, &column));
             let Some(locked) = self.tables.get_mut(&table) else { continue };
-            let accepted = locked.json.entry(column).or_default();
-            accepted.extend(paths.into_iter().chain(known.into_iter().flatten().cloned()));
+            let accepted = mask::json::join(known.into_iter().flatten(), paths.iter());
+            locked.json.insert(column, accepted);
         }
         self.policy = self.content_hash();
         self
+    }
+
+    /// The reviewed paths of a JSON column; none if it was locked without.
+    pub fn paths(&self, table: &str, column: &str) -> Option<&BTreeSet<String>> {
+        self.tables.get(table)?.json.get(column)
     }
 
     /// Makes the JSON masks of a plan keep by `rest` what is known here, and nothing else.
@@ -209,8 +215,8 @@ impl Lock {
             for spec in &mut planned.mask.columns {
                 let Some(mask) = spec.mask.as_mut().filter(|mask| pins_paths(mask)) else { continue };
                 let column = spec.name.strip_prefix(&name).and_then(|rest| rest.strip_prefix('.')).unwrap_or_default();
-                let known: Vec<&String> =
-                    table.and_then(|table| table.json.get(column)).into_iter().flatten().collect();
+                let known = table.and_then(|table| table.json.get(column));
+                let known: Vec<&String> = known.into_iter().flatten().collect();
                 mask.params.insert("known".to_owned(), serde_json::json!(known));
             }
         }
@@ -235,6 +241,41 @@ pub struct Surveyed {
 /// Whether a mask keeps what no rule of it names, so that its paths must be known.
 pub fn pins_paths(mask: &MaskSpec) -> bool {
     mask.kind.starts_with("json/") && mask.params.get("rest").and_then(serde_json::Value::as_str) == Some("keep")
+}
+
+/// A column that holds documents and is kept with all that is in them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Documents {
+    One,
+    Array,
+}
+
+/// What documents a kept column holds; none if it is not kept, or holds something else.
+pub fn kept_documents(catalog: &Catalog, planned: &TablePlan, column: &ColumnPlan) -> Option<Documents> {
+    const JSON: Oid = 114;
+    const JSONB: Oid = 3802;
+    const ARRAYS: [Oid; 2] = [199, 3807];
+    let kept = matches!(column.decision, Decided::Keep { .. }) && planned.rows != Rows::None;
+    let mut oid = catalog.table(planned.oid)?.column(column.attnum).filter(|_| kept)?.type_oid;
+    let mut found = Documents::One;
+    // As in [`labels_of`].
+    for _ in 0..16 {
+        match oid {
+            JSON | JSONB => return Some(found),
+            _ if ARRAYS.contains(&oid) => return Some(Documents::Array),
+            _ => {}
+        }
+        let at = catalog.type_of(oid)?;
+        oid = match at.kind {
+            'd' => at.base,
+            'b' if at.element != 0 => {
+                found = Documents::Array;
+                at.element
+            }
+            _ => return None,
+        };
+    }
+    None
 }
 
 /// The name under which a table stands in the lock: its own, or that of the root of its partition tree.
@@ -309,12 +350,11 @@ fn holds_text(expression: &str) -> bool {
     expression.contains('\'') && !expression.starts_with("nextval(")
 }
 
-/// New labels of the type would reach staging, or change what a mask draws from.
+/// New labels of the type would reach staging, or change what a mask draws from. A reason to keep a column was written for
+/// the labels there were.
 fn depends_on_labels(column: &ColumnPlan) -> bool {
     match column.decision {
-        Decided::Mask { .. } => true,
-        // The reason of a `default` was written before the label was there.
-        Decided::Keep { .. } => column.proposal.is_some(),
+        Decided::Mask { .. } | Decided::Keep { .. } => true,
         Decided::Null | Decided::Const => false,
     }
 }

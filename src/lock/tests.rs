@@ -100,7 +100,7 @@ fn every_difference_is_told_in_words() {
     insta::assert_snapshot!(told.join("\n"), @r#"
     ~ key: da7ed64a2bd1b44b → ffff; a refresh rebuilds all of staging, so it stays whole, but no pseudonym is what it was
     ~ word list v1/en_US/last.tsv: its words are others
-    + label "new" of public.mood: a new label, in columns that are masked, or kept without a reason
+    + label "new" of public.mood: a new label of columns that are masked, or were kept for the labels there were
     ~ column public.Order "Lines".e mail": email/1 label crm by id → email/1 by id, by restage.toml:9:1
     - column public.Order "Lines".plan: not copied any more
     ~ rows of public.e: part 00 → all

@@ -20,7 +20,7 @@ pub(super) mod path;
 mod splice;
 mod survey;
 
-pub use survey::Survey;
+pub use survey::{Survey, join, path_of, types_of};
 
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
 use super::draft::{self, Draft, Holes};
@@ -29,7 +29,7 @@ use super::leaf::{TextBuilder, view_values};
 use super::text::{map_texts, texts};
 use super::{Params, Shape};
 use arrow_array::{Array, ArrayRef};
-use path::{Action, Automaton, Known, Path, PathError};
+use path::{Action, Automaton, Known, Path, PathError, Types};
 use serde_json::Value;
 use splice::{Masks, Scratch, push_escaped, rewrite};
 
@@ -60,7 +60,7 @@ pub static JSON: Kind = Kind {
         },
         Param {
             name: "known",
-            summary: "Paths whose values `rest = \"keep\"` may keep; restage.lock gives them",
+            summary: "Paths (`$.plan`, or `$.plan: number` for one type) whose values `rest = \"keep\"` may keep; restage.lock gives them",
             domain: Domain::Texts,
             default: "any",
         },
@@ -133,7 +133,10 @@ pub(super) fn rules(compile: &Compile<'_>) -> Result<(Automaton, Vec<Box<dyn Col
 /// Reads `known` and `unknown_keys`; none where any path may be kept.
 fn known(compile: &Compile<'_>) -> Result<Option<Known>, CompileError> {
     let Some(Value::Array(texts)) = compile.spec.params.get("known") else { return Ok(None) };
-    let paths = texts.iter().filter_map(Value::as_str).map(|text| parse(compile, "known", text));
+    let paths = texts.iter().filter_map(Value::as_str).map(|text| {
+        let (path, types) = path::typed(text);
+        Ok((parse(compile, "known", path)?, types.unwrap_or(Types::ANY)))
+    });
     let otherwise = match compile.word("unknown_keys") {
         Some("null") => Action::Null,
         _ => Action::Refuse,
@@ -201,7 +204,7 @@ pub(super) fn nested_mask(
 }
 
 /// Why a value at a path that is not in the lock file ends the run.
-const UNKNOWN: &str = "it has a JSON key that was in no document when restage.lock was written; \
+const UNKNOWN: &str = "it has a JSON key, or a type of value under one, that was in no document when restage.lock was written; \
     look at the keys, then `restage plan --write-lock`, or set `unknown_keys = \"null\"`";
 
 /// The leaf masks at one row, applied at once.

@@ -20,7 +20,7 @@
 
 use super::canon::is_white_space;
 use super::column::{ColumnMask, Compile, CompileError, MaskError};
-use super::json::path::{Action, Automaton};
+use super::json::path::{Action, Automaton, Types};
 use super::json::rules;
 use super::kind::{Domain, Param};
 use super::leaf::{At, ON_INVALID, TEXT};
@@ -131,7 +131,8 @@ impl<'a> Walk<'a> {
     }
 
     fn action(&self, state: u32) -> Action {
-        self.xml.automaton.states[state as usize].action
+        // XML knows texts only.
+        self.xml.automaton.states[state as usize].action(Types::STRING)
     }
 
     fn text(&mut self) -> Result<(), Stop> {

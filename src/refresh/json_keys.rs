@@ -4,11 +4,12 @@ use super::Job;
 use super::preflight::{PROBE_MAX, PROBES_MAX, under_savepoint};
 use super::prepare::connect_source;
 use crate::catalog::Catalog;
+use crate::config::Rows;
 use crate::error::{Failure, Report};
 use crate::extract::{ExtractError, snapshot};
-use crate::lock::{Surveyed, locked_name, pins_paths};
-use crate::mask::json::Survey;
-use crate::mask::{ColumnSpec, MaskSpec, Shape};
+use crate::lock::{Documents, Lock, Surveyed, kept_documents, locked_name, pins_paths};
+use crate::mask::json::{Survey, path_of, types_of};
+use crate::mask::{ColumnSpec, MaskSpec, Params, Shape};
 use crate::pg::{SourceSession, quote_ident};
 use crate::plan::{Plan, TablePlan, toml_key};
 use futures_util::TryStreamExt as _;
@@ -17,6 +18,8 @@ use std::time::Instant;
 
 /// Documents of one table that are looked at, from all over it and once more from its end, where new ones are.
 const DOCUMENTS_MAX: u32 = 500;
+/// Documents of a small table that are looked at: as good as all of them, so that a new one is seen wherever it lies.
+const DOCUMENTS_SMALL_MAX: u32 = 10_000;
 /// Stored size of a document that is looked at; longer ones are checked while they are masked.
 const DOCUMENT_BYTES_MAX: u32 = 16 << 10;
 /// Tables up to so many blocks are read from their beginning; of others that many blocks are sampled.
@@ -35,34 +38,49 @@ pub struct Found {
     pub unread: Vec<String>,
 }
 
-/// Samples the JSON columns of a plan whose masks keep by `rest`.
+/// How a survey treats what the lock knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// For a run, and `plan --diff`: only what a lock pins, and of that only what it does not know.
+    Compare,
+    /// For a lock that is written anew: also what the one before did not pin.
+    Review,
+}
+
+/// A column whose documents are looked at.
+struct Target<'a> {
+    table: &'a TablePlan,
+    column: &'a str,
+    array: bool,
+    /// What the survey leaves out: what rules of a mask decide, and what is known.
+    params: Params,
+}
+
+/// Samples the JSON columns of a plan that are kept, by `rest` of their masks or as they are.
 ///
 /// # Errors
 /// The source cannot be reached.
-pub async fn survey(job: &Job, catalog: &Catalog, plan: &Plan) -> Result<Found, Failure> {
+pub async fn survey(job: &Job, catalog: &Catalog, plan: &Plan, purpose: Purpose) -> Result<Found, Failure> {
     let mut surveys: BTreeMap<(String, String), Survey> = BTreeMap::new();
     let mut unread = BTreeSet::new();
-    let columns = plan.tables.iter().flat_map(|table| table.mask.columns.iter().map(move |spec| (table, spec)));
-    let mut pinned =
-        columns.filter_map(|(table, spec)| Some((table, spec, spec.mask.as_ref().filter(|m| pins_paths(m))?)));
-    let mut next = pinned.next();
-    if next.is_none() {
+    let lock = job.lock.as_ref();
+    let targets: Vec<Target<'_>> =
+        plan.tables.iter().flat_map(|table| targets(catalog, table, lock, purpose)).collect();
+    if targets.is_empty() {
         return Ok(Found::default());
     }
     let session = connect_source(job).await?;
     snapshot::begin(&session, None).await?;
     let started = Instant::now();
-    while let Some((table, spec, mask)) = next {
-        next = pinned.next();
-        let column = column_name(table, spec);
-        let Some(fresh) = Survey::new(&job.key, &mask.params) else { continue };
+    for Target { table, column, array, params } in targets {
+        let Some(fresh) = Survey::new(&job.key, &params) else { continue };
         let survey = surveys.entry((locked_name(catalog, table), column.to_owned())).or_insert(fresh);
         let left = PROBES_MAX.saturating_sub(started.elapsed()).min(PROBE_MAX);
         let done = !left.is_zero() && {
             let limit = format!("SET LOCAL statement_timeout = {}", left.as_millis());
             let set = session.client().batch_execute(&limit).await;
             set.map_err(|error| ExtractError::sql("limiting the time of a question", &error))?;
-            under_savepoint(&session, read(&session, &query(catalog, table, spec), survey)).await?.is_ok()
+            under_savepoint(&session, read(&session, &query(catalog, table, column, array), survey)).await?.is_ok()
         };
         if !done {
             unread.insert(format!("\"{}.{column}\"", table.full_name()));
@@ -72,6 +90,41 @@ pub async fn survey(job: &Job, catalog: &Catalog, plan: &Plan) -> Result<Found, 
     let surveyed = surveys.into_iter();
     let surveyed = surveyed.map(|((table, column), survey)| Surveyed { table, column, paths: survey.paths() });
     Ok(Found { surveyed: surveyed.collect(), unread: unread.into_iter().collect() })
+}
+
+/// The columns of a table whose documents are to be looked at.
+fn targets<'a>(
+    catalog: &Catalog,
+    table: &'a TablePlan,
+    lock: Option<&Lock>,
+    purpose: Purpose,
+) -> impl Iterator<Item = Target<'a>> {
+    let name = locked_name(catalog, table);
+    let known = |column: &str| {
+        let known = lock.and_then(|lock| lock.paths(&name, column));
+        // Paths of a lock of before types were written down get theirs when it is written anew.
+        known.filter(|paths| purpose == Purpose::Compare || paths.iter().all(|path| types_of(path).is_some()))
+    };
+    let specs = table.mask.columns.iter().filter(|_| table.rows != Rows::None);
+    let masked = specs.filter_map(|spec| {
+        let mask = spec.mask.as_ref().filter(|mask| pins_paths(mask))?;
+        let (column, mut params) = (column_name(table, spec), mask.params.clone());
+        if known(column).is_none() && purpose == Purpose::Review {
+            params.remove("known");
+        }
+        Some(Target { table, column, array: matches!(spec.shape, Shape::Array(_)), params })
+    });
+    let kept = table.columns.iter().filter_map(|column| {
+        let documents = kept_documents(catalog, table, column)?;
+        let known = known(&column.name);
+        if known.is_none() && purpose == Purpose::Compare {
+            return None;
+        }
+        let mut params = Params::from_iter([("rest".to_owned(), "keep".into())]);
+        params.extend(known.map(|known| ("known".to_owned(), serde_json::json!(known))));
+        Some(Target { table, column: &column.name, array: documents == Documents::Array, params })
+    });
+    masked.chain(kept).collect::<Vec<_>>().into_iter()
 }
 
 fn column_name<'a>(table: &TablePlan, spec: &'a ColumnSpec) -> &'a str {
@@ -90,95 +143,108 @@ async fn read(session: &SourceSession, sql: &str, survey: &mut Survey) -> Result
 }
 
 /// Selects documents as text.
-fn query(catalog: &Catalog, table: &TablePlan, spec: &ColumnSpec) -> String {
+fn query(catalog: &Catalog, table: &TablePlan, column: &str, array: bool) -> String {
     let name = format!("{}.{}", quote_ident(&table.schema), quote_ident(&table.name));
-    let column = format!("t.{}", quote_ident(column_name(table, spec)));
-    let (value, more) = match spec.shape {
-        Shape::Array(_) => ("v.x".to_owned(), format!(", pg_catalog.unnest({column}) AS v (x)")),
-        _ => (column.clone(), String::new()),
+    let column = format!("t.{}", quote_ident(column));
+    let (value, more) = if array {
+        ("v.x".to_owned(), format!(", pg_catalog.unnest({column}) AS v (x)"))
+    } else {
+        (column.clone(), String::new())
     };
-    let select = |sample: &str, condition: &str| {
+    let select = |sample: &str, condition: &str, most: u32| {
         format!(
             "(SELECT {value}::pg_catalog.text FROM ONLY {name} AS t {sample}{more} WHERE {value} IS NOT NULL \
-             AND pg_catalog.pg_column_size({column}) <= {DOCUMENT_BYTES_MAX}{condition} LIMIT {DOCUMENTS_MAX})"
+             AND pg_catalog.pg_column_size({column}) <= {DOCUMENT_BYTES_MAX}{condition} LIMIT {most})"
         )
     };
     let source = catalog.table(table.oid);
     let blocks = source.filter(|source| source.heap).map_or(0, |source| source.blocks);
     if blocks <= BLOCKS_MAX {
-        return select("", "");
+        return select("", "", DOCUMENTS_SMALL_MAX);
     }
     let percent = f64::from(BLOCKS_MAX) * 100.0 / f64::from(blocks);
     // The same blocks every time: what was accepted yesterday is not found missing today.
-    let all_over = select(&format!("TABLESAMPLE SYSTEM ({percent:.6}) REPEATABLE (1)"), "");
+    let all_over = select(&format!("TABLESAMPLE SYSTEM ({percent:.6}) REPEATABLE (1)"), "", DOCUMENTS_MAX);
     if catalog.server.version_num < READS_BLOCK_RANGES {
         return all_over;
     }
     let from = blocks - BLOCKS_MAX / 4;
-    format!("{all_over} UNION ALL {}", select("", &format!(" AND t.ctid >= '({from},0)'::pg_catalog.tid")))
+    format!(
+        "{all_over} UNION ALL {}",
+        select("", &format!(" AND t.ctid >= '({from},0)'::pg_catalog.tid"), DOCUMENTS_MAX)
+    )
 }
 
 /// The refusals for keys that nobody has reviewed, with the lines to paste; masks with `unknown_keys = "null"` need none.
-pub(super) fn unknown(catalog: &Catalog, plan: &Plan, found: &Found) -> Vec<Report> {
+pub fn unknown(job: &Job, catalog: &Catalog, plan: &Plan, found: &Found) -> Vec<Report> {
     let refused = found.surveyed.iter().filter(|surveyed| !surveyed.paths.is_empty());
-    refused
-        .filter_map(|surveyed| {
-            let (table, spec, mask) = mask_of(catalog, plan, surveyed)?;
-            if mask.params.get("unknown_keys").and_then(serde_json::Value::as_str) == Some("null") {
-                return None;
-            }
-            let Surveyed { table: name, column, paths } = surveyed;
-            let mut shown: Vec<&str> = paths.iter().map(String::as_str).take(SHOWN_MAX).collect();
-            if paths.len() > SHOWN_MAX {
-                shown.push("…");
-            }
-            let lines: Vec<String> = paths
-                .iter()
-                .filter(|path| !path.contains("[\"#"))
-                .take(SHOWN_MAX)
-                .map(|path| format!("{path:?} = \"…\""))
-                .collect();
-            let mut hint = "If they say nothing about a person:\nrestage plan --write-lock".to_owned();
-            if !lines.is_empty() {
-                hint.push_str(&format!(
-                    "\nElse mask them:\n[tables.\"{}\".columns.{}.paths]\n{}",
-                    crate::plan::escape(name),
-                    toml_key(column),
-                    lines.join("\n")
-                ));
-            }
-            hint.push_str("\nOr let unknown keys become null: unknown_keys = \"null\"");
-            let message = match paths.len() {
-                1 => format!("documents in \"{name}.{column}\" hold values at a path that nobody has reviewed"),
-                count => {
-                    format!("documents in \"{name}.{column}\" hold values at {count} paths that nobody has reviewed")
-                }
-            };
-            let mut report = Report::new("plan::json-keys", message)
-                .detail(format!("`rest = \"keep\"` would keep them: {}", shown.join(", ")))
-                .hint(hint);
-            let planned = table.columns.iter().find(|known| known.name == column_name(table, spec));
-            report.place = planned.and_then(|planned| Some(planned.place.as_ref()?.to_string()));
-            Some(report)
-        })
-        .collect()
+    refused.filter_map(|surveyed| refusal(job.lock.as_ref(), catalog, plan, surveyed)).collect()
+}
+
+fn refusal(lock: Option<&Lock>, catalog: &Catalog, plan: &Plan, surveyed: &Surveyed) -> Option<Report> {
+    let Surveyed { table: name, column, paths } = surveyed;
+    let table = plan.tables.iter().find(|table| locked_name(catalog, table) == *name)?;
+    let mask = mask_of(table, column);
+    let becomes_null =
+        |mask: &&MaskSpec| mask.params.get("unknown_keys").and_then(serde_json::Value::as_str) == Some("null");
+    if mask.filter(becomes_null).is_some() {
+        return None;
+    }
+    let known = lock.and_then(|lock| lock.paths(name, column));
+    let told = |entry: &String| {
+        let mut known = known.into_iter().flatten();
+        let before = known.find(|known| path_of(known) == path_of(entry)).and_then(|known| types_of(known));
+        match before {
+            Some(before) => format!("{entry} (it was {before})"),
+            None => entry.clone(),
+        }
+    };
+    let mut shown: Vec<String> = paths.iter().take(SHOWN_MAX).map(told).collect();
+    if paths.len() > SHOWN_MAX {
+        shown.push("…".to_owned());
+    }
+    let named = paths.iter().map(|entry| path_of(entry)).filter(|path| !path.contains("[\"#"));
+    let lines: Vec<String> = named.take(SHOWN_MAX).map(|path| format!("{path:?} = \"…\"")).collect();
+    let (table_key, column_key) = (crate::plan::escape(name), toml_key(column));
+    let mut hint = "If they say nothing about a person:\nrestage plan --write-lock".to_owned();
+    match mask {
+        Some(_) if !lines.is_empty() => hint.push_str(&format!(
+            "\nElse mask them:\n[tables.\"{table_key}\".columns.{column_key}.paths]\n{}",
+            lines.join("\n")
+        )),
+        Some(_) => {}
+        None => hint.push_str(&format!(
+            "\nElse mask them, in place of the line that keeps the column:\n[tables.\"{table_key}\".columns]\n\
+             {column_key} = {{ mask = \"json\", rest = \"keep\", paths = {{ {} }} }}",
+            lines.join(", ")
+        )),
+    }
+    if mask.is_some() {
+        hint.push_str("\nOr let unknown keys become null: unknown_keys = \"null\"");
+    }
+    let what = match paths.len() {
+        1 => "at a path, or of a type, that nobody has reviewed".to_owned(),
+        count => format!("at {count} paths, or of types, that nobody has reviewed"),
+    };
+    let message = format!("documents in \"{name}.{column}\" hold values {what}");
+    let keeps = if mask.is_some() { "`rest = \"keep\"` would keep them" } else { "The column is kept with them" };
+    let report = Report::new("plan::json-keys", message).detail(format!("{keeps}: {}", shown.join(", "))).hint(hint);
+    let planned = table.columns.iter().find(|known| known.name == *column);
+    Some(Report { place: planned.and_then(|planned| Some(planned.place.as_ref()?.to_string())), ..report })
 }
 
 /// What the run says about columns it could not look at.
-pub(super) fn unread(found: &Found) -> Option<String> {
+pub fn unread(found: &Found) -> Option<String> {
     let columns = found.unread.join(", ");
     (!columns.is_empty()).then(|| {
-        format!("the keys of {columns} could not be looked at in time; a document with a new key stops the load there")
+        format!(
+            "the keys of {columns} could not be looked at in time; a `json` mask stops the load at a new one, a column \
+             that is kept does not"
+        )
     })
 }
 
-fn mask_of<'a>(
-    catalog: &Catalog,
-    plan: &'a Plan,
-    surveyed: &Surveyed,
-) -> Option<(&'a TablePlan, &'a ColumnSpec, &'a MaskSpec)> {
-    let table = plan.tables.iter().find(|table| locked_name(catalog, table) == surveyed.table)?;
-    let spec =
-        table.mask.columns.iter().find(|spec| column_name(table, spec) == surveyed.column && spec.mask.is_some())?;
-    Some((table, spec, spec.mask.as_ref()?))
+fn mask_of<'a>(table: &'a TablePlan, column: &str) -> Option<&'a MaskSpec> {
+    let spec = table.mask.columns.iter().find(|spec| column_name(table, spec) == column && spec.mask.is_some())?;
+    spec.mask.as_ref()
 }

@@ -153,8 +153,8 @@ fn changes(job: &Job, lock: Option<&Lock>, refusals: &mut Vec<Report>) -> Vec<Ch
 async fn look_through(job: &Job, catalog: &Catalog, plan: &Plan) -> Result<(Vec<Report>, Vec<String>), Failure> {
     let (mut refusals, mut warnings) = preflight::values(job, plan).await?;
     if job.lock.is_some() {
-        let seen = json_keys::survey(job, catalog, plan).await?;
-        refusals.extend(json_keys::unknown(catalog, plan, &seen));
+        let seen = json_keys::survey(job, catalog, plan, json_keys::Purpose::Compare).await?;
+        refusals.extend(json_keys::unknown(job, catalog, plan, &seen));
         warnings.extend(json_keys::unread(&seen));
     }
     Ok((refusals, warnings))

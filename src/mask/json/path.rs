@@ -18,10 +18,63 @@ pub(in crate::mask) enum Action {
     Refuse,
 }
 
+/// Types of scalars, one bit each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::mask) struct Types(u8);
+
+impl Types {
+    pub(in crate::mask) const NONE: Self = Self(0);
+    pub(in crate::mask) const NULL: Self = Self(1);
+    pub(in crate::mask) const BOOLEAN: Self = Self(1 << 1);
+    pub(in crate::mask) const NUMBER: Self = Self(1 << 2);
+    pub(in crate::mask) const STRING: Self = Self(1 << 3);
+    pub(in crate::mask) const ANY: Self = Self(0xf);
+    /// As they are written, in this order.
+    const WORDS: [(&'static str, Self); 4] =
+        [("boolean", Self::BOOLEAN), ("null", Self::NULL), ("number", Self::NUMBER), ("string", Self::STRING)];
+
+    #[inline]
+    pub(in crate::mask) fn holds(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    pub(in crate::mask) fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(in crate::mask) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// `number|string`. A value may be missing anywhere, so `null` is said only where nothing else was seen.
+    pub(in crate::mask) fn words(self) -> String {
+        let said = |own: Self| self.holds(own) && (own != Self::NULL || self == Self::NULL);
+        let words: Vec<&str> = Self::WORDS.iter().filter(|(_, own)| said(*own)).map(|(word, _)| *word).collect();
+        words.join("|")
+    }
+
+    fn parse(words: &str) -> Option<Self> {
+        words.split('|').try_fold(Self::NULL, |types, word| {
+            Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, own)| types.with(*own))
+        })
+    }
+}
+
+/// Stands between a path and the types of its values.
+pub(super) const OF_TYPE: &str = ": ";
+
+/// Cuts `$.plan: number` into its path and its types; a path that names no types may hold any.
+pub(in crate::mask) fn typed(entry: &str) -> (&str, Option<Types>) {
+    match entry.rsplit_once(OF_TYPE).and_then(|(path, words)| Some((path, Types::parse(words)?))) {
+        Some((path, types)) => (path, Some(types)),
+        None => (entry, None),
+    }
+}
+
 /// The paths at which `rest = "keep"` has been reviewed.
 #[derive(Debug)]
 pub(in crate::mask) struct Known {
-    pub paths: Vec<Path>,
+    pub paths: Vec<(Path, Types)>,
     /// What becomes of a value that would be kept at any other path: [`Action::Refuse`] or [`Action::Null`].
     pub otherwise: Action,
     /// Names keys that stand in the paths by a hash only.
@@ -136,7 +189,10 @@ fn bracket(text: &str) -> Result<(Step, &str), PathError> {
 /// A place in a document as far as the paths can tell places apart.
 #[derive(Debug, Clone)]
 pub(in crate::mask) struct State {
-    pub action: Action,
+    action: Action,
+    /// What may stand here; anything else is treated as a value at a path that nobody has seen.
+    types: Types,
+    otherwise: Action,
     /// Mask of the keys of an object that stands here.
     pub keys_mask: Option<u16>,
     keys: Vec<(String, u32)>,
@@ -148,6 +204,12 @@ pub(in crate::mask) struct State {
 }
 
 impl State {
+    /// What happens to a scalar of this type.
+    #[inline]
+    pub(in crate::mask) fn action(&self, scalar: Types) -> Action {
+        if self.types.holds(scalar) { self.action } else { self.otherwise }
+    }
+
     /// Returns the state of the member `key` (unescaped).
     #[inline]
     pub(in crate::mask) fn member(&self, key: &[u8]) -> u32 {
@@ -213,7 +275,7 @@ struct Builder<'a> {
     /// Most exact first.
     rules: Vec<(&'a Path, Action)>,
     keys: Vec<(&'a Path, u16)>,
-    known: &'a [Path],
+    known: &'a [(Path, Types)],
     /// What becomes of values at paths that are not known.
     otherwise: Action,
     numbers: HashMap<Key, u32>,
@@ -265,7 +327,7 @@ impl<'a> Builder<'a> {
             return path;
         }
         let index = index - self.rules.len();
-        self.keys.get(index).map_or_else(|| &self.known[index - self.keys.len()], |(path, _)| path)
+        self.keys.get(index).map_or_else(|| &self.known[index - self.keys.len()].0, |(path, _)| path)
     }
 
     fn complete(&self, spot: Spot) -> bool {
@@ -292,11 +354,13 @@ impl<'a> Builder<'a> {
 
     fn expand(&mut self, spots: &[Spot], passed: Passed) -> State {
         let base = self.rules.len() + self.keys.len();
-        let known = spots.iter().any(|spot| usize::from(spot.0) >= base && self.complete(*spot));
-        let action = match passed {
-            Passed::By(action) => action,
-            Passed::Pinned if known => Action::Keep,
-            Passed::Pinned => self.otherwise,
+        let ends = spots.iter().filter(|spot| self.complete(**spot));
+        let known = ends.filter_map(|spot| self.known.get(usize::from(spot.0).checked_sub(base)?));
+        let known = known.fold(Types::NONE, |types, (_, own)| types.with(*own));
+        let (action, types) = match passed {
+            Passed::By(action) => (action, Types::ANY),
+            Passed::Pinned if !known.is_empty() => (Action::Keep, known),
+            Passed::Pinned => (self.otherwise, Types::ANY),
         };
         let keys_mask = spots
             .iter()
@@ -335,7 +399,8 @@ impl<'a> Builder<'a> {
             .map(|place| (place, follow(self, &|step| *step == Step::Any || *step == Step::Index(place))))
             .collect();
         let other = follow(self, &|step| *step == Step::Any);
-        State { action, keys_mask, keys, indexes, other_key: other, other_index: other, sealed }
+        let otherwise = self.otherwise;
+        State { action, types, otherwise, keys_mask, keys, indexes, other_key: other, other_index: other, sealed }
     }
 
     fn next(&self, spots: &[Spot], matches: &dyn Fn(&Step) -> bool) -> Vec<Spot> {
@@ -372,7 +437,7 @@ mod tests {
                 Err(_) => here.member(key.as_bytes()),
             };
         }
-        automaton.states[state as usize].action
+        automaton.states[state as usize].action(Types::STRING)
     }
 
     #[test]
@@ -407,6 +472,20 @@ mod tests {
     fn quoted_keys_may_hold_dots() {
         let a = automaton(&[("$[\"a.b\"]['c d']", Action::Null)]);
         assert_eq!(walk(&a, &["a.b", "c d"]), Action::Null);
+    }
+
+    #[test]
+    fn types_of_a_path_are_read_as_they_are_written() {
+        for (entry, path, words) in [
+            ("$.plan: number", "$.plan", Some("number")),
+            ("$.plan: null", "$.plan", Some("null")),
+            ("$.a[*]: string|number|null", "$.a[*]", Some("number|string")),
+            ("$.plan", "$.plan", None),
+            ("$[\"a: b\"]", "$[\"a: b\"]", None),
+        ] {
+            assert_eq!(typed(entry).0, path);
+            assert_eq!(typed(entry).1.map(Types::words).as_deref(), words);
+        }
     }
 
     #[test]

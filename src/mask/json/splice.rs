@@ -4,7 +4,7 @@
 //! keys). The grammar of RFC 8259 is checked on the way, because two readers that disagree about a document would also
 //! disagree about what is masked.
 
-use super::path::{Action, Automaton, State};
+use super::path::{Action, Automaton, State, Types};
 use crate::mask::key::DomainKey;
 use std::fmt::Write;
 
@@ -222,7 +222,7 @@ impl<L: Masks> Splicer<'_, L> {
         let start = self.at + 1;
         let (end, escaped) = string_end(self.text.as_bytes(), start).ok_or(Stop::Malformed)?;
         self.at = end + 1;
-        match self.states[state as usize].action {
+        match self.states[state as usize].action(Types::STRING) {
             Action::Keep => Ok(()),
             Action::Null => {
                 self.replace(start - 1, end + 1, "null");
@@ -259,7 +259,7 @@ impl<L: Masks> Splicer<'_, L> {
         let start = self.at;
         let end = number_end(self.text.as_bytes(), start).ok_or(Stop::Malformed)?;
         self.at = end;
-        match self.states[state as usize].action {
+        match self.states[state as usize].action(Types::NUMBER) {
             Action::Keep => {}
             Action::Null => self.replace(start, end, "null"),
             Action::Mask(mask) => self.mask_number(mask, start, end)?,
@@ -306,7 +306,8 @@ impl<L: Masks> Splicer<'_, L> {
         if self.text.as_bytes().get(self.at..end) != Some(word.as_bytes()) {
             return Err(Stop::Malformed);
         }
-        match self.states[state as usize].action {
+        let scalar = if word == "null" { Types::NULL } else { Types::BOOLEAN };
+        match self.states[state as usize].action(scalar) {
             Action::Null if word != "null" => self.replace(self.at, end, "null"),
             // A key without a value tells as much as one with.
             Action::Refuse => return Err(Stop::Leaf(self.masks.unknown())),

@@ -2,9 +2,9 @@
 //!
 //! A key can be personal data too (`{"bob@example.com": {…}}`), so a key is written as it is only if it looks like the
 //! name of a field and more than one document has it. Any other key is named by a keyed hash; and where an object has so
-//! many of them that it is a map, its keys are open: `$.users.*`.
+//! many of them that it is a map, its keys are open: `$.users.*`. Beside a path stand the types of its values.
 
-use super::path::{Action, Automaton, Known, Path, sealed};
+use super::path::{self, Action, Automaton, Known, Path, Types, sealed};
 use crate::mask::dict::{FIRST_FEMALE, FIRST_MALE};
 use crate::mask::key::{DomainKey, RealmKey};
 use crate::mask::{Params, text};
@@ -32,8 +32,8 @@ struct Node {
     /// Documents that have it.
     documents: u32,
     last: u32,
-    /// A value that is kept stands here.
-    value: bool,
+    /// Types of the values that are kept and stand here.
+    types: Types,
     members: BTreeMap<String, Node>,
     elements: Option<Box<Node>>,
 }
@@ -61,7 +61,9 @@ impl Survey {
             rules.push((Path::parse(path).ok()?, action));
         }
         let known = params.get("known").and_then(Value::as_array).into_iter().flatten();
-        let paths = known.filter_map(|path| Path::parse(path.as_str()?).ok()).collect();
+        let typed = known.filter_map(|entry| Some(path::typed(entry.as_str()?)));
+        let paths = typed.filter_map(|(path, types)| Some((Path::parse(path).ok()?, types.unwrap_or(Types::ANY))));
+        let paths = paths.collect();
         let known = Known { paths, otherwise: Action::Refuse, seal: seal(realm) };
         let automaton = Automaton::build(&rules, &[], Action::Keep, Some(known)).ok()?;
         Some(Self { automaton, seal: seal(realm), root: Node::default() })
@@ -75,13 +77,38 @@ impl Survey {
         }
     }
 
-    /// The paths of all values gathered, sorted. No value is in them, and no key that could be one.
+    /// The paths of all values gathered with their types (`$.plan: number`), sorted. No value is in them, and no key that
+    /// could be one.
     pub fn paths(&self) -> BTreeSet<String> {
-        let mut paths = BTreeSet::new();
+        let mut paths = BTreeMap::new();
         let mut path = String::from("$");
         list(&[&self.root], &self.seal, &mut path, 0, &mut paths);
-        paths
+        paths.into_iter().map(|(path, types)| format!("{path}{}{}", path::OF_TYPE, types.words())).collect()
     }
+}
+
+/// The path of an entry as [`Survey::paths`] writes it.
+pub fn path_of(entry: &str) -> &str {
+    path::typed(entry).0
+}
+
+/// The types of an entry in words; none where any may stand there.
+pub fn types_of(entry: &str) -> Option<String> {
+    path::typed(entry).1.map(Types::words)
+}
+
+/// Joins two lists: a path may hold what either saw there. Entries of before types were written down take those seen now.
+pub fn join<'a>(before: impl Iterator<Item = &'a String>, now: impl Iterator<Item = &'a String>) -> BTreeSet<String> {
+    let mut paths: BTreeMap<&str, Option<Types>> = BTreeMap::new();
+    for (path, types) in before.chain(now).map(|entry| path::typed(entry)) {
+        let known = paths.entry(path).or_default();
+        *known = types.map(|types| known.unwrap_or_default().with(types)).or(*known);
+    }
+    let entry = |(path, types): (&str, Option<Types>)| match types {
+        Some(types) => format!("{path}{}{}", path::OF_TYPE, types.words()),
+        None => path.to_owned(),
+    };
+    paths.into_iter().map(entry).collect()
 }
 
 fn walk(automaton: &Automaton, state: u32, value: &Value, node: &mut Node) {
@@ -107,22 +134,38 @@ fn walk(automaton: &Automaton, state: u32, value: &Value, node: &mut Node) {
                 below(next, value, node.elements.get_or_insert_default());
             }
         }
-        _ => node.value |= here.action == Action::Refuse,
+        scalar => {
+            let scalar = match scalar {
+                Value::String(_) => Types::STRING,
+                Value::Number(_) => Types::NUMBER,
+                Value::Bool(_) => Types::BOOLEAN,
+                _ => Types::NULL,
+            };
+            if here.action(scalar) == Action::Refuse {
+                node.types = node.types.with(scalar);
+            }
+        }
     }
 }
 
 /// Writes down the values below several nodes that stand at one path.
-fn list(nodes: &[&Node], seal: &DomainKey, path: &mut String, depth: usize, paths: &mut BTreeSet<String>) {
-    if nodes.iter().any(|node| node.value) {
-        paths.insert(path.clone());
+fn list(nodes: &[&Node], seal: &DomainKey, path: &mut String, depth: usize, paths: &mut BTreeMap<String, Types>) {
+    let types = nodes.iter().fold(Types::NONE, |types, node| types.with(node.types));
+    let note = |path: &str, types: Types, paths: &mut BTreeMap<String, Types>| {
+        let known = paths.entry(path.to_owned()).or_default();
+        *known = known.with(types);
+    };
+    if !types.is_empty() {
+        note(path, types, paths);
     }
     let length = path.len();
-    let mut step = |step: &str, nodes: &[&Node], paths: &mut BTreeSet<String>| {
+    let mut step = |step: &str, nodes: &[&Node], paths: &mut BTreeMap<String, Types>| {
         path.push_str(step);
         if depth < DEPTH_MAX {
             list(nodes, seal, path, depth + 1, paths);
         } else if nodes.iter().any(|node| node.holds_values()) {
-            paths.insert(path.clone());
+            // What lies below is known together, whatever it is.
+            note(path, Types::ANY, paths);
         }
         path.truncate(length);
     };
@@ -151,7 +194,7 @@ fn list(nodes: &[&Node], seal: &DomainKey, path: &mut String, depth: usize, path
 
 impl Node {
     fn holds_values(&self) -> bool {
-        self.value
+        !self.types.is_empty()
             || self.members.values().any(Node::holds_values)
             || self.elements.as_ref().is_some_and(|elements| elements.holds_values())
     }
@@ -193,7 +236,10 @@ mod tests {
     fn paths_of_kept_values_are_listed_and_those_of_masked_ones_are_not() {
         let params = json!({ "rest": "keep", "paths": { "$.contact.email": "email", "$..phone": "phone" } });
         let document = r#"{"contact": {"email": "bob@example.com", "fax": null, "phone": "1"}, "tags": [1, {"x-y": true}], "e": {}}"#;
-        assert_eq!(survey(&params, &[document, document]), ["$.contact.fax", "$.tags[*]", "$.tags[*].x-y"]);
+        assert_eq!(
+            survey(&params, &[document, document]),
+            ["$.contact.fax: null", "$.tags[*]: number", "$.tags[*].x-y: boolean"]
+        );
     }
 
     #[test]
@@ -206,7 +252,16 @@ mod tests {
         let paths = survey(&params, &documents);
         assert_eq!(paths.len(), 5, "{paths:?}");
         assert_eq!(paths.iter().filter(|path| path.starts_with("$[\"#")).count(), 4, "{paths:?}");
-        assert!(paths.contains(&"$.plan".to_owned()), "{paths:?}");
+        assert!(paths.contains(&"$.plan: number".to_owned()), "{paths:?}");
+    }
+
+    #[test]
+    fn lists_are_joined_path_by_path() {
+        let list = |entries: &[&str]| entries.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let (before, now) =
+            (list(&["$.a: number", "$.b", "$.c", "$.d: null"]), list(&["$.a: string", "$.b: boolean", "$.d: number"]));
+        let joined: Vec<String> = join(before.iter(), now.iter()).into_iter().collect();
+        assert_eq!(joined, ["$.a: number|string", "$.b: boolean", "$.c", "$.d: number"]);
     }
 
     #[test]
@@ -214,7 +269,7 @@ mod tests {
         let members: Vec<String> = (0..9).map(|n| format!(r#""user{n}@example.com": {{"seen": {n}}}"#)).collect();
         let document = format!("{{\"users\": {{{}}}}}", members.join(","));
         let params = json!({ "rest": "keep" });
-        assert_eq!(survey(&params, &[&document, &document]), ["$.users.*.seen"]);
+        assert_eq!(survey(&params, &[&document, &document]), ["$.users.*.seen: number"]);
     }
 
     #[test]
@@ -243,6 +298,16 @@ mod tests {
             assert!(error.contains("JSON key") && !error.contains("Bob"), "{error}");
             assert!(!masked(&pinned("null"), document).unwrap().contains("Bob"));
         }
+        // Another type of value than was seen is no less new than another key.
+        for document in [r#"{"plan":"Bob"}"#, r#"{"plan":true}"#, r#"{"once":"Bob"}"#] {
+            let error = masked(&pinned("refuse"), document).unwrap_err();
+            assert!(error.contains("type of value") && !error.contains("Bob"), "{error}");
+            assert!(!masked(&pinned("null"), document).unwrap().contains("Bob"));
+            assert_eq!(survey(&pinned("refuse"), &[document]).len(), 1, "{document}");
+        }
+        // A lock of before types were written down lets any of them pass.
+        let untyped = json!({ "rest": "keep", "known": ["$.plan"] });
+        assert_eq!(masked(&untyped, r#"{"plan":"x"}"#).unwrap(), r#"{"plan":"x"}"#);
         // What a rule decides is decided, wherever it stands.
         let deep = json!({ "rest": "keep", "paths": { "$..email": "null" }, "known": [] });
         assert_eq!(masked(&deep, r#"{"new":{"email":"bob@example.com"}}"#).unwrap(), r#"{"new":{"email":null}}"#);
