@@ -1,6 +1,8 @@
 //! Tests of single values: what a pattern cannot say.
 
+use super::prose;
 use crate::mask::known;
+use crate::mask::text::personal_kinds;
 use regex::Regex;
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -141,6 +143,44 @@ fn full_name(value: &str) -> bool {
     upper && words.len() <= 5 && (pair(first, last) || pair(last, first))
 }
 
+/// What a short value says of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Somebody {
+    /// It names one, or holds what identifies one or opens something.
+    Named,
+    /// It may be the login of one: `jsmith`.
+    Login,
+    No,
+}
+
+/// Looks for a person in a value of a column that seems to hold a few words. Stricter tests judge whole columns; here one
+/// value is enough to ask.
+pub(super) fn somebody(value: &str) -> Somebody {
+    let named = TITLE.is_match(value) || full_name(value) || prose::names_somebody(value);
+    if named || !personal_kinds(value).is_empty() {
+        return Somebody::Named;
+    }
+    let small = value.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte));
+    let body = value.trim_end_matches(|c: char| c.is_ascii_digit());
+    if !small || body.len() < 4 {
+        return Somebody::No;
+    }
+    match body.split_once(['.', '_', '-']) {
+        // `maria.schneider`, `m.schneider`: words of schemas are no names.
+        Some((first, last)) => {
+            let first_fits = first.len() == 1 || FIRST.contains(first) && !prose::is_word(first);
+            if first_fits && LAST.contains(last) && !prose::is_word(last) { Somebody::Named } else { Somebody::No }
+        }
+        None => {
+            let last = &body[1..];
+            if last.len() >= 4 && LAST.contains(last) && !prose::is_word(body) { Somebody::Login } else { Somebody::No }
+        }
+    }
+}
+
+static TITLE: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^(Dr|Prof|Mr|Mrs|Ms|Herr|Frau|Mme|Mlle|Sir|Dott|Dra|Sra|Sr|Ing)\.? \p{Lu}"));
+
 static EMAIL: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:[^<>@]*<)?[^@\s<>]+@[^@\s<>]+\.[\w-]{2,}>?$"));
 
 fn email(value: &str) -> bool {
@@ -197,10 +237,9 @@ fn year(value: &str) -> Option<i32> {
     }
 }
 
-/// A number with decimal places that can be a latitude or longitude; some places, or it is a price.
+/// A number with decimal places that can be a latitude or longitude. How many says little: a float leaves off zeros.
 fn coordinate(value: &str) -> bool {
-    let places = value.split_once('.').map_or(0, |(_, places)| places.len());
-    places >= 3 && value.parse::<f64>().is_ok_and(|number| number.abs() <= 180.0)
+    value.contains('.') && value.parse::<f64>().is_ok_and(|number| number.abs() <= 180.0)
 }
 
 fn coordinates(value: &str) -> bool {

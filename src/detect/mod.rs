@@ -101,6 +101,21 @@ pub fn of_things<'a>(table: &str, columns: impl Iterator<Item = &'a str>) -> boo
     name::of_things(table, columns)
 }
 
+/// Whether a column is called after somebody who did or owns something: `created_by`, `assigned_to`, `owner`.
+pub fn of_actor(column: &str) -> bool {
+    name::of_actor(column)
+}
+
+/// Whether a name alone says that values identify a person, open something, or must not be known; values may not refute
+/// it without somebody being asked.
+pub fn is_told_by_name(facts: &Facts<'_>) -> bool {
+    by_name(facts).iter().filter(|finding| finding.found()).any(|finding| match finding.category.class {
+        Class::Secret | Class::Direct | Class::Sensitive => true,
+        Class::Quasi => matches!(finding.category.name.as_str(), "coordinates" | "birth_date"),
+        Class::Text => false,
+    })
+}
+
 /// All text in a JSON document, without its marks: values, neighbours side by side, and then keys. None for what is no document.
 pub fn words(text: &str) -> Option<String> {
     nested::words(text)

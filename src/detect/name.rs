@@ -91,6 +91,102 @@ pub(super) fn of_thing(facts: &Facts<'_>) -> bool {
     named || Table::read(facts.table, true).owner == Owner::Thing
 }
 
+/// Words for what somebody does, before `by`, and for somebody.
+const DEEDS: &[&str] = &[
+    "created",
+    "updated",
+    "modified",
+    "changed",
+    "edited",
+    "added",
+    "approved",
+    "assigned",
+    "requested",
+    "reviewed",
+    "verified",
+    "signed",
+    "closed",
+    "opened",
+    "deleted",
+    "removed",
+    "submitted",
+    "entered",
+    "recorded",
+    "uploaded",
+    "reported",
+    "resolved",
+    "confirmed",
+    "cancelled",
+    "canceled",
+    "invited",
+    "published",
+    "written",
+    "handled",
+    "processed",
+    "checked",
+    "completed",
+    "owned",
+    "issued",
+    "prepared",
+    "inserted",
+    "authored",
+    "performed",
+    "managed",
+    "rejected",
+    "sold",
+    "booked",
+    "ordered",
+    "erstellt",
+    "geaendert",
+    "angelegt",
+    "bearbeitet",
+    "freigegeben",
+    "geprueft",
+    "cree",
+    "modifie",
+    "creado",
+    "modificado",
+];
+const ACTORS: &[&str] = &[
+    "owner",
+    "assignee",
+    "author",
+    "creator",
+    "reviewer",
+    "approver",
+    "requester",
+    "requestor",
+    "reporter",
+    "editor",
+    "operator",
+    "handler",
+    "modifier",
+    "signer",
+    "submitter",
+    "salesperson",
+    "supervisor",
+    "besitzer",
+    "bearbeiter",
+    "ersteller",
+    "verantwortlicher",
+    "responsable",
+    "auteur",
+    "autor",
+];
+
+/// Whether a column is called after somebody who did or owns something.
+pub(super) fn of_actor(column: &str) -> bool {
+    let words = token::split(column, true);
+    let listed = |list: &[&str], word: &String| list.contains(&word.as_str());
+    match &words[..] {
+        [.., deed, by] if matches!(by.as_str(), "by" | "von" | "par" | "por") => listed(DEEDS, deed),
+        [.., deed, to] if deed == "assigned" && to == "to" => true,
+        [.., actor, name] if name == "name" => listed(ACTORS, actor),
+        [.., actor] => listed(ACTORS, actor),
+        [] => false,
+    }
+}
+
 /// Whether a table is a catalog of things, and no word of its columns is a person's.
 pub(super) fn of_things<'a>(table: &str, mut columns: impl Iterator<Item = &'a str>) -> bool {
     let person = |column: &str| {

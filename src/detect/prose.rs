@@ -169,7 +169,7 @@ fn last_name(word: &str) -> bool {
 }
 
 /// Whether a word is one of a schema, or of a sentence, as well as a name.
-fn is_word(small: &str) -> bool {
+pub(super) fn is_word(small: &str) -> bool {
     RULES.known.contains(small) || OTHERS.contains(&small)
 }
 

@@ -1,6 +1,6 @@
 //! Values of one column, as counts: which tests they pass, how many differ, how long they are.
 
-use super::content::{self, VALUE_BYTES_MAX};
+use super::content::{self, Somebody, VALUE_BYTES_MAX};
 use super::rules::{Content, RULES};
 use super::{Class, Evidence, Facts, Finding, Signal, by_detector, join, name, nested};
 use crate::mask::kind::Takes;
@@ -11,6 +11,9 @@ use std::hash::BuildHasher as _;
 const DISTINCT_MAX: usize = 400;
 /// Words of a value that is a name or a code of something; more are a sentence.
 const WORDS_MAX: usize = 5;
+/// Different values among which persons are looked for, and the longest of them in bytes.
+const FEW_MAX: usize = 60;
+const SHORT_MAX: usize = 500;
 /// Different paths of documents that are told apart.
 const PATHS_MAX: usize = 200;
 /// Fewest values before a name is not believed.
@@ -45,6 +48,9 @@ struct Counts {
     letters: u32,
     /// Values of many words.
     sentences: u32,
+    /// Values that name somebody, and those that may be a login.
+    named: u32,
+    logins: u32,
 }
 
 impl Counts {
@@ -103,6 +109,13 @@ impl Sample {
     /// Those of many words.
     pub fn sentences(&self) -> u32 {
         self.counts().map(|counts| counts.sentences).sum()
+    }
+
+    /// Whether values speak of persons, too few of them to say what the column holds.
+    pub fn names_somebody(&self) -> bool {
+        let (named, logins) = self.counts().fold((0, 0), |sum, one| (sum.0 + one.named, sum.1 + one.logins));
+        // Words that look like a login turn up by chance; half of a column does not.
+        named > 0 || logins >= 2 && logins * 2 >= self.distinct()
     }
 
     fn counts(&self) -> impl Iterator<Item = &Counts> {
@@ -169,6 +182,14 @@ fn test(tests: &[(usize, usize)], hasher: &foldhash::quality::RandomState, value
     let value = &value[..value.floor_char_boundary(VALUE_BYTES_MAX)];
     counts.letters += u32::from(value.chars().any(char::is_alphabetic));
     counts.sentences += u32::from(value.split_whitespace().nth(WORDS_MAX).is_some());
+    // Only lists of words are asked for persons, and these are short.
+    if counts.seen.len() <= FEW_MAX && value.len() <= SHORT_MAX && counts.letters > 0 {
+        match content::somebody(value) {
+            Somebody::Named => counts.named += 1,
+            Somebody::Login => counts.logins += 1,
+            Somebody::No => {}
+        }
+    }
     for ((detector, place), hits) in tests.iter().zip(&mut counts.hits) {
         *hits += u32::from(passes(&RULES.detectors[*detector].content[*place], value));
     }

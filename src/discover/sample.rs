@@ -21,6 +21,9 @@ const DOCUMENT_CHARS_MAX: u32 = 65_536;
 /// Different values that are looked up in the table a column may refer to, and how many have to be there.
 const LOOKUPS: u32 = 200;
 const LOOKUPS_MIN: i64 = 10;
+/// The same for UUIDs, of which a few say enough; and how many keys that are called otherwise one is tried against.
+const UUIDS_MIN: i64 = 3;
+const OTHERS_MAX: usize = 20;
 /// Candidates for references that are tried at most.
 const CANDIDATES_MAX: usize = 300;
 
@@ -162,68 +165,127 @@ pub(super) async fn references(
     let mut tried = 0;
     for table in order.iter().map(|number| &draft.tables[*number]) {
         for column in table.columns.iter().filter(|column| column.standing == Standing::Open && !table.empty) {
-            let Some(stem) = column.name.to_lowercase().strip_suffix("_id").map(str::to_owned) else { continue };
-            let candidates = [stem.clone(), format!("{stem}s"), format!("{stem}es"), plural_y(&stem)];
-            let key = candidates.iter().filter_map(|name| keys.get(&(table.schema.as_str(), name.clone()))).next();
-            let Some(key) = key.filter(|key| key.type_name == column.type_name) else { continue };
             let Some(leaf) = table.leaves.first() else { continue };
-            tried += 1;
-            if tried > CANDIDATES_MAX || started.elapsed() >= settings.time {
-                return Ok(found);
-            }
-            let (from, to) = (pg::quote_ident(&column.name), pg::quote_ident(key.column));
-            let sql = format!(
-                "SELECT pg_catalog.count(*), pg_catalog.count(p.{to}) FROM (SELECT DISTINCT {from} AS value FROM \
-                 (SELECT {from} FROM ONLY {} LIMIT 5000) AS s WHERE {from} IS NOT NULL LIMIT {LOOKUPS}) AS f \
-                 LEFT JOIN {} AS p ON p.{to} = f.value",
-                pg::quote_qualified(&leaf.schema, &leaf.name),
-                pg::quote_qualified(&table.schema, key.table),
-            );
-            client.batch_execute("SAVEPOINT look").await.map_err(DiscoverError::sql("looking for references"))?;
-            match client.query_one(&sql, &[]).await {
-                Ok(row) => {
-                    let (values, hits): (i64, i64) = (row.get(0), row.get(1));
-                    if values >= LOOKUPS_MIN && values == hits {
+            for key in candidates(&keys, table, column) {
+                tried += 1;
+                if tried > CANDIDATES_MAX || started.elapsed() >= settings.time {
+                    return Ok(found);
+                }
+                if let Some((values, hits)) = lookup(client, leaf, &column.name, key).await? {
+                    // UUIDs are in a table by chance as good as never.
+                    let least = if column.takes == Takes::Uuid { UUIDS_MIN } else { LOOKUPS_MIN };
+                    if values >= least && values == hits {
                         found.push(ReferenceFound {
                             from: format!("{}.{}.{}", table.schema, table.name, column.name),
-                            to: format!("{}.{}.{}", table.schema, key.table, key.column),
+                            to: format!("{}.{}.{}", key.schema, key.table, key.column),
                             values,
                             found: hits,
                         });
+                        break;
                     }
                 }
-                Err(error) if error.code().is_none() => {
-                    return Err(DiscoverError::sql("looking for references")(error));
-                }
-                Err(_) => {}
             }
-            client.batch_execute("ROLLBACK TO look").await.map_err(DiscoverError::sql("looking for references"))?;
         }
     }
     Ok(found)
+}
+
+/// Counts different values of a column, and those of them that a key has; none if the server would not say.
+async fn lookup(
+    client: &Client,
+    leaf: &DraftLeaf,
+    column: &str,
+    key: &Key<'_>,
+) -> Result<Option<(i64, i64)>, DiscoverError> {
+    let (from, to) = (pg::quote_ident(column), pg::quote_ident(key.column));
+    let sql = format!(
+        "SELECT pg_catalog.count(*), pg_catalog.count(p.{to}) FROM (SELECT DISTINCT {from} AS value FROM \
+         (SELECT {from} FROM ONLY {} LIMIT 5000) AS s WHERE {from} IS NOT NULL LIMIT {LOOKUPS}) AS f \
+         LEFT JOIN {} AS p ON p.{to} = f.value",
+        pg::quote_qualified(&leaf.schema, &leaf.name),
+        pg::quote_qualified(key.schema, key.table),
+    );
+    client.batch_execute("SAVEPOINT look").await.map_err(DiscoverError::sql("looking for references"))?;
+    let answer = match client.query_one(&sql, &[]).await {
+        Ok(row) => Some((row.get(0), row.get(1))),
+        Err(error) if error.code().is_none() => return Err(DiscoverError::sql("looking for references")(error)),
+        Err(_) => None,
+    };
+    client.batch_execute("ROLLBACK TO look").await.map_err(DiscoverError::sql("looking for references"))?;
+    Ok(answer)
+}
+
+/// Keys that a column may refer to: those its name speaks of, and for UUIDs, which meet nowhere by chance, any other.
+fn candidates<'k, 'a>(keys: &'k [Key<'a>], table: &DraftTable, column: &DraftColumn) -> Vec<&'k Key<'a>> {
+    let name = column.name.to_lowercase();
+    let stem = ["_id", "_uuid", "_guid"].iter().find_map(|end| name.strip_suffix(end));
+    let tables = stem.map(|stem| [stem.to_owned(), format!("{stem}s"), format!("{stem}es"), plural_y(stem)]);
+    let uuid = column.takes == Takes::Uuid;
+    if tables.is_none() && !uuid {
+        return Vec::new();
+    }
+    let fits = |key: &&Key<'_>| key.type_name == column.type_name && !is_itself(key, table, column);
+    let named = |key: &&Key<'_>| {
+        key.schema == table.schema && tables.iter().flatten().any(|name| !name.is_empty() && *name == key.called)
+    };
+    let mut chosen: Vec<&Key<'_>> = keys.iter().filter(fits).filter(named).collect();
+    // The primary key of a table goes before its other keys; one of an integer is the only one to try.
+    chosen.sort_by_key(|key| !key.primary);
+    if uuid && !is_key(keys, table, column) {
+        let others = keys.iter().filter(fits).filter(|key| key.primary && !named(key));
+        chosen.extend(others.take(OTHERS_MAX));
+    } else {
+        chosen.retain(|key| key.primary);
+    }
+    chosen
+}
+
+/// A key does not refer to itself.
+fn is_itself(key: &Key<'_>, table: &DraftTable, column: &DraftColumn) -> bool {
+    (key.schema, key.table, key.column) == (table.schema.as_str(), table.name.as_str(), column.name.as_str())
+}
+
+/// Whether a column is the key of its own table.
+fn is_key(keys: &[Key<'_>], table: &DraftTable, column: &DraftColumn) -> bool {
+    keys.iter().any(|key| key.primary && is_itself(key, table, column))
 }
 
 fn plural_y(stem: &str) -> String {
     stem.strip_suffix('y').map_or_else(String::new, |stem| format!("{stem}ies"))
 }
 
-/// A primary key of one column.
+/// A unique index over one column, for all rows.
 struct Key<'a> {
+    /// Name of the table in lower case.
+    called: String,
+    schema: &'a str,
     table: &'a str,
     column: &'a str,
     type_name: &'a str,
+    primary: bool,
 }
 
-/// Primary keys of one column by schema and lower-case name of the table.
-fn keys(catalog: &Catalog) -> HashMap<(&str, String), Key<'_>> {
-    let mut keys = HashMap::new();
+/// Keys of one column, by schema and table.
+fn keys(catalog: &Catalog) -> Vec<Key<'_>> {
     let tables: HashMap<u32, &crate::catalog::Table> = catalog.tables.iter().map(|table| (table.oid, table)).collect();
-    for index in catalog.unique_indexes.iter().filter(|index| index.primary && index.columns.len() == 1) {
-        let Some(table) = tables.get(&index.table).filter(|table| table.kind != TableKind::Foreign) else { continue };
-        if let Some(column) = table.column(index.columns[0]) {
-            let key = Key { table: &table.name, column: &column.name, type_name: &column.type_name };
-            keys.insert((table.schema.as_str(), table.name.to_lowercase()), key);
+    let whole = catalog.unique_indexes.iter().filter(|index| index.columns.len() == 1 && index.predicate.is_none());
+    let keys = whole.filter_map(|index| {
+        let table = tables.get(&index.table)?;
+        // A partition has its rows from the table it is part of.
+        if table.kind == TableKind::Foreign || table.partition_root.is_some() {
+            return None;
         }
-    }
+        let column = table.column(index.columns[0])?;
+        Some(Key {
+            called: table.name.to_lowercase(),
+            schema: &table.schema,
+            table: &table.name,
+            column: &column.name,
+            type_name: &column.type_name,
+            primary: index.primary,
+        })
+    });
+    let mut keys: Vec<Key<'_>> = keys.collect();
+    keys.sort_by_key(|key| (key.schema, key.table, !key.primary, key.column));
     keys
 }

@@ -74,6 +74,10 @@ pub struct Seen {
     pub distinct: u32,
     /// Of these: of many words.
     pub sentences: u32,
+    /// Its name, or a value, speaks of a person, although the values together do not say what they are.
+    pub person: bool,
+    /// Its name tells of somebody who did something.
+    pub actor: bool,
     /// Its table tells of things, and no column of it leads to a person.
     pub of_thing: bool,
 }
@@ -138,7 +142,13 @@ impl<'a> Draft<'a> {
             return Proposed { toml, open: false };
         }
         let type_name = self.graph.nodes[node].column.type_name.as_str();
+        // Who did it is named, whatever few names there are.
+        if seen.actor && matches!(shape, Some(Shape::Text { .. })) && seen.values > 0 {
+            let line = propose::written(&self.graph, node, "username");
+            return line.map_or(Proposed { toml, open: true }, |toml| Proposed { toml, open: false });
+        }
         let plain = match shape {
+            _ if seen.person => false,
             Some(shape) => plain(shape, seen),
             None => PLAIN_TYPES.iter().any(|known| type_name == *known || type_name.starts_with(&format!("{known}("))),
         };

@@ -137,6 +137,7 @@ pub(super) fn suited(graph: &Graph<'_>, node: Node, findings: &[Finding]) -> Str
         Some(Shape::Int2 | Shape::Int4 | Shape::Int8) => constant("0"),
         Some(Shape::Numeric { .. } | Shape::Float4 | Shape::Float8) => constant("0"),
         Some(Shape::Bool) => constant("false"),
+        Some(Shape::Enum(labels)) if !labels.is_empty() => constant(&format!("\"{}\"", escape(&labels[0]))),
         _ => match column.column.type_name.as_str() {
             "boolean" => constant("false"),
             name if name.starts_with("numeric") || name == "real" || name == "double precision" => constant("0"),
@@ -149,10 +150,31 @@ fn constant(value: &str) -> String {
     format!("{{ mask = \"const\", value = {value} }}")
 }
 
+/// The line for a kind without parameters, if it fits the column.
+pub(super) fn written(graph: &Graph<'_>, node: Node, word: &str) -> Option<String> {
+    let unique = is_key(graph, node) || is_unique(graph, node);
+    line(graph, node, graph.nodes[node].shape.as_ref()?, word, "", unique)
+}
+
 /// The decision for a kind, if it takes the column, keeps it unique where that matters, and finds a subject.
 fn line(graph: &Graph<'_>, node: Node, shape: &Shape, word: &str, params: &str, unique: bool) -> Option<String> {
+    let name = &graph.nodes[node].column.name;
+    let somebody_else = is_somebody_else(&graph.groups[graph.nodes[node].group].root.name, name);
+    let (word, params) = match word {
+        // The mask of the row's person would give both the same name.
+        "name.first" if somebody_else => ("name.value", "part = \"first\""),
+        "name.last" if somebody_else => ("name.value", "part = \"last\""),
+        "name.full" if somebody_else => ("name.value", ""),
+        "address" if somebody_else => return None,
+        "geo.grid" | "geo.laplace" if !matches!(shape, Shape::Point) => (word, axis(name)?),
+        _ => (word, params),
+    };
     let kind = mask::kind(word).filter(|kind| kind.takes(shape))?;
-    let promise = kind.promise(&mask::Params::new());
+    let written: mask::Params = written_params(params)?;
+    if too_wide(kind, &written, shape) {
+        return None;
+    }
+    let promise = kind.promise(&written);
     if unique && (promise.injective == Injective::No || promise.needs_subject) {
         return None;
     }
@@ -167,6 +189,93 @@ fn line(graph: &Graph<'_>, node: Node, shape: &Shape, word: &str, params: &str, 
         fields.push(format!("subject = \"{}\"", escape(&person)));
     }
     Some(if fields.len() == 1 { format!("\"{word}\"") } else { format!("{{ {} }}", fields.join(", ")) })
+}
+
+/// Parameters as a proposal writes them.
+fn written_params(text: &str) -> Option<mask::Params> {
+    let document: toml::Table = format!("p = {{ {text} }}").parse().ok()?;
+    match serde_json::to_value(document.get("p")?).ok()? {
+        serde_json::Value::Object(params) => Some(params),
+        _ => None,
+    }
+}
+
+/// Whether a text column cannot hold the masks of a kind, in its shortest form.
+fn too_wide(kind: &mask::Kind, params: &mask::Params, shape: &Shape) -> bool {
+    let Shape::Text { chars_max: Some(most), .. } = shape else { return false };
+    let least = (kind.least)(params);
+    !least.is_empty() && least.iter().all(|least| least > most)
+}
+
+/// Which coordinate a column of numbers holds, as a parameter.
+fn axis(name: &str) -> Option<&'static str> {
+    let name = name.to_lowercase();
+    let any = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    let latitude = any(&["lat", "breit", "breedte", "szerokosc", "lttd", "ido"]);
+    let longitude = any(&["lon", "lng", "laeng", "läng", "lengte", "dlugosc", "keido"]);
+    match (latitude, longitude) {
+        (_, true) if !name.contains("lat") => Some("axis = \"longitude\""),
+        (true, _) => Some("axis = \"latitude\""),
+        _ => None,
+    }
+}
+
+/// Words for somebody who stands in the row of another person.
+const OTHERS: &[&str] = &[
+    "emergency",
+    "mother",
+    "mothers",
+    "father",
+    "fathers",
+    "spouse",
+    "partner",
+    "parent",
+    "guardian",
+    "kin",
+    "nok",
+    "child",
+    "husband",
+    "wife",
+    "manager",
+    "supervisor",
+    "doctor",
+    "physician",
+    "gp",
+    "referrer",
+    "referred",
+    "witness",
+    "guarantor",
+    "beneficiary",
+    "approver",
+    "recipient",
+    "sender",
+    "contact",
+    "agent",
+    "assignee",
+    "teacher",
+    "landlord",
+    "employer",
+    "friend",
+    "relative",
+    "mutter",
+    "vater",
+    "ehepartner",
+    "notfall",
+    "arzt",
+    "mere",
+    "pere",
+    "madre",
+    "padre",
+    "mae",
+    "pai",
+    "conjuge",
+];
+
+/// Whether a column tells of another person than the rows of its table: `patients.emergency_contact_name`.
+fn is_somebody_else(table: &str, column: &str) -> bool {
+    let (table, column) = (table.to_lowercase(), column.to_lowercase());
+    let words = column.split(|c: char| !c.is_alphanumeric());
+    words.into_iter().any(|word| OTHERS.contains(&word) && !table.contains(word.trim_end_matches('s')))
 }
 
 /// Whether a decision can stand for a column: its type, its keys, and the subject it names.
