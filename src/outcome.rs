@@ -58,6 +58,9 @@ pub struct PlanView {
     /// What staging computes by itself, for `explain`: views and generated columns.
     #[serde(skip)]
     pub derived: Vec<Skipped>,
+    /// Tables and columns of a refused plan, and who decides them; for `explain`.
+    #[serde(skip)]
+    pub drafted: Vec<Skipped>,
     pub totals: PlanTotals,
     pub estimate: Option<Estimate>,
     /// What must hold before the first write.

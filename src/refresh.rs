@@ -50,6 +50,7 @@ use crate::manifest::sign::Signer;
 use crate::mask::key::RealmKey;
 use crate::outcome::Ledger;
 use crate::pg::Conninfo;
+use crate::plan::{Floor, Policy};
 use crate::release::RunId;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -132,6 +133,16 @@ pub struct Job {
 }
 
 impl Job {
+    /// What the user decided.
+    pub fn policy(&self) -> Policy<'_> {
+        Policy {
+            rules: &self.rules,
+            references: &self.references,
+            undecided: self.undecided,
+            floor: Floor { packs: &self.packs, places: &self.pack_places, today: Some(self.today), open: false },
+        }
+    }
+
     /// `application_name` of all our sessions: the watcher tells ours from others by it.
     pub fn application(&self) -> String {
         format!("restage/{}", self.run)

@@ -7,24 +7,54 @@
 use crate::error::Report;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+#[cfg(feature = "rego")]
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 /// The refusals of the rules in `files`, in the order of files, then of texts.
 ///
 /// A file that cannot be read or evaluated, or that has no rule `deny`, is a refusal too: rules that do not run are not held.
+/// So are rules that do not end in [`TIME_MAX`].
 pub fn judge(files: &[PathBuf], plan: &Value) -> Vec<Report> {
-    files.iter().flat_map(|file| judge_file(file, plan)).collect()
+    files.iter().flat_map(|file| judge_file(file, plan, TIME_MAX)).collect()
 }
 
+/// For one file. Rules over a plan take milliseconds; what takes longer never ends.
+const TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Evaluates in a thread of its own: the engine cannot be told to stop, so one that does not end is left behind, and ends
+/// with the program.
 #[cfg(feature = "rego")]
-fn judge_file(file: &Path, plan: &Value) -> Vec<Report> {
-    match evaluate(file, plan) {
-        Ok(refusals) => refusals,
-        Err(report) => vec![(*report).place(file.display().to_string())],
-    }
+fn judge_file(file: &Path, plan: &Value, time_max: Duration) -> Vec<Report> {
+    let (send, found) = std::sync::mpsc::channel();
+    let (path, input) = (file.to_owned(), plan.clone());
+    let thread = std::thread::Builder::new().name("rego".to_owned()).spawn(move || {
+        // Nobody listens any more where it took too long.
+        let _ = send.send(evaluate(&path, &input));
+    });
+    let found = match thread {
+        Ok(_) => found.recv_timeout(time_max),
+        Err(_) => Err(RecvTimeoutError::Disconnected),
+    };
+    let failed = match found {
+        Ok(Ok(refusals)) => return refusals,
+        Ok(Err(report)) => *report,
+        Err(RecvTimeoutError::Timeout) => {
+            let what = format!("the rules of a file of [policy] rego did not end within {} s", time_max.as_secs_f64());
+            Report::new("policy::rego", what)
+                .detail("Rules that do not end are not held, so nothing is done without them.")
+                .hint("Look for a rule that goes through all pairs of something: every `some … in …` multiplies the work.")
+        }
+        Err(RecvTimeoutError::Disconnected) => {
+            Report::new("policy::rego", "the rules of a file of [policy] rego could not be evaluated")
+                .detail("The engine ended without an answer.")
+        }
+    };
+    vec![failed.place(file.display().to_string())]
 }
 
 #[cfg(not(feature = "rego"))]
-fn judge_file(file: &Path, _: &Value) -> Vec<Report> {
+fn judge_file(file: &Path, _: &Value, _: Duration) -> Vec<Report> {
     let report = Report::new("policy::rego", "this build evaluates no Rego, and [policy] asks for it")
         .detail("Rules that do not run are not held, so nothing is done without them.");
     vec![report.place(file.display().to_string()).hint("cargo build --release --features rego")]
@@ -96,6 +126,23 @@ mod tests {
         assert_eq!((found[0].code, found[0].message.as_str()), ("policy::rego", "public.users.mail keeps addresses"));
         assert!(found[0].detail.as_ref().is_some_and(|detail| detail.contains("data.shop.rules.deny")), "{found:?}");
         assert_eq!(judged(&rules.replace("\"keep\"", "\"mask\"")), []);
+    }
+
+    #[test]
+    fn rules_that_do_not_end_are_refused_in_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("own.rego");
+        let numbers =
+            "some a in numbers.range(1, 4000)\n some b in numbers.range(1, 4000)\n some c in numbers.range(1, 4000)";
+        let rules =
+            format!("package own\nimport rego.v1\ndeny contains \"x\" if {{\n {numbers}\n a + b + c == 0\n}}\n");
+        std::fs::write(&file, &rules).expect("written");
+        let found = judge_file(&file, &json!({}), Duration::from_millis(200));
+        assert!(found.len() == 1 && found[0].message.contains("did not end within 0.2 s"), "{found:?}");
+        assert!(found[0].place.as_ref().is_some_and(|place| place.contains("own.rego")), "{found:?}");
+        // The twin: the same rule over a few numbers ends, and refuses nothing.
+        std::fs::write(&file, rules.replace("4000", "4")).expect("written");
+        assert_eq!(judge_file(&file, &json!({}), TIME_MAX), []);
     }
 
     #[test]

@@ -251,6 +251,7 @@ fn rule(pattern: &str, default: Action, columns: &[(&str, Action)]) -> TableRule
         rows: None,
         default: Some(decision(&default)),
         columns: columns.iter().map(|(name, action)| ((*name).to_owned(), decision(action))).collect(),
+        columns_at: None,
     }
 }
 

@@ -176,6 +176,136 @@ fn what_tells_of_a_thing_is_kept_and_what_may_tell_of_a_person_is_asked() {
     }
 }
 
+/// The decision proposed for a column, and whether only a person can take it.
+fn proposed(document: &serde_json::Value, table: &str, column: &str) -> (String, bool) {
+    let tables = document["tables"].as_array().expect("tables");
+    let table = tables.iter().find(|found| found["table"] == table).expect("the table");
+    let columns = table["columns"].as_array().expect("columns");
+    let column = columns.iter().find(|found| found["name"] == column).expect("the column");
+    (column["proposal"].as_str().unwrap_or("-").to_owned(), column["open"] == true)
+}
+
+#[test]
+fn few_values_are_no_reason_to_keep_persons_pay_health_places_or_secrets() {
+    let lab = Lab::new("few");
+    lab.seed(
+        "CREATE TYPE impairment AS ENUM ('none', 'partial');
+         CREATE TABLE cases (id int PRIMARY KEY, desk text, created_by text, assigned_to text, owner text, signed text, agent text,
+             hint text, salary_amount numeric, wage money, has_disability boolean NOT NULL, disability_type impairment,
+             latitude double precision, longitude real, sex smallint, color text, flag boolean, size int);
+         INSERT INTO cases SELECT n, (ARRAY['Dr. Q', 'Dr. Z', 'front'])[1 + n % 3], (ARRAY['root', 'batch'])[1 + n % 2],
+             (ARRAY['Team A', 'Team B'])[1 + n % 2], (ARRAY['x1', 'x2'])[1 + n % 2], (ARRAY['Maria Schneider', 'nobody'])[1 + n % 2],
+             (ARRAY['jmiller', 'rsmith', 'm.schneider'])[1 + n % 3],
+             (ARRAY['use AKIAIOSFODNN7EXAMPLE to log in', 'none'])[1 + n % 2], 2000 + n % 4, (2000 + n % 4)::money, n % 2 = 0, 'none',
+             48 + n % 7 * 0.5, 11 + n % 5 * 0.25, 1 + n % 2, (ARRAY['red', 'blue'])[1 + n % 2], true, n % 9
+         FROM generate_series(1, 300) n; ANALYZE;",
+    );
+    let document = document(&lab, &["discover", "--json"]);
+    let proposed = |column: &str| proposed(&document, "public.cases", column);
+    for column in [
+        "desk",
+        "created_by",
+        "assigned_to",
+        "owner",
+        "signed",
+        "agent",
+        "hint",
+        "salary_amount",
+        "wage",
+        "has_disability",
+        "disability_type",
+        "latitude",
+        "longitude",
+        "sex",
+    ] {
+        let (toml, open) = proposed(column);
+        assert!(open || !toml.contains("keep"), "{column}: {toml}");
+    }
+    assert_eq!(proposed("created_by"), ("\"username\"".to_owned(), false));
+    for (column, axis) in [("latitude", "latitude"), ("longitude", "longitude")] {
+        let expected = format!("{{ mask = \"geo.grid\", axis = \"{axis}\", subject = \"id\" }}");
+        assert_eq!(proposed(column), (expected, false));
+    }
+    // The twin: what is of nobody is kept.
+    for column in ["color", "flag", "size"] {
+        let (toml, open) = proposed(column);
+        assert!(!open && toml.contains("no sign of a person"), "{column}: {toml}");
+    }
+}
+
+#[test]
+fn what_init_writes_is_what_plan_takes() {
+    let lab = Lab::new("fitting");
+    lab.seed(
+        "CREATE TYPE mood AS ENUM ('it''s \"fine\"', 'sad');
+         CREATE DOMAIN state AS mood NOT NULL;
+         CREATE TABLE patients (patient_id uuid PRIMARY KEY, full_name text NOT NULL, emergency_contact_name text, mother_first_name text,
+             street text, house_number varchar(5), login varchar(8) NOT NULL, disability mood NOT NULL, lat numeric(9, 6), story text);
+         CREATE TABLE visits (id int PRIMARY KEY, seen_for uuid, patient_uuid uuid, other uuid);
+         INSERT INTO patients SELECT gen_random_uuid(), 'Patricia Miller', 'James Smith', 'Maria', 'Main Street', n % 90 || 'b', 'u' || n,
+             'sad', 48.1 + n * 0.01, 'she came by on a sunny day and told us all about it ' || n FROM generate_series(1, 100) n;
+         INSERT INTO visits SELECT row_number() OVER (), patient_id, patient_id, gen_random_uuid() FROM patients; ANALYZE;",
+    );
+    std::fs::remove_file(lab.path("restage.toml")).expect("no configuration");
+    let (from, to) = (lab.source.url("reader", &lab.name), lab.target.url("restage", &lab.name));
+    done(lab.restage(&["init", "--source", &from, "--target", &to, "--key-file", KEY]));
+    let text = std::fs::read_to_string(lab.path("restage.toml")).expect("text");
+    for line in [
+        "patient_id = { keep = \"technical key, names nobody outside\" }",
+        "full_name = { mask = \"name.full\", subject = \"patient_id\" }",
+        "emergency_contact_name = \"name.value\"",
+        "mother_first_name = { mask = \"name.value\", part = \"first\" }",
+        "house_number = \"pattern\"",
+        "login = \"pattern\"",
+        "disability = { mask = \"const\", value = \"it's \\\"fine\\\"\" }",
+        "from = \"public.visits.patient_uuid\"\nto   = \"public.patients.patient_id\"",
+        "from = \"public.visits.seen_for\"\nto   = \"public.patients.patient_id\"",
+        "axis = \"latitude\"",
+        "# story = ",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert!(
+        !text.contains("from = \"public.patients.patient_id\"") && !text.contains("from = \"public.visits.other\""),
+        "{text}"
+    );
+    let plan = lab.restage(&["plan", "--json"]);
+    let plan: serde_json::Value = serde_json::from_str(&plan.stdout).expect("one document");
+    let mut text = text;
+    for refusal in plan["error"].as_array().expect("refusals") {
+        paste(&mut text, refusal);
+    }
+    std::fs::write(lab.path("restage.toml"), text).expect("write");
+    done(lab.restage(&["init-target", "--yes"]));
+    done(lab.restage(&["plan"]));
+}
+
+#[test]
+fn lines_to_add_go_under_the_header_that_exists() {
+    let lab = Lab::new("headers");
+    lab.seed("CREATE TABLE t (id int PRIMARY KEY, email text); INSERT INTO t VALUES (1, 'a@example.org');");
+    lab.config("[tables.\"public.t\".columns]\n# id = { keep = \"…\" }\n");
+    let refused = |args: &[&str]| {
+        let plan = lab.restage(args);
+        assert_eq!(plan.code, 3, "{plan:?}");
+        let plan: serde_json::Value = serde_json::from_str(&plan.stdout).expect("one document");
+        plan["error"][0]["hint"].as_str().expect("a hint").to_owned()
+    };
+    let hint = refused(&["plan", "--json"]);
+    assert!(hint.starts_with("Add under [tables.\"public.t\".columns] (restage.toml:"), "{hint}");
+    assert!(!hint.lines().any(|line| line.starts_with('[')), "a second header would be no TOML: {hint}");
+    lab.config("[policy]\npacks = [\"pii\"]\n[tables.\"public.t\".columns]\nid = \"keep\"\nemail = \"keep\"\n");
+    let hint = refused(&["plan", "--json"]);
+    assert!(hint.contains("(restage.toml:") && !hint.lines().any(|line| line.starts_with('[')), "{hint}");
+    // A column that is not refused itself is explained although the plan is refused.
+    let ran = lab.restage(&["explain", "public.t.id"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(said.contains("integer, kept, by restage.toml:") && said.contains("restage plan"), "{said}");
+    let ran = lab.restage(&["explain", "public.t.nothing"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+}
+
 #[test]
 fn texts_are_led_to_the_person_they_speak_of() {
     let lab = Lab::new("ways");

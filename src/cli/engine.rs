@@ -22,6 +22,7 @@ use crate::outcome::{
     RowPath, Skipped, SubsetView, TableView,
 };
 use crate::pg::{self, Conninfo, Environment, TargetSession};
+use crate::plan::draft::{Draft, Standing};
 use crate::publish::Admin;
 use crate::refresh::{self, Counted, GateSettings, Inspected, Job};
 use crate::release::{LIVE_NAME_MAX, RunId, State};
@@ -391,6 +392,33 @@ fn no_lock(job: &Job) -> String {
     format!("there is no {file}, so nothing tells what changed since a review: restage plan --write-lock makes it")
 }
 
+/// What can be said of every table and column although the plan is refused: who decides it, and what it looks like.
+fn drafted(job: &Job, catalog: &Catalog) -> Vec<Skipped> {
+    let draft = Draft::new(catalog, &job.policy());
+    let mut all = Vec::new();
+    for table in &draft.tables {
+        let name = format!("{}.{}", table.schema, table.name);
+        let mut lines = Vec::new();
+        for column in &table.columns {
+            let decided = match &column.standing {
+                _ if table.empty => "its rows are not copied".to_owned(),
+                Standing::Open => "nobody decides it".to_owned(),
+                Standing::Generated => "staging computes it again".to_owned(),
+                Standing::Follows => "it follows the column it references".to_owned(),
+                Standing::Decided { because, keeps: true, .. } => format!("kept, by {because}"),
+                Standing::Decided { because, .. } => format!("decided by {because}"),
+            };
+            let found = crate::detect::by_name(&draft.facts(table, column)).into_iter().find(|finding| finding.found());
+            let looks = found.map_or_else(String::new, |found| format!("; looks like {}", found.category.name));
+            let said = format!("{}, {decided}{looks}", column.type_name);
+            lines.push(format!("{}: {said}", column.name));
+            all.push(Skipped { table: format!("{name}.{}", column.name), reason: said });
+        }
+        all.push(Skipped { table: name, reason: lines.join("\n") });
+    }
+    all
+}
+
 fn view(job: &Job, found: Inspected, warnings: Vec<String>) -> PlanView {
     let server = &found.catalog.server;
     let mut view = PlanView {
@@ -412,6 +440,9 @@ fn view(job: &Job, found: Inspected, warnings: Vec<String>) -> PlanView {
         derived: derived(&found.catalog),
         ..PlanView::default()
     };
+    if found.plan.is_none() {
+        view.drafted = drafted(job, &found.catalog);
+    }
     if let Some(plan) = found.plan {
         let root = |oid| {
             let table = found.catalog.table(oid)?;

@@ -139,6 +139,14 @@ fn unknown(plan: &PlanView, name: &str) -> Failure {
         let report = Report::new("usage::not-copied", format!("\"{name}\" is not copied")).detail(skip.reason.clone());
         return Failure::new(Exit::Usage, report);
     }
+    let short = |full: &str| full.split_once('.').map(|(_, rest)| rest.to_owned());
+    let known = plan.drafted.iter().find(|known| known.table == name || short(&known.table).as_deref() == Some(name));
+    if let Some(known) = known {
+        let message = format!("the plan is refused for other reasons, so \"{}\" is explained in part", known.table);
+        let report = Report::new("plan::refused", message).detail(known.reason.clone());
+        let hint = "restage plan     # tells every refusal, with the lines to paste; then explain tells all";
+        return Failure::new(Exit::Refused, report.hint(hint));
+    }
     let report = Report::new("usage::unknown-name", format!("there is no table or column \"{name}\" in the plan"));
     let columns = |table: &TableView| {
         let columns: Vec<String> =
@@ -146,6 +154,7 @@ fn unknown(plan: &PlanView, name: &str) -> Failure {
         columns
     };
     let all = plan.tables.iter().flat_map(|table| [table.name.clone()].into_iter().chain(columns(table)));
+    let all = all.chain(plan.drafted.iter().map(|known| known.table.clone()));
     let near = nearest(name, all);
     Failure::new(
         Exit::Usage,

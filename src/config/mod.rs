@@ -262,6 +262,8 @@ pub struct TableRule {
     pub default: Option<Decision>,
     /// By column name or glob, in file order.
     pub columns: Vec<(String, Decision)>,
+    /// Where the table of columns stands, although it may be empty: a second one would be no TOML.
+    pub columns_at: Option<Place>,
 }
 
 /// Which rows of a table are copied.

@@ -255,12 +255,14 @@ fn table_rule(section: In<'_, '_, '_>, key: &Key, node: Node) -> Option<TableRul
                 decisions.push((name.name, decision));
             }
         }
-        decisions
+        (decisions, columns.context.files.place(columns.at))
     });
     report_misplaced_columns(&mut table, &key.name);
     table.finish();
     let place = section.context.files.place(at);
-    Some(TableRule { pattern: key.name.clone(), place, rows, default, columns: columns.unwrap_or_default() })
+    let (columns, columns_at) = columns.unzip();
+    let columns = columns.unwrap_or_default();
+    Some(TableRule { pattern: key.name.clone(), place, rows, default, columns, columns_at })
 }
 
 /// A decision directly in the table entry: the columns table was forgotten.

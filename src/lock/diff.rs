@@ -1,7 +1,7 @@
 //! What a plan does differently from the lock, in the words of the person who has to decide whether that is right.
 
 use super::{Column, Lock, Table};
-use crate::config::NewPartitions;
+use crate::config::{NewPartitions, TableRule};
 use crate::error::Report;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -81,8 +81,8 @@ pub fn diff(old: &Lock, new: &Lock, partitions: NewPartitions) -> Vec<Change> {
     changes.0
 }
 
-/// The refusal of a refresh whose plan differs; none if nothing of it stops a run.
-pub fn refusal(changes: &[Change], lock: &Path) -> Option<Report> {
+/// The refusal of a refresh whose plan differs, with the lines to add to `rules`; none if nothing of it stops a run.
+pub fn refusal(changes: &[Change], lock: &Path, rules: &[TableRule]) -> Option<Report> {
     let stops: Vec<&Change> = changes.iter().filter(|change| change.refuses).collect();
     let places = match stops.len() {
         0 => return None,
@@ -103,7 +103,11 @@ pub fn refusal(changes: &[Change], lock: &Path) -> Option<Report> {
         hint.push_str("\nElse decide the new columns first:");
     }
     for (table, lines) in patches {
-        hint.push_str(&format!("\n[tables.\"{}\".columns]\n{}", crate::plan::escape(table), lines.join("\n")));
+        let header = match crate::plan::header(rules, table) {
+            (header, Some(at)) => format!("under {header} ({at}):"),
+            (header, None) => header,
+        };
+        hint.push_str(&format!("\n{header}\n{}", lines.join("\n")));
     }
     let report = Report::new(REFUSAL, format!("the plan differs from {file} {places}"));
     Some(report.place(lock.display().to_string()).detail(lines.join("\n")).hint(hint))

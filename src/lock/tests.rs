@@ -112,7 +112,7 @@ fn every_difference_is_told_in_words() {
     "#);
     let harmless: Vec<&str> = changes.iter().filter(|change| !change.refuses).map(|c| c.what.as_str()).collect();
     assert_eq!(harmless, ["table public.new"]);
-    let refused = refusal(&changes, std::path::Path::new("policy/restage.lock")).unwrap();
+    let refused = refusal(&changes, std::path::Path::new("policy/restage.lock"), &[]).unwrap();
     assert_eq!(refused.message, "the plan differs from restage.lock in 10 places");
     insta::assert_snapshot!(refused.hint.unwrap(), @r#"
     If this is right, accept it, and commit restage.lock:
@@ -130,7 +130,7 @@ fn a_column_nobody_decided_arrives_as_null_and_stops_nothing() {
     table.columns.insert("late".into(), Column { undecided: true, ..column("null") });
     let changes = diff(&lock(), &hashed(new), NewPartitions::Refuse);
     assert_eq!(changes.len(), 1);
-    assert!(refusal(&changes, std::path::Path::new("restage.lock")).is_none());
+    assert!(refusal(&changes, std::path::Path::new("restage.lock"), &[]).is_none());
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn new_partitions_stop_a_run_only_where_the_policy_does_not_let_them_inherit() {
     let mut new = lock();
     new.tables.get_mut("public.e").unwrap().partitions.insert("public.e_9".into());
     let new = hashed(new);
-    let stops = |partitions| refusal(&diff(&lock(), &new, partitions), std::path::Path::new("l")).is_some();
+    let stops = |partitions| refusal(&diff(&lock(), &new, partitions), std::path::Path::new("l"), &[]).is_some();
     assert!(stops(NewPartitions::Refuse));
     assert!(!stops(NewPartitions::Inherit));
 }

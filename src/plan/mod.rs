@@ -34,7 +34,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use packs::{About, Floor, Held, Suggested};
-pub use propose::{escape, key as toml_key};
+pub use propose::{escape, header, key as toml_key};
 pub use source::rights;
 pub use subset::{NodeCover, SubsetEdge, SubsetLeaf, SubsetNode, SubsetPlan, SubsetSeed};
 pub use summary::{canonical_params, summary_json};

@@ -6,7 +6,7 @@
 use super::Policy;
 use super::graph::{Edge, Graph, Node};
 use crate::catalog::ConstraintKind;
-use crate::config::Action;
+use crate::config::{Action, TableRule};
 use crate::detect::{self, Facts, Finding};
 use crate::error::Report;
 use crate::mask::kind::{Injective, Takes};
@@ -26,13 +26,11 @@ pub(super) fn undecided(graph: &Graph<'_>, policy: &Policy<'_>, nodes: &[Node]) 
     let group = graph.nodes[nodes[0]].group;
     let table = &graph.groups[group].root;
     let full_name = table.full_name();
-    let header = format!("[tables.\"{}\".columns]", escape(&full_name));
-    let existing = policy.rules.iter().find(|rule| rule.pattern == full_name && !rule.columns.is_empty());
     let line = |node: &Node| format!("{} = {}", key(&graph.nodes[*node].column.name), proposal(graph, *node));
     let lines = nodes.iter().map(line).collect::<Vec<_>>().join("\n");
-    let hint = match existing {
-        Some(rule) => format!("Add under {header} ({}):\n{lines}", super::place(&rule.place)),
-        None => format!("Add\n{header}\n{lines}"),
+    let hint = match header(policy.rules, &full_name) {
+        (header, Some(at)) => format!("Add under {header} ({at}):\n{lines}"),
+        (header, None) => format!("Add\n{header}\n{lines}"),
     };
     let name = |node: &Node| graph.nodes[*node].column.name.as_str();
     let message = match nodes {
@@ -56,6 +54,13 @@ pub(super) fn undecided(graph: &Graph<'_>, policy: &Policy<'_>, nodes: &[Node]) 
     }
     let report = Report::new("plan::undecided-column", message).hint(hint);
     if details.is_empty() { report } else { report.detail(details.join(" ")) }
+}
+
+/// The header under which the columns of a table stand, and where it does: a second one in a file would be no TOML.
+pub fn header(rules: &[TableRule], table: &str) -> (String, Option<String>) {
+    let rule = rules.iter().find(|rule| rule.pattern == table);
+    let at = rule.and_then(|rule| rule.columns_at.as_ref()).map(super::place);
+    (format!("[tables.\"{}\".columns]", escape(table)), at)
 }
 
 /// How many columns reference this one.

@@ -149,7 +149,14 @@ impl World {
         let at = Place { file: "restage.toml".into(), line, column: 1 };
         let columns = columns.as_object().expect("an object").iter();
         let columns = columns.map(|(name, value)| (name.clone(), decision(value, &at))).collect();
-        self.rules.push(TableRule { pattern: pattern.into(), place: at, rows: None, default: None, columns });
+        self.rules.push(TableRule {
+            pattern: pattern.into(),
+            place: at,
+            rows: None,
+            default: None,
+            columns,
+            columns_at: None,
+        });
         self
     }
 

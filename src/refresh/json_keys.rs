@@ -178,10 +178,10 @@ fn query(catalog: &Catalog, table: &TablePlan, column: &str, array: bool) -> Str
 /// The refusals for keys that nobody has reviewed, with the lines to paste; masks with `unknown_keys = "null"` need none.
 pub fn unknown(job: &Job, catalog: &Catalog, plan: &Plan, found: &Found) -> Vec<Report> {
     let refused = found.surveyed.iter().filter(|surveyed| !surveyed.paths.is_empty());
-    refused.filter_map(|surveyed| refusal(job.lock.as_ref(), catalog, plan, surveyed)).collect()
+    refused.filter_map(|surveyed| refusal(job, catalog, plan, surveyed)).collect()
 }
 
-fn refusal(lock: Option<&Lock>, catalog: &Catalog, plan: &Plan, surveyed: &Surveyed) -> Option<Report> {
+fn refusal(job: &Job, catalog: &Catalog, plan: &Plan, surveyed: &Surveyed) -> Option<Report> {
     let Surveyed { table: name, column, paths } = surveyed;
     let table = plan.tables.iter().find(|table| locked_name(catalog, table) == *name)?;
     let mask = mask_of(table, column);
@@ -190,7 +190,7 @@ fn refusal(lock: Option<&Lock>, catalog: &Catalog, plan: &Plan, surveyed: &Surve
     if mask.filter(becomes_null).is_some() {
         return None;
     }
-    let known = lock.and_then(|lock| lock.paths(name, column));
+    let known = job.lock.as_ref().and_then(|lock| lock.paths(name, column));
     let told = |entry: &String| {
         let mut known = known.into_iter().flatten();
         let before = known.find(|known| path_of(known) == path_of(entry)).and_then(|known| types_of(known));
@@ -213,11 +213,17 @@ fn refusal(lock: Option<&Lock>, catalog: &Catalog, plan: &Plan, surveyed: &Surve
             lines.join("\n")
         )),
         Some(_) => {}
-        None => hint.push_str(&format!(
-            "\nElse mask them, in place of the line that keeps the column:\n[tables.\"{table_key}\".columns]\n\
-             {column_key} = {{ mask = \"json\", rest = \"keep\", paths = {{ {} }} }}",
-            lines.join(", ")
-        )),
+        None => {
+            let under = match crate::plan::header(&job.rules, name) {
+                (header, Some(at)) => format!("under {header} ({at}):"),
+                (header, None) => header,
+            };
+            hint.push_str(&format!(
+                "\nElse mask them, in place of what keeps the column:\n{under}\n\
+                 {column_key} = {{ mask = \"json\", rest = \"keep\", paths = {{ {} }} }}",
+                lines.join(", ")
+            ));
+        }
     }
     if mask.is_some() {
         hint.push_str("\nOr let unknown keys become null: unknown_keys = \"null\"");

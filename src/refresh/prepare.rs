@@ -15,7 +15,7 @@ use crate::lock::{self, Change, Lock};
 use crate::mask::{CompileError, Injective, KeyedOn, Masker};
 use crate::outcome::{Skipped, TableView};
 use crate::pg::{Side, SourceSession};
-use crate::plan::{self, CheckProbe, Decided, Plan, Policy, ProbeValue, TablePlan};
+use crate::plan::{self, CheckProbe, Decided, Plan, ProbeValue, TablePlan};
 use crate::publish::Admin;
 use crate::rego;
 use std::sync::Arc;
@@ -74,13 +74,7 @@ async fn look(job: &Job) -> Result<Looked, Failure> {
     if job.extract.pause_replay {
         refusals.extend(cannot_pause(&session, &catalog).await?);
     }
-    let policy = Policy {
-        rules: &job.rules,
-        references: &job.references,
-        undecided: job.undecided,
-        floor: plan::Floor { packs: &job.packs, places: &job.pack_places, today: Some(job.today), open: false },
-    };
-    let mut plan = match plan::build(&catalog, &policy, &job.plan) {
+    let mut plan = match plan::build(&catalog, &job.policy(), &job.plan) {
         Ok(mut plan) => {
             plan.warnings.extend(target::left_out(&session).await.map_err(|failure| failure.with_state(NOTHING))?);
             Some(plan)
@@ -145,7 +139,7 @@ fn changes(job: &Job, lock: Option<&Lock>, refusals: &mut Vec<Report>) -> Vec<Ch
         (Some(old), Some(new)) => lock::diff(old, new, job.new_partitions),
         _ => Vec::new(),
     };
-    refusals.extend(lock::refusal(&changes, &job.lock_file));
+    refusals.extend(lock::refusal(&changes, &job.lock_file, &job.rules));
     changes
 }
 

@@ -210,7 +210,7 @@ pub(super) fn check(
     warnings.extend(left_out(&weak));
     for group in (0..graph.groups.len()).filter(|group| rows[*group] != Rows::None) {
         let wrong: Vec<Wrong> = graph.nodes_of(group).filter_map(|node| wrong(graph, domains, node, &packs)).collect();
-        reports.extend(report(graph, group, &wrong));
+        reports.extend(report(graph, group, &wrong, rules));
     }
 }
 
@@ -288,14 +288,17 @@ fn others(resolved: &Resolved) -> Option<Terms> {
     Some(Terms { reason, until })
 }
 
-fn report(graph: &Graph<'_>, group: usize, wrong: &[Wrong]) -> Option<Report> {
+fn report(graph: &Graph<'_>, group: usize, wrong: &[Wrong], rules: &[TableRule]) -> Option<Report> {
     let first = wrong.first()?;
     let table = graph.groups[group].root.full_name();
     let message = match wrong {
         [one] => format!("column \"{}\" is decided below the floor", graph.name(one.node)),
         several => format!("{} columns of \"{table}\" are decided below the floor", several.len()),
     };
-    let mut hint = format!("[tables.\"{}\".columns]", propose::escape(&table));
+    let mut hint = match propose::header(rules, &table) {
+        (header, Some(at)) => format!("Under {header} ({at}), in place of what decides them now:"),
+        (header, None) => header,
+    };
     for Wrong { node, proposal, .. } in wrong {
         let column = propose::key(&graph.nodes[*node].column.name);
         hint.push_str(&format!("\n{column} = {proposal}"));
