@@ -255,6 +255,9 @@ fn a_snapshot_that_was_touched_is_refused_before_anything_is_written() {
     put("tables/more.parquet", b"PAR1");
     refused("one file more", "is not in the manifest");
     fresh();
+    fs::create_dir_all(copy.join("tables/more/of")).expect("mkdir");
+    refused("one folder more", "tables/more/of/ is an empty folder, and not in the manifest");
+    fresh();
     fs::remove_file(copy.join("schema.json")).expect("it is there");
     std::os::unix::fs::symlink(lab.path("snap/schema.json"), copy.join("schema.json")).expect("link");
     refused("a link", "is no ordinary file");

@@ -25,6 +25,7 @@ mod manifest;
 mod measures;
 mod mentions;
 mod packs;
+mod past;
 mod programs;
 mod proof;
 mod refresh;

@@ -3,7 +3,9 @@
 //! ```text
 //!  DIR/manifest.json      what is in the folder: tables, columns, decisions, files with their BLAKE3
 //!  DIR/manifest.b3        BLAKE3 of manifest.json, as b3sum prints it
-//!  DIR/schema.json        definitions and sequences (Parquet only)
+//!  DIR/schema.json        definitions and sequences (snapshots only)
+//!  DIR/policy.lock        what the policy did to every column, in the form of restage.lock (snapshots only)
+//!  DIR/catalog.json       what policies are resolved against: names, types, keys (snapshots only)
 //!  DIR/tables/…           rows
 //! ```
 //!
@@ -14,13 +16,15 @@ pub mod columns;
 use crate::error::{Diagnose, Exit, Report};
 use columns::Stored;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 pub const MANIFEST: &str = "manifest.json";
 pub const SEAL: &str = "manifest.b3";
 pub const SCHEMA: &str = "schema.json";
+pub const POLICY: &str = "policy.lock";
+pub const CATALOG: &str = "catalog.json";
 
 /// Form of the folder. A reader refuses what it does not know.
 pub const VERSION: u32 = 1;
@@ -197,13 +201,20 @@ fn reading(path: &Path) -> impl FnOnce(std::io::Error) -> ArtefactError + '_ {
 /// [`ArtefactError`]; what is wrong with files is told for all of them at once.
 pub fn verify(folder: &Path) -> Result<Manifest, ArtefactError> {
     let manifest = open(folder)?;
-    let mut found = BTreeSet::new();
+    let mut found = BTreeMap::new();
+    list(folder, "", &mut found)?;
     let mut faults = Vec::new();
-    list(folder, "", &mut found, &mut faults)?;
     for (name, entry) in &manifest.files {
-        if !found.remove(name) {
-            faults.push(format!("{name} is missing"));
-            continue;
+        match found.remove(name) {
+            Some(Entry::File) => {}
+            Some(Entry::Other) => {
+                faults.push(format!("{name} is no ordinary file"));
+                continue;
+            }
+            Some(Entry::Folder) | None => {
+                faults.push(format!("{name} is missing"));
+                continue;
+            }
         }
         let path = folder.join(name);
         let (bytes, digest) = digest_of(&path)?;
@@ -215,7 +226,11 @@ pub fn verify(folder: &Path) -> Result<Manifest, ArtefactError> {
     }
     found.remove(MANIFEST);
     found.remove(SEAL);
-    faults.extend(found.into_iter().map(|name| format!("{name} is not in the manifest")));
+    faults.extend(found.into_iter().map(|(name, entry)| match entry {
+        Entry::Folder => format!("{name} is an empty folder, and not in the manifest"),
+        Entry::File => format!("{name} is not in the manifest"),
+        Entry::Other => format!("{name} is no ordinary file, and not in the manifest"),
+    }));
     if faults.is_empty() { Ok(manifest) } else { Err(ArtefactError::Damaged { folder: folder.to_owned(), faults }) }
 }
 
@@ -261,16 +276,16 @@ pub fn open_any(folder: &Path) -> Result<Manifest, ArtefactError> {
     serde_json::from_value(value).map_err(|_| damaged("manifest.json lacks a part, or has one more"))
 }
 
-/// Files below a folder that its manifest does not name.
+/// What is below a folder and its manifest does not name.
 ///
 /// # Errors
 /// [`ArtefactError::Read`].
 pub fn strangers(folder: &Path, manifest: &Manifest) -> Result<Vec<String>, ArtefactError> {
-    let (mut found, mut strangers) = (BTreeSet::new(), Vec::new());
-    list(folder, "", &mut found, &mut strangers)?;
+    let mut found = BTreeMap::new();
+    list(folder, "", &mut found)?;
     let known = |name: &String| manifest.files.contains_key(name) || name == MANIFEST || name == SEAL;
-    strangers.extend(found.into_iter().filter(|name| !known(name)));
-    Ok(strangers)
+    let strange = |(name, entry): &(String, Entry)| *entry != Entry::File || !known(name);
+    Ok(found.into_iter().filter(strange).map(|(name, _)| name).collect())
 }
 
 /// The text of the seal of a manifest.
@@ -297,24 +312,31 @@ pub fn digest_of(path: &Path) -> Result<(u64, String), ArtefactError> {
     }
 }
 
-/// Lists the files below a folder by their paths; what is neither file nor folder is a fault.
-fn list(
-    folder: &Path,
-    prefix: &str,
-    found: &mut BTreeSet<String>,
-    faults: &mut Vec<String>,
-) -> Result<(), ArtefactError> {
+/// What stands below a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entry {
+    File,
+    /// With nothing in it: a folder with files is told by these.
+    Folder,
+    Other,
+}
+
+/// Lists what is below a folder by its paths; those of folders end in `/`.
+fn list(folder: &Path, prefix: &str, found: &mut BTreeMap<String, Entry>) -> Result<(), ArtefactError> {
+    let mut empty = true;
     for entry in std::fs::read_dir(folder).map_err(reading(folder))? {
         let entry = entry.map_err(reading(folder))?;
         let kind = entry.file_type().map_err(reading(folder))?;
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        empty = false;
         if kind.is_dir() {
-            list(&entry.path(), &format!("{name}/"), found, faults)?;
-        } else if kind.is_file() {
-            found.insert(name);
+            list(&entry.path(), &format!("{name}/"), found)?;
         } else {
-            faults.push(format!("{name} is no ordinary file"));
+            found.insert(name, if kind.is_file() { Entry::File } else { Entry::Other });
         }
+    }
+    if empty {
+        found.insert(prefix.to_owned(), Entry::Folder);
     }
     Ok(())
 }
@@ -340,6 +362,7 @@ pub fn file_stem(schema: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn file_names_are_plain_and_tell_tables_apart() {

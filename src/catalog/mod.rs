@@ -6,11 +6,13 @@ mod read;
 pub use probe::{ProbeError, Sample, probe_checks};
 pub use read::{CatalogError, money_digits, read, read_digest, read_server};
 
+use serde::{Deserialize, Serialize};
+
 /// Object identifier of PostgreSQL.
 pub type Oid = u32;
 
 /// The source database as of one transaction.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Catalog {
     pub server: Server,
     /// Ordinary, partitioned and foreign tables outside the system schemas, by schema and name.
@@ -37,7 +39,7 @@ pub struct Catalog {
 }
 
 /// Facts about the source server and the role we use there.
-#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Server {
     /// `server_version_num`, 150018.
     pub version_num: u32,
@@ -66,7 +68,7 @@ pub struct Server {
     pub max_prepared_transactions: u32,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum TableKind {
     /// Stores rows: ordinary table, or a leaf partition when `partition_root` is set.
     #[default]
@@ -77,7 +79,7 @@ pub enum TableKind {
     Foreign,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Table {
     pub oid: Oid,
     pub schema: String,
@@ -119,7 +121,7 @@ pub struct Table {
     pub columns: Vec<Column>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Column {
     pub attnum: i16,
     pub name: String,
@@ -144,14 +146,14 @@ pub struct Column {
 }
 
 /// A view or materialized view.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct View {
     pub schema: String,
     pub name: String,
     pub materialized: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum ConstraintKind {
     #[default]
     Primary,
@@ -161,7 +163,7 @@ pub enum ConstraintKind {
     Exclusion,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Constraint {
     pub oid: Oid,
     pub name: String,
@@ -185,7 +187,7 @@ pub struct Constraint {
 }
 
 /// One comparison of a foreign key, as its triggers make it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Equality {
     /// `OPERATOR(pg_catalog.=)`.
     pub operator: String,
@@ -197,7 +199,7 @@ pub struct Equality {
     pub collation: String,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct UniqueIndex {
     pub name: String,
     pub table: Oid,
@@ -213,7 +215,7 @@ pub struct UniqueIndex {
     pub nulls_distinct: bool,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Sequence {
     pub oid: Oid,
     pub schema: String,
@@ -226,7 +228,7 @@ pub struct Sequence {
     pub extension: Option<String>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Type {
     pub oid: Oid,
     pub schema: String,

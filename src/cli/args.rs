@@ -229,7 +229,9 @@ pub struct SnapshotArgs {
 ///
 /// Does what `refresh` does, with rows from `restage snapshot` instead of the source, which is not asked. Every file is
 /// compared with the manifest first; a folder that was changed, lacks a file, has one more, or was made for another realm
-/// or database is refused. Needs no key.
+/// or database is refused. So is one that shows what the configuration, or restage.lock beside it, hides today, and one
+/// that was made with another key than the configuration names. Needs no key: where there is no policy or no key to compare
+/// with, it says so and goes on.
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  restage load /srv/snapshots/2026-11-20\n  restage load /srv/snapshots/2026-11-20 --dry-run"
@@ -238,6 +240,9 @@ pub struct LoadArgs {
     /// Folder that `restage snapshot` has made
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dir: PathBuf,
+    /// Load it although the policy of today hides more, or another key made it; each difference is told
+    #[arg(long)]
+    pub accept_policy: bool,
     /// Verify and load, but do not publish
     #[arg(long)]
     pub dry_run: bool,

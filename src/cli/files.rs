@@ -6,10 +6,11 @@ use super::context::Consent;
 use super::engine::{Wish, conninfo, job, load as config_of, load_scenario as scenario_of, stop_on_cancel, target_of};
 use super::{Context, Outcome, key};
 use crate::artefact::Form;
-use crate::config::{Config, FixtureFormat, fixture_subset};
+use crate::config::{Config, FixtureFormat, KeySource, fixture_subset};
 use crate::error::Failure;
+use crate::lock;
 use crate::outcome::RefreshOutcome;
-use crate::refresh;
+use crate::refresh::{self, Today};
 
 const NOTHING: &str = "Nothing was read from the source, and no file was written.";
 
@@ -70,6 +71,7 @@ pub(super) async fn load(context: &Context, args: LoadArgs) -> Result<RefreshOut
     let target = conninfo(&config, "target", &target_of(&config)?.url)?;
     let question = format!("This replaces database \"{}\" on {}.", target.database, target.describe());
     context.confirm(&question, &target.database, consent).await.map_err(|failure| failure.with_state(NOTHING))?;
+    let today = today(&config, args.accept_policy).await.map_err(|failure| failure.with_state(NOTHING))?;
     // The rows are masked: no key is needed to load them, and whoever loads them may have none.
     let realm = config.key.as_ref().map_or_else(|| "default".to_owned(), |key| key.realm.clone());
     let unused = (key::generate()?.realm(&realm), String::new(), realm);
@@ -77,6 +79,20 @@ pub(super) async fn load(context: &Context, args: LoadArgs) -> Result<RefreshOut
     let (job, warnings) = job(context, config, wish).await.map_err(|failure| failure.with_state(NOTHING))?;
     let stop = stop_on_cancel(context);
     let after = AfterRun::of(&job, warnings);
-    let result = refresh::load(job, &args.dir, &context.events, &stop).await;
+    let result = refresh::load(job, &args.dir, &today, &context.events, &stop).await;
     after.report(context, result).await
+}
+
+/// What a snapshot is compared with. The reviewed plan names its key, which saves asking for the key itself.
+async fn today(config: &Config, accept: bool) -> Result<Today, Failure> {
+    let lock = lock::read(&lock::path_beside(&config.file))?;
+    let reviewed = lock.as_ref().map(|lock| lock.key_id.clone());
+    let key_id = match config.key.as_ref().map(|key| &key.source) {
+        // No two runs share it, so nothing is expected of it.
+        None | Some(KeySource::Ephemeral) => None,
+        Some(_) if reviewed.is_some() => reviewed,
+        // Whoever loads may have no key.
+        Some(source) => key::load(source, false).await.ok().map(|loaded| loaded.key.id()),
+    };
+    Ok(Today { lock, names_key: config.key.is_some(), key_id, accept })
 }

@@ -98,7 +98,7 @@ pub fn write(path: &Path, lock: &Lock) -> Result<(), LockError> {
 }
 
 /// The text of a lock, without its head.
-pub(super) fn render(lock: &Lock) -> String {
+pub fn render(lock: &Lock) -> String {
     let mut out = String::new();
     for (name, number) in [("version", lock.version), ("mask_spec", lock.mask_spec)] {
         let _ = writeln!(out, "{name} = {number}");

@@ -7,12 +7,14 @@
 
 mod diff;
 mod file;
+mod weaker;
 
 #[cfg(test)]
 mod tests;
 
 pub use diff::{Change, REFUSAL, Sign, diff, refusal};
-pub use file::{LockError, path_beside, read, write};
+pub use file::{LockError, path_beside, read, render, write};
+pub use weaker::weaker;
 
 use crate::catalog::{Catalog, Oid};
 use crate::config::Rows;
@@ -205,6 +207,17 @@ impl Lock {
     /// The reviewed paths of a JSON column; none if it was locked without.
     pub fn paths(&self, table: &str, column: &str) -> Option<&BTreeSet<String>> {
         self.tables.get(table)?.json.get(column)
+    }
+
+    /// Takes over which paths of JSON columns were reviewed.
+    #[must_use]
+    pub fn with_reviewed(mut self, reviewed: Option<&Self>) -> Self {
+        for (name, table) in &mut self.tables {
+            table.json =
+                reviewed.and_then(|lock| lock.tables.get(name)).map(|table| table.json.clone()).unwrap_or_default();
+        }
+        self.policy = self.content_hash();
+        self
     }
 
     /// Makes the JSON masks of a plan keep by `rest` what is known here, and nothing else.

@@ -184,7 +184,7 @@ impl<'a> Graph<'a> {
         })
     }
 
-    fn reference(&self, rule: &ReferenceRule) -> Result<Edge, Box<Report>> {
+    pub fn reference(&self, rule: &ReferenceRule) -> Result<Edge, Box<Report>> {
         let find = |path: &str| {
             self.find_column(path).ok_or_else(|| {
                 let mut report = Report::new(

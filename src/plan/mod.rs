@@ -165,6 +165,19 @@ pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Res
 }
 
 fn sequences(graph: &Graph<'_>, domains: &domain::Domains) -> Vec<SequencePlan> {
+/// As [`build`], for a schema of an earlier day: rules for what it did not have yet, or had under another name, say nothing
+/// of it.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_past(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Result<Plan, Refusals> {
+    let graph = Graph::new(catalog, &[], &mut Vec::new());
+    let rules = policy::of_schema(&graph, policy.rules);
+    let known = policy.references.iter().filter(|rule| graph.reference(rule).is_ok());
+    let references: Vec<ReferenceRule> = known.cloned().collect();
+    build(catalog, &Policy { rules: &rules, references: &references, ..*policy }, settings)
+}
+
     let named = |(table, attnum): (Oid, i16)| {
         let table = graph.table(table)?;
         let column = table.column(attnum)?;

@@ -224,49 +224,77 @@ fn partition_conflict(root: &str, what: &str, first: &str, second: &str) -> Repo
         .hint(format!("Decide it once, under [tables.\"{root}\"]."))
 }
 
+/// What the rules of a policy can name.
+struct Names<'g> {
+    tables: BTreeSet<String>,
+    columns: HashMap<String, BTreeSet<&'g str>>,
+}
+
+impl<'g> Names<'g> {
+    fn new(graph: &Graph<'g>) -> Self {
+        let tables = graph.table_names();
+        let mut columns: HashMap<String, BTreeSet<&str>> = HashMap::with_capacity(tables.len());
+        for table in &graph.catalog.tables {
+            columns.insert(table.full_name(), table.columns.iter().map(|column| column.name.as_str()).collect());
+        }
+        Self { tables, columns }
+    }
+
+    /// The columns of the tables that a rule names; none if it names no table.
+    fn columns_of(&self, rule: &TableRule) -> Option<BTreeSet<&'g str>> {
+        let named: Vec<&String> = if is_glob(&rule.pattern) {
+            self.tables.iter().filter(|table| matches(&rule.pattern, table)).collect()
+        } else {
+            self.tables.get(&rule.pattern).into_iter().collect()
+        };
+        (!named.is_empty()).then(|| named.iter().flat_map(|table| &self.columns[*table]).copied().collect())
+    }
+}
+
+fn names_one(pattern: &str, known: &BTreeSet<&str>) -> bool {
+    known.contains(pattern) || (is_glob(pattern) && known.iter().any(|column| matches(pattern, column)))
+}
+
+/// The rules without what names nothing here.
+pub(super) fn of_schema(graph: &Graph<'_>, rules: &[TableRule]) -> Vec<TableRule> {
+    let names = Names::new(graph);
+    let known = rules.iter().filter_map(|rule| {
+        let known = names.columns_of(rule)?;
+        let columns = rule.columns.iter().filter(|(pattern, _)| names_one(pattern, &known));
+        Some(TableRule { columns: columns.cloned().collect(), ..rule.clone() })
+    });
+    known.collect()
+}
+
 /// Reports rules for tables and columns that do not exist: a typo there would leave data undecided or unmasked.
 fn report_unknown(graph: &Graph<'_>, rules: &[TableRule], reports: &mut Vec<Report>) {
-    let tables = graph.table_names();
-    let mut columns: HashMap<String, BTreeSet<&str>> = HashMap::with_capacity(tables.len());
-    for table in &graph.catalog.tables {
-        columns.insert(table.full_name(), table.columns.iter().map(|column| column.name.as_str()).collect());
-    }
+    let names = Names::new(graph);
     for rule in rules {
-        let named: Vec<&String> = if is_glob(&rule.pattern) {
-            tables.iter().filter(|table| matches(&rule.pattern, table)).collect()
-        } else {
-            tables.get(&rule.pattern).into_iter().collect()
-        };
-        if named.is_empty() {
+        let Some(known) = names.columns_of(rule) else {
             let mut report = Report::new(
                 "plan::unknown-table",
                 format!("[tables.\"{}\"] names no table of the source", rule.pattern),
             )
             .place(place(&rule.place));
-            let near = nearest(&rule.pattern, tables.iter().map(String::as_str));
+            let near = nearest(&rule.pattern, names.tables.iter().map(String::as_str));
             report = match near {
                 Some(near) => report.hint(format!("Did you mean [tables.\"{near}\"]?")),
                 None => report.hint("Remove the entry, or correct its name."),
             };
             reports.push(report);
             continue;
-        }
-        let known: BTreeSet<&str> = named.iter().flat_map(|table| &columns[*table]).copied().collect();
-        for (pattern, decision) in &rule.columns {
-            let found = known.contains(pattern.as_str())
-                || (is_glob(pattern) && known.iter().any(|column| matches(pattern, column)));
-            if !found {
-                let mut report = Report::new(
-                    "plan::unknown-column",
-                    format!("[tables.\"{}\"] decides column \"{pattern}\", which does not exist", rule.pattern),
-                )
-                .place(place(&decision.place));
-                report = match nearest(pattern, known.iter().copied()) {
-                    Some(near) => report.hint(format!("Did you mean \"{near}\"?")),
-                    None => report.hint("Remove the line, or correct its name."),
-                };
-                reports.push(report);
-            }
+        };
+        for (pattern, decision) in rule.columns.iter().filter(|(pattern, _)| !names_one(pattern, &known)) {
+            let mut report = Report::new(
+                "plan::unknown-column",
+                format!("[tables.\"{}\"] decides column \"{pattern}\", which does not exist", rule.pattern),
+            )
+            .place(place(&decision.place));
+            report = match nearest(pattern, known.iter().copied()) {
+                Some(near) => report.hint(format!("Did you mean \"{near}\"?")),
+                None => report.hint("Remove the line, or correct its name."),
+            };
+            reports.push(report);
         }
     }
 }

@@ -3,11 +3,13 @@
 
 use super::Job;
 use super::at_source::AtSource;
+use super::past::{Past, Today};
 use crate::artefact::{self, ArtefactError, ColumnEntry, Form, Manifest, Purpose, SCHEMA, TableEntry, Taken};
 use crate::catalog::{Catalog, Server};
 use crate::config::Rows;
-use crate::error::Failure;
+use crate::error::{Exit, Failure, Report};
 use crate::extract::{Source, Stop, artefact::Reader};
+use crate::load::folder::Folder;
 use crate::load::objects::Objects;
 use crate::pg::types::{Field, Format, Layout};
 use crate::plan::{Chunk, ColumnPlan, Decided, Plan, SequencePlan, TablePlan};
@@ -67,6 +69,12 @@ impl Origin {
             tables: plan.tables.iter().map(TableFacts::new).collect(),
             warnings: plan.warnings.clone(),
         }
+    }
+
+    pub(super) fn write(&self, folder: &Folder) -> Result<(), Failure> {
+        let text = serde_json::to_vec(self)
+            .map_err(|error| Failure::new(Exit::Internal, Report::new("internal::schema", error.to_string())))?;
+        Ok(folder.write(SCHEMA, &text)?)
     }
 }
 
@@ -134,10 +142,12 @@ fn decided(name: &str) -> Decided {
 
 /// A masked snapshot that was found to be what restage wrote.
 pub(super) struct Opened {
-    folder: PathBuf,
+    pub folder: PathBuf,
     pub manifest: Manifest,
     pub taken: Taken,
     origin: Origin,
+    /// None: an earlier version made it, which did not write it down.
+    pub past: Option<Past>,
 }
 
 impl Opened {
@@ -145,15 +155,15 @@ impl Opened {
     ///
     /// # Errors
     /// [`ArtefactError`]: damaged, unfinished, of a newer form; or foreign: no snapshot, of another realm, of another
-    /// database than `[source]` names.
-    pub async fn open(folder: &Path, job: &Job) -> Result<Self, Failure> {
+    /// database than `[source]` names. Without a `[key]` no realm is named that it could be foreign to.
+    pub async fn open(folder: &Path, job: &Job, today: &Today) -> Result<Self, Failure> {
         let place = folder.to_owned();
         let opened = tokio::task::spawn_blocking(move || Self::read(place)).await;
         let opened = opened.unwrap_or_else(|_| Err(ArtefactError::NoManifest(folder.to_owned())))?;
         let foreign = |found: String, wanted: String| {
             Err(Failure::from(ArtefactError::Foreign { folder: folder.to_owned(), found, wanted }))
         };
-        if opened.manifest.realm != job.realm {
+        if today.names_key && opened.manifest.realm != job.realm {
             let found = format!("a snapshot of realm \"{}\"", opened.manifest.realm);
             return foreign(found, format!("realm \"{}\"", job.realm));
         }
@@ -188,7 +198,8 @@ impl Opened {
         {
             return Err(wrong("It has other tables than the manifest.".to_owned()));
         }
-        Ok(Self { folder, manifest, taken, origin })
+        let past = Past::read(&folder, &manifest, &origin.server);
+        Ok(Self { folder, manifest, taken, origin, past })
     }
 
     pub fn objects(&self) -> &Objects {

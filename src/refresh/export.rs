@@ -6,9 +6,9 @@ use super::artefact::Origin;
 use super::at_source::AtSource;
 use super::prepare::{NOTHING, Ready, pin_source, prepare_files};
 use super::reading::{Clock, SNAPSHOT_TRIES, no_drift, pipeline, read_definitions, server, take_snapshot};
-use super::{Job, gates, leak, order, proof, subset};
+use super::{Job, gates, leak, order, past, proof, subset};
 use crate::artefact::columns::Stored;
-use crate::artefact::{self, ColumnEntry, Form, Manifest, Part, Purpose, SCHEMA, TableEntry, Taken};
+use crate::artefact::{self, ColumnEntry, Form, Manifest, Part, Purpose, TableEntry, Taken};
 use crate::catalog::Catalog;
 use crate::config::{MissingRoles, Rows};
 use crate::error::{Exit, Failure, Report};
@@ -174,7 +174,7 @@ impl Run {
         if matches!(wish, Wish::Fixture { .. }) {
             order::settle_limits(&ready.catalog, &mut ready.plan);
         }
-        let Ready { catalog, plan, maskers, tools } = ready;
+        let Ready { catalog, plan, maskers, tools, policy } = ready;
         self.events.started(Phase::Schema, None, Unit::Items);
         let (mut objects, at_source) = read_definitions(job, plan, catalog, tools, snapshot).await?;
         if matches!(wish, Wish::Fixture { .. }) {
@@ -222,10 +222,8 @@ impl Run {
                 manifest.purpose = Purpose::Snapshot;
                 manifest.taken = Some(self.taken(snapshot));
                 let origin = Origin::new(catalog, plan, objects, at_source);
-                let text = serde_json::to_vec(&origin).map_err(|error| {
-                    Failure::new(Exit::Internal, Report::new("internal::schema", error.to_string()))
-                })?;
-                shared.folder.write(SCHEMA, &text)?;
+                origin.write(&shared.folder)?;
+                past::write(&shared.folder, catalog, policy)?;
             }
         }
         let mut outcome = self.outcome(plan, snapshot, wish, loaded);

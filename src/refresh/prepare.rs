@@ -1,6 +1,7 @@
 //! Everything that can be refused is refused here, before a row is read: policy, rights, versions, guards.
 
 use super::artefact::Opened;
+use super::past::Today;
 use super::{Job, json_keys, preflight, privacy, target};
 use crate::catalog::{self, Catalog, ProbeError, Sample};
 use crate::config::{HookAction, HookConfig};
@@ -200,6 +201,8 @@ pub(super) struct Ready {
     pub plan: Plan,
     pub maskers: Vec<Arc<Masker>>,
     pub tools: Tools,
+    /// What the policy does to every column.
+    pub policy: Lock,
 }
 
 /// As [`prepare`], without a target.
@@ -222,7 +225,8 @@ pub(super) async fn prepare_files(job: &Job) -> Result<Ready, Failure> {
         let objects = tools.read(&job.source.child_environment_named(&job.application()), None).await;
         refusals.extend(literals(job, &objects.map_err(|error| Failure::from(error).with_state(NOTHING))?));
     }
-    let (Some(mut plan), Some(tools), true) = (plan, tools, refusals.is_empty()) else {
+    let policy = lock.map(|lock| lock.with_reviewed(job.lock.as_ref()));
+    let (Some(mut plan), Some(tools), Some(policy), true) = (plan, tools, policy, refusals.is_empty()) else {
         return Err(Failure { exit: Exit::Refused, reports: refusals }.with_state(NOTHING));
     };
     let looked = look_through(job, &catalog, &plan).await;
@@ -232,15 +236,21 @@ pub(super) async fn prepare_files(job: &Job) -> Result<Ready, Failure> {
         return Err(Failure { exit: Exit::Refused, reports: refusals }.with_state(state));
     }
     plan.warnings.extend(warnings);
-    Ok(Ready { catalog, plan, maskers, tools })
+    Ok(Ready { catalog, plan, maskers, tools, policy })
 }
 
 /// The door to the target for rows that come from a masked snapshot.
 ///
 /// # Errors
 /// Every refusal at once, or what made looking impossible.
-pub(super) async fn prepare_load(job: &Job, opened: &Opened) -> Result<Prepared, Failure> {
+pub(super) async fn prepare_load(
+    job: &Job,
+    opened: &Opened,
+    today: &Today,
+    events: &Events,
+) -> Result<Prepared, Failure> {
     let mut refusals = job.refused.clone();
+    refusals.extend(today.judge(job, opened, events));
     refusals.extend(missing_hooks(job));
     refusals.extend(job.gates.missing_programs(&job.folder));
     let catalog = opened.catalog();

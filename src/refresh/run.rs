@@ -4,6 +4,7 @@ use super::artefact::Opened;
 use super::at_source::AtSource;
 use super::graph::{self, Work};
 use super::measures::Measured;
+use super::past::Today;
 use super::prepare::{NOTHING, pin_source, prepare, prepare_load};
 use super::reading::{Clock, SNAPSHOT_TRIES, no_drift, now_text, pipeline, read_definitions, server, take_snapshot};
 use super::{Job, Prepared, content, gates, hooks, proof, subset};
@@ -60,12 +61,19 @@ pub async fn refresh(job: Job, events: &Events, stop: &Stop) -> Result<RefreshOu
 /// Loads a masked snapshot into staging: everything a refresh does, but for reading and masking.
 ///
 /// # Errors
-/// As [`refresh`]; a folder that is not what restage wrote, or was made for something else, is refused first.
-pub async fn load(job: Job, folder: &Path, events: &Events, stop: &Stop) -> Result<RefreshOutcome, Failure> {
+/// As [`refresh`]; a folder that is not what restage wrote, was made for something else, or hides less than the policy of
+/// today, is refused first.
+pub async fn load(
+    job: Job,
+    folder: &Path,
+    today: &Today,
+    events: &Events,
+    stop: &Stop,
+) -> Result<RefreshOutcome, Failure> {
     let started = Instant::now();
     events.take_warnings();
     events.started(Phase::Plan, None, Unit::Items);
-    let opened = Opened::open(folder, &job).await.map_err(|failure| failure.with_state(NOTHING_LOADED))?;
+    let opened = Opened::open(folder, &job, today).await.map_err(|failure| failure.with_state(NOTHING_LOADED))?;
     let (manifest, taken) = (&opened.manifest, &opened.taken);
     let job = Job { key_id: manifest.key_id.clone(), config_hash: taken.config.clone(), ..job };
     job.ledger.note(|record| {
@@ -73,7 +81,7 @@ pub async fn load(job: Job, folder: &Path, events: &Events, stop: &Stop) -> Resu
         record.by.key_id.clone_from(&job.key_id);
         record.by.config_hash.clone_from(&job.config_hash);
     });
-    let prepared = stop.race(prepare_load(&job, &opened)).await;
+    let prepared = stop.race(prepare_load(&job, &opened, today, events)).await;
     let prepared = prepared.map_err(|failure| failure.with_state(NOTHING_LOADED))?;
     prepared.admin.lock().await.map_err(|error| Failure::from(error).with_state(NOTHING_LOADED))?;
     let job = pin_target(job, &prepared);
