@@ -413,13 +413,14 @@ pub struct DoctorArgs {}
 /// Say why a table or column is treated as it is
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Examples:\n  restage explain public.customers\n  restage explain public.customers.email\n  restage explain customers.email  Where only one schema has it\n  restage explain --row 'public.orders 42'"
+    after_help = "Examples:\n  restage explain public.customers\n  restage explain public.customers.email\n  restage explain customers.email  Where only one schema has it\n  restage explain --row 'public.orders 42'\n  restage explain --row '\"my schema\".\"my table\" 42'    Quoted as in SQL"
 )]
 pub struct ExplainArgs {
     /// Table or column: [SCHEMA.]TABLE[.COLUMN]
     #[arg(value_name = "TABLE[.COLUMN]", required_unless_present = "row")]
     pub name: Option<String>,
-    /// Say how this row got into the subset, without its values: the table, and its key, several columns with blanks
+    /// Say how this row got into the subset, without its values: the table, and its key, several columns with blanks; names
+    /// and values with blanks or quotes in them are quoted as in SQL
     #[arg(long, value_name = "TABLE KEY", conflicts_with = "name")]
     pub row: Option<String>,
     /// Judge its columns by a sample of the rows too, as `restage discover` does; no value is shown

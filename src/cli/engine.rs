@@ -280,8 +280,13 @@ pub(super) fn load_scenario(context: &Context, choice: &ScenarioChoice) -> Resul
     Ok(config)
 }
 
-/// Tells how a row got into the subset; `row` is a table and its key, with blanks between.
-pub(super) async fn row_path(context: &Context, row: &str, choice: &ScenarioChoice) -> Result<RowPath, Failure> {
+/// Tells how a row got into the subset: `key` is a text for each column of the key of its table.
+pub(super) async fn row_path(
+    context: &Context,
+    table: String,
+    key: &[String],
+    choice: &ScenarioChoice,
+) -> Result<RowPath, Failure> {
     let config = load_scenario(context, choice)?;
     let wish = Wish { yes: true, ..Wish::default() };
     let (job, _) = job(context, config, wish).await.map_err(|failure| failure.with_state(NOTHING))?;
@@ -290,10 +295,7 @@ pub(super) async fn row_path(context: &Context, row: &str, choice: &ScenarioChoi
     let Some(plan) = found.plan else {
         return Err(Failure { exit: Exit::Refused, reports: found.refusals }.with_state(NOTHING));
     };
-    let mut words = row.split_whitespace();
-    let table = words.next().unwrap_or_default().to_owned();
-    let key: Vec<String> = words.map(str::to_owned).collect();
-    let steps = stop.race(refresh::trace_row(&job, &plan, &table, &key)).await?.unwrap_or_default();
+    let steps = stop.race(refresh::trace_row(&job, &plan, &table, key)).await?.unwrap_or_default();
     let steps = steps.into_iter().map(|step| PathStep { table: step.table, ctid: step.row, because: step.because });
     Ok(RowPath { table, steps: steps.collect() })
 }

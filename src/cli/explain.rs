@@ -8,7 +8,8 @@ use crate::outcome::{ColumnView, DecisionView, Explanation, PlanView, TableView}
 
 pub(super) async fn explain(context: &Context, args: ExplainArgs) -> Result<Outcome, Failure> {
     if let Some(row) = &args.row {
-        return engine::row_path(context, row, &args.scenario).await.map(Outcome::Path);
+        let (table, key) = row_words(row)?;
+        return engine::row_path(context, table, &key, &args.scenario).await.map(Outcome::Path);
     }
     let plan = engine::plan(context, PlanArgs { scenario: args.scenario, ..PlanArgs::default() }).await?;
     let mut explanation = find(plan, args.name.as_deref().unwrap_or_default())?;
@@ -205,6 +206,68 @@ fn ambiguous(plan: &PlanView, name: &str, found: &[(usize, Option<usize>)]) -> F
     Failure::new(Exit::Usage, report.hint(list.collect::<Vec<_>>().join("\n")))
 }
 
+/// Takes a row apart that was named as `schema.table KEY…`: the name of its table, and one text for each key column.
+///
+/// Quotes are those of SQL: double ones around a part of the name, single ones around a value, doubled inside. A value
+/// without a quote at its beginning is what stands there up to the next blank.
+fn row_words(row: &str) -> Result<(String, Vec<String>), Failure> {
+    let wrong = |detail: &str| {
+        let report = Report::new("usage::row", "the row cannot be read").detail(detail.to_owned());
+        Failure::new(Exit::Usage, report.hint(crate::subset::ROW_FORM))
+    };
+    let mut words: Vec<String> = Vec::new();
+    let mut rest = row.trim_start();
+    while !rest.is_empty() {
+        let mut word = String::new();
+        loop {
+            let quote = if words.is_empty() { '"' } else { '\'' };
+            rest = match rest.strip_prefix(quote) {
+                Some(quoted) => {
+                    let (part, after) = unquoted(quoted, quote).ok_or_else(|| wrong("A quote is not closed."))?;
+                    word.push_str(&part);
+                    after
+                }
+                None => {
+                    let ends = |c: char| c.is_whitespace() || (words.is_empty() && c == '.');
+                    let (part, after) = rest.split_at(rest.find(ends).unwrap_or(rest.len()));
+                    word.push_str(part);
+                    after
+                }
+            };
+            match rest.strip_prefix('.').filter(|_| words.is_empty()) {
+                Some(after) => {
+                    word.push('.');
+                    rest = after;
+                }
+                None if rest.is_empty() || rest.starts_with(char::is_whitespace) => break,
+                None => return Err(wrong("Something follows a closing quote without a blank.")),
+            }
+        }
+        words.push(word);
+        rest = rest.trim_start();
+    }
+    let mut words = words.into_iter();
+    let table = words.next().ok_or_else(|| wrong("It names no table."))?;
+    Ok((table, words.collect()))
+}
+
+/// What stands before the closing quote, doubled quotes being one, and what comes behind it.
+fn unquoted(text: &str, quote: char) -> Option<(String, &str)> {
+    let mut part = String::new();
+    let mut rest = text;
+    loop {
+        let (before, after) = rest.split_once(quote)?;
+        part.push_str(before);
+        match after.strip_prefix(quote) {
+            Some(more) => {
+                part.push(quote);
+                rest = more;
+            }
+            None => return Some((part, after)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,5 +325,25 @@ mod tests {
         assert_eq!(code("public.remote"), "usage::not-copied");
         let failure = found("public.customers.emial").unwrap_err();
         assert_eq!(failure.reports[0].hint.as_deref(), Some("Did you mean public.customers.email?"));
+    }
+
+    #[test]
+    fn rows_are_named_with_the_quotes_of_sql() {
+        let read = |row: &str| row_words(row).map(|(table, key)| [vec![table], key].concat().join("|"));
+        for (row, words) in [
+            ("public.orders 42", "public.orders|42"),
+            ("  orders   1  2 ", "orders|1|2"),
+            ("\"my schema\".\"my table\" 42", "my schema.my table|42"),
+            ("\"a\"\"b\".c 'x y' 'it''s' ''", "a\"b.c|x y|it's|"),
+            ("people O'Brien \"x\"", "people|O'Brien|\"x\""),
+            ("a.b.c 1.5", "a.b.c|1.5"),
+            ("orders", "orders"),
+        ] {
+            assert_eq!(read(row).as_deref(), Ok(words), "{row}");
+        }
+        for row in ["", "  ", "\"open 42", "orders 'open", "\"a\"b 1", "t 'a'b"] {
+            let failure = read(row).expect_err(row);
+            assert_eq!((failure.exit, failure.reports[0].code), (Exit::Usage, "usage::row"), "{row}");
+        }
     }
 }

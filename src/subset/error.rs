@@ -4,6 +4,10 @@ use super::growth::Cut;
 use crate::error::{Diagnose, Exit, Report};
 use crate::extract::ExtractError;
 
+/// How a row is named, with names and values that need quotes.
+pub const ROW_FORM: &str = "restage explain --row 'public.orders 42'     # several key columns with a blank between\n\
+    restage explain --row \"\\\"my schema\\\".\\\"my table\\\" 'a value'\"     # quoted as in SQL";
+
 #[derive(Debug, thiserror::Error)]
 pub enum SubsetError {
     #[error(transparent)]
@@ -16,6 +20,8 @@ pub enum SubsetError {
     Empty { place: Option<String> },
     #[error("there is no such row")]
     NoRow { detail: String },
+    #[error("the key does not fit the columns of \"{table}\"")]
+    BadKey { table: String, types: String, sqlstate: String },
 }
 
 /// A subset that grew past its limit.
@@ -36,7 +42,7 @@ impl Diagnose for SubsetError {
     fn exit(&self) -> Exit {
         match self {
             SubsetError::Extract(error) => error.exit(),
-            SubsetError::NoRow { .. } => Exit::Usage,
+            SubsetError::NoRow { .. } | SubsetError::BadKey { .. } => Exit::Usage,
             _ => Exit::Refused,
         }
     }
@@ -63,7 +69,10 @@ impl Diagnose for SubsetError {
             }
             SubsetError::NoRow { detail } => Report::new("usage::no-row", message)
                 .detail(detail.clone())
-                .hint("Write --row 'schema.table KEY', the key as SQL prints it, several columns with a blank between."),
+                .hint(ROW_FORM),
+            SubsetError::BadKey { types, sqlstate, .. } => Report::new("usage::row-key", message)
+                .detail(format!("Its key is ({types}), and the server does not read what was given as that ({sqlstate})."))
+                .hint(ROW_FORM),
         }]
     }
 }

@@ -21,7 +21,7 @@ mod wire;
 
 pub use closure::select;
 pub use cover::Coverage;
-pub use error::{SubsetError, TooLarge};
+pub use error::{ROW_FORM, SubsetError, TooLarge};
 pub use growth::Cut;
 pub use result::{Dangled, Direction, Pulled, SelectedTable, Selection};
 pub use sessions::Sessions;

@@ -201,7 +201,15 @@ async fn locate(
             |error: tokio_postgres::Error| ExtractError::sql(format!("looking for a row of {}", node.name), &error);
         session.client().query_opt(&sql, &values).await.map_err(failed)
     };
-    let row = sessions.run(read).await?;
+    let row = match sessions.run(read).await {
+        // Class 22: a value that is none of its type; 23514: none of its domain. The server's words would quote it.
+        Err(ExtractError::Sql { problem, .. }) if problem.sqlstate.starts_with("22") || problem.sqlstate == "23514" => {
+            let columns = node.key.iter().zip(&node.key_types);
+            let types = columns.map(|(column, of_type)| format!("{column} {of_type}")).collect::<Vec<_>>().join(", ");
+            return Err(SubsetError::BadKey { table: node.name.clone(), types, sqlstate: problem.sqlstate });
+        }
+        found => found?,
+    };
     let row = row.and_then(|row| Some((row.get(0), RowId::from_text(row.get(1))?)));
     row.ok_or_else(|| no(format!("\"{}\" has no row with this key.", node.name)))
 }
