@@ -21,7 +21,7 @@ use crate::artefact::{Form, Purpose};
 use crate::error::{Exit, Report};
 use crate::event::Phase;
 use crate::lock::Change;
-use crate::plan::{Decided, TablePlan};
+use crate::plan::{Covered, Decided, TablePlan};
 use serde::Serialize;
 
 /// Version of every JSON document. Fields may be added under the same number; a rename or removal raises it.
@@ -380,6 +380,9 @@ pub struct RefreshOutcome {
     pub snapshot_time: Option<String>,
     pub tables: Vec<TableLoaded>,
     pub totals: RunTotals,
+    /// What the rows show, where `cover` chose them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cover: Option<Covered>,
     pub phases: Vec<PhaseTime>,
     pub masks: MaskCounts,
     pub key_id: Option<String>,
@@ -439,6 +442,9 @@ pub struct ExportOutcome {
     pub key_id: String,
     /// What the files were held to before they got their name.
     pub gates: Vec<Gate>,
+    /// What the rows show, where `cover` chose them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cover: Option<Covered>,
     pub warnings: Vec<String>,
 }
 

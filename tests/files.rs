@@ -448,6 +448,9 @@ fn fixtures_of_the_shop_load_into_an_empty_database_with_everything_in_it() {
     let refreshed = plain_dump(&lab, &lab.name);
     for (form, script) in [("sql", "fixture.sql"), ("csv", "load.sql")] {
         run(&lab, &["fixture", "--out", form, "--rows", "all", "--format", form]);
+        let text = fs::read_to_string(lab.path(form).join(script)).expect("a script");
+        let head = text.lines().next().expect("a line");
+        assert!(head.ends_with(&format!("in the folder of this file: psql -X -f {script}")), "{head}");
         let name = format!("{}_{form}", lab.name);
         load_script(&lab, &name, &lab.path(form), script);
         assert_same(&plain_dump(&lab, &name), &refreshed);

@@ -246,7 +246,7 @@ pub const OPTIONS: &[ConfigOption] = &[
     option("subset.seed.percent", Number { min: 0.000_001, max: 100.0 }, Absent("all of them"), "5", "Share of these rows, in percent."),
     option("subset.seed.limit", Integer { min: 1, max: COUNT_MAX }, Absent("no limit"), "1000", "Most seed rows of the table."),
     option("subset.seed.order", Text, Absent("the primary key"), "\"created_at DESC\"",
-        "SQL expressions that say which rows `limit` takes first; ends in the primary key, so that the choice is one."),
+        "SQL expressions that say which rows `limit` takes first, without which it is refused; ends in the primary key, so that the choice is one."),
     option("subset.children", Children, Default("\"all\""), "\"all\"",
         "Rows that refer to a selected row: `\"all\"`, `\"none\"` or `{ max = 50 }` per parent row."),
     option("subset.children.max", Integer { min: 1, max: COUNT_MAX }, Required, "50", "Most child rows per parent row."),

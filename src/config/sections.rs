@@ -658,6 +658,12 @@ fn seed(section: In<'_, '_, '_>) -> Option<SeedRule> {
     let limit = section.integer("limit").map(i64::unsigned_abs);
     let order = section.text("order");
     let place = section.context.files.place(section.at);
+    if order.is_some() && limit.is_none() {
+        let report = Report::new("config::missing", "a seed has an `order` and no `limit`");
+        let report = report.detail("The order says which rows a limit takes first; without one every row is taken.");
+        let hint = "limit = 1000     # beside `order`, or remove `order`";
+        section.context.report(section.at, report.hint(hint));
+    }
     Some(SeedRule { table: table?, condition, percent, limit, order, place })
 }
 

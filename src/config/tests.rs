@@ -212,6 +212,7 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
     ("[key]\nfd = 1\n", "config::bad-value", "5:6", "Allowed: 3 to 1023"),
     ("[policy]\nundecided = \"keep\"\n", "config::bad-value", "5:13", "Allowed: \"refuse\", \"null\""),
     ("[policy]\npacks = [\"pii\", \"pii\"]\n", "config::bad-value", "5:9", "names the same twice (element 2)"),
+    ("[subset]\nseed = [{ table = \"a.b\", order = \"id\" }]\n", "config::missing", "5:9", "limit = 1000"),
     ("[tables.public.users]\nrows = \"none\"\n", "config::bad-value", "4:9", "[tables.\"public.users\"]"),
     ("[tables.users]\nrows = \"none\"\n", "config::bad-value", "4:9", "[tables.\"public.users\"]"),
     ("[tables.\"a.b\"]\nrows = \"some\"\n", "config::bad-value", "5:8", "rows = { where ="),

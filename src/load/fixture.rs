@@ -6,6 +6,7 @@
 use super::objects::{Entry, Objects};
 use super::postgres::Unit;
 use super::{LoadError, Sink};
+use crate::artefact::Form;
 use crate::artefact::columns::Fault;
 use crate::pg::{self, text};
 use crate::plan::{Plan, SequencePlan, TablePlan};
@@ -101,8 +102,17 @@ SELECT pg_catalog.set_config('search_path', '', false) \\g /dev/null\n";
 ///
 /// # Errors
 /// The error of the writer.
-pub fn put_start(objects: &Objects, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "-- Masked rows, made by restage. Load them into an empty database: psql -X -f THIS_FILE\n")?;
+pub fn put_start(objects: &Objects, form: Form, out: &mut impl Write) -> io::Result<()> {
+    let what = match form {
+        Form::Parquet => "Definitions of masked rows, which are in tables/*.parquet",
+        Form::Sql | Form::Csv => "Masked rows",
+    };
+    // Paths in the script are against the folder it is in, which is where psql has to be.
+    let script = script(form);
+    writeln!(
+        out,
+        "-- {what}, made by restage. For an empty database, in the folder of this file: psql -X -f {script}\n"
+    )?;
     writeln!(out, "{SETTINGS}")?;
     for entry in &objects.pre {
         if entry.kind == "SCHEMA" && entry.name == "public" {
@@ -115,6 +125,15 @@ pub fn put_start(objects: &Objects, out: &mut impl Write) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The name of the script of a fixture.
+pub fn script(form: Form) -> &'static str {
+    match form {
+        Form::Sql => "fixture.sql",
+        Form::Csv => "load.sql",
+        Form::Parquet => "schema.sql",
+    }
 }
 
 fn put_entry(entry: &Entry, out: &mut impl Write) -> io::Result<()> {

@@ -158,6 +158,7 @@ pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Res
         warnings,
         subset: subset.map(Arc::new),
         dangling: None,
+        covered: None,
         hash: String::new(),
     };
     plan.hash = summary::hash(&plan);
@@ -283,8 +284,18 @@ pub struct Plan {
     pub subset: Option<Arc<SubsetPlan>>,
     /// Where a subset was found: declared references, and how many of each point nowhere in the copy.
     pub dangling: Option<BTreeMap<String, i64>>,
+    /// Where `cover` chose rows: what they show.
+    pub covered: Option<Covered>,
     /// BLAKE3 over every decision, hex: equal plans mask equally.
     pub hash: String,
+}
+
+/// What rows show of what `cover` asks for, in the words of the schema: `public.orders.status: label "paid"`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Covered {
+    pub shown: Vec<String>,
+    /// What no row of the source shows.
+    pub absent: Vec<String>,
 }
 
 /// One leaf table.

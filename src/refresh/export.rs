@@ -285,6 +285,7 @@ impl Run {
             masks,
             key_id: self.job.key_id.clone(),
             warnings: plan.warnings.clone(),
+            cover: plan.covered.clone(),
             files: 0,
             phases: Vec::new(),
             gates: Vec::new(),
@@ -341,14 +342,10 @@ impl Run {
         let Fixture { catalog, plan, objects, at_source, form, .. } = fixture;
         let mut numbers: Vec<usize> = (0..plan.tables.len()).collect();
         numbers.sort_by_key(|number| (&plan.tables[*number].schema, &plan.tables[*number].name));
-        let script = match form {
-            Form::Sql => "fixture.sql",
-            Form::Csv => "load.sql",
-            Form::Parquet => "schema.sql",
-        };
+        let script = fixture::script(*form);
         let failed = |source: io::Error| LoadError::File { path: shared.folder.path(script), source };
         let mut out = BufWriter::new(shared.folder.file(script)?);
-        fixture::put_start(objects, &mut out).map_err(failed)?;
+        fixture::put_start(objects, *form, &mut out).map_err(failed)?;
         let (mut entries, mut loaded) = (Vec::new(), Vec::new());
         for number in numbers {
             let table = &plan.tables[number];

@@ -630,6 +630,7 @@ impl Run {
             key_id: Some(self.job.key_id.clone()),
             gates,
             warnings: prepared.plan.warnings.clone(),
+            cover: prepared.plan.covered.clone(),
             ..RefreshOutcome::default()
         }
     }

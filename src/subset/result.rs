@@ -2,7 +2,7 @@
 
 use super::cover::Coverage;
 use crate::catalog::Oid;
-use crate::plan::Plan;
+use crate::plan::{Covered, Plan};
 use crate::rowset::{Picked, RowSet};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -89,6 +89,8 @@ impl Selection {
             }
             table.picked = Some(Arc::clone(picked));
         }
+        let Coverage { shown, absent } = self.coverage.clone();
+        plan.covered = (!shown.is_empty() || !absent.is_empty()).then_some(Covered { shown, absent });
         let left = |dangled: &Dangled| if dangled.nulled { 0 } else { i64::try_from(dangled.rows).unwrap_or(i64::MAX) };
         plan.dangling = Some(self.dangling.iter().map(|dangled| (dangled.reference.clone(), left(dangled))).collect());
     }
