@@ -418,13 +418,14 @@ pub enum Children {
 /// `[[subset.edge]]`: the child rule of one foreign key.
 #[derive(Debug, Clone)]
 pub struct EdgeRule {
-    /// `schema.table.column` of the child.
+    /// `schema.table.column` of the child; several with commas between are all columns of a key.
     pub from: String,
-    /// `schema.table.column` of the parent; none: whatever `from` points at.
+    /// `schema.table.column` of the parent, or several; none: whatever `from` points at.
     pub to: Option<String>,
     /// None: as `[subset]`.
     pub children: Option<Children>,
-    pub parent: Parent,
+    /// None: it is followed, unless another rule for the same reference says otherwise.
+    pub parent: Option<Parent>,
     /// None: as `[subset]`.
     pub dangling: Option<Dangling>,
     pub place: Place,

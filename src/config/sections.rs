@@ -670,14 +670,14 @@ fn seed(section: In<'_, '_, '_>) -> Option<SeedRule> {
 fn edge(section: In<'_, '_, '_>) -> Option<EdgeRule> {
     let (from, to) = (section.text("from"), section.text("to"));
     let children = children(section);
+    let (had_parent, had_dangling) = (section.has("parent"), section.has("dangling"));
     let parent = section.choice("parent", &[Parent::Follow, Parent::Null]);
-    let had_dangling = section.has("dangling");
     let dangling = section.choice("dangling", &DANGLING);
-    if had_dangling && dangling.is_none() {
+    if (had_parent && parent.is_none()) || (had_dangling && dangling.is_none()) {
         return None;
     }
     let place = section.context.files.place(section.at);
-    Some(EdgeRule { from: from?, to, children: children?, parent: parent?, dangling, place })
+    Some(EdgeRule { from: from?, to, children: children?, parent, dangling, place })
 }
 
 /// The inner answer is none where the option is absent.

@@ -36,7 +36,7 @@ use std::sync::Arc;
 pub use packs::{About, Floor, Held, Suggested};
 pub use propose::{escape, header, key as toml_key};
 pub use source::rights;
-pub use subset::{NodeCover, SubsetEdge, SubsetLeaf, SubsetNode, SubsetPlan, SubsetSeed};
+pub use subset::{EdgeCut, NodeCover, SubsetEdge, SubsetLeaf, SubsetNode, SubsetPlan, SubsetSeed, equal_ids};
 pub use summary::{canonical_params, summary_json};
 pub use values::{ValueFault, ValueProbe, holds_patterns};
 
@@ -165,7 +165,6 @@ pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Res
     Ok(plan)
 }
 
-fn sequences(graph: &Graph<'_>, domains: &domain::Domains) -> Vec<SequencePlan> {
 /// As [`build`], for a schema of an earlier day: rules for what it did not have yet, or had under another name, say nothing
 /// of it.
 ///
@@ -179,6 +178,7 @@ pub fn build_past(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -
     build(catalog, &Policy { rules: &rules, references: &references, ..*policy }, settings)
 }
 
+fn sequences(graph: &Graph<'_>, domains: &domain::Domains) -> Vec<SequencePlan> {
     let named = |(table, attnum): (Oid, i16)| {
         let table = graph.table(table)?;
         let column = table.column(attnum)?;

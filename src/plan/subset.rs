@@ -17,6 +17,7 @@ use crate::config::{
 use crate::error::Report;
 use crate::pg::quote_qualified;
 pub use cover::NodeCover;
+pub use link::equal_ids;
 use std::collections::BTreeSet;
 
 /// Everything the closure needs to know.
@@ -99,6 +100,17 @@ pub struct SubsetEdge {
     pub dangling: Dangling,
     /// Columns that become NULL where the reference is cut.
     pub null_columns: Vec<String>,
+    /// Why there are none.
+    pub fixed: Option<String>,
+}
+
+/// Lines that keep a reference from being followed in one direction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EdgeCut {
+    /// To paste behind whatever is in the configuration.
+    pub lines: String,
+    /// Every reference that they name: several can join the same columns.
+    pub edges: Vec<usize>,
 }
 
 /// Rows that start the closure.
@@ -245,15 +257,16 @@ fn foreign_keys(graph: &Graph<'_>, domains: &Domains) -> Vec<SubsetEdge> {
     foreign.filter_map(|constraint| link::foreign_key(graph, domains, constraint, &uses)).collect()
 }
 
-/// Gives edges the rules that name them; the first that names one counts.
+/// Gives edges the rules that name them. What a later rule says goes before an earlier one, so that a line that is added
+/// takes effect whatever is there.
 fn apply_rules(edges: &mut [SubsetEdge], rules: &[EdgeRule], reports: &mut Vec<Report>) {
-    for rule in rules.iter().rev() {
+    for rule in rules {
         let mut found = false;
-        for edge in edges.iter_mut().filter(|edge| link::is_named(edge, rule)) {
+        for edge in edges.iter_mut().filter(|edge| edge.is_named(&rule.from, rule.to.as_deref())) {
             found = true;
             edge.children = rule.children.unwrap_or(edge.children);
             edge.dangling = rule.dangling.unwrap_or(edge.dangling);
-            edge.up = rule.parent;
+            edge.up = rule.parent.unwrap_or(edge.up);
         }
         if !found {
             let to = rule.to.as_ref().map(|to| format!(" to \"{to}\"")).unwrap_or_default();
@@ -269,26 +282,24 @@ fn apply_rules(edges: &mut [SubsetEdge], rules: &[EdgeRule], reports: &mut Vec<R
 
 /// References that are to become NULL must be able to.
 fn check_nulls(edge: &SubsetEdge, config: &SubsetConfig, reports: &mut Vec<Report>) {
-    let cut = edge.up == Parent::Null;
-    let dangling = edge.dangling == Dangling::Null && !edge.checked;
-    // Where the rule is the general one, what cannot be NULL keeps its dangling references.
-    let asked = config.edges.iter().any(|rule| link::is_named(edge, rule) && rule.dangling == Some(Dangling::Null));
-    if !edge.null_columns.is_empty() || edge.nulled || !(cut || (dangling && asked)) {
-        return;
-    }
-    let why = match edge.expand.is_empty() {
-        true => {
-            "Its columns are NOT NULL, or others refer to them, or a partition, a check or a unique index needs their value."
+    let Some(why) = edge.fixed.as_ref().filter(|_| !edge.nulled) else { return };
+    let rules = || config.edges.iter().filter(|rule| edge.is_named(&rule.from, rule.to.as_deref()));
+    let (rule, hint) = if edge.up == Parent::Null {
+        let rule = rules().rfind(|rule| rule.parent == Some(Parent::Null));
+        (rule, "Remove `parent = \"null\"`: the rows it refers to are copied then.")
+    } else if edge.dangling == Dangling::Null && !edge.checked {
+        // Where the rule is the general one, what cannot be NULL keeps its dangling references.
+        let rule = rules().rfind(|rule| rule.dangling == Some(Dangling::Null));
+        if rule.is_none() {
+            return;
         }
-        false => "It stands inside of a column, beside other values.",
+        (rule, "Write `dangling = \"keep\"` or `dangling = \"fail\"` for it.")
+    } else {
+        return;
     };
     let report = Report::new("plan::subset-not-null", format!("{} of \"{}\" cannot be NULL", edge.name, edge.from));
-    let rule = config.edges.iter().find(|rule| link::is_named(edge, rule));
-    let hint = match cut {
-        true => "Remove `parent = \"null\"`: the rows it refers to are copied then.",
-        false => "Write `dangling = \"keep\"` or `dangling = \"fail\"` for it.",
-    };
-    reports.push(report.place(place(rule.map_or(&config.place, |rule| &rule.place))).detail(why).hint(hint));
+    let at = place(rule.map_or(&config.place, |rule| &rule.place));
+    reports.push(report.place(at).detail(format!("{why}.")).hint(hint));
 }
 
 /// Nodes that a name or glob means; with the leaf if it is one of a partition tree.
@@ -405,19 +416,31 @@ impl SubsetEdge {
         self.columns.is_none()
     }
 
-    /// The lines that stop the children of this reference from being followed.
-    pub fn cut_children(&self) -> String {
-        format!("{}\nchildren = \"none\"", self.rule())
+    /// Whether a rule with these columns means this reference: one column of the key, or all of them.
+    fn is_named(&self, from: &str, to: Option<&str>) -> bool {
+        link::names(&self.from, from) && to.is_none_or(|to| link::names(&self.to, to))
+    }
+}
+
+impl SubsetPlan {
+    /// The lines that stop the children of a reference from being followed.
+    pub fn cut_children(&self, edge: usize) -> EdgeCut {
+        self.cut(edge, "children = \"none\"")
     }
 
-    /// The lines that leave the row referred to where it is; none if the reference cannot be NULL.
-    pub fn cut_parent(&self) -> Option<String> {
-        (!self.null_columns.is_empty()).then(|| format!("{}\nparent = \"null\"", self.rule()))
+    /// The lines that leave the row referred to where it is; none if the reference cannot be NULL, or another one that the
+    /// same columns name.
+    pub fn cut_parent(&self, edge: usize) -> Option<EdgeCut> {
+        let cut = self.cut(edge, "parent = \"null\"");
+        let possible = |edge: &usize| self.edges[*edge].fixed.is_none() || self.edges[*edge].nulled;
+        cut.edges.iter().all(possible).then_some(cut)
     }
 
-    /// A rule names one column on each side.
-    fn rule(&self) -> String {
-        let first = |columns: &str| columns.split(", ").next().unwrap_or_default().to_owned();
-        format!("[[subset.edge]]\nfrom = \"{}\"\nto = \"{}\"", first(&self.from), first(&self.to))
+    fn cut(&self, edge: usize, line: &str) -> EdgeCut {
+        let SubsetEdge { from, to, .. } = &self.edges[edge];
+        let named = (0..self.edges.len()).filter(|other| self.edges[*other].is_named(from, Some(to)));
+        let (from, to) = (super::escape(from), super::escape(to));
+        let lines = format!("[[subset.edge]]\nfrom = \"{from}\"\nto = \"{to}\"\n{line}");
+        EdgeCut { lines, edges: named.collect() }
     }
 }

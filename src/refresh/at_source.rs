@@ -9,8 +9,8 @@ use crate::load::database::SequenceValue;
 use crate::mask::Shape;
 use crate::outcome::EstimateView;
 use crate::pg::{self, types};
-use crate::plan::Plan;
-use crate::verify::{OrphanQuery, Structure, estimates};
+use crate::plan::{Plan, equal_ids};
+use crate::verify::{OrphanQuery, Referring, Structure, estimates};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -86,12 +86,11 @@ impl AtSource {
 }
 
 fn orphan_queries(job: &Job, catalog: &Catalog) -> Vec<OrphanQuery> {
-    let array = |path: &str| {
+    let shape = |path: &str| {
         let table = catalog.tables.iter().find(|table| path.starts_with(&format!("{}.", table.full_name())));
         let column =
             table.and_then(|table| table.columns.iter().find(|column| path.ends_with(&format!(".{}", column.name))));
-        let shape = column.and_then(|column| types::shape(catalog, column.type_oid, column.typmod));
-        matches!(shape, Some(Shape::Array(_)))
+        column.and_then(|column| types::shape(catalog, column.type_oid, column.typmod))
     };
     let split = |path: &str| {
         let mut parts = path.splitn(3, '.');
@@ -108,7 +107,14 @@ fn orphan_queries(job: &Job, catalog: &Catalog) -> Vec<OrphanQuery> {
             let of_type = of_type.map(|(column, value)| {
                 format!("f.{}::pg_catalog.text = {}", pg::quote_ident(column), pg::quote_literal(value))
             });
-            Some(OrphanQuery::new(name, (&from.0, &from.1), (&to.0, &to.1), array(&reference.from), of_type.as_deref()))
+            let (referring, key) = (shape(&reference.from), shape(&reference.to));
+            let (value, element, elements) = match &referring {
+                Some(Shape::Array(inner)) => ("e.v".to_owned(), Some(&**inner), true),
+                plain => (format!("f.{}", from.1), plain.as_ref(), false),
+            };
+            let equal = equal_ids((&format!("r.{}", to.1), key.as_ref()), (&value, element));
+            let referring = Referring { table: &from.0, column: &from.1, elements, condition: of_type.as_deref() };
+            Some(OrphanQuery::new(name, &referring, &to.0, &equal))
         })
         .collect()
 }

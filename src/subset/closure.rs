@@ -86,8 +86,10 @@ pub(super) struct Closure<'a> {
     /// Every wave, where somebody asked for the path to a row.
     pub waves: Option<Vec<Wave>>,
     pub coverage: Coverage,
+    /// Rows that were added for what they show.
+    pub covering: u64,
     /// References that are not followed, to see what would be left.
-    pub without: Option<(usize, Direction)>,
+    pub without: Vec<(usize, Direction)>,
 }
 
 /// References of one leaf's rows to follow.
@@ -169,12 +171,13 @@ impl<'a> Closure<'a> {
             missing: vec![Missing::default(); plan.edges.len()],
             waves: None,
             coverage: Coverage::default(),
-            without: None,
+            covering: 0,
+            without: Vec::new(),
         })
     }
 
-    /// The same beginning, with one reference not followed.
-    pub fn again_without(&self, edge: usize, direction: Direction) -> Self {
+    /// The same beginning, with some references not followed.
+    pub fn again_without(&self, without: Vec<(usize, Direction)>) -> Self {
         let count = self.leaves.len();
         Self {
             sessions: self.sessions,
@@ -190,17 +193,15 @@ impl<'a> Closure<'a> {
             missing: vec![Missing::default(); self.plan.edges.len()],
             waves: None,
             coverage: Coverage::default(),
-            without: Some((edge, direction)),
+            covering: 0,
+            without,
         }
     }
 
     /// Closes the beginning, and adds what shows something that is not shown yet.
     pub async fn run(&mut self) -> Result<(), SubsetError> {
         self.advance(self.first.clone()).await?;
-        // A cut is judged with the rows that were added before.
-        if self.without.is_none() {
-            self.coverage = cover::add(self).await?;
-        }
+        self.coverage = cover::add(self).await?;
         Ok(())
     }
 
@@ -247,7 +248,7 @@ impl<'a> Closure<'a> {
             let sides =
                 [(up, Direction::Up, edge.child, &wave.entered), (down, Direction::Down, edge.parent, &wave.selected)];
             for (wanted, direction, node, rows) in sides {
-                if !wanted || self.without == Some((number, direction)) {
+                if !wanted || self.without.contains(&(number, direction)) {
                     continue;
                 }
                 for leaf in
@@ -431,7 +432,7 @@ impl<'a> Closure<'a> {
                 nulled: edge.dangling == Dangling::Null && !edge.null_columns.is_empty(),
             })
             .collect();
-        let seeded = self.first.entered.iter().map(RowSet::len).sum();
+        let seeded = self.first.entered.iter().map(RowSet::len).sum::<u64>() + self.covering;
         let pulled = self.pulled();
         Ok(Selection { tables, seeded, pulled, dangling, coverage: self.coverage, picked, memory })
     }
@@ -439,13 +440,11 @@ impl<'a> Closure<'a> {
     /// Which reference pulled how many rows, most first.
     pub fn pulled(&self) -> Vec<Pulled> {
         let mut pulled = Vec::new();
-        for (edge, rows) in self.plan.edges.iter().zip(&self.pulled) {
-            for (direction, node, cut) in [
-                (Direction::Up, edge.parent, edge.cut_parent()),
-                (Direction::Down, edge.child, Some(edge.cut_children())),
-            ] {
+        for (number, (edge, rows)) in self.plan.edges.iter().zip(&self.pulled).enumerate() {
+            for (direction, node) in [(Direction::Up, edge.parent), (Direction::Down, edge.child)] {
                 let rows = rows[direction as usize];
                 if rows > 0 {
+                    let cut = growth::cut(self.plan, number, direction).map(|cut| cut.lines);
                     let table = self.plan.nodes[node].name.clone();
                     pulled.push(Pulled { reference: edge.name.clone(), direction, table, rows, cut });
                 }

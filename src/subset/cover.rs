@@ -9,6 +9,7 @@ mod choose;
 
 use super::closure::{Closure, Wave};
 use super::error::SubsetError;
+use super::result::Direction;
 use super::{link, wire};
 use crate::catalog::Oid;
 use crate::config::Parent;
@@ -71,8 +72,8 @@ pub(super) async fn add(closure: &mut Closure<'_>) -> Result<Coverage, SubsetErr
     }
     let mut wave = Wave::new(closure.leaves.len());
     for (leaf, row) in pool.choose() {
+        closure.covering += u64::from(!closure.all[leaf].contains(row));
         wave.entered[leaf].insert(row);
-        closure.first.entered[leaf].insert(row);
     }
     closure.advance(wave).await?;
     coverage.shown.sort();
@@ -155,8 +156,9 @@ async fn parents(closure: &Closure<'_>, rows: &BTreeSet<Row>) -> Result<Vec<(Row
     let mut by_leaf: HashMap<usize, Vec<RowId>> = HashMap::new();
     rows.iter().for_each(|(leaf, row)| by_leaf.entry(*leaf).or_default().push(*row));
     let mut pairs = Vec::new();
-    for edge in closure.plan.edges.iter().filter(|edge| edge.up == Parent::Follow && !edge.nulled) {
-        if !closure.followed(edge) {
+    for (number, edge) in closure.plan.edges.iter().enumerate() {
+        let up = edge.up == Parent::Follow && !edge.nulled && closure.followed(edge);
+        if !up || closure.without.contains(&(number, Direction::Up)) {
             continue;
         }
         for (number, (node, leaf)) in closure.leaves.iter().enumerate().filter(|(_, (node, _))| *node == edge.child) {

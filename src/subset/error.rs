@@ -56,7 +56,7 @@ impl Diagnose for SubsetError {
                 .detail("`dangling = \"fail\"` asks to refuse that.")
                 .hint(format!(
                     "Correct the source, or write:\n[[subset.edge]]\nfrom = \"{}\"\ndangling = \"keep\"     # or \"null\"",
-                    from.split(", ").next().unwrap_or(from)
+                    crate::plan::escape(from)
                 )),
             SubsetError::Empty { place } => {
                 let report = Report::new("plan::subset-empty", message)

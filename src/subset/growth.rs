@@ -3,7 +3,7 @@
 use super::closure::Closure;
 use super::error::{SubsetError, TooLarge};
 use super::result::Direction;
-use crate::plan::SubsetPlan;
+use crate::plan::{EdgeCut, SubsetPlan};
 
 /// Cuts that are tried out: each closes the set again, up to the limit.
 const CUTS_TRIED: usize = 5;
@@ -59,28 +59,48 @@ pub(super) async fn explain(closure: &Closure<'_>, mut large: Box<TooLarge>) -> 
         let name = |node: usize| &closure.plan.nodes[node].name;
         large.edge = Some((format!("{} from \"{}\" to \"{}\"", edge.name, name(from), name(to)), *rows));
     }
+    let mut together = (Vec::new(), Vec::new());
     for (_, number, direction) in candidates.into_iter().take(CUTS_TRIED) {
-        let edge = &closure.plan.edges[number];
-        let lines = match direction {
-            Direction::Down => Some(edge.cut_children()),
-            Direction::Up => edge.cut_parent(),
-        };
-        let Some(lines) = lines else { continue };
-        let mut without = closure.again_without(number, direction);
-        let left = match without.run().await {
-            Ok(()) => {
-                let sizes = without.sizes();
-                Some(sizes.iter().map(|(rows, bytes)| if large.option == "rows_max" { rows } else { bytes }).sum())
-            }
-            Err(SubsetError::TooLarge(_)) => None,
-            Err(error) => return Err(error),
-        };
+        let Some(EdgeCut { lines, edges }) = cut(closure.plan, number, direction) else { continue };
+        let without: Vec<_> = edges.into_iter().map(|edge| (edge, direction)).collect();
+        together.0.extend(without.iter().copied());
+        together.1.push(lines.clone());
+        let left = left(closure, without, large.option).await?;
         large.cuts.push(Cut { lines, left });
     }
     large.cuts.sort_by_key(|cut| cut.left.unwrap_or(u64::MAX));
     // What does not suffice is worth telling only where nothing does.
     if large.cuts.iter().any(|cut| cut.left.is_some()) {
         large.cuts.retain(|cut| cut.left.is_some());
+    } else if large.cuts.len() > 1
+        && let Some(rows) = left(closure, together.0, large.option).await?
+    {
+        large.cuts = vec![Cut { lines: together.1.join("\n"), left: Some(rows) }];
     }
     Ok(SubsetError::TooLarge(large))
+}
+
+/// The lines that keep a reference from being followed, if they are possible.
+pub(super) fn cut(plan: &SubsetPlan, edge: usize, direction: Direction) -> Option<EdgeCut> {
+    match direction {
+        Direction::Down => Some(plan.cut_children(edge)),
+        Direction::Up => plan.cut_parent(edge),
+    }
+}
+
+/// What is left without some references, rows of `cover` included; none: more than the limit.
+async fn left(
+    closure: &Closure<'_>,
+    without: Vec<(usize, Direction)>,
+    option: &str,
+) -> Result<Option<u64>, SubsetError> {
+    let mut trial = closure.again_without(without);
+    match trial.run().await {
+        Ok(()) => {
+            let sizes = trial.sizes();
+            Ok(Some(sizes.iter().map(|(rows, bytes)| if option == "rows_max" { rows } else { bytes }).sum()))
+        }
+        Err(SubsetError::TooLarge(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }

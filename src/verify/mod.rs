@@ -340,21 +340,30 @@ pub struct OrphanQuery {
     pub sql: String,
 }
 
+/// Rows that refer, everything quoted.
+#[derive(Debug, Clone, Copy)]
+pub struct Referring<'a> {
+    /// `schema.table`.
+    pub table: &'a str,
+    pub column: &'a str,
+    /// Each element of an array, `e.v`, is a reference.
+    pub elements: bool,
+    /// Over `f`: only rows that fulfill it refer at all.
+    pub condition: Option<&'a str>,
+}
+
 impl OrphanQuery {
-    /// Builds the query from `schema.table.column` on both ends, quoted. With `elements`, each element of an array is a
-    /// reference; only rows that fulfill `condition` on `f` refer at all.
-    pub fn new(name: String, from: (&str, &str), to: (&str, &str), elements: bool, condition: Option<&str>) -> Self {
-        let (from_sql, value) = if elements {
-            (format!("{} f, pg_catalog.unnest(f.{}) AS e (v)", from.0, from.1), "e.v".to_owned())
+    /// Builds the query; `equal` compares the key in `r`, a row of the table `to`, with the column of `f`, or with `e.v`.
+    pub fn new(name: String, from: &Referring<'_>, to: &str, equal: &str) -> Self {
+        let Referring { table, column, elements, condition } = from;
+        let (from_sql, value) = if *elements {
+            (format!("{table} f, pg_catalog.unnest(f.{column}) AS e (v)"), "e.v".to_owned())
         } else {
-            (format!("{} f", from.0), format!("f.{}", from.1))
+            (format!("{table} f"), format!("f.{column}"))
         };
         let sql = format!(
-            "SELECT count(*) FROM {from_sql} WHERE {value} IS NOT NULL{} AND NOT EXISTS \
-             (SELECT FROM {} r WHERE r.{} = {value})",
+            "SELECT count(*) FROM {from_sql} WHERE {value} IS NOT NULL{} AND NOT EXISTS (SELECT FROM {to} r WHERE {equal})",
             condition.map(|condition| format!(" AND {condition}")).unwrap_or_default(),
-            to.0,
-            to.1
         );
         Self { name, sql }
     }

@@ -210,3 +210,104 @@ fn chains_and_cycles_end() {
     );
     assert_eq!(lab.staging("SELECT count(*) FROM team"), "3");
 }
+
+/// Documents with what `jsonb` and texts cannot hold, beside and inside of the ids.
+const DOCUMENTS: &str = r#"
+CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users SELECT generate_series(1, 20);
+CREATE TABLE j (id int PRIMARY KEY, body json);
+CREATE TABLE b (id int PRIMARY KEY, body jsonb);
+INSERT INTO b VALUES (1, '{"u": {"id": 5}}'), (2, '{"u": {"id": "6"}, "x": "\\u0000"}'), (3, '{"u": [1]}'), (4, '[]'), (5, NULL), (6, '7'),
+  (7, '{"u": {"id": 1e3}, "seen": [{"by": 8}, {"by": "x"}, 9]}');
+INSERT INTO j SELECT id, body::text::json FROM b;
+INSERT INTO j VALUES (11, '{"x": "\u0000", "u": {"id": 5}}'), (12, '{"u": {"id": "\u0000"}}'), (13, '{"x": 1e999999, "u": {"id": 9}}'),
+  (14, '{"u": {"id": 1e999999}}'), (15, '{"\ud800": "\udc00 \ud83d\ude00", "u": {"id": 10}}'),
+  (16, '{"x": "\\\u0000", "seen": [{"by": 11}, {"by": 1e999999}, {"by": "\ud800"}]}'), (17, '{"u": {"id": 1, "id": 12}}');
+"#;
+
+#[test]
+fn documents_that_jsonb_cannot_hold_are_followed_like_others() {
+    let reference = |table: &str, path: &str| {
+        format!("[[references]]\nfrom = \"public.{table}.body\"\nto = \"public.users.id\"\njson = [{path}]\n")
+    };
+    let paths = ["\"u\", \"id\"", "\"seen\", \"*\", \"by\""];
+    let rules: String = ["j", "b"].iter().flat_map(|table| paths.map(|path| reference(table, path))).collect();
+    let seed =
+        |table: &str| format!("{rules}[subset]\nseed = [{{ table = \"public.{table}\" }}]\nchildren = \"none\"\n");
+    let lab = lab("documents", DOCUMENTS, &seed("b"));
+    let users = |lab: &Lab<'_>| lab.staging("SELECT string_agg(id::text, ',' ORDER BY id) FROM users");
+    lab.refresh();
+    assert_eq!(users(&lab), "5,6,8");
+    lab.config(&format!("{KEEP}{}", seed("j")));
+    lab.refresh();
+    assert_eq!(users(&lab), "5,6,8,9,10,11,12", "the same, and those of documents that only json can hold");
+    // From the other end, too.
+    lab.config(&format!("{KEEP}{rules}[subset]\nseed = [{{ table = \"public.users\", where = \"id IN (5, 11)\" }}]\n"));
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT string_agg(id::text, ',' ORDER BY id) FROM j"), "1,11,16");
+    assert_eq!(
+        lab.staging("SELECT body::text FROM j WHERE id = 16"),
+        lab.production("SELECT body::text FROM j WHERE id = 16")
+    );
+}
+
+/// Notes on things with keys of every type, by the text of the key; and numbers that refer to a text.
+const TEXT_IDS: &str = "
+CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users SELECT generate_series(1, 9);
+CREATE TABLE big (id bigint PRIMARY KEY); INSERT INTO big VALUES (9223372036854775807), (-9223372036854775808), (7);
+CREATE TABLE files (id uuid PRIMARY KEY); INSERT INTO files VALUES ('00000000-0000-0000-0000-00000000000a'), ('00000000-0000-0000-0000-00000000000b');
+CREATE TABLE days (id date PRIMARY KEY); INSERT INTO days VALUES ('2026-01-02'), ('2026-01-03');
+CREATE TABLE codes (code text PRIMARY KEY); INSERT INTO codes VALUES ('41'), ('42'), ('x');
+CREATE TABLE notes (id int PRIMARY KEY, on_type text, on_id text, code int, seen text[]);
+INSERT INTO notes VALUES (1, 'User', '3', 42, '{1,x}'), (2, 'User', 'x', 43, NULL), (3, 'User', '', NULL, '{}'), (4, 'User', '99999999999999999999', NULL, NULL),
+  (5, 'User', ' 4', NULL, '{NULL}'), (6, 'Big', '9223372036854775807', NULL, NULL), (7, 'Big', '-9223372036854775808', NULL, NULL),
+  (8, 'Big', '9223372036854775808', NULL, NULL), (9, 'File', '00000000-0000-0000-0000-00000000000A', NULL, NULL), (10, 'File', '5', NULL, NULL),
+  (11, 'Day', '2026-01-02', NULL, NULL), (12, 'Day', 'never', NULL, NULL), (13, 'User', NULL, NULL, NULL), (14, 'File', '3', NULL, NULL);
+";
+
+#[test]
+fn ids_that_are_text_refer_to_keys_of_any_type_and_what_is_no_id_refers_to_nothing() {
+    let typed = |table: &str, kind: &str| {
+        format!(
+            "[[references]]\nfrom = \"public.notes.on_id\"\nto = \"public.{table}.id\"\ntype_column = \"on_type\"\ntype_value = \"{kind}\"\n"
+        )
+    };
+    let plain =
+        |from: &str, to: &str| format!("[[references]]\nfrom = \"public.notes.{from}\"\nto = \"public.{to}\"\n");
+    let rules = [
+        typed("users", "User"),
+        typed("big", "Big"),
+        typed("files", "File"),
+        typed("days", "Day"),
+        plain("code", "codes.code"),
+        plain("seen", "users.id"),
+    ]
+    .concat();
+    let seed = |table: &str, children: &str| {
+        format!("{rules}[subset]\nseed = [{{ table = \"public.{table}\" }}]\nchildren = \"{children}\"\n")
+    };
+    let lab = lab("text_ids", TEXT_IDS, &seed("notes", "none"));
+    let ran = lab.refresh();
+    let all = |table: &str, column: &str| {
+        lab.staging(&format!("SELECT string_agg({column}::text, ',' ORDER BY {column}) FROM {table}"))
+    };
+    assert_eq!(all("users", "id"), "1,3");
+    assert_eq!(all("big", "id"), "-9223372036854775808,9223372036854775807");
+    assert_eq!(all("files", "id"), "00000000-0000-0000-0000-00000000000a");
+    assert_eq!((all("days", "id"), all("codes", "code")), ("2026-01-02".to_owned(), "42".to_owned()));
+    assert!(
+        ran.stderr.contains("reference public.notes.on_id -> public.users.id points nowhere in 4 rows"),
+        "{}",
+        ran.stderr
+    );
+    // From the keys to what refers to them.
+    lab.config(&format!("{KEEP}{}", seed("files", "all")));
+    lab.refresh();
+    assert_eq!(all("notes", "id"), "9");
+    lab.config(&format!("{KEEP}{}", seed("codes", "all")));
+    lab.refresh();
+    assert_eq!(all("notes", "id"), "1");
+    // All rows, with the gate that counts what points nowhere on both sides.
+    lab.config(&format!("{KEEP}{rules}"));
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT count(*) FROM notes"), "14");
+}

@@ -69,6 +69,128 @@ fn a_subset_that_explodes_is_refused_before_extraction_with_the_edge_and_a_cut_t
     );
 }
 
+/// Expects that a subset is too large, and returns the cuts of the hint, each with the rows it says are left.
+#[track_caller]
+fn cuts(lab: &Lab<'_>) -> Vec<(String, u64)> {
+    let ran = lab.restage(&["plan", "--json"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).expect("a document");
+    assert_eq!(told["error"][0]["code"], "plan::subset-too-large", "{told}");
+    let hint = told["error"][0]["hint"].as_str().expect("a hint");
+    let hint = hint.split("\n# or raise").next().expect("lines");
+    let cut = |text: &str| {
+        let (head, lines) = text.split_once('\n')?;
+        let left = head.split(' ').nth(1)?.parse().ok()?;
+        Some((format!("{lines}\n"), left))
+    };
+    hint.split("# ").filter_map(cut).collect()
+}
+
+/// Adds lines to a configuration, and expects that the subset is as large as they were said to leave it.
+#[track_caller]
+fn pasted(lab: &Lab<'_>, config: &str, (lines, left): &(String, u64)) {
+    lab.config(&format!("{KEEP}{config}{lines}"));
+    let told = done(lab.restage(&["plan", "--json"])).stdout;
+    let told: serde_json::Value = serde_json::from_str(&told).expect("a document");
+    assert_eq!(told["subset"]["rows"], *left, "{lines}");
+    done(lab.restage(&["refresh"]));
+}
+
+#[test]
+fn a_cut_takes_effect_where_its_edge_has_a_rule_already() {
+    let subset = "[subset]\nseed = [{ table = \"public.customers\", where = \"country = 'DE'\" }]\nrows_max = 2200\n\
+         [[subset.edge]]\nfrom = \"public.log.customer\"\nchildren = { max = 19 }\n\
+         [[subset.edge]]\nfrom = \"public.orders.gift_to\"\nchildren = \"none\"\nparent = \"follow\"\n";
+    let lab = lab("cut_again", SHOP, subset);
+    let cuts = cuts(&lab);
+    assert!(!cuts.is_empty());
+    for cut in &cuts {
+        pasted(&lab, subset, cut);
+    }
+    // All of them at once, as somebody pastes who does not choose.
+    let all: String = cuts.iter().map(|(lines, _)| lines.as_str()).collect();
+    lab.config(&format!("{KEEP}{subset}{all}"));
+    done(lab.restage(&["refresh"]));
+    // The reference up, over the rule that says to follow it.
+    let up = "[[subset.edge]]\nfrom = \"public.orders.gift_to\"\nto = \"public.customers.id\"\nparent = \"null\"\n";
+    lab.config(&format!("{KEEP}{}{up}", subset.replace("rows_max = 2200\n", "")));
+    done(lab.restage(&["refresh"]));
+    assert_eq!(lab.staging("SELECT count(*) FROM customers"), "100");
+}
+
+#[test]
+fn a_cut_of_a_composite_key_names_all_its_columns_and_no_other_key() {
+    let schema = "
+    CREATE TABLE places (tenant int, id int, PRIMARY KEY (tenant, id));
+    CREATE TABLE orders (tenant int NOT NULL, id int PRIMARY KEY, billed int, sent int,
+        CONSTRAINT billed_to FOREIGN KEY (tenant, billed) REFERENCES places (tenant, id),
+        CONSTRAINT sent_to FOREIGN KEY (tenant, sent) REFERENCES places (tenant, id));
+    INSERT INTO places SELECT 1, i FROM generate_series(1, 50) i;
+    INSERT INTO orders SELECT 1, i, CASE WHEN i <= 5 THEN 1 END, CASE WHEN i > 5 THEN 1 END FROM generate_series(1, 500) i; ANALYZE;";
+    let subset = "[subset]\nseed = [{ table = \"public.places\", where = \"id = 1\" }]\nrows_max = 100\n";
+    let lab = lab("composite", schema, subset);
+    let cuts = cuts(&lab);
+    let first = cuts.first().expect("a cut");
+    assert!(first.0.contains("from = \"public.orders.tenant, public.orders.sent\""), "{first:?}");
+    assert!(first.0.contains("to = \"public.places.tenant, public.places.id\""), "{first:?}");
+    pasted(&lab, subset, first);
+    assert_eq!(lab.staging("SELECT count(*), count(billed), count(sent) FROM orders"), "5|5|0");
+}
+
+#[test]
+fn a_cut_is_judged_with_the_rows_of_cover() {
+    // The one row that shows the label stands at the end of a chain; without it, others that show more are needed.
+    let schema = "
+    CREATE TYPE kind AS ENUM ('plain', 'rare', 'odd');
+    CREATE TABLE chain (id int PRIMARY KEY, before int REFERENCES chain, kind kind NOT NULL, size int);
+    INSERT INTO chain SELECT i, NULLIF(i - 1, 0), CASE i WHEN 300 THEN 'rare' WHEN 7 THEN 'odd' ELSE 'plain' END::kind, i % 40
+        FROM generate_series(1, 300) i; ANALYZE;";
+    let subset = "[subset]\nchildren = \"none\"\ncover = [\"enum\", \"boundary\", \"null\"]\nrows_max = 60\n";
+    let lab = lab("cover_cut", schema, subset);
+    let cuts = cuts(&lab);
+    assert!(cuts.iter().all(|(lines, left)| lines.contains("parent = \"null\"") && *left > 0), "{cuts:?}");
+    pasted(&lab, subset, cuts.first().expect("a cut"));
+    assert_eq!(lab.staging("SELECT count(DISTINCT kind), max(size) FROM chain"), "3|39");
+}
+
+#[test]
+fn cuts_that_help_together_are_told_together() {
+    let schema = "
+    CREATE TABLE boss (id int PRIMARY KEY); INSERT INTO boss VALUES (1);
+    CREATE TABLE a (id int PRIMARY KEY, boss int NOT NULL REFERENCES boss); INSERT INTO a SELECT i, 1 FROM generate_series(1, 90) i;
+    CREATE TABLE b (id int PRIMARY KEY, boss int NOT NULL REFERENCES boss); INSERT INTO b SELECT i, 1 FROM generate_series(1, 90) i;";
+    let subset = "[subset]\nseed = [{ table = \"public.boss\" }]\nrows_max = 50\n";
+    let lab = lab("together", schema, subset);
+    let cuts = cuts(&lab);
+    let [only] = cuts.as_slice() else { panic!("{cuts:?}") };
+    assert_eq!(only.1, 1);
+    pasted(&lab, subset, only);
+}
+
+#[test]
+fn rows_are_named_with_quotes_and_a_key_of_another_type_is_told_without_it() {
+    let schema = "CREATE SCHEMA \"my shop\";
+         CREATE TABLE \"my shop\".\"the \"\"orders\"\"\" (\"key one\" text, n int, PRIMARY KEY (\"key one\", n));
+         INSERT INTO \"my shop\".\"the \"\"orders\"\"\" VALUES ('it''s here', 7);
+         CREATE TABLE plain (id int PRIMARY KEY); INSERT INTO plain VALUES (1);";
+    let subset = "[subset]\nseed = [{ table = \"my shop.*\" }, { table = \"public.plain\" }]\n";
+    let lab = lab("quoted", schema, subset);
+    let row = "\"my shop\".\"the \"\"orders\"\"\" 'it''s here' 7";
+    let text = done(lab.restage(&["explain", "--row", row])).stdout;
+    assert!(text.contains("seed 1 (restage.toml:"), "{text}");
+    for (row, code, part) in [
+        ("plain abcdefg", "usage::row-key", "Its key is (id integer), and the server does not read"),
+        ("plain 99999999999999999999", "usage::row-key", "22003"),
+        ("plain 2", "usage::no-row", "has no row with this key"),
+        ("\"my shop.plain 2", "usage::row", "A quote is not closed."),
+    ] {
+        let ran = lab.restage(&["explain", "--row", row]);
+        assert_eq!(ran.code, 2, "{row}: {ran:?}");
+        assert!(ran.stderr.contains(&format!("error[{code}]")) && ran.stderr.contains(part), "{row}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("abcdefg") && !ran.stderr.contains("9999999"), "{}", ran.stderr);
+    }
+}
+
 #[test]
 fn bytes_have_a_limit_too() {
     let lab = lab("bytes_max", SHOP, "[subset]\nseed = [{ table = \"public.customers\" }]\nbytes_max = \"100KiB\"\n");
@@ -137,9 +259,12 @@ fn a_reference_whose_value_others_need_cannot_be_cut() {
          CREATE TABLE turns (id int PRIMARY KEY, org int, agent int REFERENCES agents, UNIQUE NULLS NOT DISTINCT (org, agent));
          CREATE TABLE visits (id int, agent int REFERENCES agents) PARTITION BY LIST (agent);
          CREATE TABLE visits_1 PARTITION OF visits FOR VALUES IN (1);";
-    for (from, seed) in
-        [("vehicles.plate", "vehicles"), ("jobs.agent", "jobs"), ("turns.agent", "turns"), ("visits.agent", "visits")]
-    {
+    for (from, seed, why) in [
+        ("vehicles.plate", "vehicles", "other rows refer to \"public.vehicles.plate\"."),
+        ("jobs.agent", "jobs", "check jobs_check asks whether \"public.jobs.agent\" is NULL."),
+        ("turns.agent", "turns", "is in a unique index for which NULLs are equal, turns_org_agent_key."),
+        ("visits.agent", "visits", "says into which partition of public.visits a row goes."),
+    ] {
         let subset = format!(
             "[subset]\nchildren = \"none\"\nseed = [{{ table = \"public.{seed}\" }}]\n\
              [[subset.edge]]\nfrom = \"public.{from}\"\nparent = \"null\"\n"
@@ -147,6 +272,7 @@ fn a_reference_whose_value_others_need_cannot_be_cut() {
         let ran = lab("needed", schema, &subset).restage(&["plan"]);
         assert_eq!(ran.code, 3, "{from}: {ran:?}");
         assert!(ran.stderr.contains("error[plan::subset-not-null]"), "{from}: {}", ran.stderr);
+        assert!(ran.stderr.contains(why), "{from}: {}", ran.stderr);
     }
 }
 
@@ -177,6 +303,7 @@ fn a_reference_that_cannot_be_null_cannot_be_cut() {
     let ran = lab("uncut", SHOP, subset).restage(&["plan"]);
     assert_eq!(ran.code, 3, "{ran:?}");
     assert!(ran.stderr.contains("error[plan::subset-not-null]: foreign key orders_customer_fkey"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("detail: \"public.orders.customer\" is NOT NULL."), "{}", ran.stderr);
 }
 
 #[test]
@@ -335,7 +462,14 @@ fn cover_adds_the_few_rows_that_show_everything() {
     let cover = "[subset]\ncover = [\"enum\", \"null\", \"boundary\", \"unicode\", \"partition\"]\ntuples = [\"public.o.s, public.o.paid\"]\n";
     let lab = lab("cover", schema, cover);
     let told = done(lab.restage(&["plan", "--json"])).stdout;
-    done(lab.restage(&["refresh"]));
+    let refreshed = done(lab.restage(&["refresh", "--json"])).stdout;
+    let fixture = done(lab.restage(&["fixture", "--out", "fix", "--json"])).stdout;
+    for document in [refreshed, fixture] {
+        let document: serde_json::Value = serde_json::from_str(&document).expect("a document");
+        let (shown, absent) = (document["cover"]["shown"].to_string(), document["cover"]["absent"].to_string());
+        assert!(shown.contains("public.o.s: label \\\"paid\\\"") && shown.contains("9 combinations"), "{shown}");
+        assert!(absent.contains("public.o.s: label \\\"never\\\"") && !absent.contains("paid"), "{absent}");
+    }
     for shown in [
         "(SELECT array_agg(DISTINCT s ORDER BY s) FROM o) = '{new,paid,lost}'",
         "(SELECT count(DISTINCT (s, paid)) FROM o) = 9",

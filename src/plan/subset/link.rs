@@ -6,21 +6,20 @@ use super::super::place;
 use super::super::propose::referencing;
 use super::{SubsetEdge, becomes_null, relation};
 use crate::catalog::{Constraint, ConstraintKind, Oid, Table, UniqueIndex};
-use crate::config::{Children, Dangling, EdgeRule, Parent, ReferenceRule};
+use crate::config::{Children, Dangling, Parent, ReferenceRule};
 use crate::error::Report;
 use crate::mask::Shape;
 use crate::pg::{quote_ident, quote_literal};
+use std::collections::BTreeSet;
 
-/// Whether a rule names this reference.
-pub(super) fn is_named(edge: &SubsetEdge, rule: &EdgeRule) -> bool {
-    edge.referring_columns().any(|column| column == rule.from)
-        && rule.to.as_ref().is_none_or(|to| edge.to.split(", ").any(|column| column == to))
-}
-
-impl SubsetEdge {
-    fn referring_columns(&self) -> impl Iterator<Item = &str> {
-        self.from.split(", ")
+/// Whether columns as a rule writes them are those of a reference: one of them, or all.
+pub(super) fn names(columns: &str, written: &str) -> bool {
+    if columns == written {
+        return true;
     }
+    let columns: BTreeSet<&str> = columns.split(", ").collect();
+    let written: BTreeSet<&str> = written.split(',').map(str::trim).collect();
+    written.len() == 1 && written.is_subset(&columns) || written == columns
 }
 
 /// Joins by the operators with which the server holds the key.
@@ -54,6 +53,10 @@ pub(super) fn foreign_key(
     });
     let names = |nodes: &[Node]| nodes.iter().map(|node| graph.name(*node)).collect::<Vec<_>>().join(", ");
     let refers = from.iter().map(|node| format!("c.{} IS NOT NULL", column(*node))).collect::<Vec<_>>().join(" AND ");
+    let (null_columns, fixed) = match null_columns(graph, constraint, &from, uses) {
+        Ok(columns) => (columns, None),
+        Err(why) => (Vec::new(), Some(why)),
+    };
     Some(SubsetEdge {
         name: format!("foreign key {}", constraint.name),
         from: names(&from),
@@ -72,7 +75,8 @@ pub(super) fn foreign_key(
         up: Parent::Follow,
         nulled: from.iter().any(|node| becomes_null(domains, *node)),
         dangling: Dangling::Keep,
-        null_columns: null_columns(graph, constraint, &from, uses),
+        null_columns,
+        fixed,
     })
 }
 
@@ -87,50 +91,67 @@ fn part(graph: &Graph<'_>, table: &Table, node: Node) -> Option<String> {
 
 /// The columns that become NULL where the key is cut: for MATCH FULL all of them, else those that no other key uses, else
 /// every one that can. A column that others refer to cannot, nor one that says into which partition a row goes, that is
-/// unique with its NULLs, or that a check looks at for being NULL.
+/// unique with its NULLs, or that a check looks at for being NULL. The error says which of these it is.
 fn null_columns(
     graph: &Graph<'_>,
     constraint: &Constraint,
     from: &[Node],
     uses: &dyn Fn((Oid, i16)) -> usize,
-) -> Vec<String> {
-    let nullable: Vec<(Node, i16)> = from
-        .iter()
-        .copied()
-        .zip(constraint.columns.iter().copied())
-        .filter(|(node, _)| can_be_null(graph, *node))
-        .collect();
-    if constraint.definition.contains(" MATCH FULL") && nullable.len() < from.len() {
-        return Vec::new();
+) -> Result<Vec<String>, String> {
+    let mut nullable: Vec<(Node, i16)> = Vec::new();
+    let mut reasons: Vec<String> = Vec::new();
+    for (node, attnum) in from.iter().copied().zip(constraint.columns.iter().copied()) {
+        match why_not_null(graph, node) {
+            None => nullable.push((node, attnum)),
+            Some(why) => reasons.push(why),
+        }
+    }
+    let full = constraint.definition.contains(" MATCH FULL");
+    if nullable.is_empty() {
+        return Err(reasons.join("; "));
+    }
+    if full && !reasons.is_empty() {
+        return Err(format!("It is MATCH FULL, so all of its columns become NULL or none, and {}", reasons.join("; ")));
     }
     let own: Vec<(Node, i16)> =
         nullable.iter().copied().filter(|(_, attnum)| uses((constraint.table, *attnum)) == 1).collect();
-    let full = constraint.definition.contains(" MATCH FULL");
     let chosen = if own.is_empty() || full { nullable } else { own };
-    chosen.into_iter().map(|(node, _)| graph.nodes[node].column.name.clone()).collect()
+    Ok(chosen.into_iter().map(|(node, _)| graph.nodes[node].column.name.clone()).collect())
 }
 
-/// Whether a NULL in a column takes nothing from its table but a reference.
-fn can_be_null(graph: &Graph<'_>, node: Node) -> bool {
+/// What a NULL in a column would take from its table beside a reference; none: nothing.
+fn why_not_null(graph: &Graph<'_>, node: Node) -> Option<String> {
     let column = &graph.nodes[node];
     let (group, name) = (&graph.groups[column.group], &column.column.name);
+    let full_name = graph.name(node);
     let is = |table: Oid, attnum: &i16| graph.node_at(table, *attnum) == Some(node);
-    let places = |table: &Table| table.partition_key.contains(name);
-    let unique = |index: &&UniqueIndex| {
+    let unique = |index: &&&UniqueIndex| {
         (index.primary || !index.nulls_distinct) && index.columns.iter().any(|attnum| is(index.table, attnum))
     };
-    let asked = |constraint: &&Constraint| {
+    let asked = |constraint: &&&Constraint| {
         constraint.kind == ConstraintKind::Check
             && constraint.columns.iter().any(|attnum| is(constraint.table, attnum))
             && ASKS.iter().any(|word| constraint.definition.contains(word))
     };
-    !(column.not_null
-        || column.column.generated
-        || referencing(graph, node) > 0
-        || places(group.root)
-        || group.partitioned.iter().any(|part| places(part))
-        || group.uniques.iter().copied().any(|index| unique(&index))
-        || group.constraints.iter().copied().any(|constraint| asked(&constraint)))
+    if let Some(index) = group.uniques.iter().find(unique) {
+        let what = if index.primary { "the primary key" } else { "a unique index for which NULLs are equal" };
+        return Some(format!("\"{full_name}\" is in {what}, {}", index.name));
+    }
+    if column.not_null {
+        return Some(format!("\"{full_name}\" is NOT NULL"));
+    }
+    if column.column.generated {
+        return Some(format!("the server computes \"{full_name}\""));
+    }
+    if referencing(graph, node) > 0 {
+        return Some(format!("other rows refer to \"{full_name}\""));
+    }
+    let parts = group.partitioned.iter().copied().chain([group.root]);
+    if let Some(part) = parts.into_iter().find(|part| part.partition_key.contains(name)) {
+        return Some(format!("\"{full_name}\" says into which partition of {} a row goes", part.full_name()));
+    }
+    let check = group.constraints.iter().find(asked)?;
+    Some(format!("check {} asks whether \"{full_name}\" is NULL", check.name))
 }
 
 /// Joins by what `[[references]]` says; none if a column is unknown, which is reported elsewhere or here.
@@ -139,16 +160,17 @@ pub(super) fn declared(graph: &Graph<'_>, rule: &ReferenceRule, reports: &mut Ve
     let (child, parent) = (&graph.nodes[from], &graph.nodes[to]);
     let column = format!("c.{}", quote_ident(&child.column.name));
     let key = format!("p.{}", quote_ident(&parent.column.name));
-    let array = matches!(child.shape, Some(Shape::Array(_)));
-    let (expand, on, mut refers) = if !rule.json.is_empty() {
-        let (expand, value) = json_value(&column, &rule.json);
-        (expand, json_equal(graph, to, &key, &value), format!("{value} IS NOT NULL"))
-    } else if array {
+    let (expand, value, shape) = if !rule.json.is_empty() {
+        let (expand, value) = json_value(&column, matches!(child.shape, Some(Shape::Json)), &rule.json);
+        (expand, value, Some(&Shape::TEXT))
+    } else if let Some(Shape::Array(inner)) = &child.shape {
         let expand = format!(" CROSS JOIN LATERAL pg_catalog.unnest({column}) AS e (v)");
-        (expand, format!("{key} = e.v"), "e.v IS NOT NULL".to_owned())
+        (expand, "e.v".to_owned(), Some(&**inner))
     } else {
-        (String::new(), format!("{key} = {column}"), format!("{column} IS NOT NULL"))
+        (String::new(), column, child.shape.as_ref())
     };
+    let on = equal_ids((&key, parent.shape.as_ref()), (&value, shape));
+    let mut refers = format!("{value} IS NOT NULL");
     if let Some((name, value)) = &rule.r#type {
         let Some(node) = graph.node(child.group, name) else {
             let table = graph.groups[child.group].root.full_name();
@@ -161,7 +183,12 @@ pub(super) fn declared(graph: &Graph<'_>, rule: &ReferenceRule, reports: &mut Ve
         refers = format!("{refers} AND c.{tested}::pg_catalog.text = {}", quote_literal(value));
     }
     let plain = expand.is_empty();
-    let nullable = plain && !child.not_null && !child.column.generated;
+    let fixed = match () {
+        () if !plain => Some("It stands inside of a column, beside other values".to_owned()),
+        () if child.not_null => Some(format!("\"{}\" is NOT NULL", graph.name(from))),
+        () if child.column.generated => Some(format!("the server computes \"{}\"", graph.name(from))),
+        () => None,
+    };
     let root = graph.groups[child.group].root;
     let attnum = child.column.attnum;
     Some(SubsetEdge {
@@ -182,18 +209,42 @@ pub(super) fn declared(graph: &Graph<'_>, rule: &ReferenceRule, reports: &mut Ve
         up: Parent::Follow,
         nulled: false,
         dangling: Dangling::Keep,
-        null_columns: if nullable { vec![child.column.name.clone()] } else { Vec::new() },
+        null_columns: if fixed.is_none() { vec![child.column.name.clone()] } else { Vec::new() },
+        fixed,
     })
 }
 
+/// What a text may not hold, and a document of type `json` may: the escape of U+0000, and halves of surrogate pairs.
+const NO_TEXT: &str = r"(?<!\\)((?:\\\\)*)\\u(?:0000|[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u)[dD][c-fC-F][0-9a-fA-F]{2})";
+
 /// Walks into a document: the items of FROM that open its arrays, and the text of the value at the end.
-fn json_value(column: &str, path: &[String]) -> (String, String) {
+///
+/// `json` is walked by its own operators, because it holds what `jsonb` cannot: numbers of any size, and escapes that no
+/// text can hold. The operators themselves refuse such escapes wherever in the document they are, so each is replaced by
+/// that of U+FFFD before: an id with one in it refers to nothing anyway.
+fn json_value(column: &str, plain_json: bool, path: &[String]) -> (String, String) {
     let mut expand = String::new();
-    let mut value = format!("{column}::pg_catalog.jsonb");
+    let (family, mut value) = match plain_json {
+        false => ("jsonb", format!("{column}::pg_catalog.jsonb")),
+        true => {
+            let text = format!("{column}::pg_catalog.text");
+            let safe = format!(
+                "pg_catalog.regexp_replace({text}, {}, {}, 'g')::pg_catalog.json",
+                quote_literal(NO_TEXT),
+                quote_literal(r"\1\\ufffd")
+            );
+            let backslash = quote_literal(r"\u");
+            expand.push_str(&format!(
+                " CROSS JOIN LATERAL (SELECT CASE WHEN pg_catalog.strpos({text}, {backslash}) > 0 THEN {safe} \
+                 ELSE {column}::pg_catalog.json END AS v) AS d"
+            ));
+            ("json", "d.v".to_owned())
+        }
+    };
     for (number, key) in path.iter().enumerate() {
         if key == "*" {
             expand.push_str(&format!(
-                " CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(CASE WHEN pg_catalog.jsonb_typeof({value}) = 'array' \
+                " CROSS JOIN LATERAL pg_catalog.{family}_array_elements(CASE WHEN pg_catalog.{family}_typeof({value}) = 'array' \
                  THEN {value} END) AS j{number} (v)"
             ));
             value = format!("j{number}.v");
@@ -205,13 +256,36 @@ fn json_value(column: &str, path: &[String]) -> (String, String) {
     (expand, "e.v".to_owned())
 }
 
-/// Compares a key with the text of a JSON value; a text that is no such key refers to nothing.
-fn json_equal(graph: &Graph<'_>, node: Node, key: &str, value: &str) -> String {
-    let (pattern, cast) = match &graph.nodes[node].shape {
-        Some(Shape::Int2 | Shape::Int4 | Shape::Int8) => ("^-?[0-9]{1,18}$", "pg_catalog.int8"),
-        Some(Shape::Uuid) => ("^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", "pg_catalog.uuid"),
-        Some(Shape::Text { .. }) => return format!("{key} = {value}"),
-        _ => return format!("{key}::pg_catalog.text = {value}"),
+/// Compares a key with what refers to it, both as SQL. Types that the server compares are left to it; else a text is taken
+/// for what the key holds, so that an index of the key serves, and a text that is no such value refers to nothing.
+pub fn equal_ids((key, key_shape): (&str, Option<&Shape>), (value, shape): (&str, Option<&Shape>)) -> String {
+    let text = |shape: Option<&Shape>| matches!(shape, Some(Shape::Text { .. }));
+    let alike = match (key_shape, shape) {
+        (Some(key), Some(value)) => std::mem::discriminant(key) == std::mem::discriminant(value),
+        // What has no shape is left to the server.
+        _ => true,
     };
-    format!("{key} = CASE WHEN {value} ~ '{pattern}' THEN {value}::{cast} END")
+    if alike || (is_number(key_shape) && is_number(shape)) {
+        return format!("{key} = {value}");
+    }
+    match key_shape {
+        Some(Shape::Int2 | Shape::Int4 | Shape::Int8) if text(shape) => format!(
+            "{key} = CASE WHEN {value} ~ '^-?[0-9]{{1,18}}$' THEN {value}::pg_catalog.int8 WHEN {value} ~ '^-?[0-9]{{19}}$' \
+             THEN CASE WHEN {value}::pg_catalog.numeric BETWEEN {} AND {} THEN {value}::pg_catalog.int8 END END",
+            i64::MIN,
+            i64::MAX
+        ),
+        Some(Shape::Uuid) if text(shape) => format!(
+            "{key} = CASE WHEN {value} ~ '^[0-9a-fA-F]{{8}}(-[0-9a-fA-F]{{4}}){{3}}-[0-9a-fA-F]{{12}}$' \
+             THEN {value}::pg_catalog.uuid END"
+        ),
+        Some(Shape::Text { .. }) => format!("{key} = {value}::pg_catalog.text"),
+        _ => format!("{key}::pg_catalog.text = {value}::pg_catalog.text"),
+    }
+}
+
+/// Numbers, which the server compares whatever their types.
+fn is_number(shape: Option<&Shape>) -> bool {
+    use Shape::{Float4, Float8, Int2, Int4, Int8, Numeric};
+    matches!(shape, Some(Int2 | Int4 | Int8 | Numeric { .. } | Float4 | Float8))
 }
