@@ -37,6 +37,7 @@ TYPES = {
     "uuid": ("extension<arrow.uuid>", "UUID"),
     "bytes": ("binary", "BLOB"),
     "json": ("extension<arrow.json>|string", "JSON"),
+    "list": ("list<element: .*>", r".*\[\]"),
     "text": ("string", "VARCHAR"),
 }
 

@@ -3,8 +3,9 @@
 //! Text is the form in which PostgreSQL itself promises that every value of every type can be read again, so it is what
 //! rows are before and after. A column whose type Arrow holds exactly is typed; everything else is the text of the type's
 //! output function. Some types have a few values that their Arrow type cannot hold: `NaN` and infinity of `numeric`,
-//! infinite dates and timestamps, `24:00`. Those are [`Exception`]s: NULL in the column, kept as text beside it.
+//! infinite dates and timestamps, `24:00`, arrays of several dimensions. Those are [`Exception`]s: NULL in the column, kept as text beside it.
 
+use super::list;
 use crate::catalog::{Catalog, Oid};
 use crate::pg::text;
 use arrow_array::builder::{
@@ -17,9 +18,10 @@ use arrow_array::types::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, Time64MicrosecondType,
     TimestampMicrosecondType, UInt32Type,
 };
-use arrow_array::{Array as _, ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_array::{Array as _, ArrayRef, ListArray, RecordBatch, RecordBatchOptions};
+use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::extension::{Json, Uuid};
-use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use serde::{Deserialize, Serialize};
 use std::io::Write as _;
 use std::sync::Arc;
@@ -34,7 +36,7 @@ const DECIMAL_DIGITS_MAX: u16 = 38;
 const UUID_BYTES: i32 = 16;
 
 /// How a column is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stored {
     Bool,
@@ -58,6 +60,10 @@ pub enum Stored {
     Uuid,
     Bytes,
     Json,
+    /// An array of one dimension that counts from 1.
+    List {
+        of: Box<Stored>,
+    },
     /// What the output function of the type writes.
     Text,
 }
@@ -85,11 +91,35 @@ impl Stored {
             2950 => Self::Uuid,
             17 => Self::Bytes,
             114 | 3802 => Self::Json,
-            _ => Self::Text,
+            _ => Self::list(catalog, type_oid, typmod).unwrap_or(Self::Text),
         }
     }
 
-    fn data_type(self) -> DataType {
+    /// An array whose elements are typed, texts or labels. Other types may have another delimiter than a comma.
+    fn list(catalog: &Catalog, type_oid: Oid, typmod: i32) -> Option<Self> {
+        /// `int2vector` and `oidvector`: arrays with a form of their own.
+        const VECTORS: [Oid; 2] = [22, 30];
+        let array = catalog.type_of(type_oid)?;
+        if array.kind != 'b' || array.element == 0 || VECTORS.contains(&type_oid) {
+            return None;
+        }
+        let of = Self::of(catalog, array.element, typmod);
+        let plain = |mut oid: Oid| {
+            while let Some(domain) = catalog.type_of(oid).filter(|r#type| r#type.kind == 'd') {
+                oid = domain.base;
+            }
+            // char, name, text, bpchar, varchar; numeric without a scale.
+            matches!(oid, 18 | 19 | 25 | 1042 | 1043 | 1700)
+                || catalog.type_of(oid).is_some_and(|known| known.kind == 'e')
+        };
+        match of {
+            Self::List { .. } => None,
+            Self::Text if !plain(array.element) => None,
+            of => Some(Self::List { of: Box::new(of) }),
+        }
+    }
+
+    fn data_type(&self) -> DataType {
         match self {
             Self::Bool => DataType::Boolean,
             Self::Int16 => DataType::Int16,
@@ -98,7 +128,7 @@ impl Stored {
             Self::Uint32 => DataType::UInt32,
             Self::Float32 => DataType::Float32,
             Self::Float64 => DataType::Float64,
-            Self::Decimal { precision, scale } => DataType::Decimal128(precision, scale),
+            Self::Decimal { precision, scale } => DataType::Decimal128(*precision, *scale),
             Self::Date => DataType::Date32,
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
             Self::TimestampUtc => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
@@ -106,18 +136,30 @@ impl Stored {
             Self::Uuid => DataType::FixedSizeBinary(UUID_BYTES),
             Self::Bytes => DataType::Binary,
             Self::Json | Self::Text => DataType::Utf8,
+            Self::List { of } => DataType::List(Arc::new(of.extended(Field::new("element", of.data_type(), true)))),
         }
     }
 
-    /// The Arrow field of a column: its PostgreSQL type is in the metadata. Every field may be NULL, because an exception is.
-    pub fn field(self, name: &str, type_name: &str) -> Field {
-        let metadata = [(TYPE_KEY.to_owned(), type_name.to_owned())].into();
-        let field = Field::new(name, self.data_type(), true).with_metadata(metadata);
+    /// Whether an array holds this; names and metadata of elements do not count.
+    fn is_held(&self, found: &DataType) -> bool {
+        match (self, found) {
+            (Self::List { of }, DataType::List(element)) => of.is_held(element.data_type()),
+            _ => *found == self.data_type(),
+        }
+    }
+
+    fn extended(&self, field: Field) -> Field {
         match self {
             Self::Uuid => field.with_extension_type(Uuid),
             Self::Json => field.with_extension_type(Json::default()),
             _ => field,
         }
+    }
+
+    /// The Arrow field of a column: its PostgreSQL type is in the metadata. Every field may be NULL, because an exception is.
+    pub fn field(&self, name: &str, type_name: &str) -> Field {
+        let metadata = [(TYPE_KEY.to_owned(), type_name.to_owned())].into();
+        self.extended(Field::new(name, self.data_type(), true).with_metadata(metadata))
     }
 }
 
@@ -167,6 +209,53 @@ enum Builder {
     Uuid(FixedSizeBinaryBuilder),
     Bytes(BinaryBuilder),
     Text(StringBuilder),
+    List(ListBuilder),
+}
+
+/// Arrow's own builder cannot take back the first elements of an array whose last one turns out to be an exception.
+struct ListBuilder {
+    element: FieldRef,
+    items: Box<Builder>,
+    /// Takes every element first: what it cannot take makes the array an exception.
+    trial: Box<Builder>,
+    lengths: Vec<usize>,
+    valid: Vec<bool>,
+}
+
+impl ListBuilder {
+    fn new(of: &Stored, element: FieldRef) -> Self {
+        let builder = || Box::new(Builder::new(of));
+        Self { element, items: builder(), trial: builder(), lengths: Vec::new(), valid: Vec::new() }
+    }
+
+    fn push(&mut self, value: &str) -> Option<()> {
+        let elements = list::elements(value)?;
+        if elements.iter().flatten().any(|element| self.trial.push(element).is_none()) {
+            return None;
+        }
+        for element in &elements {
+            match element {
+                Some(element) => self.items.push(element)?,
+                None => self.items.push_null(),
+            }
+        }
+        self.lengths.push(elements.len());
+        self.valid.push(true);
+        Some(())
+    }
+
+    fn push_null(&mut self) {
+        self.lengths.push(0);
+        self.valid.push(false);
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        drop(self.trial.finish());
+        let items = with_type(self.items.finish(), &self.element);
+        let offsets = OffsetBuffer::from_lengths(self.lengths.drain(..));
+        let nulls = NullBuffer::from(std::mem::take(&mut self.valid));
+        Arc::new(ListArray::new(Arc::clone(&self.element), offsets, items, Some(nulls)))
+    }
 }
 
 /// Gathers rows of COPY text as columns.
@@ -179,7 +268,7 @@ pub struct Columns {
 
 impl Columns {
     /// `columns`: name, PostgreSQL type, how it is held.
-    pub fn new<'a>(columns: impl Iterator<Item = (&'a str, &'a str, Stored)>) -> Self {
+    pub fn new<'a>(columns: impl Iterator<Item = (&'a str, &'a str, &'a Stored)>) -> Self {
         let (fields, builders): (Vec<Field>, Vec<Builder>) =
             columns.map(|(name, type_name, stored)| (stored.field(name, type_name), Builder::new(stored))).unzip();
         Self { schema: Arc::new(Schema::new(fields)), builders, rows: 0, plain: Vec::new() }
@@ -268,7 +357,7 @@ fn with_type(array: ArrayRef, field: &Field) -> ArrayRef {
 }
 
 impl Builder {
-    fn new(stored: Stored) -> Self {
+    fn new(stored: &Stored) -> Self {
         match stored {
             Stored::Bool => Self::Bool(BooleanBuilder::new()),
             Stored::Int16 => Self::Int16(Int16Builder::new()),
@@ -277,13 +366,17 @@ impl Builder {
             Stored::Uint32 => Self::Uint32(UInt32Builder::new()),
             Stored::Float32 => Self::Float32(Float32Builder::new()),
             Stored::Float64 => Self::Float64(Float64Builder::new()),
-            Stored::Decimal { precision, scale } => Self::Decimal(Decimal128Builder::new(), precision, scale),
+            Stored::Decimal { precision, scale } => Self::Decimal(Decimal128Builder::new(), *precision, *scale),
             Stored::Date => Self::Date(Date32Builder::new()),
             Stored::Timestamp | Stored::TimestampUtc => Self::Timestamp(TimestampMicrosecondBuilder::new()),
             Stored::Time => Self::Time(Time64MicrosecondBuilder::new()),
             Stored::Uuid => Self::Uuid(FixedSizeBinaryBuilder::new(UUID_BYTES)),
             Stored::Bytes => Self::Bytes(BinaryBuilder::new()),
             Stored::Json | Stored::Text => Self::Text(StringBuilder::new()),
+            Stored::List { of } => {
+                let DataType::List(element) = stored.data_type() else { unreachable!("a list is held as a list") };
+                Self::List(ListBuilder::new(of, element))
+            }
         }
     }
 
@@ -303,6 +396,7 @@ impl Builder {
             Self::Uuid(builder) => builder.append_null(),
             Self::Bytes(builder) => builder.append_null(),
             Self::Text(builder) => builder.append_null(),
+            Self::List(builder) => builder.push_null(),
         }
     }
 
@@ -337,6 +431,7 @@ impl Builder {
             }
             Self::Bytes(builder) => builder.append_value(unhex(value)?),
             Self::Text(builder) => builder.append_value(value),
+            Self::List(builder) => builder.push(value)?,
         }
         Some(())
     }
@@ -357,6 +452,7 @@ impl Builder {
             Self::Uuid(builder) => Arc::new(builder.finish()),
             Self::Bytes(builder) => Arc::new(builder.finish()),
             Self::Text(builder) => Arc::new(builder.finish()),
+            Self::List(builder) => builder.finish(),
         }
     }
 }
@@ -401,7 +497,7 @@ pub fn put_rows(
         return Err(stored.len());
     }
     for (column, (array, stored)) in batch.columns().iter().zip(stored).enumerate() {
-        if *array.data_type() != stored.data_type() {
+        if !stored.is_held(array.data_type()) {
             return Err(column);
         }
     }
@@ -411,7 +507,7 @@ pub fn put_rows(
                 out.push(b'\t');
             }
             if array.is_valid(row) {
-                put_value(array, *stored, row, out);
+                put_value(array, stored, row, out);
             } else if let Some(text) = exception(first + row as u64, column as u32) {
                 text::escape(text.as_bytes(), out);
             } else {
@@ -423,7 +519,7 @@ pub fn put_rows(
     Ok(())
 }
 
-fn put_value(array: &ArrayRef, stored: Stored, row: usize, out: &mut Vec<u8>) {
+fn put_value(array: &ArrayRef, stored: &Stored, row: usize, out: &mut Vec<u8>) {
     let number = |value: i128, out: &mut Vec<u8>| write!(out, "{value}").expect("a vector takes every write");
     match stored {
         Stored::Bool => out.push(if array.as_boolean().value(row) { b't' } else { b'f' }),
@@ -434,7 +530,7 @@ fn put_value(array: &ArrayRef, stored: Stored, row: usize, out: &mut Vec<u8>) {
         Stored::Float32 => text::put_float(array.as_primitive::<Float32Type>().value(row), out),
         Stored::Float64 => text::put_float(array.as_primitive::<Float64Type>().value(row), out),
         Stored::Decimal { scale, .. } => {
-            put_decimal(array.as_primitive::<Decimal128Type>().value(row), scale as usize, out);
+            put_decimal(array.as_primitive::<Decimal128Type>().value(row), *scale as usize, out);
         }
         Stored::Date => text::put_date(array.as_primitive::<Date32Type>().value(row), out),
         Stored::Timestamp | Stored::TimestampUtc => {
@@ -450,6 +546,27 @@ fn put_value(array: &ArrayRef, stored: Stored, row: usize, out: &mut Vec<u8>) {
             }
         }
         Stored::Json | Stored::Text => text::escape(array.as_string::<i32>().value(row).as_bytes(), out),
+        Stored::List { of } => {
+            let items = array.as_list::<i32>().value(row);
+            let (mut plain, mut element) = (vec![b'{'], Vec::new());
+            for item in 0..items.len() {
+                if item > 0 {
+                    plain.push(b',');
+                }
+                if items.is_null(item) {
+                    plain.extend_from_slice(b"NULL");
+                    continue;
+                }
+                // The value as COPY sends it, and then without its escapes: inside of an array others hold.
+                element.clear();
+                put_value(&items, of, item, &mut element);
+                let mut text = Vec::with_capacity(element.len());
+                text::unescape(&element, &mut text).expect("what was escaped here can be read");
+                list::put_element(&text, &mut plain);
+            }
+            plain.push(b'}');
+            text::escape(&plain, out);
+        }
     }
 }
 
@@ -473,7 +590,7 @@ mod tests {
 
     /// What comes back of rows, and how many values were exceptions.
     fn around(stored: &[Stored], rows: &str) -> (String, usize) {
-        let mut columns = Columns::new(stored.iter().map(|stored| ("c", "t", *stored)));
+        let mut columns = Columns::new(stored.iter().map(|stored| ("c", "t", stored)));
         let mut exceptions = Vec::new();
         columns.add(rows.as_bytes(), 0, &mut exceptions).expect("rows of the table");
         let batch = columns.finish();
@@ -512,6 +629,19 @@ mod tests {
     }
 
     #[test]
+    fn arrays_come_back_as_they_were_and_what_is_no_list_is_an_exception() {
+        let list = |of: Stored| Stored::List { of: Box::new(of) };
+        same(list(Stored::Int32), &["{}", "{1,NULL,-3}", "\\N", "{{1},{2}}", "[0:1]={1,2}", "{7}"], 2);
+        same(list(Stored::Text), &["{\"\",NULL,\"NULL\",\"a b\",\"q\\\\\"q\",\"\\\\\\\\\",é}", "{\"l\\nl\"}"], 0);
+        same(list(Stored::Date), &["{2026-01-01,infinity}", "{2026-01-01,2026-01-02}", "{-infinity}"], 2);
+        same(list(Stored::TimestampUtc), &["{\"2026-01-01 00:00:00.5+00\",NULL}"], 0);
+        same(list(Stored::Decimal { precision: 5, scale: 2 }), &["{1.50,-0.05}", "{1.00,NaN}", "{2.00}"], 1);
+        same(list(Stored::Bytes), &["{\"\\\\\\\\x00ff\"}"], 0);
+        same(list(Stored::Bool), &["{t,f}"], 0);
+        same(list(Stored::Uuid), &["{00000000-0000-0000-0000-0000000000ff}"], 0);
+    }
+
+    #[test]
     fn timestamps_beyond_the_range_of_arrow_are_exceptions() {
         same(Stored::TimestampUtc, &["294246-01-01 00:00:00+00", "294276-12-31 23:59:59.999999+00", "infinity"], 2);
     }
@@ -519,7 +649,7 @@ mod tests {
     #[test]
     fn decimals_that_are_no_numbers_are_exceptions() {
         let stored = Stored::Decimal { precision: 5, scale: 2 };
-        same(stored, &["-0.05", "999.99", "0.00", "NaN", "Infinity", "-Infinity"], 3);
+        same(stored.clone(), &["-0.05", "999.99", "0.00", "NaN", "Infinity", "-Infinity"], 3);
         // Where the type says the scale, PostgreSQL adds the zeros itself.
         assert_eq!(around(&[stored], "3\n").0, "3.00\n");
         let widest = Stored::Decimal { precision: 38, scale: 0 };
@@ -533,7 +663,7 @@ mod tests {
 
     #[test]
     fn rows_of_another_table_are_refused() {
-        let mut columns = Columns::new([("c", "t", Stored::Text)].into_iter());
+        let mut columns = Columns::new([("c", "t", &Stored::Text)].into_iter());
         assert_eq!(columns.add(b"a\tb\n", 0, &mut Vec::new()), Err(Fault::Fields));
         assert_eq!(columns.add(b"a", 0, &mut Vec::new()), Err(Fault::Fields));
         assert_eq!(columns.add(b"\\q\n", 0, &mut Vec::new()), Err(Fault::Escape { column: 0 }));

@@ -12,6 +12,7 @@
 //! A folder is made beside its place as `DIR.partial` and renamed when it is whole, so whatever has the name is finished.
 
 pub mod columns;
+mod list;
 
 use crate::error::{Diagnose, Exit, Report};
 use columns::Stored;
@@ -26,8 +27,9 @@ pub const SCHEMA: &str = "schema.json";
 pub const POLICY: &str = "policy.lock";
 pub const CATALOG: &str = "catalog.json";
 
-/// Form of the folder. A reader refuses what it does not know.
-pub const VERSION: u32 = 1;
+/// Form of the folder. A reader refuses what it does not know. 2: arrays are lists; else as 1, which is read too.
+pub const VERSION: u32 = 2;
+const VERSION_OLDEST: u32 = 1;
 
 /// Bytes that are hashed at once.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -270,7 +272,7 @@ pub fn open_any(folder: &Path) -> Result<Manifest, ArtefactError> {
         serde_json::from_slice(&text).map_err(|_| damaged("manifest.json is not a JSON document"))?;
     let found = value.get("restage_artefact").and_then(serde_json::Value::as_u64);
     let found = found.ok_or_else(|| ArtefactError::NoManifest(folder.to_owned()))?;
-    if found != u64::from(VERSION) {
+    if !(u64::from(VERSION_OLDEST)..=u64::from(VERSION)).contains(&found) {
         return Err(ArtefactError::Version { folder: folder.to_owned(), found });
     }
     serde_json::from_value(value).map_err(|_| damaged("manifest.json lacks a part, or has one more"))

@@ -47,7 +47,7 @@ impl Reader {
             return self.empty_rows(entry.rows, deliver).await;
         }
         let Some(part) = entry.parts.get(chunk.number as usize).cloned() else { return Ok(0) };
-        let stored: Vec<Stored> = entry.columns.iter().map(|column| column.stored).collect();
+        let stored: Vec<Stored> = entry.columns.iter().map(|column| column.stored.clone()).collect();
         let (sender, mut receiver) = mpsc::channel(WIRES_AHEAD);
         let (folder, expected) = (self.folder.clone(), part.rows);
         let reading = tokio::task::spawn_blocking(move || decode(&folder, &part, &stored, &sender));

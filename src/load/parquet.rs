@@ -60,7 +60,7 @@ impl Writer {
     /// [`LoadError::File`].
     pub fn open(folder: &Arc<Folder>, table: &TableEntry, stem: &str) -> Result<Self, LoadError> {
         let columns =
-            Columns::new(table.columns.iter().map(|column| (&*column.name, &*column.type_name, column.stored)));
+            Columns::new(table.columns.iter().map(|column| (&*column.name, &*column.type_name, &column.stored)));
         let name = format!("tables/{stem}.parquet");
         let file = ArrowWriter::try_new(folder.file(&name)?, columns.schema(), Some(properties()));
         let file = file.map_err(|error| writing(&name, &error))?;
