@@ -62,6 +62,10 @@ pub(super) async fn explain(closure: &Closure<'_>, mut large: Box<TooLarge>) -> 
     let mut together = (Vec::new(), Vec::new());
     for (_, number, direction) in candidates.into_iter().take(CUTS_TRIED) {
         let Some(EdgeCut { lines, edges }) = cut(closure.plan, number, direction) else { continue };
+        // Several references can join the same columns: one cut names them all.
+        if large.cuts.iter().any(|known| known.lines == lines) {
+            continue;
+        }
         let without: Vec<_> = edges.into_iter().map(|edge| (edge, direction)).collect();
         together.0.extend(without.iter().copied());
         together.1.push(lines.clone());
