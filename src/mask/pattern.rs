@@ -2,7 +2,7 @@
 //!
 //! It is also what becomes of values other kinds cannot read.
 
-#[cfg(feature = "ff1")]
+#[cfg(any(feature = "ff1", test))]
 mod ff1;
 
 use super::canon::is_telling;
@@ -33,9 +33,9 @@ pub(super) static PATTERN: Kind = Kind {
 
 fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
     match compile.word("algo") {
-        #[cfg(feature = "ff1")]
+        #[cfg(any(feature = "ff1", test))]
         Some("ff1") => Ok(Box::new(ff1::Ff1Pattern::new(compile))),
-        #[cfg(not(feature = "ff1"))]
+        #[cfg(not(any(feature = "ff1", test)))]
         Some("ff1") => Err(compile.bad_param("algo", "\"perm\": this restage was built without the feature `ff1`")),
         _ => TextMask::boxed(compile, Pattern::new(compile.realm, &compile.spec.label)),
     }
