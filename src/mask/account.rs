@@ -189,6 +189,7 @@ impl Card {
 /// A card number that waits for its middle digits.
 struct CardNote {
     found: Digits,
+    perm: Arc<Perm>,
     prefix: usize,
     /// Where the permuted digits end.
     end: usize,
@@ -213,8 +214,9 @@ impl Asks for Card {
         memo.tweak.extend(digits[..prefix].iter().map(|digit| b'0' + digit));
         memo.tweak.push(len as u8);
         let n = 10u128.pow((end - prefix) as u32);
-        queue.permute(memo.perm(&self.cache, &self.key, n), number(&digits[prefix..end]).into());
-        Some(CardNote { prefix, end, offset, found })
+        let perm = Arc::clone(memo.perm(&self.cache, &self.key, n));
+        queue.permute(&perm, number(&digits[prefix..end]).into());
+        Some(CardNote { prefix, end, offset, found, perm })
     }
 
     fn answer(
@@ -226,10 +228,16 @@ impl Asks for Card {
         queue: &mut Queue,
         out: &mut String,
     ) {
-        let CardNote { mut found, prefix, end, offset } = note;
+        let CardNote { mut found, perm, prefix, end, offset } = note;
         let len = found.len;
         let digits = &mut found.digits[..len];
-        spread(queue.next_permuted() as u64, &mut digits[prefix..end]);
+        let mut middle = queue.next_permuted();
+        spread(middle as u64, &mut digits[prefix..end]);
+        // Behind the one digit that is kept of a number of no brand, a brand could begin: its numbers have masks of their own.
+        while self.keep.is_none() && brand_prefix(digits) != prefix {
+            middle = perm.apply(middle);
+            spread(middle as u64, &mut digits[prefix..end]);
+        }
         if !self.keep_last4 {
             digits[end] = (luhn(digits[..end].iter().copied()) + offset) % 10;
         } else if end < len - 4 {

@@ -247,6 +247,10 @@ impl Phone {
     /// Checks the lengths and, in North America, the form of the number.
     fn accept(&self, parsed: &mut Parsed) -> bool {
         let Some(national) = parsed.digits[..parsed.len].get(parsed.national..) else { return false };
+        if national.first() == Some(&0) {
+            // A mask that began with another national or international prefix would be read as another number.
+            parsed.keep = parsed.keep.max(2);
+        }
         if parsed.north_american() {
             parsed.keep = parsed.keep.max(3);
             return national.len() == 10 && national[0] >= 2 && national[3] >= 2;
