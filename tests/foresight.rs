@@ -138,6 +138,27 @@ fn spellings_that_masks_would_merge_are_counted_before_the_run() {
 }
 
 #[test]
+fn case_that_masks_would_merge_is_counted_before_the_run() {
+    let lab = Lab::new("cased");
+    lab.seed(
+        "CREATE TABLE t (id int PRIMARY KEY, mac text UNIQUE, hetu text UNIQUE, nir text UNIQUE, ric text UNIQUE);
+         INSERT INTO t VALUES (1, '08:00:2B:01:02:03', '131052-308T', '253072A07300443', '11010519491231002X'),
+           (2, '08:00:2b:01:02:03', '131052-308t', '253072a07300443', '11010519491231002x'),
+           (3, 'Nobody', 'Nobody', 'Nobody', 'Nobody'), (4, 'nobody', 'nobody', 'nobody', 'nobody');",
+    );
+    lab.config(
+        "[tables.\"public.t\".columns]\nid = \"int\"\nmac = \"mac\"\nhetu = \"fi.hetu\"\nnir = \"fr.nir\"\nric = \"cn.ric\"\n",
+    );
+    let ran = lab.restage(&["-q", "refresh", "--json"]);
+    let found = refusals(&ran);
+    assert_eq!(codes(&ran), ["plan::spellings-collide"; 4], "{found:?}");
+    assert!(found.iter().all(|(_, message, _)| message.starts_with("1 value(s)")), "{found:?}");
+    lab.source.sql_as("app", &lab.name, "DELETE FROM t WHERE id = 2");
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT count(*) FROM t"), "3");
+}
+
+#[test]
 fn source_in_another_encoding_arrives_as_it_is() {
     let lab = Lab::new("latin1");
     in_encoding(&lab, "LATIN1");

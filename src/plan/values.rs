@@ -126,7 +126,19 @@ fn folded(mask: &Mask, text: &str) -> Option<Folded> {
         spelling: format!("CASE WHEN {plain} ~ {pattern} THEN {folded} ELSE {text} END"),
         suspect: Some(suspect),
     };
+    // Kinds that fold case and nothing else: white space stands where it stood.
+    let cased = |pattern: &str| {
+        let lower = format!("pg_catalog.lower({text} COLLATE \"C\")");
+        Folded {
+            spelling: format!("CASE WHEN {lower} ~ {pattern} THEN {lower} ELSE {text} END"),
+            suspect: Some(format!("{lower} COLLATE \"C\" <> {text} COLLATE \"C\"")),
+        }
+    };
     Some(match mask.kind.name {
+        "mac" => cased("'^[-0-9a-f:. ]{12,}$'"),
+        "fr.nir" => cased("'^([^0-9a-z]*[0-9]){6}[^0-9a-z]*[ab]([^0-9a-z]*[0-9]){8}[^0-9a-z]*$'"),
+        "fi.hetu" => cased("'^[0-9]{6}[-+a-z][0-9]{3}[0-9a-z]$'"),
+        "cn.ric" => cased("'^([^0-9a-z]*[0-9]){17}[^0-9a-z]*x[^0-9a-z]*$'"),
         "email" => {
             let suspect = format!("({differs} OR pg_catalog.right({text}, 1) = '.')");
             when(ADDRESS, &format!("pg_catalog.rtrim({plain}, '.')"), suspect)
