@@ -111,7 +111,8 @@ fn guarantees(kind: &Kind) -> Vec<String> {
         list.push("parameters can change both; a plan refuses what does not fit its column".to_owned());
     }
     if kind.folds {
-        list.push("upper and lower case get the same mask, unless fold = false".to_owned());
+        let unless = if kind.params.iter().any(|param| param.name == "fold") { ", unless fold = false" } else { "" };
+        list.push(format!("upper and lower case get the same mask{unless}"));
     }
     if kind.lowercase {
         list.push("masks stay distinct under lower()".to_owned());
