@@ -173,6 +173,9 @@ fn every_kind_that_newcomers_are_pointed_to_exists() {
         "upper",
         "values",
         "days_max",
+        "locale",
+        "locale_from",
+        "rows",
         "fill",
         "label",
     ];
