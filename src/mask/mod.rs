@@ -58,6 +58,8 @@ mod web;
 mod xml;
 
 #[cfg(test)]
+mod apart_tests;
+#[cfg(test)]
 mod attack_tests;
 #[cfg(test)]
 mod golden;
