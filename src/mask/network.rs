@@ -344,6 +344,37 @@ mod tests {
         }
     }
 
+    /// Spread over all addresses, the same in every run.
+    fn spread(i: u128) -> u128 {
+        (i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+    }
+
+    #[test]
+    fn common_prefixes_of_long_addresses_stay_common() {
+        let pan = published();
+        for i in 0..1_000_u128 {
+            let a = spread(i);
+            let b = a ^ (spread(i + 1_000) | 1 << 127) >> (i % 128);
+            assert_eq!((a ^ b).leading_zeros(), (pan.v6(a, 128) ^ pan.v6(b, 128)).leading_zeros());
+        }
+    }
+
+    #[test]
+    fn special_blocks_of_long_addresses_stay_special() {
+        let pan = safe();
+        for (block, bits) in SPECIAL_V6 {
+            for i in 0..500 {
+                for address in [spread(i), block | spread(i) >> bits] {
+                    let mask = pan.v6(address, 128);
+                    assert!(SPECIAL_V6.iter().all(|block| inside(address, &[*block]) == inside(mask, &[*block])));
+                }
+            }
+        }
+        for bits in [0, 1, 0xffff_ffff] {
+            assert_eq!(pan.v6(0xffff << 32 | bits, 128) >> 32, 0xffff, "an IPv4 address stays one");
+        }
+    }
+
     #[test]
     fn a_cidr_keeps_its_host_bits_zero() {
         let mask = InetMask { pan: safe(), cidr: true };

@@ -20,6 +20,19 @@ fn unique_columns_need_an_injective_kind() {
 }
 
 #[test]
+fn tags_of_80_bits_are_refused_where_two_could_meet() {
+    // n² / 2^81 is a millionth at 1.55 thousand million rows.
+    let build = |rows: u64, how: &str| {
+        let mut world = World::new().table("a", &["x text"]).unique("a", &["x"], |_| ());
+        world.catalog.tables[0].rows = rows;
+        world.rule("public.a", json!({ "x": how }))
+    };
+    assert!(build(1_554_944_255, "email").build().is_ok());
+    assert_eq!(build(1_554_944_256, "email").refusal().code, "plan::unique-column");
+    assert!(build(1_554_944_256, "pattern").build().is_ok());
+}
+
+#[test]
 fn a_mask_by_subject_is_unique_where_the_subject_is() {
     let world = World::new().table("a", &["id int!", "x text"]).unique("a", &["x"], |_| ());
     let mask = json!({"id": "keep", "x": {"mask": "email", "by": "subject", "subject": "id"}});
