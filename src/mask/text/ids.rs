@@ -228,6 +228,23 @@ mod tests {
     }
 
     #[test]
+    fn many_numbers_of_every_kind_get_the_mask_of_their_column() {
+        let realm = crate::mask::MasterKey::test().realm("default");
+        for name in KINDS {
+            let words = LAYOUTS.iter().filter(|layout| layout.kind == name).find_map(|layout| layout.words.first());
+            let word = words.copied().unwrap_or("is");
+            // Masks of a valid number are valid numbers in its layout, one after the other.
+            let mut number = kind(name).expect("a kind").samples[0].to_owned();
+            for step in 0..100 {
+                let mask = masked(&realm, name, &number);
+                let text = |number: &str| format!("Case {step}: it {word} {number}; as told, twice.");
+                assert_eq!(masked(&realm, "text.spans", &text(&number)), text(&mask), "{name} {number}");
+                number = mask;
+            }
+        }
+    }
+
+    #[test]
     fn layouts_name_kinds_and_begin_where_their_digits_do() {
         for layout in LAYOUTS {
             assert!(KINDS.contains(&layout.kind));

@@ -73,6 +73,59 @@ fn spans_and_leaves_get_the_mask_of_the_column() {
     }
 }
 
+/// A card number with a right check digit.
+fn card(serial: u64) -> String {
+    let payload = format!("4{serial:014}");
+    let check = crate::mask::account::luhn(payload.bytes().map(|byte| byte - b'0'));
+    format!("{payload}{check}")
+}
+
+#[test]
+fn texts_of_many_rows_get_the_masks_of_their_columns_and_nothing_else_changes() {
+    const ROWS: usize = 600;
+    let first = ["Patricia", "Jürgen", "Zoë", "Oluwaseun", "Beata"];
+    let last = ["Kowalska", "Müller", "Østergaard", "Nguyen", "Ferrari", "Castañeda", "Okafor"];
+    let columns: [(&str, Value, fn(u64) -> String); 6] = [
+        ("email", json!({}), |i| format!("user{i}.x{}@host{}.com", i * 7, i % 9)),
+        ("phone", json!({ "region": "US" }), |i| {
+            format!("+1-{:03}-{:03}-{:04}", 201 + i % 700, 222 + i * 7 % 700, i * 13)
+        }),
+        ("card", json!({}), |i| card(12_345_678_901_234 + i * 7_919_000_017)),
+        ("us.ssn", json!({}), |i| format!("{:03}-{:02}-{:04}", i + 1, i % 98 + 1, i * 11 + 1)),
+        ("ip", json!({}), |i| format!("81.{}.{}.{}", i % 250 + 1, i % 7 + 100, i % 200 + 7)),
+        ("username", json!({}), |i| format!("kasia{i}")),
+    ];
+    let mut specs = vec![column(TEXT, "name.first", json!({}), Some(2)), column(TEXT, "name.last", json!({}), Some(2))];
+    specs.extend(columns.iter().map(|(kind, params, _)| column(TEXT, kind, params.clone(), None)));
+    specs.push(column(TEXT, "text.spans", json!({}), Some(2)));
+    let values = |i: usize| -> Vec<String> {
+        let named = [first[i % first.len()], last[i % last.len()]].map(str::to_owned);
+        named.into_iter().chain(columns.iter().map(|(.., make)| make(i as u64))).collect()
+    };
+    // In another order in each row; a user name stands in the path of a URL.
+    let text = |i: usize, values: &[String]| {
+        let mut parts: Vec<String> = values.to_vec();
+        parts[7] = format!("https://git.example.com/users/{}?tab=1", values[7]);
+        parts.rotate_left(i % 8);
+        parts.iter().map(|part| format!("Ticket {i}, written down: {part} (sic!)\n")).collect::<String>()
+    };
+    let rows: Vec<Vec<String>> = (0..ROWS).map(values).collect();
+    let mut arrays: Vec<ArrayRef> = (0..8)
+        .map(|column| Arc::new(StringViewArray::from_iter_values(rows.iter().map(|row| &row[column]))) as ArrayRef)
+        .collect();
+    let texts = rows.iter().enumerate().map(|(i, row)| text(i, row));
+    arrays.push(Arc::new(StringViewArray::from_iter_values(texts)));
+    let masker =
+        Masker::compile(&MasterKey::test().realm("default"), &TableSpec { columns: specs, ..TableSpec::default() });
+    let raw = RawBatch { rows: ROWS, wire: bytes::Bytes::new(), gaps: Vec::new(), columns: arrays };
+    let masked = masker.expect("the table compiles").apply(raw).expect("the rows are masked");
+    for i in 0..ROWS {
+        let row: Vec<String> =
+            masked.columns().iter().map(|column| column.as_string::<i32>().value(i).to_owned()).collect();
+        assert_eq!(row[8], text(i, &row[..8]), "row {i}");
+    }
+}
+
 #[test]
 fn names_that_lists_and_templates_mask_are_found_too() {
     let file = json!({ "file": "name\nAda\nMax\n" });
