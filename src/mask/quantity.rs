@@ -63,6 +63,13 @@ impl IntBlocks {
         masked(value, base, perm.apply(offset))
     }
 
+    /// The first and the last number of the block of a number other than 0.
+    fn bounds(&self, value: i64) -> (i64, i64) {
+        let (perm, base, _) = self.block(value);
+        let last = base + (perm.network().1 - 1) as u64;
+        if value > 0 { (base as i64, last as i64) } else { (!last as i64, !base as i64) }
+    }
+
     /// The permutation of the block of a number other than 0, the first magnitude of the block, and how far from there
     /// the number is.
     fn block(&self, value: i64) -> (&Perm, u64, u128) {
@@ -240,6 +247,9 @@ fn compile_range(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileEr
     Ok(Box::new(RangeColumn { range: IntRange { lo, hi, perm }, outside, shape: compile.shape.clone() }))
 }
 
+/// How often a number outside of a range is permuted on average, at most.
+const WALKS_MEAN_MAX: u128 = 1_024;
+
 /// `int.range/1`.
 struct IntRange {
     lo: i64,
@@ -256,6 +266,35 @@ impl IntRange {
     fn mask(&self, value: i64) -> i64 {
         let place = self.perm.apply((i128::from(value) - i128::from(self.lo)) as u128);
         (i128::from(self.lo) + place as i128) as i64
+    }
+
+    /// Masks a number outside of the range like `int`, again and again until it is outside too.
+    ///
+    /// Frozen: where the range leaves less than one in [`WALKS_MEAN_MAX`] numbers of a block, what it leaves is permuted by
+    /// itself, as `Perm(rest, "rest" || LE64(first number of the block))` under the key of the range's own permutation: of
+    /// all numbers up to 2^31 but the last, that one would be looked for a thousand million times.
+    fn beside(&self, blocks: &IntBlocks, value: i64) -> i64 {
+        if value == 0 {
+            return 0;
+        }
+        let count = |from: i64, to: i64| (i128::from(to) - i128::from(from) + 1).max(0) as u128;
+        let (first, last) = blocks.bounds(value);
+        let (from, to) = (first.max(self.lo), last.min(self.hi));
+        let (all, covered) = (count(first, last), count(from, to));
+        let rest = all - covered;
+        if all / rest <= WALKS_MEAN_MAX {
+            let mut mask = blocks.mask(value);
+            while self.contains(mask) {
+                mask = blocks.mask(mask);
+            }
+            return mask;
+        }
+        let perm = Perm::new(self.perm.network().0, rest, &[b"rest".as_slice(), &first.to_le_bytes()].concat());
+        let place = count(first, value) - 1 - if value > to { covered } else { 0 };
+        let masked = perm.apply(place);
+        let before = count(first, from) - 1;
+        let skipped = if masked < before { 0 } else { covered };
+        (i128::from(first) + (masked + skipped) as i128) as i64
     }
 }
 
@@ -297,13 +336,7 @@ impl RangeColumn {
         match &self.outside {
             Outside::Null => Ok(None),
             Outside::Fail => Err(MaskError::at(row, "the value does not have the format of its mask")),
-            Outside::Blocks(blocks) => {
-                let mut mask = blocks.mask(value);
-                while self.range.contains(mask) {
-                    mask = blocks.mask(mask);
-                }
-                Ok(Some(mask))
-            }
+            Outside::Blocks(blocks) => Ok(Some(self.range.beside(blocks, value))),
         }
     }
 
@@ -446,6 +479,22 @@ mod tests {
             let mask = range.one(value, 0).unwrap().unwrap();
             assert!(masks.insert(mask) && range.range.contains(mask) == range.range.contains(value));
             assert!(i16::try_from(mask).is_ok());
+        }
+    }
+
+    #[test]
+    fn numbers_that_a_range_nearly_leaves_out_are_found_at_once_and_stay_apart() {
+        let blocks = || Outside::Blocks(IntBlocks::shared(&MasterKey::test().realm("default"), ""));
+        let most = range(1, i64::from(i32::MAX) - 1, blocks());
+        assert_eq!(most.one(i64::from(i32::MAX), 0), Ok(Some(i64::from(i32::MAX))), "it is the only one");
+        for (lo, hi, outside) in [
+            ((1 << 40) + 2, (1 << 41) - 4, [1 << 40, (1 << 40) + 1, (1 << 41) - 3, (1 << 41) - 2, (1 << 41) - 1]),
+            (i64::MIN + 3, -(1 << 62) - 3, [i64::MIN, i64::MIN + 1, i64::MIN + 2, -(1 << 62) - 2, -(1 << 62) - 1]),
+        ] {
+            let range = range(lo, hi, blocks());
+            let mut masks = outside.map(|value| range.one(value, 0).unwrap().unwrap());
+            masks.sort_unstable();
+            assert_eq!(masks, outside);
         }
     }
 
