@@ -69,12 +69,16 @@ const LAYOUTS: &[Layout] = &[
     layout("be.nn", "###########", &["rijksregister", "registre national", "insz", "niss", "rrn"]),
     layout("nl.bsn", "#########", &["bsn", "burgerservice", "sofi"]),
     layout("nl.bsn", "####.##.###", &["bsn", "burgerservice", "sofi"]),
+    layout("nl.bsn", "###.###.###", &["bsn", "burgerservice", "sofi"]),
+    layout("nl.bsn", "### ### ###", &["bsn", "burgerservice", "sofi"]),
     layout("fr.nir", "# ## ## ?? ### ### ##", &[]),
     layout("fr.nir", "#####??########", &[]),
     layout("de.idnr", "## ### ### ###", &[]),
     layout("de.idnr", "###########", &["idnr", "steuer", "tax"]),
     layout("es.dni", "########@", &[]),
     layout("es.dni", "########-@", &[]),
+    layout("es.dni", "##.###.###@", &[]),
+    layout("es.dni", "##.###.###-@", &[]),
     layout("es.nie", "@#######@", &[]),
     layout("es.nie", "@-#######-@", &[]),
     layout("es.nie", "@-#######@", &[]),
@@ -152,31 +156,34 @@ pub(super) fn find(text: &str, at: usize) -> Option<Id> {
     })
 }
 
-/// An account number whose check digits begin at `at`, with a single separator between any two characters.
+/// Separators that may stand between two characters of an account number.
+const SEPARATORS_MAX: usize = 2;
+
+/// An account number whose check digits begin at `at`, with separators between any two characters.
 fn account(text: &str, at: usize) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
     let start = at.checked_sub(2).filter(|start| bytes[*start].is_ascii_alphabetic())?;
     let country = [bytes[start].to_ascii_uppercase(), bytes[start + 1].to_ascii_uppercase()];
     let mut missing = iban::length(&country)? - 2;
     let mut end = at;
-    let mut separated = true;
+    let mut separators = SEPARATORS_MAX;
     while missing > 0 {
-        match bytes.get(end)? {
-            byte if byte.is_ascii_alphanumeric() => {
-                missing -= 1;
-                separated = false;
-                end += 1;
-            }
-            b' ' | b'-' | b'.' if !separated => {
-                separated = true;
-                end += 1;
-            }
-            0xc2 if !separated && bytes.get(end + 1) == Some(&0xa0) => {
-                separated = true;
-                end += 2;
-            }
-            _ => return None,
+        let byte = *bytes.get(end)?;
+        if byte.is_ascii_alphanumeric() {
+            missing -= 1;
+            separators = 0;
+            end += 1;
+            continue;
         }
+        end += match byte {
+            _ if separators == SEPARATORS_MAX => return None,
+            b' ' | b'-' | b'.' => 1,
+            // No-break space; hyphens and dashes of U+2010–2015, narrow no-break space.
+            0xc2 if bytes.get(end + 1) == Some(&0xa0) => 2,
+            0xe2 if bytes.get(end + 1) == Some(&0x80) && matches!(bytes.get(end + 2), Some(0x90..=0x95 | 0xaf)) => 3,
+            _ => return None,
+        };
+        separators += 1;
     }
     (stands_alone(text, start, end) && iban::is_iban(&text[start..end])).then_some((start, end))
 }
