@@ -59,6 +59,9 @@ fn card_remains(params: &super::Params) -> super::Remains {
 /// Most digits a card number has.
 const CARD_DIGITS_MAX: usize = 19;
 
+/// Digits that are permuted at least, whatever is kept: as many as of sixteen with the first eight and the last four.
+const PERMUTED_MIN: usize = 3;
+
 /// The ASCII digits of a text whose other characters only separate them.
 struct Digits {
     digits: [u8; CARD_DIGITS_MAX],
@@ -206,9 +209,10 @@ impl Asks for Card {
         let digits = found.as_slice();
         let len = digits.len();
         let offset = (luhn_offset(digits) + if self.void { 5 } else { 0 }) % 10;
-        let prefix = self.keep.unwrap_or_else(|| brand_prefix(digits));
         // Of the last four and the digit before them, that digit is free to make the check right.
-        let end = if self.keep_last4 { (len - 5).max(prefix) } else { len - 1 };
+        let end = if self.keep_last4 { len - 5 } else { len - 1 };
+        // A short number keeps less of its beginning: with eight and four digits kept, thirteen would all stay.
+        let prefix = self.keep.unwrap_or_else(|| brand_prefix(digits)).min(end - PERMUTED_MIN);
         memo.tweak.clear();
         memo.tweak.extend_from_slice(b"card");
         memo.tweak.extend(digits[..prefix].iter().map(|digit| b'0' + digit));
@@ -240,7 +244,7 @@ impl Asks for Card {
         }
         if !self.keep_last4 {
             digits[end] = (luhn(digits[..end].iter().copied()) + offset) % 10;
-        } else if end < len - 4 {
+        } else {
             let solved = (0..10).find(|digit| {
                 digits[end] = *digit;
                 luhn_offset(digits) == offset

@@ -377,6 +377,24 @@ fn every_void_card_fails_luhn_and_every_other_mask_keeps_its_validity() {
 }
 
 #[test]
+fn cards_of_any_length_change_whatever_is_kept_of_them() {
+    for (json, kept) in [(r#"{"keep":6,"keep_last4":true}"#, 6), (r#"{"keep":8,"keep_last4":true}"#, 8)] {
+        for length in 12..=19 {
+            let cards: Vec<String> =
+                (0..500_u64).map(|i| format!("4{:0width$}", i * 1_234_577, width = length - 1)).collect();
+            let masks: Vec<String> = cards.iter().map(|card| value("card", json, None, card).unwrap()).collect();
+            let same = cards.iter().zip(&masks).filter(|(card, mask)| card == mask).count();
+            assert!(same < 10, "{same} of 500 cards of {length} digits stay with {json}");
+            assert_eq!(masks.iter().collect::<HashSet<_>>().len(), cards.len());
+            for (card, mask) in cards.iter().zip(&masks) {
+                assert_eq!(card[length - 4..], mask[length - 4..]);
+                assert!(length < 16 || card[..kept] == mask[..kept], "{card} became {mask}");
+            }
+        }
+    }
+}
+
+#[test]
 fn phones_agree_in_all_writings_and_keep_their_layout() {
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
     let german = |text: &str| value("phone", r#"{"region":"DE"}"#, None, text).unwrap();
