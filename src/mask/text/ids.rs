@@ -135,7 +135,7 @@ pub(super) fn find(text: &str, at: usize) -> Option<Id> {
         return Some(Id { start, end, detector: Detector::Id(0) });
     }
     let begins = |layout: &&Layout| layout.digits == digits || layout.open && layout.digits < digits;
-    LAYOUTS.iter().filter(begins).find_map(|layout| {
+    let mut hits = LAYOUTS.iter().filter(begins).filter_map(|layout| {
         let start = at.checked_sub(layout.before)?;
         let end = start + layout.form.len();
         let fits = |(byte, form): (&u8, &u8)| match form {
@@ -152,8 +152,16 @@ pub(super) fn find(text: &str, at: usize) -> Option<Id> {
         let told = layout.words.is_empty() || layout.words.iter().any(|word| stands_before(bytes, start, word));
         let kind = KINDS.iter().position(|kind| *kind == layout.kind)? as u8;
         let valid = told && national::is_valid(layout.kind, &text[start..end]);
-        valid.then_some(Id { start, end, detector: Detector::Id(kind) })
-    })
+        valid.then_some((layout.kind, Id { start, end, detector: Detector::Id(kind) }))
+    });
+    let first = hits.next()?;
+    // One in thirty Danish numbers is a Finnish one too: the word before it tells.
+    let named = |(kind, id): &(&str, Id)| {
+        let words = LAYOUTS.iter().filter(|layout| layout.kind == *kind).flat_map(|layout| layout.words);
+        words.copied().any(|word| stands_before(bytes, id.start, word))
+    };
+    let (_, id) = if named(&first) { first } else { hits.find(named).unwrap_or(first) };
+    Some(id)
 }
 
 /// Separators that may stand between two characters of an account number.
