@@ -150,11 +150,12 @@ impl Pan {
         (self.mask_aligned(u128::from(address) << 96, bits, SPECIAL_V4, FIXED_V4) >> 96) as u32
     }
 
-    /// Masks the first `bits` bits of an IPv6 address; a v4-mapped one as IPv4.
+    /// Masks the first `bits` bits of an IPv6 address; one that holds an IPv4 address as that.
     fn v6(&self, address: u128, bits: u32) -> u128 {
-        const MAPPED: u128 = 0xffff << 32;
-        if self.safe && address >> 32 == 0xffff {
-            return MAPPED | u128::from(self.v4(address as u32, bits.saturating_sub(96)));
+        // `::ffff:1.2.3.4`, and `64:ff9b::1.2.3.4` of translators (RFC 6052).
+        const HEADS: [u128; 2] = [0xffff, 0x64_ff9b << 64];
+        if self.safe && HEADS.contains(&(address >> 32)) {
+            return head(address, 96) | u128::from(self.v4(address as u32, bits.saturating_sub(96)));
         }
         self.mask_aligned(address, bits, SPECIAL_V6, FIXED_V6)
     }
@@ -326,6 +327,7 @@ mod tests {
             assert_eq!(masked(&pan, address), address);
         }
         assert!(masked(&pan, "::ffff:10.1.2.3").starts_with("::ffff:10."));
+        assert_eq!(masked(&pan, "64:ff9b::8.8.8.8"), "64:ff9b::88c:17ec", "8.140.23.236, as of the IPv4 address");
         assert!(masked(&pan, "fd12::1").starts_with("fd") && masked(&pan, "fe80::1").starts_with("fe"));
     }
 
