@@ -26,7 +26,7 @@ pub(super) static CARD: Kind = Kind {
         },
         Param {
             name: "keep",
-            summary: "leading digits kept instead of the brand prefix: 6 or 8",
+            summary: "leading digits kept instead of the brand prefix: 6 or 8; fewer of short numbers beside `keep_last4`",
             domain: Domain::Integer { min: 6, max: 8, unit: "digits" },
             default: "the brand prefix",
         },
