@@ -287,7 +287,7 @@ impl Queue {
     }
 
     /// Computes `F(round, v, m)` of a permutation for `v` in `0..count`, in order.
-    pub fn round_table(&mut self, perm: &Perm, round: u8, count: u64, m: u64, table: &mut Vec<u32>) {
+    pub fn round_table(&mut self, perm: &Perm, round: u8, count: u64, m: u64, table: &mut Vec<u16>) {
         const AT_ONCE: u64 = 256;
         let key = words(&perm.network().0.0);
         let mut from = 0;
@@ -301,7 +301,7 @@ impl Queue {
                 Input { key, block, len: 9 }
             }));
             self.hash_all();
-            table.extend(self.hashes.iter().map(|hash| Perm::add_round(0, hash, m) as u32));
+            table.extend(self.hashes.iter().map(|hash| Perm::add_round(0, hash, m) as u16));
             self.hashes.clear();
             from = to;
         }

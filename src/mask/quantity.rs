@@ -11,6 +11,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Int16Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, PrimitiveArray};
 use serde_json::Value;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 
 pub(super) static INT: Kind = Kind {
@@ -36,21 +37,26 @@ fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
 
 /// Numbers below 2^15 share the first block, so that every int2 stays an int2.
 const FIRST_BITS: u32 = 15;
+/// Memory for precomputed rounds of all labels: a label with numbers of every size takes 2 MiB.
+const ROUNDS_BYTES: usize = 16 << 20;
 
 /// The permutations of one label, built when a value of their block is met.
 pub(super) struct IntBlocks {
     key: DomainKey,
     positive: [OnceLock<Perm>; 64],
     negative: [OnceLock<Perm>; 64],
+    budget: Arc<AtomicUsize>,
 }
 
 impl IntBlocks {
     /// Returns the blocks of a label; all columns of the realm share them.
     pub fn shared(realm: &RealmKey, label: &str) -> Arc<Self> {
+        let budget = realm.shared("int/1 rounds", "", || AtomicUsize::new(ROUNDS_BYTES));
         realm.shared("int/1", label, || Self {
             key: realm.domain("int/1", label),
             positive: std::array::from_fn(|_| OnceLock::new()),
             negative: std::array::from_fn(|_| OnceLock::new()),
+            budget,
         })
     }
 
@@ -59,38 +65,76 @@ impl IntBlocks {
         if value == 0 {
             return 0;
         }
-        let (perm, base, offset) = self.block(value);
-        masked(value, base, perm.apply(offset))
+        let block = Block::of(value);
+        block.masked(self.perm(block).apply(u128::from(block.offset(value))) as u64)
     }
 
-    /// The first and the last number of the block of a number other than 0.
-    fn bounds(&self, value: i64) -> (i64, i64) {
-        let (perm, base, _) = self.block(value);
-        let last = base + (perm.network().1 - 1) as u64;
-        if value > 0 { (base as i64, last as i64) } else { (!last as i64, !base as i64) }
-    }
-
-    /// The permutation of the block of a number other than 0, the first magnitude of the block, and how far from there
-    /// the number is.
-    fn block(&self, value: i64) -> (&Perm, u64, u128) {
-        let (sign, u, low) = if value > 0 { (b'p', value as u64, 1) } else { (b'n', !value as u64, 0) };
-        let (k, base, n) = if u < 1 << FIRST_BITS {
-            (0, low, (1 << FIRST_BITS) - low)
-        } else {
-            let k = u.ilog2();
-            (k, 1 << k, 1 << k)
-        };
-        let blocks = if value > 0 { &self.positive } else { &self.negative };
-        let perm =
-            blocks[k as usize].get_or_init(|| Perm::new(&self.key, u128::from(n), &[b'b', b'l', b'k', sign, k as u8]));
-        (perm, base, u128::from(u - base))
+    fn perm(&self, block: Block) -> &Perm {
+        let blocks = if block.positive { &self.positive } else { &self.negative };
+        blocks[block.k as usize].get_or_init(|| {
+            let sign = if block.positive { b'p' } else { b'n' };
+            let perm = Perm::new(&self.key, u128::from(block.n), &[b'b', b'l', b'k', sign, block.k as u8]);
+            perm.within(&self.budget)
+        })
     }
 }
 
-/// The number at a permuted offset of the block of `value`.
-fn masked(value: i64, base: u64, offset: u128) -> i64 {
-    let y = (base + offset as u64) as i64;
-    if value > 0 { y } else { !y }
+/// The numbers that stay among themselves: of one sign, from one power of two to the next.
+#[derive(Clone, Copy)]
+struct Block {
+    positive: bool,
+    k: u32,
+    /// The first magnitude: of a number, or of its complement if it is below 0.
+    base: u64,
+    /// How many there are.
+    n: u64,
+}
+
+impl Block {
+    /// The block of a number other than 0.
+    fn of(value: i64) -> Self {
+        let positive = value > 0;
+        let (u, low) = if positive { (value as u64, 1) } else { (!value as u64, 0) };
+        if u < 1 << FIRST_BITS {
+            return Self { positive, k: 0, base: low, n: (1 << FIRST_BITS) - low };
+        }
+        let k = u.ilog2();
+        Self { positive, k, base: 1 << k, n: 1 << k }
+    }
+
+    /// How far a number of the block is from its first magnitude.
+    fn offset(self, value: i64) -> u64 {
+        let u = if self.positive { value as u64 } else { !value as u64 };
+        u - self.base
+    }
+
+    /// The number at an offset.
+    fn masked(self, offset: u64) -> i64 {
+        let y = (self.base + offset) as i64;
+        if self.positive { y } else { !y }
+    }
+
+    /// The first and the last number.
+    fn bounds(self) -> (i64, i64) {
+        let (first, last) = (self.masked(0), self.masked(self.n - 1));
+        (first.min(last), first.max(last))
+    }
+
+    /// Below [`BLOCKS`].
+    fn number(self) -> usize {
+        self.k as usize * 2 + usize::from(self.positive)
+    }
+}
+
+/// Blocks of both signs.
+const BLOCKS: usize = 128;
+
+/// Numbers of one block that wait to be permuted side by side.
+#[derive(Default)]
+struct Waiting {
+    block: Option<Block>,
+    rows: Vec<usize>,
+    offsets: Vec<u64>,
 }
 
 /// `int/1` on an integer column.
@@ -110,30 +154,41 @@ impl IntMask {
         let native =
             |mask: i64, row| mask.try_into().map_err(|_| MaskError::at(row, "the mask left the type of the column"));
         let mut out: Vec<T::Native> = Vec::with_capacity(values.len());
-        // Numbers of blocks too large for a table wait until a chunk of them is permuted side by side.
-        let (mut queue, mut waiting) = (Queue::default(), Vec::new());
-        for (row, value) in values.values().iter().enumerate() {
-            let value: i64 = (*value).into();
-            let present = value != 0 && nulls.is_none_or(|nulls| nulls.is_valid(row));
-            let mut mask = 0;
-            if present {
-                let (perm, base, offset) = self.blocks.block(value);
-                match perm.apply_known(offset) {
-                    Some(offset) => mask = masked(value, base, offset),
-                    None => {
-                        queue.permute(perm, offset);
-                        waiting.push((row, value, base));
-                    }
-                }
-            }
-            out.push(native(mask, row)?);
-            if waiting.len() == CHUNK || (row + 1 == values.len() && !waiting.is_empty()) {
+        // Numbers wait in their block until many of them are permuted side by side.
+        let mut blocks: Vec<Waiting> = Vec::new();
+        blocks.resize_with(BLOCKS, Waiting::default);
+        let mut queue = Queue::default();
+        let mut release = |waiting: &mut Waiting, out: &mut Vec<T::Native>| -> Result<(), MaskError> {
+            let Some(block) = waiting.block else { return Ok(()) };
+            let perm = self.blocks.perm(block);
+            if !perm.apply_all_known(&mut waiting.offsets) {
+                waiting.offsets.iter().for_each(|offset| queue.permute(perm, u128::from(*offset)));
                 queue.run();
-                for (row, value, base) in waiting.drain(..) {
-                    out[row] = native(masked(value, base, queue.next_permuted()), row)?;
-                }
+                waiting.offsets.iter_mut().for_each(|offset| *offset = queue.next_permuted() as u64);
                 queue.clear();
             }
+            for (row, offset) in waiting.rows.drain(..).zip(waiting.offsets.drain(..)) {
+                out[row] = native(block.masked(offset), row)?;
+            }
+            Ok(())
+        };
+        for (row, value) in values.values().iter().enumerate() {
+            let value: i64 = (*value).into();
+            out.push(native(0, row)?);
+            if value == 0 || nulls.is_some_and(|nulls| nulls.is_null(row)) {
+                continue;
+            }
+            let block = Block::of(value);
+            let waiting = &mut blocks[block.number()];
+            waiting.block = Some(block);
+            waiting.rows.push(row);
+            waiting.offsets.push(block.offset(value));
+            if waiting.rows.len() == CHUNK {
+                release(waiting, &mut out)?;
+            }
+        }
+        for waiting in &mut blocks {
+            release(waiting, &mut out)?;
         }
         Ok(Arc::new(PrimitiveArray::<T>::new(out.into(), nulls.cloned())))
     }
@@ -278,7 +333,7 @@ impl IntRange {
             return 0;
         }
         let count = |from: i64, to: i64| (i128::from(to) - i128::from(from) + 1).max(0) as u128;
-        let (first, last) = blocks.bounds(value);
+        let (first, last) = Block::of(value).bounds();
         let (from, to) = (first.max(self.lo), last.min(self.hi));
         let (all, covered) = (count(first, last), count(from, to));
         let rest = all - covered;

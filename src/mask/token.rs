@@ -21,9 +21,11 @@ pub enum Purpose {
 
 /// Largest table of a small permutation.
 const TABLE_MAX: u128 = 65_536;
-/// Entries of precomputed rounds at most, half a megabyte. Ten dependent loads from a larger table miss the near cache
-/// and take longer than ten hashes in the lanes of [`Queue`].
-const ROUNDS_MAX: u64 = 1 << 17;
+/// Entries of precomputed rounds at most, a megabyte: domains up to 2^31. Ten dependent loads from a table beyond the near
+/// cache take as long as ten hashes in the lanes of [`Queue`], but those of several values side by side do not.
+const ROUNDS_MAX: u64 = 1 << 19;
+/// Values that go through precomputed rounds side by side.
+const SIDE_BY_SIDE: usize = 16;
 pub(super) const ROUNDS: u8 = 10;
 /// Inputs up to this length are gathered on the stack.
 const SHORT: usize = 192;
@@ -150,7 +152,7 @@ pub struct Perm {
     a: u64,
     b: u64,
     small: Vec<u16>,
-    rounds: OnceLock<Vec<u32>>,
+    rounds: OnceLock<Vec<u16>>,
     uses: AtomicU32,
     /// Uses after which precomputing has cost no more than going on without; 0: never precompute.
     uses_worth: u32,
@@ -171,14 +173,15 @@ impl Perm {
         let b = n.div_ceil(a);
         let (a, b) = (a as u64, b as u64);
         let entries = (u128::from(a) + u128::from(b)) * 5;
-        let worth = n > TABLE_MAX && entries <= u128::from(ROUNDS_MAX);
+        // Below 2^32 a half has at most 2^16 values.
+        let worth = n > TABLE_MAX && n <= 1 << 32 && entries <= u128::from(ROUNDS_MAX);
         let uses_worth = if worth { (entries as u32 / u32::from(ROUNDS)).max(1) } else { 0 };
         Self { key, n, a, b, small, rounds: OnceLock::new(), uses: AtomicU32::new(0), uses_worth, budget: None }
     }
 
     /// Takes the memory of precomputed rounds from a budget in bytes, or does without them.
     #[must_use]
-    fn within(mut self, budget: &Arc<AtomicUsize>) -> Self {
+    pub(super) fn within(mut self, budget: &Arc<AtomicUsize>) -> Self {
         self.budget = Some(Arc::clone(budget));
         self
     }
@@ -201,6 +204,24 @@ impl Perm {
             self.precompute();
         }
         None
+    }
+
+    /// Maps values below `n` all at once if tables know the answers; counts uses that may be worth them.
+    pub(super) fn apply_all_known(&self, values: &mut [u64]) -> bool {
+        if !self.small.is_empty() {
+            values.iter_mut().for_each(|x| *x = u64::from(self.small[*x as usize]));
+            return true;
+        }
+        if let Some(rounds) = self.rounds.get() {
+            values.chunks_mut(SIDE_BY_SIDE).for_each(|values| self.apply_side_by_side(rounds, values));
+            return true;
+        }
+        let uses = values.len() as u32;
+        let before = if self.uses_worth == 0 { 0 } else { self.uses.fetch_add(uses, Ordering::Relaxed) };
+        if (before..before.saturating_add(uses)).contains(&self.uses_worth) && self.uses_worth != 0 {
+            self.precompute();
+        }
+        false
     }
 
     /// Key, `n`, `a` and `b` of the ten-round network.
@@ -248,7 +269,7 @@ impl Perm {
     }
 
     fn rounds_bytes(&self) -> usize {
-        (self.a + self.b) as usize * 5 * size_of::<u32>()
+        (self.a + self.b) as usize * 5 * size_of::<u16>()
     }
 
     fn give_back(&self, bytes: usize) {
@@ -282,7 +303,7 @@ impl Perm {
     }
 
     /// Five tables indexed by `r` and five indexed by `l`, one pair after the other.
-    fn round_tables(&self) -> Vec<u32> {
+    fn round_tables(&self) -> Vec<u16> {
         let mut tables = Vec::with_capacity((self.a + self.b) as usize * 5);
         let mut queue = Queue::default();
         for i in 0..ROUNDS {
@@ -292,7 +313,33 @@ impl Perm {
         tables
     }
 
-    fn apply_precomputed(&self, tables: &[u32], x: u64) -> u128 {
+    /// At most [`SIDE_BY_SIDE`] values: their loads do not wait for each other.
+    fn apply_side_by_side(&self, tables: &[u16], values: &mut [u64]) {
+        let (a, b) = (self.a as u32, self.b as u32);
+        let (mut l, mut r) = ([0_u32; SIDE_BY_SIDE], [0_u32; SIDE_BY_SIDE]);
+        for ((l, r), x) in l.iter_mut().zip(&mut r).zip(values.iter()) {
+            (*l, *r) = ((x / self.b) as u32, (x % self.b) as u32);
+        }
+        for pair in tables.chunks_exact((a + b) as usize) {
+            let (even, odd) = pair.split_at(b as usize);
+            for (l, r) in l.iter_mut().zip(&r) {
+                *l += u32::from(even[*r as usize]);
+                *l -= if *l >= a { a } else { 0 };
+            }
+            for (r, l) in r.iter_mut().zip(&l) {
+                *r += u32::from(odd[*l as usize]);
+                *r -= if *r >= b { b } else { 0 };
+            }
+        }
+        for (x, (l, r)) in values.iter_mut().zip(l.iter().zip(&r)) {
+            *x = u64::from(*l) * self.b + u64::from(*r);
+            if u128::from(*x) >= self.n {
+                *x = self.apply_precomputed(tables, *x) as u64;
+            }
+        }
+    }
+
+    fn apply_precomputed(&self, tables: &[u16], x: u64) -> u128 {
         let (a, b, n) = (self.a as usize, self.b as usize, self.n as u64);
         let mut x = x;
         loop {
@@ -531,13 +578,16 @@ mod tests {
 
     #[test]
     fn precomputed_rounds_change_no_output() {
-        for n in [65537u128, 100_003, 1 << 20, 88_893_109, 1 << 27] {
+        for n in [65537u128, 100_003, 1 << 20, 88_893_109, 1 << 27, (1 << 31) - 11, 1 << 31] {
             let perm = Perm::new(&users(), n, b"t");
             let inputs: Vec<u128> = (0..200u128).map(|i| i * 0x9e37_79b9_7f4a_7c15 % n).collect();
             let plain: Vec<u128> = inputs.iter().map(|x| perm.apply_plain(*x)).collect();
             perm.precompute();
             assert!(perm.rounds.get().is_some());
             assert_eq!(inputs.iter().map(|x| perm.apply(*x)).collect::<Vec<_>>(), plain);
+            let mut all: Vec<u64> = inputs.iter().map(|x| *x as u64).collect();
+            assert!(perm.apply_all_known(&mut all));
+            assert!(all.iter().map(|x| u128::from(*x)).eq(plain));
         }
     }
 
