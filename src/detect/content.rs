@@ -156,7 +156,9 @@ pub(super) enum Somebody {
 /// Looks for a person in a value of a column that seems to hold a few words. Stricter tests judge whole columns; here one
 /// value is enough to ask.
 pub(super) fn somebody(value: &str) -> Somebody {
-    let named = TITLE.is_match(value) || full_name(value) || prose::names_somebody(value);
+    // `Rose Gold` is a color: words that are more than names do not make one.
+    let words = || value.split([' ', ',', '-']).any(|word| prose::is_word(&fold(word)));
+    let named = TITLE.is_match(value) || prose::names_somebody(value) || full_name(value) && !words();
     if named || !personal_kinds(value).is_empty() {
         return Somebody::Named;
     }
