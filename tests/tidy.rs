@@ -23,7 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("plan", &["catalog", "config", "detect", "error", "mask", "pg", "rowset"]),
     ("rounds", &[]),
     ("rowset", &[]),
-    ("lock", &["catalog", "config", "error", "mask", "plan"]),
+    ("lock", &["catalog", "config", "detect", "error", "mask", "plan"]),
     ("secret", &["config", "error"]),
     ("discover", &["catalog", "detect", "error", "mask", "pg", "plan"]),
     ("extract", &["artefact", "buffers", "config", "error", "event", "pg", "plan", "rowset"]),
