@@ -104,7 +104,7 @@ fn each_migration_stops_the_next_run_with_the_lines_to_paste_and_goes_on_once_ac
             "--write-lock",
         ),
         (
-            "ALTER TABLE people ALTER COLUMN note SET DEFAULT 'Maria Schneider'",
+            "ALTER TABLE people ALTER COLUMN note SET DEFAULT 'as agreed'",
             "another default that holds text",
             "--write-lock",
         ),

@@ -186,6 +186,15 @@ impl Dictionary {
         self.values().any(|value| value.eq_ignore_ascii_case(text))
     }
 
+    /// Every value and how often it is drawn, 0 to 1.
+    pub fn shares(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        let mut before = 0;
+        self.entries.iter().map(move |entry| {
+            let weight = entry.cumulative - std::mem::replace(&mut before, entry.cumulative);
+            (self.value(*entry), f64::from(weight) / f64::from(self.total))
+        })
+    }
+
     /// Every value, in file order.
     pub fn values(&self) -> impl Iterator<Item = &'static str> {
         self.entries.iter().map(|entry| self.value(*entry))

@@ -130,6 +130,42 @@ pub(super) fn rules(compile: &Compile<'_>) -> Result<(Automaton, Vec<Box<dyn Col
     Ok((automaton, masks))
 }
 
+/// What the parameters of a `json` mask say about a scalar at these keys, from the outside in; `*` is any element. The
+/// parameter as it is written: a word, or a mask. None if they cannot be read.
+pub fn rule_at<'p>(params: &'p Params, keys: &[String]) -> Option<&'p Value> {
+    let rest = params.get("rest")?;
+    let written: Vec<(&String, &Value)> =
+        params.get("paths").and_then(Value::as_object).into_iter().flatten().collect();
+    let rules = written
+        .iter()
+        .enumerate()
+        .map(|(number, (path, _))| Some((Path::parse(path).ok()?, Action::Mask(u16::try_from(number).ok()?))));
+    let automaton = Automaton::build(&rules.collect::<Option<Vec<_>>>()?, &[], Action::Keep, None).ok()?;
+    let state = keys.iter().fold(0, |state, key| {
+        let state = &automaton.states[state as usize];
+        // An element whose index no path names.
+        if key == "*" { state.element(u32::MAX) } else { state.member(key.as_bytes()) }
+    });
+    match automaton.states[state as usize].action(Types::NONE) {
+        Action::Mask(number) => written.get(usize::from(number)).map(|(_, rule)| *rule),
+        _ => Some(rest),
+    }
+}
+
+/// The path of `paths` that names what these keys lead to.
+pub fn path_to(keys: &[String]) -> String {
+    let step = |key: &String| {
+        let plain = key.starts_with(|symbol: char| symbol.is_ascii_alphabetic() || symbol == '_')
+            && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        match key.as_str() {
+            "*" => "[*]".to_owned(),
+            key if plain => format!(".{key}"),
+            key => format!("[{}]", Value::from(key)),
+        }
+    };
+    std::iter::once("$".to_owned()).chain(keys.iter().map(step)).collect()
+}
+
 /// Reads `known` and `unknown_keys`; none where any path may be kept.
 fn known(compile: &Compile<'_>) -> Result<Option<Known>, CompileError> {
     let Some(Value::Array(texts)) = compile.spec.params.get("known") else { return Ok(None) };

@@ -1,6 +1,11 @@
 //! What the masks know about values, for those who look for personal data: valid numbers, names of people and places.
 
 use super::{account, canon, iban, locale, national};
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// The share of people that have a name which stands in no list.
+const UNLISTED: f64 = 1e-6;
 
 /// Tells whether a text is a valid value of a kind that has a rule for it: `email`, `iban`, `card`, `us.ssn`, `nl.bsn`, …
 ///
@@ -28,6 +33,30 @@ pub fn first_names() -> impl Iterator<Item = &'static str> {
 /// Last names of every locale.
 pub fn last_names() -> impl Iterator<Item = &'static str> {
     locale::LOCALES.iter().flat_map(|locale| locale.last).flat_map(|list| list.values())
+}
+
+/// About how many of all people have this name, first or last name first: the share of the one times that of the other in the
+/// list in which it is largest. What stands in no list is rarer than what does.
+pub fn share_of_name(name: &str) -> f64 {
+    type Shares = HashMap<String, f64>;
+    static SHARES: LazyLock<[Shares; 2]> = LazyLock::new(|| {
+        let mut shares = [Shares::new(), Shares::new()];
+        for locale in locale::LOCALES {
+            for (lists, shares) in [&locale.first[..], &locale.last[..]].into_iter().zip(&mut shares) {
+                for (value, share) in lists.iter().flat_map(|list| list.shares()) {
+                    let known = shares.entry(value.to_lowercase()).or_default();
+                    *known = known.max(share);
+                }
+            }
+        }
+        shares
+    });
+    let [first, last] = &*SHARES;
+    let mut words = name.split(|symbol: char| !symbol.is_alphanumeric()).filter(|word| !word.is_empty());
+    let Some(one) = words.next().map(str::to_lowercase) else { return 0.0 };
+    let other = words.next_back().unwrap_or_default().to_lowercase();
+    let share = |shares: &Shares, word: &str| shares.get(word).copied().unwrap_or(UNLISTED);
+    (share(first, &one) * share(last, &other)).max(share(first, &other) * share(last, &one))
 }
 
 /// Cities of every locale.

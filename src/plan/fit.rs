@@ -3,7 +3,7 @@
 use super::anchor::Anchor;
 use super::domain::{Choice, Domains, Mask, Resolved, words};
 use super::graph::{Graph, Node, nearest};
-use super::{condition, place, propose, unique};
+use super::{condition, documents, place, propose, unique};
 use crate::error::Report;
 use crate::mask::kind::{Injective, KeyedOn};
 use crate::mask::{self, Params, Shape};
@@ -226,7 +226,9 @@ fn check_subject(
             Some(subject) => {
                 let column = propose::key(&graph.nodes[node].column.name);
                 let kind = mask.kind.name;
-                report.hint(format!("{column} = {{ mask = \"{kind}\", subject = \"{}\" }}", propose::escape(&subject)))
+                let params = documents::params(&mask.params);
+                let subject = propose::escape(&subject);
+                report.hint(format!("{column} = {{ mask = \"{kind}\"{params}, subject = \"{subject}\" }}"))
             }
             None => report.hint("Add `subject = \"column\"` or `subject = \"column -> schema.table.column\"`."),
         }));

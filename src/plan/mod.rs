@@ -4,6 +4,7 @@ mod anchor;
 mod checks;
 mod chunk;
 mod condition;
+mod documents;
 mod domain;
 pub mod draft;
 mod fit;
@@ -114,6 +115,7 @@ pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Res
     source::check(&graph, &decisions.rows, settings, &mut reports);
     source::check_conditions(policy.rules, &mut reports);
     let domains = domain::resolve(&graph, policy, &mut decisions, &mut reports);
+    documents::check(&graph, policy.references, &domains, &mut reports);
     let fitted = fit::check(&graph, &domains, &mut reports);
     let rows = &decisions.rows;
     let chosen = (rows.as_slice(), &domains);

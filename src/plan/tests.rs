@@ -149,13 +149,14 @@ impl World {
         let at = Place { file: "restage.toml".into(), line, column: 1 };
         let columns = columns.as_object().expect("an object").iter();
         let columns = columns.map(|(name, value)| (name.clone(), decision(value, &at))).collect();
+        let header = at.clone();
         self.rules.push(TableRule {
             pattern: pattern.into(),
             place: at,
             rows: None,
             default: None,
             columns,
-            columns_at: None,
+            columns_at: Some(header),
         });
         self
     }
@@ -594,4 +595,45 @@ fn a_subject_path_is_joined_and_appended() {
     let items = plan.tables.iter().find(|table| table.name == "items").expect("planned");
     assert_eq!(items.from, "ONLY \"public\".\"items\" AS t");
     assert!(items.select[4].starts_with("(SELECT s2.\"email\" FROM ONLY \"public\".\"orders\" AS s1 LEFT JOIN"));
+}
+
+#[test]
+fn ids_in_documents_become_what_the_key_they_refer_to_becomes() {
+    let world = |id: serde_json::Value, body: serde_json::Value| {
+        let mut world = World::new()
+            .table("users", &["id int!"])
+            .table("events", &["id int!", "body text"])
+            .rule("public.users", json!({ "id": id }))
+            .rule("public.events", json!({ "id": "keep", "body": body }));
+        world.references.push(ReferenceRule {
+            from: "public.events.body".into(),
+            to: "public.users.id".into(),
+            r#type: None,
+            json: vec!["seen".into(), "*".into(), "by id".into()],
+            place: Place { file: "restage.toml".into(), line: 9, column: 1 },
+        });
+        world
+    };
+    let path = "$.seen[*][\"by id\"]";
+    let mask = json!({ "mask": "int", "label": "public.users.id" });
+    // Nothing is masked, nothing is left, or the id is masked as the key is.
+    world(json!("keep"), json!("keep")).plan();
+    world(json!("int"), json!("null")).plan();
+    world(json!("int"), json!("pattern")).plan();
+    world(json!("int"), json!({ "mask": "json", "rest": "null" })).plan();
+    world(json!("int"), json!({ "mask": "json", "rest": "keep", "paths": { path: mask } })).plan();
+    world(json!("int"), json!({ "mask": "json", "rest": "keep", "paths": { "$.seen": mask, "$.seen.x": "email" } }))
+        .plan();
+    for (body, told) in [
+        (json!("keep"), "and are kept"),
+        (json!({ "mask": "json", "rest": "keep" }), "and are kept"),
+        (json!({ "mask": "json", "rest": "pattern" }), "are masked in another way"),
+        (json!({ "mask": "json", "rest": "keep", "paths": { path: "int" } }), "are masked in another way"),
+    ] {
+        let report = world(json!("int"), body).refusal();
+        assert_eq!((report.code, report.place.as_deref()), ("plan::domain-conflict", Some("restage.toml:9:1")));
+        assert!(report.message.contains(told), "{}", report.message);
+        let line = r#""$.seen[*][\"by id\"]" = { mask = "int", label = "public.users.id" }"#;
+        assert!(report.hint.is_some_and(|hint| hint.contains(line)));
+    }
 }

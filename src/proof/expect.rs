@@ -96,22 +96,33 @@ impl Look<'_> {
         all.fold((0, 0), |(of, kept), counts| (of + 1, kept + u64::from(counts.stayed >= counts.before)))
     }
 
+    /// How often a value of this form becomes itself, or another of the column, at most. Of telephone numbers with few digits
+    /// four are permuted, those of a network with as many subscribers.
+    fn chance(&self, form: Form, chance: f64) -> f64 {
+        match form {
+            Form::Digits(..=9) if self.column.kind.name == "phone" => chance.max(1e-4),
+            Form::Digits(10) if self.column.kind.name == "phone" => chance.max(1e-5),
+            _ => chance,
+        }
+    }
+
     /// A telling value stays, and is the mask of another, with this chance at most.
     fn rare(&self, chance: f64, tells: fn(Form) -> bool) -> Judged {
         let share = self.seen.sample.share();
         let tells = |counts: &Counts| counts.before > 0 && tells(counts.form);
         let of = self.counts().filter(tells).count() as u64;
         let stayed = self.counts().filter(tells).filter(|counts| counts.stayed > 0).count() as u64;
-        let expected = of as f64 * chance;
+        let chances: f64 = self.counts().filter(tells).map(|counts| self.chance(counts.form, chance)).sum();
+        let expected = chances;
         // One row of a billion is counted, though its value need not be in the sample.
         let missed = stayed == 0 && self.seen.tally.telling > 0;
-        let of_all = of as f64 / share;
-        if unlikely(stayed, expected) || (missed && unlikely(1, of_all * chance)) {
+        let chances_of_all = chances / share;
+        if unlikely(stayed, expected) || (missed && unlikely(1, chances_of_all)) {
             return self.judged(Judgement::Stays, stayed.max(1), of.max(1), expected);
         }
         let elsewhere = self.counts().filter(tells).filter(|counts| counts.after > 0).count() as u64;
         let masks = self.counts().filter(|counts| counts.after > 0).count() as f64;
-        let expected = masks * of_all * chance;
+        let expected = masks * chances_of_all;
         if unlikely(elsewhere, expected) {
             return self.judged(Judgement::Elsewhere, elsewhere, of, expected);
         }

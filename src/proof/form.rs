@@ -14,6 +14,8 @@ const DIFFERENT_MIN: u32 = 3;
 const ADDRESS_MIN: usize = 6;
 /// Bytes of several words, or of letters and digits together.
 const MIXED_MIN: usize = 8;
+/// Letters and digits of the latter: fewer have fewer than 2^19 masks.
+const SYMBOLS_MIN: usize = 6;
 /// Most digits that are counted: longer numbers are never met by chance.
 pub(super) const DIGITS_MAX: usize = 24;
 
@@ -82,7 +84,11 @@ impl Counted {
             {
                 Form::Digits(digits.min(DIGITS_MAX) as u8)
             }
-            Self { letters: 1.., digits: 1.., bytes, .. } if bytes >= MIXED_MIN => Form::Mixed,
+            Self { letters: letters @ 1.., digits: digits @ 1.., bytes, .. }
+                if bytes >= MIXED_MIN && letters + digits >= SYMBOLS_MIN =>
+            {
+                Form::Mixed
+            }
             Self { digits: 0, words: 2.., bytes, .. } if bytes >= MIXED_MIN => Form::Words,
             _ => Form::Plain,
         }
@@ -197,23 +203,90 @@ pub(super) fn bare(text: &str) -> Option<String> {
         bare = without_tags(&bare);
     }
     if bare.contains('&') {
-        for (entity, symbol) in [
-            ("&#39;", "'"),
-            ("&apos;", "'"),
-            ("&quot;", "\""),
-            ("&nbsp;", " "),
-            ("&lt;", "<"),
-            ("&gt;", ">"),
-            ("&amp;", "&"),
-        ] {
-            bare = bare.replace(entity, symbol);
-        }
+        bare = without_entities(&bare);
     }
     if bare.contains('%') {
-        let decoded = percent_decode_str(&bare).decode_utf8().map(Cow::into_owned);
-        bare = decoded.unwrap_or(bare);
+        bare = decoded(&bare);
     }
     (bare != text).then_some(bare)
+}
+
+/// Percent signs decoded; bytes that are no UTF-8 are Latin-1, and `+` is a blank, as in queries.
+fn decoded(text: &str) -> String {
+    let bytes: Vec<u8> = percent_decode_str(&text.replace('+', " ")).collect();
+    let mut decoded = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        decoded.push_str(chunk.valid());
+        decoded.extend(chunk.invalid().iter().map(|byte| char::from(*byte)));
+    }
+    decoded
+}
+
+/// Bytes between `&` and `;`.
+const ENTITY_MAX: usize = 10;
+/// Entities of marks that stand in and around names and addresses; those of letters are read by their parts.
+const ENTITIES: [(&str, char); 14] = [
+    ("amp", '&'),
+    ("lt", '<'),
+    ("gt", '>'),
+    ("quot", '"'),
+    ("apos", '\''),
+    ("nbsp", ' '),
+    ("commat", '@'),
+    ("period", '.'),
+    ("szlig", 'ß'),
+    ("aelig", 'æ'),
+    ("AElig", 'Æ'),
+    ("oslash", 'ø'),
+    ("Oslash", 'Ø'),
+    ("ndash", '-'),
+];
+/// What stands above or below a letter, as entities name it, and the letters that have it in Latin-1, each with what it is.
+const ACCENTS: [(&str, &str, &str); 7] = [
+    ("uml", "aeiouyAEIOU", "äëïöüÿÄËÏÖÜ"),
+    ("acute", "aeiouyAEIOUY", "áéíóúýÁÉÍÓÚÝ"),
+    ("grave", "aeiouAEIOU", "àèìòùÀÈÌÒÙ"),
+    ("circ", "aeiouAEIOU", "âêîôûÂÊÎÔÛ"),
+    ("tilde", "anoANO", "ãñõÃÑÕ"),
+    ("ring", "aA", "åÅ"),
+    ("cedil", "cC", "çÇ"),
+];
+
+/// The symbols that entities of HTML stand for.
+fn without_entities(text: &str) -> String {
+    let (mut plain, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(start) = rest.find('&') {
+        plain.push_str(&rest[..start]);
+        let after = &rest[start + 1..];
+        let end = after.bytes().take(ENTITY_MAX).position(|byte| byte == b';');
+        match end.and_then(|end| Some((end, entity(after.get(..end)?)?))) {
+            Some((end, symbol)) => {
+                plain.push(symbol);
+                rest = &after[end + 1..];
+            }
+            None => {
+                plain.push('&');
+                rest = after;
+            }
+        }
+    }
+    plain + rest
+}
+
+fn entity(name: &str) -> Option<char> {
+    if let Some(number) = name.strip_prefix('#') {
+        let code = match number.strip_prefix(['x', 'X']) {
+            Some(digits) => u32::from_str_radix(digits, 16).ok()?,
+            None => number.parse().ok()?,
+        };
+        return char::from_u32(code);
+    }
+    let accented = || {
+        let letter = name.chars().next()?;
+        let (_, plain, accented) = ACCENTS.iter().find(|(accent, ..)| *accent == &name[letter.len_utf8()..])?;
+        accented.chars().nth(plain.chars().position(|one| one == letter)?)
+    };
+    ENTITIES.iter().find(|(known, _)| *known == name).map(|(_, symbol)| *symbol).or_else(accented)
 }
 
 /// Longest tag that is taken away.
@@ -227,8 +300,9 @@ fn without_tags(text: &str) -> String {
         let (before, tag) = rest.split_at(start);
         plain.push_str(before);
         let named = tag[1..].starts_with(|symbol: char| symbol.is_ascii_alphabetic() || matches!(symbol, '/' | '!'));
+        let end = tag.bytes().take(TAG_MAX).position(|byte| byte == b'>');
         // An address in angle brackets is no tag.
-        let end = tag.find('>').filter(|end| named && *end < TAG_MAX && !tag[..*end].contains('@'));
+        let end = end.filter(|end| named && !tag[..*end].contains('@'));
         rest = match end {
             Some(end) => {
                 plain.push(' ');
@@ -240,8 +314,7 @@ fn without_tags(text: &str) -> String {
             }
         };
     }
-    plain.push_str(rest);
-    plain
+    plain + rest
 }
 
 /// The form of a value that has no blanks or marks around it.
@@ -271,8 +344,21 @@ mod tests {
         assert_eq!(form("078-05-1120"), Form::Digits(9));
         assert_eq!(form("+49 30 1234567"), Form::Digits(11));
         assert_eq!(form("550e8400-e29b-41d4-a716-446655440000"), Form::Mixed);
-        for plain in ["", "-", "Ann", "pending", "42", "123456", "n/a", "x y", "a@b", "0000000000", "€ 12.34", "★★★ 8"]
-        {
+        for plain in [
+            "",
+            "-",
+            "Ann",
+            "pending",
+            "42",
+            "123456",
+            "n/a",
+            "x y",
+            "a@b",
+            "0000000000",
+            "€ 12.34",
+            "★★★ 8",
+            "B - 0001",
+        ] {
             assert_eq!(form(plain), Form::Plain, "{plain}");
         }
     }

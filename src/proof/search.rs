@@ -12,6 +12,7 @@ use super::fingerprint::{Prefixes, Salt};
 use super::form::{self, Counted, DIGITS_MAX, Form};
 use super::sample::Spread;
 use super::{Seen, Watch};
+use crate::mask::known;
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
@@ -32,9 +33,11 @@ const PARTS: [&str; 2] = ["name.first", "name.last"];
 const UUID_DIGITS: usize = 32;
 /// Bits of the Bloom filter per value: of what is not there, one in sixteen goes on to the table.
 const BITS_OF_A_VALUE: usize = 16;
-/// Names that many people have stand in texts about nobody: above so many known names, single hits say nothing.
+/// Names that many people have stand in texts about nobody: above so many known names, single hits on those say nothing.
 const NAMES_MAX: f64 = 10_000.0;
-/// Then this share of the texts has to hold one.
+/// A name that fewer than so many of them have by chance is one of these people.
+const NAMESAKES_MAX: f64 = 0.1;
+/// Of the others, this share of the texts has to hold one.
 const NAMES_SHARE: f64 = 1e-3;
 
 /// Values to look for, and the columns they are from.
@@ -232,7 +235,7 @@ impl Sought {
         if text.len() > RUN_MAX {
             self.tokens(text, traces);
         }
-        traces.settle();
+        traces.settle(|span, value| self.is_common(&text[span.0..span.1], value));
     }
 
     /// Looks at what is one word to programs and longer than any run: tokens and keys.
@@ -262,7 +265,7 @@ impl Sought {
             traces.digits[usize::from(digits).min(DIGITS_MAX)] += 1;
         }
         self.known(self.salt.text(text.as_bytes()), (0, text.len()), traces);
-        traces.settle();
+        traces.settle(|span, value| self.is_common(&text[span.0..span.1], value));
     }
 
     /// Two neighbours as first and last name, in both orders; after a comma, names of several words too.
@@ -318,6 +321,12 @@ impl Sought {
         }
     }
 
+    /// Whether a name is one that people without a row here have as well.
+    fn is_common(&self, name: &str, value: Value) -> bool {
+        let people = self.columns[value.column as usize].names;
+        people > NAMES_MAX && people * known::share_of_name(name) > NAMESAKES_MAX
+    }
+
     /// What was found beyond chance.
     pub fn judge(&self, traces: &Traces) -> Vec<Hits> {
         let mut hits: Vec<Hits> = Vec::new();
@@ -328,9 +337,10 @@ impl Sought {
                 let chance = from.digits[digits] * from.share / 10_f64.powi(digits as i32);
                 *found > 0 && tail(*found, traces.digits[digits] as f64 * chance) < UNLIKELY
             });
-            let many = from.names <= NAMES_MAX || trace.words as f64 > NAMES_SHARE * traces.texts as f64;
+            let many = (trace.words + trace.common) as f64 > NAMES_SHARE * traces.texts as f64;
+            let names = trace.words > 0 || (trace.common > 0 && many);
             let drawn = unlikely(trace.drawn, traces.drawn as f64 * from.common);
-            if trace.mixed > 0 || numbers || (trace.words > 0 && many) || drawn {
+            if trace.mixed > 0 || numbers || names || drawn {
                 hits.push(Hits { column: from.name.clone(), texts: trace.texts });
             }
         }
@@ -373,7 +383,7 @@ impl Traces {
 
     /// Counts what was met in a text, now that its masks are known: the end of one and the beginning of the next may be the
     /// name of a third.
-    fn settle(&mut self) {
+    fn settle(&mut self, is_common: impl Fn((usize, usize), Value) -> bool) {
         if self.met.is_empty() && self.pairs.is_empty() {
             return;
         }
@@ -391,8 +401,12 @@ impl Traces {
             if value.form == Form::Words && part_of_mask(*span) {
                 continue;
             }
-            let drawn = pairs.contains(span);
-            self.note(*value, drawn);
+            let name = match value.form {
+                Form::Words if pairs.contains(span) => Name::Drawn,
+                Form::Words if is_common(*span, *value) => Name::Common,
+                _ => Name::Own,
+            };
+            self.note(*value, name);
         }
         // Their memory serves the next text.
         (self.met, self.pairs) = (met, pairs);
@@ -400,7 +414,7 @@ impl Traces {
         self.pairs.clear();
     }
 
-    fn note(&mut self, value: Value, drawn: bool) {
+    fn note(&mut self, value: Value, name: Name) {
         let place = self.found.iter().position(|found| found.column == value.column);
         let place = place.unwrap_or_else(|| {
             self.found.push(Trace { column: value.column, ..Trace::default() });
@@ -409,8 +423,11 @@ impl Traces {
         let trace = &mut self.found[place];
         match value.form {
             Form::Digits(digits) => trace.digits[usize::from(digits).min(DIGITS_MAX)] += 1,
-            Form::Words if drawn => trace.drawn += 1,
-            Form::Words => trace.words += 1,
+            Form::Words => match name {
+                Name::Own => trace.words += 1,
+                Name::Common => trace.common += 1,
+                Name::Drawn => trace.drawn += 1,
+            },
             Form::Mixed | Form::Plain => trace.mixed += 1,
         }
         if trace.last != self.texts {
@@ -427,9 +444,21 @@ struct Trace {
     texts: u64,
     mixed: u64,
     words: u64,
+    /// Names that others have as well.
+    common: u64,
     /// Names of two words that may both be masks.
     drawn: u64,
     digits: [u64; DIGITS_MAX + 1],
+}
+
+/// What a name in a text may be beside the name of somebody in the database.
+#[derive(Clone, Copy)]
+enum Name {
+    Own,
+    /// Of somebody else, as so many have it.
+    Common,
+    /// The end of one mask and the beginning of another.
+    Drawn,
 }
 
 /// Values of one column that stand where they should not.
@@ -503,7 +532,11 @@ mod tests {
             "<p>by <b>Ann</b> <i class=\"x\">Miller</i></p>",
             "GET /?mail=ann.miller%40acme.test&x=1",
             "DEFAULT 'Jürgen O''Brien'::text",
-            "J&#252;rgen; J\u{fc}rgen O&#39;Brien",
+            "J&#252;rgen O&#39;Brien",
+            "J&ouml;rg, J&uuml;rgen O&apos;Brien",
+            "write to ann.miller&#64;acme&#x2e;test",
+            "GET /?n=J%F6rg&m=ann.miller%40acme.test",
+            "q=J%C3%BCrgen+O%27Brien",
             "id=550e8400e29b41d4a716446655440000;",
             "Bearer: eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5cSflKxwRJSMeKKF2QT4fwpMeJf36 ok",
         ] {
@@ -604,17 +637,22 @@ mod tests {
     }
 
     #[test]
-    fn one_name_of_very_many_says_nothing_and_one_in_a_thousand_texts_does() {
-        let names: Vec<String> = (0..11_000).map(|n| format!("Somebody {}", word(n))).collect();
+    fn one_common_name_of_very_many_says_nothing_and_a_rare_one_or_one_in_a_thousand_texts_does() {
+        let mut names: Vec<String> = (0..11_000).map(|n| format!("Somebody {}", word(n))).collect();
+        let common = ["James", "Mary", "John", "Linda", "Robert"];
+        names.extend(common.iter().flat_map(|first| ["Smith", "Johnson"].map(|last| format!("{first} {last}"))));
         let values: Vec<(&str, Form)> = names.iter().map(|name| (name.as_str(), Form::Words)).collect();
         let sought = sought(&values);
         assert_eq!(sought.partly(), None);
         let others: Vec<String> = (0..5_000).map(|n| format!("order {n} was sent")).collect();
         let mut all: Vec<&str> = others.iter().map(String::as_str).collect();
-        all.push(&names[5]);
+        all.push("a book by Mary Smith");
         assert_eq!(texts(&sought, &all), 0);
-        all.extend(names[10..30].iter().map(String::as_str));
-        assert_eq!(texts(&sought, &all), 21);
+        let rare = format!("for {}", names[5]);
+        let with_rare: Vec<&str> = all.iter().copied().chain([rare.as_str()]).collect();
+        assert_eq!(texts(&sought, &with_rare), 2);
+        all.extend(names[11_000..].iter().map(String::as_str));
+        assert_eq!(texts(&sought, &all), 11);
     }
 
     #[test]

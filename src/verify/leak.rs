@@ -359,9 +359,12 @@ impl Leak<'_> {
             if found.is_empty() {
                 continue;
             }
-            // A table is long: by its lines, each of which defines a column or a constraint.
-            let lines = entry.sql.lines().filter(|_| entry.kind.ends_with("TABLE"));
-            let parts: BTreeSet<String> = lines.filter(|line| !hits(line).is_empty()).filter_map(defined).collect();
+            // A table is long: by what its list defines, columns and constraints.
+            let parts = if entry.kind.ends_with("TABLE") { list(&entry.sql) } else { Vec::new() };
+            let named = parts.iter().filter(|part| !hits(part).is_empty()).filter_map(|part| defined(part));
+            let table = format!("{}.{}", entry.schema, entry.name);
+            let known = |(name, constraint): &(String, bool)| *constraint || self.known(&table, name).is_some();
+            let parts: BTreeSet<String> = named.filter(known).map(|(name, _)| name).collect();
             let within = match parts.is_empty() {
                 true => String::new(),
                 false => format!(" (in {})", some_of(parts)),
@@ -440,13 +443,49 @@ struct Found {
     hint: String,
 }
 
-/// What a line of CREATE TABLE defines: a column or a constraint, by its name.
-fn defined(line: &str) -> Option<String> {
-    let line = line.trim_start().strip_prefix("CONSTRAINT ").unwrap_or(line.trim_start());
-    match line.strip_prefix('"') {
-        Some(quoted) => quoted.split_once("\" ").map(|(name, _)| name.replace("\"\"", "\"")),
-        None => line.split_once(' ').map(|(name, _)| name.to_owned()),
+/// What stands between the commas of a list in parentheses, the first of a statement. Nothing inside of quotes or of other
+/// parentheses is taken for one: a literal may hold anything, lines that look like columns included.
+fn list(sql: &str) -> Vec<&str> {
+    let (mut parts, mut depth, mut quote, mut from) = (Vec::new(), 0_u32, None, 0);
+    for (at, byte) in sql.bytes().enumerate() {
+        match (quote, byte) {
+            (Some(open), _) if open == byte => quote = None,
+            (Some(_), _) => {}
+            (None, b'\'' | b'"') => quote = Some(byte),
+            (None, b'(') => {
+                depth += 1;
+                if depth == 1 {
+                    from = at + 1;
+                }
+            }
+            (None, b')') if depth == 1 => {
+                parts.push(&sql[from..at]);
+                return parts;
+            }
+            (None, b')') => depth = depth.saturating_sub(1),
+            (None, b',') if depth == 1 => {
+                parts.push(&sql[from..at]);
+                from = at + 1;
+            }
+            _ => {}
+        }
     }
+    parts
+}
+
+/// The name of the column or constraint that a part of CREATE TABLE defines, and whether it is a constraint.
+fn defined(part: &str) -> Option<(String, bool)> {
+    let part = part.trim_start();
+    let (name, constraint) = match part.strip_prefix("CONSTRAINT ") {
+        Some(name) => (name, true),
+        None => (part, false),
+    };
+    let name = match name.strip_prefix('"') {
+        // A quote in a name stands twice.
+        Some(quoted) => quoted.replace("\"\"", "\u{0}").split_once('"')?.0.replace('\u{0}', "\""),
+        None => name.split_once(char::is_whitespace)?.0.to_owned(),
+    };
+    Some((name, constraint))
 }
 
 /// Masked rows of one table on their way into a file.
@@ -701,4 +740,19 @@ fn decide<'n>(columns: impl Iterator<Item = (&'n Declared, &'static str)>) -> St
         .into_iter()
         .map(|(table, lines)| format!("[tables.\"{}\".columns]\n{}", escape(table), lines.join("\n")));
     tables.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_a_table_are_named_and_what_literals_hold_is_not() {
+        let sql = "CREATE TABLE public.x (\n    a text DEFAULT 'Badge:\nQB-100259, (front),\nb integer ''no'' x',\n    \
+                   \"b \"\"c\" text GENERATED ALWAYS AS (CASE\nWHEN true THEN 'x, y'::text END) STORED,\n    \
+                   CONSTRAINT \"k, 1\" CHECK ((a <> ')'::text))\n)\nWITH (fillfactor='70');\n";
+        let names: Vec<_> = list(sql).into_iter().filter_map(defined).collect();
+        let name = |name: &str, constraint| (name.to_owned(), constraint);
+        assert_eq!(names, [name("a", false), name("b \"c", false), name("k, 1", true)]);
+    }
 }

@@ -29,7 +29,7 @@ type Objects = BTreeMap<&'static str, BTreeMap<String, String>>;
 ///
 /// Members of extensions are left out: an extension may be upgraded. Expressions are those of the server that is asked, with
 /// an empty `search_path`, so two readings of an unchanged database are equal.
-const OBJECTS: [(&str, &str); 5] = [
+const OBJECTS: [(&str, &str); 6] = [
     (
         "tables",
         "SELECT n.nspname || '.' || c.relname, c.relkind::text || c.relpersistence::text || ' ' || c.relrowsecurity::text || c.relforcerowsecurity::text \
@@ -76,6 +76,24 @@ const OBJECTS: [(&str, &str); 5] = [
            p.polroles, pg_catalog.pg_get_expr(p.polqual, p.polrelid), pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid))) \
          FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE {ours} AND {own}",
+    ),
+    (
+        "other objects",
+        // An extension may be upgraded, so its version is not compared.
+        "SELECT 'extension ' || e.extname, '' FROM pg_catalog.pg_extension e \
+         UNION ALL SELECT 'schema ' || n.nspname, '' FROM pg_catalog.pg_namespace n WHERE {ours} \
+         UNION ALL SELECT 'type ' || n.nspname || '.' || c.typname, pg_catalog.md5(pg_catalog.concat_ws('|', c.typtype, \
+           pg_catalog.format_type(c.typbasetype, c.typtypmod), c.typnotnull, c.typdefault, \
+           (SELECT pg_catalog.string_agg(l.enumlabel, '|' ORDER BY l.enumsortorder) FROM pg_catalog.pg_enum l WHERE l.enumtypid = c.oid), \
+           (SELECT pg_catalog.string_agg(pg_catalog.pg_get_constraintdef(k.oid), '|' ORDER BY k.conname) FROM pg_catalog.pg_constraint k WHERE k.contypid = c.oid))) \
+         FROM pg_catalog.pg_type c JOIN pg_catalog.pg_namespace n ON n.oid = c.typnamespace WHERE c.typtype IN ('e', 'd', 'r') AND {ours} AND {own} \
+         UNION ALL SELECT 'rule ' || n.nspname || '.' || c.relname || ' ' || r.rulename, pg_catalog.md5(pg_catalog.pg_get_ruledef(r.oid)) \
+         FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE r.rulename <> '_RETURN' AND {ours} AND {own} \
+         UNION ALL SELECT 'event trigger ' || t.evtname, pg_catalog.concat_ws('|', t.evtevent, t.evtenabled, t.evttags, t.evtfoid::pg_catalog.regproc) FROM pg_catalog.pg_event_trigger t \
+         UNION ALL SELECT 'publication ' || b.pubname, pg_catalog.concat_ws('|', b.puballtables, b.pubinsert, b.pubupdate, b.pubdelete) FROM pg_catalog.pg_publication b \
+         UNION ALL SELECT 'foreign server ' || f.srvname, '' FROM pg_catalog.pg_foreign_server f \
+         UNION ALL SELECT 'large object ' || o.oid, '' FROM pg_catalog.pg_largeobject_metadata o",
     ),
 ];
 

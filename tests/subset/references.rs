@@ -183,7 +183,8 @@ fn seeds_and_references_that_the_server_cannot_read_are_refused_with_their_reaso
     );
     let ran = lab.restage(&["plan"]);
     assert_eq!(ran.code, 3, "{ran:?}");
-    assert_eq!(ran.stderr.matches("error[plan::subset-sql]").count(), 2, "{}", ran.stderr);
+    // The reference compares a text with a number, and is read by value.
+    assert_eq!(ran.stderr.matches("error[plan::subset-sql]").count(), 1, "{}", ran.stderr);
     assert!(ran.stderr.contains("seed 1 of \"public.users\"") && ran.stderr.contains("42703"), "{}", ran.stderr);
 }
 

@@ -179,7 +179,7 @@ fn rows_are_named_with_quotes_and_a_key_of_another_type_is_told_without_it() {
     let text = done(lab.restage(&["explain", "--row", row])).stdout;
     assert!(text.contains("seed 1 (restage.toml:"), "{text}");
     for (row, code, part) in [
-        ("plain abcdefg", "usage::row-key", "Its key is (id integer), and the server does not read"),
+        ("plain abcdefg", "usage::row-key", "Its key is (\"id\" integer), and the server does not read"),
         ("plain 99999999999999999999", "usage::row-key", "22003"),
         ("plain 2", "usage::no-row", "has no row with this key"),
         ("\"my shop.plain 2", "usage::row", "A quote is not closed."),
