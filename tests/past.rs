@@ -100,6 +100,16 @@ fn masks_rows_packs_and_open_columns_are_compared_too() {
 }
 
 #[test]
+fn a_policy_that_cannot_be_resolved_hides_no_other_difference() {
+    let lab = lab("past_unresolved");
+    // The first decision is none that the schema allows.
+    lab.config(&policy(&[("id", "\"null\""), ("phone", "\"phone\"")]));
+    refused(&lab, &["NOT NULL", "column public.people.phone: keep in the snapshot, hidden by the configuration"]);
+    let ran = done(lab.restage(&["load", "old", "--accept-policy"]));
+    assert!(ran.stderr.contains("accepted: column public.people.phone: keep in the snapshot"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_column_that_was_renamed_since_is_not_let_through_by_a_default() {
     let lab = Lab::new("past_renamed");
     lab.seed(PEOPLE);

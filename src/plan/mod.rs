@@ -180,6 +180,22 @@ pub fn build_past(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -
     build(catalog, &Policy { rules: &rules, references: &references, ..*policy }, settings)
 }
 
+/// Columns of a catalog, with their tables, that the rules hide by themselves, whether or not the whole policy can be resolved.
+pub fn hidden(catalog: &Catalog, policy: &Policy<'_>) -> Vec<(String, String)> {
+    let graph = Graph::new(catalog, &[], &mut Vec::new());
+    let rules = policy::of_schema(&graph, policy.rules);
+    let policy = Policy { rules: &rules, references: &[], ..*policy };
+    let decisions = policy::decide(&graph, &policy, &mut Vec::new());
+    let hides = |node: &usize| {
+        decisions.own[*node].as_ref().is_some_and(|own| !matches!(own.action, crate::config::Action::Keep { .. }))
+    };
+    let named = |node: usize| {
+        let known = &graph.nodes[node];
+        (graph.groups[known.group].root.full_name(), known.column.name.clone())
+    };
+    (0..graph.nodes.len()).filter(hides).map(named).collect()
+}
+
 fn sequences(graph: &Graph<'_>, domains: &domain::Domains) -> Vec<SequencePlan> {
     let named = |(table, attnum): (Oid, i16)| {
         let table = graph.table(table)?;

@@ -167,7 +167,18 @@ impl Past {
                 let now = Lock::of(&self.catalog, &plan, &job.lock_facts());
                 lock::weaker(&self.lock, &now, "the configuration")
             }
-            Err(plan::Refusals(reports)) => reports.into_iter().map(|report| report.message).collect(),
+            // What cannot be resolved still says which columns are to be hidden.
+            Err(plan::Refusals(reports)) => {
+                let wrong = reports.into_iter().map(|report| report.message);
+                let hidden = plan::hidden(&self.catalog, &policy).into_iter().filter(|(table, column)| {
+                    let then = self.lock.tables.get(table).and_then(|table| table.columns.get(column));
+                    then.is_some_and(|then| then.decision == "keep")
+                });
+                let hidden = hidden.map(|(table, column)| {
+                    format!("column {table}.{column}: keep in the snapshot, hidden by the configuration")
+                });
+                wrong.chain(hidden).collect()
+            }
         }
     }
 
