@@ -639,3 +639,62 @@ fn fixtures_need_no_target_and_take_a_test_key() {
     let (ours, theirs) = (files(&lab.path("fix")), files(&lab.path("ci")));
     assert!(ours["fixture.sql"] != theirs["fixture.sql"]);
 }
+
+/// Definitions that a server prints as the session wants its values: a zone, forms of dates, of intervals and of bytes.
+const MOMENTS: &str = "
+    CREATE TABLE moment (id int PRIMARY KEY, at timestamptz DEFAULT '2024-01-01 00:00:00+00', day date DEFAULT '2024-02-03',
+      span interval DEFAULT '1 day 02:03', raw bytea DEFAULT '\\x00ff', CHECK (at > '2000-06-01 12:00:00+00'));
+    CREATE TABLE span (at timestamptz NOT NULL, v int) PARTITION BY RANGE (at);
+    CREATE TABLE span_old PARTITION OF span FOR VALUES FROM ('2020-01-01 00:00:00+00') TO ('2024-01-01 00:00:00+00');
+    CREATE TABLE span_new PARTITION OF span FOR VALUES FROM ('2024-01-01 00:00:00+00') TO ('2030-01-01 00:00:00+00');
+    CREATE VIEW recent AS SELECT * FROM moment WHERE at >= '2025-06-01 00:00:00+00'::timestamptz;
+    INSERT INTO moment (id) VALUES (1), (2); INSERT INTO span VALUES ('2023-12-31 23:30:00+00', 1), ('2024-01-01 00:30:00+00', 2);";
+
+#[test]
+fn definitions_are_the_same_bytes_whatever_zone_and_forms_the_source_is_set_to() {
+    let lab = Lab::new("files_zone");
+    lab.seed(MOMENTS);
+    lab.config(KEEP_ALL);
+    let make = |out: &str| {
+        let mut made = BTreeMap::new();
+        for form in ["sql", "csv", "parquet"] {
+            let folder = format!("{out}_{form}");
+            run(&lab, &["fixture", "--out", &folder, "--format", form]);
+            made.extend(files(&lab.path(&folder)).into_iter().map(|(name, bytes)| (format!("{form}/{name}"), bytes)));
+        }
+        made
+    };
+    // The names and digests of a snapshot's definitions: the rest of its manifest says when it was taken.
+    let definitions = |out: &str| {
+        run(&lab, &["snapshot", "--out", out]);
+        let manifest = fs::read(lab.path(out).join("manifest.json")).expect("a manifest");
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("a document");
+        manifest["definitions"].clone()
+    };
+    let printed = "SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef ORDER BY adrelid, adnum";
+    let as_reader = || lab.source.sql_as("reader", &lab.name, printed);
+    let (told, plain, taken) = (as_reader(), make("plain"), definitions("snap"));
+    lab.refresh();
+    let staged = lab.target.dump(&lab.name);
+    for (name, value) in [
+        ("TimeZone", "Europe/Berlin"),
+        ("DateStyle", "German"),
+        ("IntervalStyle", "iso_8601"),
+        ("bytea_output", "escape"),
+        ("extra_float_digits", "-5"),
+    ] {
+        let role = format!("ALTER ROLE reader IN DATABASE \"{}\" SET {name} = '{value}'", lab.name);
+        lab.source.sql("postgres", &role);
+    }
+    assert_ne!(as_reader(), told, "the server prints other definitions to a session that does not say how");
+    let (set, taken_then) = (make("set"), definitions("snap_set"));
+    assert!(plain.keys().eq(set.keys()), "{:?} {:?}", plain.keys(), set.keys());
+    for (name, content) in &plain {
+        assert!(*content == set[name], "{name} differs");
+    }
+    assert!(String::from_utf8_lossy(&plain["sql/fixture.sql"]).contains("'2024-01-01 00:00:00+00'"));
+    assert_eq!(taken, taken_then);
+    run(&lab, &["fixture", "--out", "plain_sql", "--check"]);
+    lab.refresh();
+    assert_same(&lab.target.dump(&lab.name), &staged);
+}

@@ -96,6 +96,7 @@ SET xmloption = content;\n\
 SET DateStyle = 'ISO, YMD';\n\
 SET IntervalStyle = 'postgres';\n\
 SET TimeZone = 'UTC';\n\
+SET lc_monetary = 'C';\n\
 SELECT pg_catalog.set_config('search_path', '', false) \\g /dev/null\n";
 
 /// Writes the start of a script: settings, then all definitions that must be there before rows are.

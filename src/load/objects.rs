@@ -321,10 +321,14 @@ async fn run(tool: &'static str, mut command: Command, input: Option<&[u8]>) -> 
     }
 }
 
-/// What the database or the role may set otherwise, and what would then print other definitions on one side, or the same
-/// ones with another meaning: with `standard_conforming_strings = off` every backslash comes out twice.
+/// What the server, the database or the role may set otherwise, and what would then print other definitions on one side, or
+/// the same ones with another meaning: with `standard_conforming_strings = off` every backslash comes out twice, and a
+/// default or the bound of a partition of type `timestamptz` is printed in the zone of the session, which pg_dump leaves as
+/// it is. The values are those of every session of ours, which read the definitions again.
 const DUMP_OPTIONS: &str = "-c standard_conforming_strings=on -c quote_all_identifiers=off -c array_nulls=on \
-                            -c transform_null_equals=off";
+                            -c transform_null_equals=off -c TimeZone=UTC -c DateStyle=ISO,YMD \
+                            -c IntervalStyle=postgres -c extra_float_digits=3 -c bytea_output=hex \
+                            -c xmloption=content -c lc_monetary=C";
 
 const HEADER: &str = "--\n-- TOC entry ";
 
