@@ -1,6 +1,6 @@
 //! Why there is no subset.
 
-use super::growth::Cut;
+use super::growth::{Cut, TRIALS_MAX};
 use crate::error::{Diagnose, Exit, Report};
 use crate::extract::ExtractError;
 
@@ -34,8 +34,10 @@ pub struct TooLarge {
     pub option: &'static str,
     /// The reference that brought most rows, what it leads from and to, and how many.
     pub edge: Option<(String, u64)>,
-    /// Best first.
+    /// Ways out, best first: each suffices, or the only one does not because there was no time to find more.
     pub cuts: Vec<Cut>,
+    /// Cuts were tried out to the end: where none is told, none suffices.
+    pub searched: bool,
 }
 
 impl Diagnose for SubsetError {
@@ -85,19 +87,30 @@ impl TooLarge {
         if let Some((edge, rows)) = &self.edge {
             detail.push_str(&format!(" Most come through {edge}: {rows} rows."));
         }
-        let mut lines = Vec::new();
-        for (number, cut) in self.cuts.iter().enumerate() {
-            let left = match cut.left {
-                Some(left) => format!("{left} {unit} are left"),
-                None => "alone it does not suffice".to_owned(),
-            };
-            let number = number + 1;
-            lines.push(format!("# {number}. {left}:\n{}", cut.lines));
+        let lines: Vec<String> =
+            self.cuts.iter().enumerate().map(|(number, cut)| self.way(number + 1, cut, unit)).collect();
+        if lines.is_empty() && self.searched {
+            detail.push_str(
+                " No cut suffices, nor do all cuts together: these rows are seeds, or cannot do without each other.",
+            );
         }
         let report = Report::new("plan::subset-too-large", message).detail(detail);
         match lines.is_empty() {
             true => report.hint(format!("Choose fewer seeds, or raise `{}`.", self.option)),
             false => report.hint(format!("{}\n# or raise `{}`", lines.join("\n"), self.option)),
         }
+    }
+
+    /// One way out, as it is pasted.
+    fn way(&self, number: usize, cut: &Cut, unit: &str) -> String {
+        let head = match cut.left {
+            Some(left) => format!("{number}. {left} {unit} are left:"),
+            None => format!(
+                "{} s did not suffice to find all lines: with these, more than {} {unit} are left",
+                TRIALS_MAX.as_secs(),
+                self.limit
+            ),
+        };
+        format!("# {head}\n{}", cut.lines)
     }
 }

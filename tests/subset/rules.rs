@@ -168,6 +168,85 @@ fn cuts_that_help_together_are_told_together() {
 }
 
 #[test]
+fn cuts_that_suffice_only_together_are_told_together_however_many_and_none_too_many() {
+    let mut schema = "CREATE TABLE six (id int PRIMARY KEY); INSERT INTO six VALUES (1);".to_owned();
+    for number in 1..=7 {
+        schema += &format!(
+            "CREATE TABLE s{number} (id int PRIMARY KEY, p int NOT NULL REFERENCES six);
+             INSERT INTO s{number} SELECT i, 1 FROM generate_series(1, 100) i;"
+        );
+    }
+    // What is small need not be cut.
+    schema += "CREATE TABLE small (id int PRIMARY KEY, p int NOT NULL REFERENCES six); INSERT INTO small SELECT i, 1 FROM generate_series(1, 20) i; ANALYZE;";
+    let subset = "[subset]\nseed = [{ table = \"public.six\" }]\nrows_max = 50\n";
+    let lab = lab("seven", &schema, subset);
+    let cuts = cuts(&lab);
+    let [only] = cuts.as_slice() else { panic!("{cuts:?}") };
+    assert_eq!((only.1, only.0.matches("[[subset.edge]]").count()), (21, 7), "{only:?}");
+    pasted(&lab, subset, only);
+    // Twin: with one line fewer it is refused again.
+    let (fewer, _) = only.0.rsplit_once("[[subset.edge]]").expect("several");
+    lab.config(&format!("{KEEP}{subset}{fewer}"));
+    assert_eq!(lab.restage(&["plan"]).code, 3);
+}
+
+#[test]
+fn a_fifth_of_the_customers_of_the_shop_is_cut_to_fit() {
+    let lab = crate::identity::lab("shop_cuts");
+    crate::identity::seed_file(&lab, "samples/shop/schema.sql", &[]);
+    crate::identity::seed_file(&lab, "samples/shop/data.sql", &[("scale", "0.05")]);
+    let keep = crate::identity::KEEP_ALL;
+    let subset = "[subset]\nseed = [{ table = \"public.customers\", percent = 20 }]\nrows_max = 600\n";
+    lab.config(&format!("{keep}{subset}"));
+    let cuts = cuts(&lab);
+    assert!(!cuts.is_empty());
+    for (lines, left) in &cuts {
+        lab.config(&format!("{keep}{subset}{lines}"));
+        let told = done(lab.restage(&["plan", "--json"])).stdout;
+        let told: serde_json::Value = serde_json::from_str(&told).expect("a document");
+        assert_eq!(told["subset"]["rows"], *left, "{lines}");
+        assert!(*left <= 600);
+    }
+}
+
+#[test]
+fn the_cut_of_the_reference_that_the_refusal_names_is_told_first_where_it_suffices() {
+    // Cutting `small` leaves fewer rows, but most of them come to `big`.
+    let schema = "
+    CREATE TABLE root (id int PRIMARY KEY); INSERT INTO root VALUES (1);
+    CREATE TABLE big (id int PRIMARY KEY, r int NOT NULL REFERENCES root); INSERT INTO big SELECT i, 1 FROM generate_series(1, 40) i;
+    CREATE TABLE small (id int PRIMARY KEY, r int NOT NULL REFERENCES root); INSERT INTO small SELECT i, 1 FROM generate_series(1, 10) i;
+    CREATE TABLE b (id int PRIMARY KEY, s int NOT NULL REFERENCES small); INSERT INTO b SELECT i, 1 + i % 10 FROM generate_series(1, 30) i;
+    CREATE TABLE c (id int PRIMARY KEY, s int NOT NULL REFERENCES small); INSERT INTO c SELECT i, 1 + i % 10 FROM generate_series(1, 30) i; ANALYZE;";
+    let subset = "[subset]\nseed = [{ table = \"public.root\" }]\nrows_max = 100\n";
+    let lab = lab("named_first", schema, subset);
+    let told = lab.restage(&["plan"]).stderr;
+    assert!(told.contains("Most come through foreign key big_r_fkey"), "{told}");
+    let cuts = cuts(&lab);
+    let left: Vec<u64> = cuts.iter().map(|(_, left)| *left).collect();
+    assert!(cuts[0].0.contains("\"public.big.r\"") && cuts[1].0.contains("\"public.small.r\""), "{cuts:?}");
+    assert_eq!(left, [71, 41, 81, 81]);
+    for cut in &cuts {
+        pasted(&lab, subset, cut);
+    }
+}
+
+#[test]
+fn where_no_cut_suffices_it_is_said_and_none_is_told() {
+    let schema = "
+    CREATE TABLE top (id int PRIMARY KEY); INSERT INTO top SELECT i FROM generate_series(1, 80) i;
+    CREATE TABLE low (id int PRIMARY KEY, t int NOT NULL REFERENCES top); INSERT INTO low SELECT i, i FROM generate_series(1, 80) i; ANALYZE;";
+    for (seed, rows_max) in [("top", 50), ("low", 100)] {
+        let subset =
+            format!("[subset]\nseed = [{{ table = \"public.{seed}\" }}]\nchildren = \"none\"\nrows_max = {rows_max}\n");
+        let ran = lab("no_cut", schema, &subset).restage(&["plan"]);
+        assert_eq!(ran.code, 3, "{ran:?}");
+        assert!(ran.stderr.contains("No cut suffices, nor do all cuts together"), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("[[subset.edge]]") && ran.stderr.contains("Choose fewer seeds"), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn rows_are_named_with_quotes_and_a_key_of_another_type_is_told_without_it() {
     let schema = "CREATE SCHEMA \"my shop\";
          CREATE TABLE \"my shop\".\"the \"\"orders\"\"\" (\"key one\" text, n int, PRIMARY KEY (\"key one\", n));
