@@ -356,6 +356,39 @@ fn a_reference_whose_value_others_need_cannot_be_cut() {
 }
 
 #[test]
+fn a_reference_whose_domain_forbids_null_is_not_cut_and_its_cut_is_not_proposed() {
+    // Orders refer to agents one by one, so that agents, and what belongs to them, are what makes the subset large.
+    let schema = "CREATE DOMAIN needed AS int CONSTRAINT is_there CHECK (VALUE IS NOT NULL); CREATE DOMAIN strict AS int NOT NULL;
+         CREATE DOMAIN above AS needed CHECK (VALUE > 0); CREATE DOMAIN free AS int CHECK (VALUE > 0);
+         CREATE TABLE agents (id int PRIMARY KEY); INSERT INTO agents SELECT generate_series(1, 90);
+         CREATE TABLE jobs (id int PRIMARY KEY, one needed REFERENCES agents, two strict REFERENCES agents, three above REFERENCES agents,
+           four free REFERENCES agents, five needed);
+         INSERT INTO jobs SELECT i, i, i, i, i, i FROM generate_series(1, 20) i; ANALYZE;";
+    let base = "[subset]\nchildren = \"none\"\nseed = [{ table = \"public.jobs\" }]\n";
+    let declared = "[[references]]\nfrom = \"public.jobs.five\"\nto = \"public.agents.id\"\n";
+    let lab = lab("domains", schema, base);
+    let cut = |column: &str| format!("[[subset.edge]]\nfrom = \"public.jobs.{column}\"\nparent = \"null\"\n");
+    for (column, why) in [
+        ("one", "check is_there of domain public.needed asks whether \"public.jobs.one\" is NULL."),
+        ("two", "\"public.jobs.two\" is NOT NULL."),
+        ("three", "check is_there of domain public.needed asks whether \"public.jobs.three\" is NULL."),
+        ("five", "check is_there of domain public.needed asks whether \"public.jobs.five\" is NULL."),
+    ] {
+        lab.config(&format!("{KEEP}{declared}{base}{}", cut(column)));
+        let ran = lab.restage(&["plan"]);
+        assert_eq!(ran.code, 3, "{column}: {ran:?}");
+        assert!(ran.stderr.contains("error[plan::subset-not-null]") && ran.stderr.contains(why), "{}", ran.stderr);
+    }
+    // Twin: a domain that takes NULL.
+    lab.config(&format!("{KEEP}{base}{}", cut("four")));
+    done(lab.restage(&["refresh"]));
+    lab.config(&format!("{KEEP}{base}rows_max = 30\n"));
+    let ran = lab.restage(&["plan"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.stderr.contains("No cut suffices") && !ran.stderr.contains("parent = \"null\""), "{}", ran.stderr);
+}
+
+#[test]
 fn rows_without_a_key_are_chosen_by_what_they_hold() {
     let schema = "CREATE TABLE teams (id int PRIMARY KEY);
          CREATE TABLE words (team int REFERENCES teams, word text, at timestamptz, n float8, doc json);

@@ -91,7 +91,7 @@ fn part(graph: &Graph<'_>, table: &Table, node: Node) -> Option<String> {
 
 /// The columns that become NULL where the key is cut: for MATCH FULL all of them, else those that no other key uses, else
 /// every one that can. A column that others refer to cannot, nor one that says into which partition a row goes, that is
-/// unique with its NULLs, or that a check looks at for being NULL. The error says which of these it is.
+/// unique with its NULLs, or that a check, its own or of its domain, looks at for being NULL. The error says which of these it is.
 fn null_columns(
     graph: &Graph<'_>,
     constraint: &Constraint,
@@ -150,8 +150,14 @@ fn why_not_null(graph: &Graph<'_>, node: Node) -> Option<String> {
     if let Some(part) = parts.into_iter().find(|part| part.partition_key.contains(name)) {
         return Some(format!("\"{full_name}\" says into which partition of {} a row goes", part.full_name()));
     }
-    let check = group.constraints.iter().find(asked)?;
-    Some(format!("check {} asks whether \"{full_name}\" is NULL", check.name))
+    if let Some(check) = group.constraints.iter().find(asked) {
+        return Some(format!("check {} asks whether \"{full_name}\" is NULL", check.name));
+    }
+    // NOT NULL of a domain is that of the column; its checks see the value of the column too.
+    graph.domains(column.column.type_oid).into_iter().find_map(|domain| {
+        let (check, _) = domain.checks.iter().find(|(_, text)| ASKS.iter().any(|word| text.contains(word)))?;
+        Some(format!("check {check} of domain {} asks whether \"{full_name}\" is NULL", domain.sql_name))
+    })
 }
 
 /// Joins by what `[[references]]` says; none if a column is unknown, which is reported elsewhere or here.
@@ -183,11 +189,9 @@ pub(super) fn declared(graph: &Graph<'_>, rule: &ReferenceRule, reports: &mut Ve
         refers = format!("{refers} AND c.{tested}::pg_catalog.text = {}", quote_literal(value));
     }
     let plain = expand.is_empty();
-    let fixed = match () {
-        () if !plain => Some("It stands inside of a column, beside other values".to_owned()),
-        () if child.not_null => Some(format!("\"{}\" is NOT NULL", graph.name(from))),
-        () if child.column.generated => Some(format!("the server computes \"{}\"", graph.name(from))),
-        () => None,
+    let fixed = match plain {
+        true => why_not_null(graph, from),
+        false => Some("It stands inside of a column, beside other values".to_owned()),
     };
     let root = graph.groups[child.group].root;
     let attnum = child.column.attnum;
