@@ -61,7 +61,8 @@ impl Report {
 
     #[must_use]
     pub fn place(mut self, place: impl Into<String>) -> Self {
-        self.place = Some(place.into());
+        // What the program chose by itself stands in no file.
+        self.place = Some(place.into()).filter(|place| !place.is_empty());
         self
     }
 

@@ -459,6 +459,10 @@ pub struct FixtureCheck {
     /// What does not match, by name; never a value.
     pub differences: Vec<String>,
     pub notes: Vec<String>,
+    /// The form of the files in the folder.
+    pub form: Option<Form>,
+    /// The command that makes the fixtures anew, for a shell.
+    pub next: String,
 }
 
 impl FixtureCheck {

@@ -622,6 +622,99 @@ fn fixture_check_tells_what_no_longer_matches_without_rows() {
 }
 
 #[test]
+fn fixture_check_tells_the_whole_command_that_makes_the_fixtures_anew() {
+    let lab = Lab::new("files_command");
+    small(&lab);
+    let scenario = "[scenario.team]\nparams = [\"id\"]\nseed = [{ table = \"public.team\", where = \"id = :id\" }]\n";
+    let policy = fs::read_to_string(lab.path("restage.toml")).expect("config");
+    fs::write(lab.path("it's mine.toml"), format!("{policy}{scenario}")).expect("write");
+    let of = |rest: &[&str]| {
+        let base = ["-c", "it's mine.toml", "fixture", "--out", "my fix", "--scenario", "team", "--set", "id=7"];
+        [&base[..], rest].concat().into_iter().map(str::to_owned).collect::<Vec<String>>()
+    };
+    let restage = |args: &[String]| lab.restage(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    let command = r"restage -c 'it'\''s mine.toml' fixture --out 'my fix' --format csv --scenario team --set id=7";
+    // No fixtures yet: how they are made, and not how a snapshot is.
+    let ran = restage(&of(&["--format", "csv", "--check"]));
+    assert!(ran.code == 4 && ran.stderr.contains("artefact::none"), "{ran:?}");
+    assert!(ran.stderr.contains(command) && !ran.stderr.contains("snapshot"), "{}", ran.stderr);
+    let made = restage(&of(&["--format", "csv"]));
+    assert_eq!(made.code, 0, "{made:?}");
+    assert!(made.stdout.contains("cd 'my fix' && psql -X -f load.sql EMPTY_DATABASE"), "{}", made.stdout);
+    assert_eq!(restage(&of(&["--format", "csv", "--check"])).code, 0);
+    assert_eq!(restage(&of(&["--check"])).code, 0, "the form they have is right where none is asked for");
+    // Another form is no match, and the command is the one that was meant.
+    let ran = restage(&of(&["--format", "sql", "--check"]));
+    assert!(ran.code == 6 && ran.stdout.contains("format: is csv, sql is asked for"), "{ran:?}");
+    assert!(ran.stdout.contains(&command.replace("csv", "sql")), "{}", ran.stdout);
+
+    // The command as it is told, run by a shell, makes the same fixtures of what is there now.
+    lab.source.sql_as("app", &lab.name, "CREATE INDEX player_since ON player (since)");
+    let ran = restage(&of(&["--check"]));
+    assert!(ran.code == 6 && ran.stdout.contains(command), "{ran:?}");
+    let json = restage(&of(&["--check", "--json"]));
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).expect("a document");
+    let next = json["next"].as_str().expect("a command").replacen("restage", env!("CARGO_BIN_EXE_restage"), 1);
+    let shell = std::process::Command::new("sh").current_dir(lab.path(".")).args(["-c", &next]).output().expect("sh");
+    assert!(shell.status.success(), "{next}: {}", String::from_utf8_lossy(&shell.stderr));
+    assert_eq!(restage(&of(&["--check"])).code, 0);
+    let rows = fs::read_to_string(lab.path("my fix/tables/public.team.csv")).expect("rows");
+    assert_eq!(rows.lines().count(), 2, "a head, and the team of the scenario: {rows}");
+
+    run(&lab, &["fixture", "--out", "plain", "--rows", "5"]);
+    lab.source.sql_as("app", &lab.name, "DROP INDEX player_since");
+    let ran = lab.restage(&["fixture", "--out", "plain", "--rows", "5", "--check"]);
+    assert!(ran.code == 6 && ran.stdout.contains("restage fixture --out plain --rows 5"), "{ran:?}");
+    assert!(!ran.stdout.contains("--format"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_database_without_rows_gives_a_fixture_with_definitions_only() {
+    let lab = Lab::new("files_no_rows");
+    small(&lab);
+    lab.source.sql(&lab.name, "TRUNCATE player, team, nothing");
+    for (form, script) in [("sql", "fixture.sql"), ("csv", "load.sql"), ("parquet", "schema.sql")] {
+        run(&lab, &["fixture", "--out", form, "--format", form]);
+        run(&lab, &["fixture", "--out", form, "--format", form, "--check"]);
+        if form != "parquet" {
+            let copy = format!("{}_{form}", lab.name);
+            load_script(&lab, &copy, &lab.path(form), script);
+            assert_eq!(lab.target.sql(&copy, "SELECT count(*) FROM player"), "0");
+            lab.target.sql("postgres", &format!("DROP DATABASE \"{copy}\""));
+        }
+    }
+    run(&lab, &["fixture", "--out", "three", "--rows", "3"]);
+    // Twin: seeds that somebody wrote have to find something, and the place is theirs.
+    let policy = fs::read_to_string(lab.path("restage.toml")).expect("config");
+    let seed = "[subset]\nseed = [{ table = \"public.team\" }]\n";
+    fs::write(lab.path("restage.toml"), format!("{policy}{seed}")).expect("write");
+    let ran = lab.restage(&["fixture", "--out", "sql"]);
+    assert!(ran.code == 3 && ran.stderr.contains("error[plan::subset-empty]"), "{ran:?}");
+    assert!(ran.stderr.contains("restage.toml:") && !ran.stderr.contains(":0:0"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_combination_that_is_none_is_told_once_and_at_its_place() {
+    let lab = Lab::new("files_tuples");
+    small(&lab);
+    let policy = fs::read_to_string(lab.path("restage.toml")).expect("config");
+    fs::write(
+        lab.path("restage.toml"),
+        format!("{policy}[fixture]\ntuples = [\"public.player.nobody, public.player.team\"]\n"),
+    )
+    .expect("write");
+    let ran = lab.restage(&["fixture", "--out", "fix"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert_eq!(ran.stderr.matches("error[").count(), 1, "{}", ran.stderr);
+    let line = policy.lines().count() + 1;
+    assert!(
+        ran.stderr.contains(&format!("restage.toml:{line}:")) && !ran.stderr.contains("[subset]"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn fixtures_need_no_target_and_take_a_test_key() {
     let lab = Lab::new("files_no_target");
     small(&lab);

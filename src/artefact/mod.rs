@@ -53,6 +53,17 @@ pub enum Form {
     Csv,
 }
 
+impl Form {
+    /// As it is typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Form::Sql => "sql",
+            Form::Parquet => "parquet",
+            Form::Csv => "csv",
+        }
+    }
+}
+
 /// What is in a folder. No field can hold a value of a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

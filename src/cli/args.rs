@@ -22,6 +22,9 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Shell", &["completions", "man", "help"]),
 ];
 
+/// The configuration where nobody names one.
+pub(super) const CONFIG: &str = "restage.toml";
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
@@ -63,7 +66,7 @@ pub struct Cli {
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// Configuration file
-    #[arg(short, long, global = true, value_name = "FILE", env = "RESTAGE_CONFIG", default_value = "restage.toml")]
+    #[arg(short, long, global = true, value_name = "FILE", env = "RESTAGE_CONFIG", default_value = CONFIG)]
     #[arg(value_hint = ValueHint::FilePath, value_parser = OsStringValueParser::new().map(config_path))]
     pub config: PathBuf,
 
@@ -601,7 +604,7 @@ fn groups(command: &clap::Command) -> String {
 
 /// The path of the configuration; an empty `RESTAGE_CONFIG` means none.
 fn config_path(text: std::ffi::OsString) -> PathBuf {
-    if text.is_empty() { PathBuf::from("restage.toml") } else { PathBuf::from(text) }
+    if text.is_empty() { PathBuf::from(CONFIG) } else { PathBuf::from(text) }
 }
 
 /// Reads `128MiB`, `1.5 GB`, `1048576`: decimal and binary units, at least 16 MiB.

@@ -1,16 +1,18 @@
 //! `snapshot`, `load` and `fixture`: masked rows as files.
 
 use super::after::AfterRun;
-use super::args::{FixtureArgs, LoadArgs, SnapshotArgs};
+use super::args::{CONFIG, FixtureArgs, LoadArgs, SnapshotArgs};
 use super::context::Consent;
 use super::engine::{Wish, conninfo, job, load as config_of, load_scenario as scenario_of, stop_on_cancel, target_of};
+use super::render::shell_word;
 use super::{Context, Outcome, key};
 use crate::artefact::Form;
-use crate::config::{Config, FixtureFormat, KeySource, fixture_subset};
-use crate::error::Failure;
+use crate::config::{Config, FixtureFormat, KeySource, RowsEach, fixture_subset};
+use crate::error::{Failure, Report};
 use crate::lock;
 use crate::outcome::RefreshOutcome;
 use crate::refresh::{self, Today};
+use std::path::Path;
 
 const NOTHING: &str = "Nothing was read from the source, and no file was written.";
 
@@ -38,12 +40,62 @@ pub(super) async fn fixture(context: &Context, args: FixtureArgs) -> Result<Outc
     let (job, warnings) = job(context, config, wish).await.map_err(|failure| failure.with_state(NOTHING))?;
     let stop = stop_on_cancel(context);
     if args.check {
-        return refresh::check(job, &args.out, &context.events, &stop).await.map(Outcome::FixtureCheck);
+        // Without a form on the command line, any that the fixtures have is right, and the one they keep.
+        let asked = args.format.map(|_| form);
+        let checked = refresh::check(job, &args.out, asked, &context.events, &stop).await;
+        let mut checked = checked.map_err(|failure| with_command(failure, &again(context, &args, asked)))?;
+        let kept = asked.or(checked.form.filter(|found| *found != form));
+        checked.next = again(context, &args, kept);
+        return Ok(Outcome::FixtureCheck(checked));
     }
     let wish = refresh::Wish::Fixture { out: args.out, form };
     let mut done = refresh::export(job, &wish, &context.events, &stop).await?;
     done.warnings.splice(0..0, warnings);
     Ok(Outcome::Export(Box::new(done)))
+}
+
+/// The command that makes the fixtures which are checked, for a shell: everything that decides what is in them.
+fn again(context: &Context, args: &FixtureArgs, form: Option<Form>) -> String {
+    let mut words = vec!["restage".to_owned()];
+    if context.config != Path::new(CONFIG) {
+        words.extend(["-c".to_owned(), shell_word(&context.config.display().to_string())]);
+    }
+    words.push("fixture".to_owned());
+    let mut add = |option: &str, value: String| words.extend([option.to_owned(), shell_word(&value)]);
+    add("--out", args.out.display().to_string());
+    if let Some(form) = form {
+        add("--format", form.name().to_owned());
+    }
+    match args.rows {
+        Some(RowsEach::All) => add("--rows", "all".to_owned()),
+        Some(RowsEach::Max(rows)) => add("--rows", rows.to_string()),
+        None => {}
+    }
+    if let Some(scenario) = &args.scenario.scenario {
+        add("--scenario", scenario.clone());
+    }
+    for (param, value) in &args.scenario.set {
+        add("--set", format!("{param}={value}"));
+    }
+    if let Some(file) = &args.key.key_file {
+        add("--key-file", file.display().to_string());
+    }
+    if let Some(realm) = &args.key.realm {
+        add("--realm", realm.clone());
+    }
+    if args.key.test.allow_test_key {
+        words.push("--allow-test-key".to_owned());
+    }
+    words.join(" ")
+}
+
+/// Where there are no fixtures to check, the hint is how they are made.
+fn with_command(mut failure: Failure, command: &str) -> Failure {
+    let missing = |report: &&mut Report| matches!(report.code, "artefact::none" | "artefact::unfinished");
+    for report in failure.reports.iter_mut().filter(missing) {
+        report.hint = Some(command.to_owned());
+    }
+    failure
 }
 
 /// The key of the command line; none if it says nothing about it.

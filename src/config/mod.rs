@@ -441,6 +441,7 @@ pub struct FixtureConfig {
     pub cover: Vec<Cover>,
     /// As [`SubsetConfig::tuples`].
     pub tuples: Vec<String>,
+    pub place: Place,
 }
 
 /// How many rows of each table are in a fixture, whatever else is.

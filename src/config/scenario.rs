@@ -68,7 +68,7 @@ pub fn fixture_subset(config: &Config, rows: Option<RowsEach>) -> Option<SubsetC
         Some(RowsEach::Max(rows)) => Some(rows),
         None => (!chosen).then_some(ROWS_EACH),
     };
-    let mut subset = config.subset.clone().unwrap_or_else(|| plain(Place::default()));
+    let mut subset = config.subset.clone().unwrap_or_else(|| plain(fixture.place.clone()));
     let new: Vec<_> = fixture.cover.iter().filter(|cover| !subset.cover.contains(cover)).copied().collect();
     subset.cover.extend(new);
     subset.tuples.extend(fixture.tuples.iter().cloned());

@@ -173,8 +173,12 @@ pub(super) fn resolve(
     }
     plan.whole.sort_unstable();
     plan.whole.dedup();
+    // What shows nothing because it is wrong needs no second report.
+    let told = reports.len();
     plan.cover = cover::resolve(graph, &plan.nodes, config, references, domains, reports);
-    if plan.seeds.is_empty() && config.seed.is_empty() && config.whole.is_empty() && plan.cover.is_empty() {
+    let wrong = reports.len() > told;
+    let asked = !(config.seed.is_empty() && config.whole.is_empty());
+    if plan.seeds.is_empty() && !asked && plan.cover.is_empty() && !wrong {
         let report = Report::new("plan::subset-seed", "[subset] chooses no row").place(place(&config.place));
         reports.push(report.hint("seed = [{ table = \"public.customers\", percent = 5 }]     # under [subset]"));
     }

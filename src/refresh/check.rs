@@ -5,7 +5,7 @@
 use super::Job;
 use super::export::{decision, definitions, for_anybody};
 use super::prepare::{pin_source, prepare_files};
-use crate::artefact::{self, ArtefactError, Manifest, Purpose};
+use crate::artefact::{self, ArtefactError, Form, Manifest, Purpose};
 use crate::error::Failure;
 use crate::event::{Events, Phase, Unit};
 use crate::extract::Stop;
@@ -16,24 +16,32 @@ use std::path::Path;
 
 const NOTHING: &str = "No file was changed.";
 
-/// Compares a folder of fixtures with the definitions of the source and the decisions of the policy.
+/// Compares a folder of fixtures with the definitions of the source and the decisions of the policy; with `form`, its files
+/// have to be of that form.
 ///
 /// # Errors
 /// The source cannot be read, the plan is refused, or the folder holds no fixtures. What differs is no error.
-pub async fn check(job: Job, folder: &Path, events: &Events, stop: &Stop) -> Result<FixtureCheck, Failure> {
+pub async fn check(
+    job: Job,
+    folder: &Path,
+    form: Option<Form>,
+    events: &Events,
+    stop: &Stop,
+) -> Result<FixtureCheck, Failure> {
     events.started(Phase::Verify, None, Unit::Items);
-    let found = stop.race(compare(job, folder, events)).await.map_err(|failure| failure.with_state(NOTHING))?;
+    let found = stop.race(compare(job, folder, form, events)).await.map_err(|failure| failure.with_state(NOTHING))?;
     events.done(Phase::Verify, format!("{} tables, {} definitions", found.tables, found.definitions));
     Ok(found)
 }
 
-async fn compare(job: Job, folder: &Path, events: &Events) -> Result<FixtureCheck, Failure> {
+async fn compare(job: Job, folder: &Path, form: Option<Form>, events: &Events) -> Result<FixtureCheck, Failure> {
     let manifest = artefact::open(folder)?;
     if manifest.purpose != Purpose::Fixture {
         let (found, wanted) = ("a snapshot".to_owned(), "a fixture".to_owned());
         return Err(ArtefactError::Foreign { folder: folder.to_owned(), found, wanted }.into());
     }
-    let mut check = FixtureCheck { out: folder.display().to_string(), ..FixtureCheck::default() };
+    let mut check =
+        FixtureCheck { out: folder.display().to_string(), form: Some(manifest.form), ..FixtureCheck::default() };
     match artefact::verify(folder) {
         Ok(_) => {}
         Err(ArtefactError::Damaged { faults, .. }) => check.differences.extend(faults),
@@ -62,6 +70,9 @@ async fn compare(job: Job, folder: &Path, events: &Events) -> Result<FixtureChec
         check.differences.push("the plan differs: rows, labels or parameters of masks".to_owned());
     }
     check.differences.extend(of_key(&manifest, &job));
+    if let Some(form) = form.filter(|form| *form != manifest.form) {
+        check.differences.push(format!("format: is {}, {} is asked for", manifest.form.name(), form.name()));
+    }
     Ok(check)
 }
 

@@ -142,9 +142,11 @@ impl<'a> Closure<'a> {
                 }
             }
         }
-        let place = || plan.seeds.first().map(|seed| seed.place.to_string());
-        if first.is_empty() && plan.whole.is_empty() && plan.cover.is_empty() && request.required.is_empty() {
-            return Err(SubsetError::Empty { place: place() });
+        // A number of rows of every table asks for nothing that has to be there: of an empty database, an empty fixture.
+        let chosen = plan.seeds.iter().find(|seed| seed.number > 0);
+        let nothing = first.is_empty() && plan.whole.is_empty() && plan.cover.is_empty() && request.required.is_empty();
+        if let Some(seed) = chosen.filter(|_| nothing) {
+            return Err(SubsetError::Empty { place: seed.place.to_string() });
         }
         for (number, (node, leaf)) in leaves.iter().enumerate() {
             if plan.whole.contains(node) {

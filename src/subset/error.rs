@@ -17,7 +17,7 @@ pub enum SubsetError {
     #[error("{} of \"{from}\" points nowhere in {rows} rows", edge)]
     Dangling { edge: String, from: String, rows: u64 },
     #[error("nothing is selected")]
-    Empty { place: Option<String> },
+    Empty { place: String },
     #[error("there is no such row")]
     NoRow { detail: String },
     #[error("the key does not fit the columns of \"{table}\"")]
@@ -60,15 +60,10 @@ impl Diagnose for SubsetError {
                     "Correct the source, or write:\n[[subset.edge]]\nfrom = \"{}\"\ndangling = \"keep\"     # or \"null\"",
                     crate::plan::escape(from)
                 )),
-            SubsetError::Empty { place } => {
-                let report = Report::new("plan::subset-empty", message)
-                    .detail("No row fits a seed, so every table of staging would be empty.")
-                    .hint("Correct the `where` of the seeds, or raise `percent`.");
-                match place {
-                    Some(place) => report.place(place.clone()),
-                    None => report,
-                }
-            }
+            SubsetError::Empty { place } => Report::new("plan::subset-empty", message)
+                .place(place.clone())
+                .detail("No row fits a seed, so every table of staging would be empty.")
+                .hint("Correct the `where` of the seeds, or raise `percent`."),
             SubsetError::NoRow { detail } => Report::new("usage::no-row", message)
                 .detail(detail.clone())
                 .hint(ROW_FORM),

@@ -1,6 +1,6 @@
 //! What was written as files, and whether fixtures still match.
 
-use super::{Look, facts, hang, units};
+use super::{Look, facts, hang, shell_word, units};
 use crate::artefact::{Form, Purpose};
 use crate::outcome::{ExportOutcome, FixtureCheck};
 use std::fmt::Write as _;
@@ -34,9 +34,13 @@ pub(in super::super) fn export(done: &ExportOutcome, look: &Look) -> String {
     };
     let phases = done.phases.iter().map(|time| format!("{} {}", time.phase.name(), units::duration(time.ms)));
     let next = match (done.purpose, done.form) {
-        (Purpose::Snapshot, _) => format!("restage load {}", done.out),
-        (Purpose::Fixture, Form::Sql) => format!("psql -X -f {}/fixture.sql EMPTY_DATABASE", done.out),
-        (Purpose::Fixture, Form::Csv) => format!("cd {} && psql -X -f load.sql EMPTY_DATABASE", done.out),
+        (Purpose::Snapshot, _) => format!("restage load {}", shell_word(&done.out)),
+        (Purpose::Fixture, Form::Sql) => {
+            format!("psql -X -f {} EMPTY_DATABASE", shell_word(&format!("{}/fixture.sql", done.out)))
+        }
+        (Purpose::Fixture, Form::Csv) => {
+            format!("cd {} && psql -X -f load.sql EMPTY_DATABASE", shell_word(&done.out))
+        }
         (Purpose::Fixture, Form::Parquet) => String::new(),
     };
     let list = [
@@ -75,7 +79,7 @@ pub(in super::super) fn check(done: &FixtureCheck, look: &Look) -> String {
     };
     let _ = write!(text, "{} {} {verdict}", look.tick(done.differences.is_empty()), look.strong(&done.out));
     if !done.differences.is_empty() {
-        let _ = write!(text, "\n{}", facts(&[("next", format!("restage fixture --out {}", done.out))], look));
+        let _ = write!(text, "\n{}", facts(&[("next", done.next.clone())], look));
     }
     text
 }

@@ -60,6 +60,15 @@ impl Look {
     }
 }
 
+/// A word of a command line, for a POSIX shell: in quotes where the shell would read more than letters in it.
+pub(super) fn shell_word(text: &str) -> String {
+    let plain = |symbol: char| symbol.is_ascii_alphanumeric() || "_-./=:,+@%".contains(symbol);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
 /// Renders an error in the form of STYLE: `error[code]: message`, then place, detail, state and hint.
 ///
 /// Lines are never wrapped, so what a hint offers can be copied whole.

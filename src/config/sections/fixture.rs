@@ -26,5 +26,6 @@ pub(super) fn fixture(section: In<'_, '_, '_>) -> Option<FixtureConfig> {
     let format = section.choice("format", &[FixtureFormat::Sql, FixtureFormat::Parquet, FixtureFormat::Csv]);
     let rows = rows_each(section);
     let (cover, tuples) = (section.choices("cover", &COVER), section.texts("tuples"));
-    Some(FixtureConfig { format: format?, rows, cover: cover?, tuples: tuples? })
+    let place = section.context.files.place(section.at);
+    Some(FixtureConfig { format: format?, rows, cover: cover?, tuples: tuples?, place })
 }
