@@ -84,6 +84,7 @@ impl Selection {
             let rows = picked.len();
             table.bytes = share(table.bytes, rows, table.rows_estimate);
             table.rows_estimate = rows;
+            table.unanalyzed = false;
             for chunk in &mut table.chunks {
                 chunk.bytes = chunk.bytes.min(table.bytes);
             }

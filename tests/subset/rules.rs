@@ -298,6 +298,31 @@ fn plan_counts_the_rows_of_every_table_and_of_every_edge() {
     assert_eq!(told["subset"]["seeds"], 10);
     let text = done(lab.restage(&["plan"])).stdout;
     assert!(text.contains("Subset ") && text.contains("children = \"none\""), "{text}");
+    // Everything from the first comment to the blank line behind the cuts is TOML, best cut first, and works where it is pasted.
+    let lines = &text[text.find("# To make it smaller").expect("cuts")..];
+    let lines = lines.split("\n\n").next().expect("lines");
+    let first = lines.split("# 2. ").next().expect("a cut");
+    assert!(first.contains("# 1. 200 rows of public.log came through it"), "{lines}");
+    let subset = "[subset]\nseed = [{ table = \"public.customers\", where = \"vip\" }]\n";
+    lab.config(&format!("{KEEP}{subset}{lines}\n"));
+    done(lab.restage(&["refresh"]));
+    assert_eq!(lab.staging("SELECT count(*) FROM log"), "0");
+}
+
+#[test]
+fn counted_rows_are_told_where_the_source_never_counted_its_own() {
+    let schema = SHOP.replace("ANALYZE;", "");
+    let subset = "[subset]\nseed = [{ table = \"public.customers\", where = \"vip\" }]\n";
+    let lab = lab("never_analyzed", &schema, "");
+    let rows_of = |text: &str, table: &str| -> String {
+        let line = text.lines().find(|line| line.trim_start().starts_with(table)).expect("a line");
+        line.split_whitespace().nth(1).expect("rows").to_owned()
+    };
+    let text = done(lab.restage(&["plan"])).stdout;
+    assert_eq!(rows_of(&text, "public.log"), "?", "nobody has counted them: {text}");
+    lab.config(&format!("{KEEP}{subset}"));
+    let text = done(lab.restage(&["plan"])).stdout;
+    assert_eq!(rows_of(&text, "public.log"), "200", "{text}");
 }
 
 #[test]

@@ -2,10 +2,13 @@
 
 use super::{Look, table, units};
 use crate::outcome::{RowPath, SubsetView};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// References that the short form names; the rest brings few rows.
 const REFERENCES_MAX: usize = 12;
+/// Cuts that the short form shows.
+const CUTS_MAX: usize = 3;
 
 /// What brought how many rows in, most first.
 pub(super) fn subset(view: &SubsetView, look: &Look) -> String {
@@ -30,11 +33,7 @@ pub(super) fn subset(view: &SubsetView, look: &Look) -> String {
                 table::dim(way),
             ]);
         }
-        let mut text = table::text(&out);
-        if let Some(cut) = view.references.iter().find_map(|pulled| pulled.cut.as_ref()) {
-            let _ = write!(text, "\n{}", look.dim(&format!("The cut that helps most: {}", cut.replace('\n', "; "))));
-        }
-        blocks.push(text);
+        blocks.push(table::text(&out));
     }
     if view.shown + view.absent.len() as u64 > 0 {
         let mut line = format!("cover  {} shown", units::count(view.shown));
@@ -62,7 +61,28 @@ pub(super) fn subset(view: &SubsetView, look: &Look) -> String {
             units::count(dangling.rows)
         ));
     }
+    // Apart from the rest, to be copied.
+    blocks.extend(cuts(view, look).map(|cuts| format!("\n{cuts}")));
     blocks.join("\n")
+}
+
+/// The cuts that help most, as they are pasted into the configuration: its comments say what each is about.
+fn cuts(view: &SubsetView, look: &Look) -> Option<String> {
+    let shown = if look.verbose > 0 { usize::MAX } else { CUTS_MAX };
+    // Several references can join the same columns: one cut names them all.
+    let mut seen = BTreeSet::new();
+    let cuts = view.references.iter().filter_map(|pulled| Some((pulled, pulled.cut.as_deref()?)));
+    let lines = cuts.filter(|(_, cut)| seen.insert(*cut)).take(shown).enumerate().map(|(number, (pulled, cut))| {
+        let rows = units::count(pulled.rows);
+        let about = format!("# {}. {rows} rows of {} came through it", number + 1, pulled.table.replace('\n', " "));
+        format!("{}\n{cut}", look.dim(&about))
+    });
+    let lines: Vec<String> = lines.collect();
+    (!lines.is_empty()).then(|| {
+        let head =
+            "# To make it smaller, the cuts that help most; they go behind everything else in the configuration.";
+        format!("{}\n{}", look.dim(head), lines.join("\n"))
+    })
 }
 
 /// From the seed to the row.
@@ -103,7 +123,7 @@ mod tests {
         let text = subset(&view, &Look::default());
         assert!(text.starts_with("Subset  1,200 rows of 3 tables"), "{text}");
         assert!(text.contains("1,000") && text.contains("foreign key app.items_fkey"), "{text}");
-        assert!(text.ends_with("The cut that helps most: a; b"), "{text}");
+        assert!(text.ends_with("# 1. 190 rows of app.items came through it\na\nb"), "{text}");
     }
 
     #[test]
