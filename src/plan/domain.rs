@@ -373,11 +373,38 @@ fn conflict(graph: &Graph<'_>, root: (Node, &Resolved), member: (Node, &Resolved
         "plan::domain-conflict",
         format!("{} and {} are joined by {via} but decided differently", say(member), say(root)),
     )
-    .hint(format!("Remove the line for \"{}\": it then follows \"{}\".", graph.name(member.0), graph.name(root.0)));
+    .hint(agreement(graph, root, member));
     if let Some(at) = &member.1.place {
         report = report.place(place(at));
     }
     report.detail(format!("Decided by {} and {}.", member.1.because, root.1.because))
+}
+
+/// How two columns come to one decision without showing more than either does now: what follows a column that is kept would
+/// be kept too.
+fn agreement(graph: &Graph<'_>, root: (Node, &Resolved), member: (Node, &Resolved)) -> String {
+    let (head, follower) = (graph.name(root.0), graph.name(member.0));
+    let column = &graph.nodes[root.0];
+    let (table, name) = (graph.groups[column.group].root.full_name(), &column.column.name);
+    match (&root.1.choice, &member.1.choice) {
+        (Choice::Keep { .. }, Choice::Mask(mask)) => {
+            let plain = mask.params.is_empty() && mask.subject.is_none() && mask.when.is_none() && !mask.labelled;
+            let kind = propose::escape(&mask.kind.full_name());
+            let decision = match plain {
+                true => format!("\"{kind}\""),
+                false => format!("{{ mask = \"{kind}\", … }}     # with everything that is written for \"{follower}\""),
+            };
+            format!(
+                "Mask \"{head}\" too, in place of its line:\n[tables.\"{}\".columns]\n\"{}\" = {decision}",
+                propose::escape(&table),
+                propose::escape(name)
+            )
+        }
+        (Choice::Keep { .. }, Choice::Null | Choice::Const(_)) => {
+            format!("Mask \"{head}\" too, and remove the line for \"{follower}\": it then follows \"{head}\".")
+        }
+        _ => format!("Remove the line for \"{follower}\": it then follows \"{head}\"."),
+    }
 }
 
 /// A choice in the words of the policy.

@@ -380,6 +380,21 @@ fn a_default_does_not_stand_against_a_foreign_key_but_a_listed_column_does() {
 }
 
 #[test]
+fn columns_that_are_decided_differently_are_brought_together_by_hiding_more() {
+    let conflict = |id: &str, customer: serde_json::Value| {
+        let world = shop().rule("public.customers", json!({"id": id, "email": "email", "born": "null"}));
+        let report =
+            world.rule("public.orders", json!({"id": "keep", "total": "keep", "customer_id": customer})).refusal();
+        assert_eq!(report.code, "plan::domain-conflict");
+        report.hint.expect("a hint")
+    };
+    let hint = conflict("keep", json!("int"));
+    assert!(hint.contains("[tables.\"public.customers\".columns]\n\"id\" = \"int"), "{hint}");
+    assert!(!hint.contains("Remove the line"), "the reference would be kept then: {hint}");
+    assert!(conflict("int", json!("keep")).contains("Remove the line for \"public.orders.customer_id\""));
+}
+
+#[test]
 fn only_the_referenced_column_is_reported_as_undecided() {
     let world = shop().rule("public.customers", json!({"email": "email", "born": "null"}));
     let report = world.rule("public.orders", json!({"id": "keep", "total": "keep"})).refusal();
