@@ -18,6 +18,20 @@ use std::time::{Duration, Instant};
 pub(super) const PROBE_MAX: Duration = Duration::from_secs(20);
 pub(super) const PROBES_MAX: Duration = Duration::from_secs(60);
 
+const NAMES: &str = "Names of columns are as in the table; functions and types outside pg_catalog need their schema.";
+
+/// What to do about a condition that the server does not understand.
+fn unread(problem: &SqlProblem) -> String {
+    /// A table is not known, or a name before a dot is that of no table of the query.
+    const UNDEFINED_TABLE: &str = "42P01";
+    if problem.sqlstate != UNDEFINED_TABLE {
+        return NAMES.to_owned();
+    }
+    "Tables need their schema, and the table whose rows are chosen is called t, not by its name:\n\
+     where = \"EXISTS (SELECT 1 FROM public.orders AS o WHERE o.customer_id = t.id)\""
+        .to_owned()
+}
+
 /// Asks the source to read each `where`, without running it.
 ///
 /// # Errors
@@ -35,16 +49,16 @@ pub(super) async fn conditions(
             continue;
         }
         let sql = format!("SELECT 1 FROM {} WHERE (\n{condition}\n)", table.from);
-        let why = match under_savepoint(session, session.client().prepare(&sql)).await? {
+        let (why, hint) = match under_savepoint(session, session.client().prepare(&sql)).await? {
             Ok(statement) if statement.params().is_empty() => continue,
-            Ok(_) => "It has a parameter ($1), and nothing gives it a value.".to_owned(),
-            Err(problem) => format!("{problem}."),
+            Ok(_) => ("It has a parameter ($1), and nothing gives it a value.".to_owned(), NAMES.to_owned()),
+            Err(problem) => (format!("{problem}."), unread(&problem)),
         };
         told.insert(condition.clone());
         let name = table.full_name();
         let mut report = Report::new("plan::rows-where", format!("the source cannot read the `where` of \"{name}\""))
             .detail(why)
-            .hint("Names of columns are as in the table; functions and types outside pg_catalog need their schema.");
+            .hint(hint);
         let rule = rules.iter().find(|rule| rule.rows.as_ref() == Some(&table.rows));
         report.place = rule.map(|rule| rule.place.to_string());
         reports.push(report);
@@ -89,16 +103,20 @@ pub(super) async fn mask_conditions(session: &SourceSession, plan: &Plan) -> Res
 pub(super) async fn subset(session: &SourceSession, plan: &Plan) -> Result<Vec<Report>, Failure> {
     let mut reports = Vec::new();
     for probe in plan.subset.iter().flat_map(|plan| crate::subset::probes(plan)) {
-        let why = match under_savepoint(session, session.client().prepare(&probe.sql)).await? {
+        let equal = "A reference needs equal types on both sides.";
+        let (why, hint) = match under_savepoint(session, session.client().prepare(&probe.sql)).await? {
             Ok(statement) if statement.params().is_empty() => continue,
-            Ok(_) => "It has a parameter ($1), and nothing gives it a value.".to_owned(),
-            Err(problem) => format!("{problem}."),
+            Ok(_) => ("It has a parameter ($1), and nothing gives it a value.".to_owned(), NAMES.to_owned()),
+            Err(problem) if probe.place.is_none() => (format!("{problem}."), format!("{NAMES} {equal}")),
+            // The server's words would quote the value.
+            Err(problem) if problem.sqlstate.starts_with("22") => (
+                format!("A value in it does not fit the type of what it is compared with ({}).", problem.sqlstate),
+                "Correct the value. That of a parameter of a scenario is given as `--set PARAM=VALUE`.".to_owned(),
+            ),
+            Err(problem) => (format!("{problem}."), unread(&problem)),
         };
         let report = Report::new("plan::subset-sql", format!("the source cannot read {}", probe.what)).detail(why);
-        let report = report.hint(
-            "Names of columns are as in the table; functions and types outside pg_catalog need their schema. A reference \
-             needs equal types on both sides.",
-        );
+        let report = report.hint(hint);
         reports.push(match probe.place {
             Some(place) => report.place(place),
             None => report,

@@ -410,8 +410,13 @@ impl<'a> Closure<'a> {
         if let Some((edge, missing)) =
             edges.clone().find(|(edge, missing)| edge.dangling == Dangling::Fail && missing.count > 0)
         {
-            let (edge, from) = (edge.name.clone(), edge.from.clone());
-            return Err(SubsetError::Dangling { edge, from, rows: missing.count });
+            return Err(SubsetError::Dangling {
+                edge: edge.name.clone(),
+                from: edge.from.clone(),
+                to: edge.to.clone(),
+                rows: missing.count,
+                fixed: edge.fixed.is_some(),
+            });
         }
         let nulls = self.nulls().await?;
         let mut picked = BTreeMap::new();

@@ -15,7 +15,7 @@ pub enum SubsetError {
     #[error("the subset is larger than it may be")]
     TooLarge(Box<TooLarge>),
     #[error("{} of \"{from}\" points nowhere in {rows} rows", edge)]
-    Dangling { edge: String, from: String, rows: u64 },
+    Dangling { edge: String, from: String, to: String, rows: u64, fixed: bool },
     #[error("nothing is selected")]
     Empty { place: String },
     #[error("there is no such row")]
@@ -54,21 +54,27 @@ impl Diagnose for SubsetError {
         vec![match self {
             SubsetError::Extract(error) => return error.reports(),
             SubsetError::TooLarge(large) => large.report(),
-            SubsetError::Dangling { from, .. } => Report::new("plan::subset-dangling", message)
-                .detail("`dangling = \"fail\"` asks to refuse that.")
-                .hint(format!(
-                    "Correct the source, or write:\n[[subset.edge]]\nfrom = \"{}\"\ndangling = \"keep\"     # or \"null\"",
-                    crate::plan::escape(from)
-                )),
+            SubsetError::Dangling { from, to, fixed, .. } => {
+                let other = if *fixed { "" } else { "     # or \"null\"" };
+                let (from, to) = (crate::plan::escape(from), crate::plan::escape(to));
+                Report::new("plan::subset-dangling", message).detail("`dangling = \"fail\"` asks to refuse that.").hint(
+                    format!(
+                        "Correct the source, or write:\n\
+                         [[subset.edge]]\nfrom = \"{from}\"\nto = \"{to}\"\ndangling = \"keep\"{other}"
+                    ),
+                )
+            }
             SubsetError::Empty { place } => Report::new("plan::subset-empty", message)
                 .place(place.clone())
                 .detail("No row fits a seed, so every table of staging would be empty.")
                 .hint("Correct the `where` of the seeds, or raise `percent`."),
-            SubsetError::NoRow { detail } => Report::new("usage::no-row", message)
-                .detail(detail.clone())
-                .hint(ROW_FORM),
+            SubsetError::NoRow { detail } => {
+                Report::new("usage::no-row", message).detail(detail.clone()).hint(ROW_FORM)
+            }
             SubsetError::BadKey { types, sqlstate, .. } => Report::new("usage::row-key", message)
-                .detail(format!("Its key is ({types}), and the server does not read what was given as that ({sqlstate})."))
+                .detail(format!(
+                    "Its key is ({types}), and the server does not read what was given as that ({sqlstate})."
+                ))
                 .hint(ROW_FORM),
         }]
     }

@@ -25,7 +25,7 @@ pub struct Step {
 
 /// Tells how a row got into the subset, from the seed to the row.
 ///
-/// `table` is `schema.table`, or a name that only one schema has; `key` is its key, one text per column. None: the row
+/// `table` is `schema.table`, a partition's too, or a name that only one schema has; `key` is its key, one text per column. None: the row
 /// exists and is not in the subset.
 ///
 /// # Errors
@@ -177,9 +177,15 @@ async fn locate(
 ) -> Result<(Oid, RowId), SubsetError> {
     let no = |detail: String| SubsetError::NoRow { detail };
     let named = |name: &str| name == table || name.split_once('.').is_some_and(|(_, short)| short == table);
-    let found: Vec<_> = plan.nodes.iter().filter(|node| named(&node.name)).collect();
-    let [node] = found.as_slice() else {
-        return Err(no(format!("{} tables are called \"{table}\".", found.len())));
+    // A partition is named as paths name it; its rows have the key of the whole table.
+    let found: Vec<_> = plan.nodes.iter().filter(|node| named(&node.name)).map(|node| (node, &node.relation)).collect();
+    let parts = plan.nodes.iter().flat_map(|node| node.leaves.iter().map(move |leaf| (node, leaf)));
+    let parts = parts.filter(|(node, leaf)| leaf.name != node.name && named(&leaf.name));
+    let found: Vec<_> = found.into_iter().chain(parts.map(|(node, leaf)| (node, &leaf.relation))).collect();
+    let (node, relation) = match found.as_slice() {
+        [one] => *one,
+        [] => return Err(no(format!("No table is called \"{table}\"."))),
+        several => return Err(no(format!("{} tables are called \"{table}\": name its schema.", several.len()))),
     };
     if node.key.is_empty() || node.key.len() != key.len() {
         let message = match node.key.len() {
@@ -192,8 +198,7 @@ async fn locate(
     let equal =
         equal.map(|(number, (column, r#type))| format!("t.{column} = (${}::pg_catalog.text)::{}", number + 1, r#type));
     let equal: Vec<String> = equal.collect();
-    let sql =
-        format!("SELECT t.tableoid, t.ctid::pg_catalog.text FROM {} AS t WHERE {}", node.relation, equal.join(" AND "));
+    let sql = format!("SELECT t.tableoid, t.ctid::pg_catalog.text FROM {relation} AS t WHERE {}", equal.join(" AND "));
     let read = async |session: &crate::pg::SourceSession| {
         let values: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> =
             key.iter().map(|part| part as &(dyn tokio_postgres::types::ToSql + Sync)).collect();

@@ -312,3 +312,146 @@ fn ids_that_are_text_refer_to_keys_of_any_type_and_what_is_no_id_refers_to_nothi
     lab.refresh();
     assert_eq!(lab.staging("SELECT count(*) FROM notes"), "14");
 }
+
+#[test]
+fn ids_are_compared_by_their_value_however_they_are_written() {
+    let schema = r#"
+    CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users SELECT generate_series(1, 40);
+    CREATE TABLE prices (id numeric PRIMARY KEY); INSERT INTO prices VALUES (1.5), (20), (0.03);
+    CREATE TABLE files (id uuid PRIMARY KEY); INSERT INTO files SELECT ('f4fc73aa-0000-0000-0000-00000000000' || i)::uuid FROM generate_series(1, 9) i;
+    CREATE TABLE days (id date PRIMARY KEY); INSERT INTO days VALUES ('2026-01-02');
+    CREATE TABLE notes (id int PRIMARY KEY, person text, price text, file text, day text, body json);
+    INSERT INTO notes VALUES (1, '5.0', '1.50', 'F4FC73AA000000000000000000000001', '2026-01-02', '{"u": 1e1}'),
+      (2, '+6', '2e1', '{f4fc73aa-0000-0000-0000-000000000002}', '02.01.2026', '{"u": 11.0}'), (3, '007', '+.03', 'f4fc-73aa-0000-0000-0000-0000-0000-0003', NULL, '{"u": "12"}'),
+      (4, '8e0', '0.030', '{f4fc73aa-0000-0000-0000-000000000004', NULL, '{"u": 1.35e1}'), (5, '9.5', 'NaN', 'f4fc73aa-0000-0000-0000-00000000005', NULL, '{"u": 1e400}'),
+      (6, '1e99', '1e999999', 'f4fc73aa--0000-0000-0000-00000000006', NULL, '{"u": 1e999999}'), (7, '', ' 1.5', 'f4f-c73aa-0000-0000-0000-000000000007', NULL, '{"u": -0.0}'),
+      (8, '1e', '1,5', '{}', NULL, '{"u": "1e1 "}'), (9, '0x0A', 'e1', repeat('1', 400), NULL, '{"u": [14]}'), (10, repeat('9', 200000), repeat('9', 200000), NULL, NULL, NULL);"#;
+    let reference =
+        |from: &str, to: &str| format!("[[references]]\nfrom = \"public.notes.{from}\"\nto = \"public.{to}.id\"\n");
+    let columns = [("person", "users"), ("price", "prices"), ("file", "files"), ("day", "days")];
+    let rules: String = columns.iter().map(|(from, to)| reference(from, to)).collect();
+    let rules = format!("{rules}{}json = [\"u\"]\n", reference("body", "users"));
+    let lab = lab(
+        "values",
+        schema,
+        &format!("{rules}[subset]\nseed = [{{ table = \"public.notes\" }}]\nchildren = \"none\"\n"),
+    );
+    lab.refresh();
+    let all = |table: &str| lab.staging(&format!("SELECT string_agg(id::text, ',' ORDER BY id) FROM {table}"));
+    assert_eq!(all("users"), "5,6,7,8,10,11,12");
+    assert_eq!(all("prices"), "0.03,1.5,20");
+    let files = [1, 2, 3].map(|number| format!("f4fc73aa-0000-0000-0000-00000000000{number}")).join(",");
+    assert_eq!((all("files"), all("days")), (files, "2026-01-02".to_owned()));
+    // The server, as the judge of what the value of a text is, where it reads one.
+    let same =
+        "SELECT string_agg(DISTINCT n.file::uuid::text, ',' ORDER BY n.file::uuid::text) FROM notes n WHERE id < 4";
+    assert_eq!(lab.production(same), all("files"));
+    // From the keys to what refers to them, by way of the same comparison.
+    for (table, seed, found) in
+        [("users", "id IN (5, 11)", "1,2"), ("prices", "id = 1.5", "1"), ("files", "true", "1,2,3")]
+    {
+        lab.config(&format!(
+            "{KEEP}{rules}[subset]\nseed = [{{ table = \"public.{table}\", where = \"{seed}\" }}]\n[[subset.edge]]\nfrom = \"public.notes.day\"\nchildren = \"none\"\n"
+        ));
+        lab.refresh();
+        assert_eq!(all("notes"), found, "{table}");
+    }
+}
+
+#[test]
+fn a_reference_that_must_not_dangle_is_told_the_ways_out_that_it_has() {
+    let schema = "
+    CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p VALUES (1);
+    CREATE TABLE lists (id int PRIMARY KEY, ps int[]); INSERT INTO lists VALUES (1, '{1,9}');
+    CREATE TABLE rows (id int PRIMARY KEY, p int); INSERT INTO rows VALUES (1, 9);";
+    let config = |from: &str| {
+        format!(
+            "{KEEP}[[references]]\nfrom = \"public.{from}\"\nto = \"public.p.id\"\n[subset]\nseed = [{{ table = \"public.lists\" }}, {{ table = \"public.rows\" }}]\ndangling = \"fail\"\n"
+        )
+    };
+    let lab = lab("ways_out", schema, "");
+    for (from, ways) in [("lists.ps", vec!["keep"]), ("rows.p", vec!["keep", "null"])] {
+        lab.config(&config(from));
+        let ran = lab.restage(&["plan"]);
+        assert!(ran.code == 3 && ran.stderr.contains("error[plan::subset-dangling]"), "{ran:?}");
+        assert_eq!(ran.stderr.contains("or \"null\""), ways.contains(&"null"), "{}", ran.stderr);
+        let report = &ran.stderr[ran.stderr.find("[[subset.edge]]").expect("lines")..];
+        let lines: Vec<&str> = report.lines().take(4).map(str::trim).collect();
+        for way in ways {
+            let lines = lines.join("\n").replace("dangling = \"keep\"", &format!("dangling = \"{way}\""));
+            lab.config(&format!("{}{lines}\n", config(from)));
+            let ran = lab.restage(&["plan"]);
+            assert_eq!(ran.code, 0, "{lines}: {}", ran.stderr);
+        }
+    }
+}
+
+#[test]
+fn the_table_of_a_condition_is_called_t_and_whoever_uses_its_name_is_told() {
+    let schema = "
+    CREATE TABLE tx (id int PRIMARY KEY, b int); INSERT INTO tx SELECT i, i % 10 FROM generate_series(1, 100) i;
+    CREATE TABLE acc (id int PRIMARY KEY, b int); INSERT INTO acc VALUES (1, 3), (2, 4);";
+    let exists = |table: &str| format!("EXISTS (SELECT 1 FROM public.acc WHERE acc.b = {table}.b)");
+    let seed = |table: &str| format!("[subset]\nseed = [{{ table = \"public.tx\", where = \"{}\" }}]\n", exists(table));
+    let rows = |table: &str| {
+        format!(
+            "[tables.\"public.tx\"]\ndefault = {{ keep = \"a test\" }}\nrows = {{ where = \"{}\" }}\n",
+            exists(table)
+        )
+    };
+    let lab = lab("called_t", schema, "");
+    for (lines, code) in [(seed("tx"), "plan::subset-sql"), (rows("tx"), "plan::rows-where")] {
+        lab.config(&format!("{KEEP}{lines}"));
+        let ran = lab.restage(&["plan"]);
+        assert!(ran.code == 3 && ran.stderr.contains(&format!("error[{code}]")), "{ran:?}");
+        assert!(ran.stderr.contains("42P01") && ran.stderr.contains("is called t, not by its name"), "{}", ran.stderr);
+    }
+    for lines in [seed("t"), rows("t")] {
+        lab.config(&format!("{KEEP}{lines}"));
+        lab.refresh();
+        assert_eq!(lab.staging("SELECT count(*), count(DISTINCT b) FROM tx"), "20|2");
+    }
+}
+
+#[test]
+fn a_value_of_a_scenario_that_is_none_of_its_type_is_told_as_that() {
+    let schema = "CREATE TABLE tx (id int PRIMARY KEY); INSERT INTO tx VALUES (1), (2);";
+    let scenario = "[scenario.one]\nparams = [\"id\"]\nseed = [{ table = \"public.tx\", where = \"id = :id\" }]\n";
+    let lab = lab("misfit", schema, scenario);
+    let ran = lab.restage(&["plan", "--scenario", "one", "--set", "id=qzxw"]);
+    assert!(ran.code == 3 && ran.stderr.contains("error[plan::subset-sql]"), "{ran:?}");
+    assert!(
+        ran.stderr.contains("A value in it does not fit the type") && ran.stderr.contains("--set PARAM=VALUE"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("restage.toml:") && !ran.stderr.contains("qzxw"), "{}", ran.stderr);
+    assert_eq!(lab.restage(&["plan", "--scenario", "one", "--set", "id=2"]).code, 0);
+}
+
+#[test]
+fn a_row_is_explained_by_the_partition_that_paths_name() {
+    let schema = "
+    CREATE TABLE o (id int PRIMARY KEY); INSERT INTO o VALUES (1), (2);
+    CREATE TABLE ev (id int, day date, o int REFERENCES o, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+    CREATE TABLE ev_old PARTITION OF ev FOR VALUES FROM ('2020-01-01') TO ('2026-01-01');
+    CREATE TABLE ev_new PARTITION OF ev FOR VALUES FROM ('2026-01-01') TO ('2030-01-01');
+    INSERT INTO ev VALUES (1, '2025-01-01', 1), (2, '2026-02-02', 2);";
+    let lab = lab("leaf_row", schema, "[subset]\nseed = [{ table = \"public.o\", where = \"id = 1\" }]\n");
+    let path = |row: &str| {
+        let ran = lab.restage(&["explain", "--row", row]);
+        assert_eq!(ran.code, 0, "{row}: {ran:?}");
+        ran.stdout
+    };
+    let whole = path("public.ev 1 2025-01-01");
+    assert!(whole.contains("public.ev_old"), "{whole}");
+    assert_eq!(path("public.ev_old 1 2025-01-01"), whole);
+    assert_eq!(path("ev_old 1 2025-01-01"), whole);
+    for (row, part) in [
+        ("public.ev_new 1 2025-01-01", "has no row with this key"),
+        ("public.nothing 1", "No table is called \"public.nothing\"."),
+    ] {
+        let ran = lab.restage(&["explain", "--row", row]);
+        assert!(ran.code == 2 && ran.stderr.contains(part), "{row}: {ran:?}");
+    }
+}

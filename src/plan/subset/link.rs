@@ -260,8 +260,14 @@ fn json_value(column: &str, plain_json: bool, path: &[String]) -> (String, Strin
     (expand, "e.v".to_owned())
 }
 
+/// A number as texts and documents write it, short enough for every cast of it to succeed: `5`, `1.50`, `1e1`.
+const NUMBER: &str = r"^[-+]?[0-9]{1,60}(\.[0-9]{0,60})?([eE][-+]?[0-9]{1,2})?$";
+/// What the server reads as a UUID, apart from braces around it: a hyphen may stand after every fourth digit.
+const UUID: &str = "([0-9a-fA-F]{4}-?){7}[0-9a-fA-F]{4}";
+
 /// Compares a key with what refers to it, both as SQL. Types that the server compares are left to it; else a text is taken
-/// for what the key holds, so that an index of the key serves, and a text that is no such value refers to nothing.
+/// for what the key holds, so that an index of the key serves, and a text that is no such value refers to nothing: each is
+/// looked at before it is cast, because a cast that fails would end the query.
 pub fn equal_ids((key, key_shape): (&str, Option<&Shape>), (value, shape): (&str, Option<&Shape>)) -> String {
     let text = |shape: Option<&Shape>| matches!(shape, Some(Shape::Text { .. }));
     let alike = match (key_shape, shape) {
@@ -273,16 +279,21 @@ pub fn equal_ids((key, key_shape): (&str, Option<&Shape>), (value, shape): (&str
         return format!("{key} = {value}");
     }
     match key_shape {
+        // The first branch is what nearly every id is, and costs no numeric.
         Some(Shape::Int2 | Shape::Int4 | Shape::Int8) if text(shape) => format!(
-            "{key} = CASE WHEN {value} ~ '^-?[0-9]{{1,18}}$' THEN {value}::pg_catalog.int8 WHEN {value} ~ '^-?[0-9]{{19}}$' \
-             THEN CASE WHEN {value}::pg_catalog.numeric BETWEEN {} AND {} THEN {value}::pg_catalog.int8 END END",
+            "{key} = CASE WHEN {value} ~ '^-?[0-9]{{1,18}}$' THEN {value}::pg_catalog.int8 WHEN {value} ~ '{NUMBER}' \
+             THEN CASE WHEN {value}::pg_catalog.numeric BETWEEN {} AND {} \
+             AND {value}::pg_catalog.numeric = pg_catalog.trunc({value}::pg_catalog.numeric) \
+             THEN {value}::pg_catalog.numeric::pg_catalog.int8 END END",
             i64::MIN,
             i64::MAX
         ),
-        Some(Shape::Uuid) if text(shape) => format!(
-            "{key} = CASE WHEN {value} ~ '^[0-9a-fA-F]{{8}}(-[0-9a-fA-F]{{4}}){{3}}-[0-9a-fA-F]{{12}}$' \
-             THEN {value}::pg_catalog.uuid END"
-        ),
+        Some(Shape::Numeric { .. }) if text(shape) => {
+            format!("{key} = CASE WHEN {value} ~ '{NUMBER}' THEN {value}::pg_catalog.numeric END")
+        }
+        Some(Shape::Uuid) if text(shape) => {
+            format!("{key} = CASE WHEN {value} ~ '^({UUID}|\\{{{UUID}\\}})$' THEN {value}::pg_catalog.uuid END")
+        }
         Some(Shape::Text { .. }) => format!("{key} = {value}::pg_catalog.text"),
         _ => format!("{key}::pg_catalog.text = {value}::pg_catalog.text"),
     }
