@@ -9,7 +9,7 @@ use std::time::Duration;
 /// Cuts that are tried out alone: each closes the set again, up to the limit.
 const CUTS_TRIED: usize = 5;
 /// Longest that cuts are tried out. `plan` counts for 60 s, and has to say in that time what it has found.
-pub(super) const TRIALS_MAX: Duration = Duration::from_secs(20);
+pub(super) const TRIALS_MAX: Duration = Duration::from_secs(30);
 
 /// A way to make a subset smaller.
 #[derive(Debug, Clone, PartialEq, Eq)]

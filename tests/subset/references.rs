@@ -332,7 +332,7 @@ fn ids_are_compared_by_their_value_however_they_are_written() {
     let rules: String = columns.iter().map(|(from, to)| reference(from, to)).collect();
     let rules = format!("{rules}{}json = [\"u\"]\n", reference("body", "users"));
     let lab = lab(
-        "values",
+        "by_value",
         schema,
         &format!("{rules}[subset]\nseed = [{{ table = \"public.notes\" }}]\nchildren = \"none\"\n"),
     );
