@@ -275,7 +275,8 @@ pub struct FixtureArgs {
     /// counts; without that, 50 where neither a subset nor a scenario nor `cover` chooses rows
     #[arg(long, value_name = "N", value_parser = parse_rows_each)]
     pub rows: Option<RowsEach>,
-    /// Write nothing: say whether the fixtures still match schema and policy
+    /// Write nothing: say whether the fixtures still match schema and policy, and --format where it is given; if not, print
+    /// the command that makes them anew
     #[arg(long)]
     pub check: bool,
     #[command(flatten)]
