@@ -28,19 +28,19 @@ fn locked(name: &str) -> Lab<'static> {
 }
 
 #[track_caller]
-fn write_lock(lab: &Lab<'_>) {
+pub fn write_lock(lab: &Lab<'_>) {
     let ran = lab.restage(&["plan", "--write-lock"]);
     assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
     assert!(ran.stdout.contains("written to"), "{}", ran.stdout);
 }
 
-fn lock_text(lab: &Lab<'_>) -> String {
+pub fn lock_text(lab: &Lab<'_>) -> String {
     std::fs::read_to_string(lab.path("restage.lock")).expect("a lock file")
 }
 
 /// Runs a migration, expects that the next refresh is refused before it reads, and returns what it said.
 #[track_caller]
-fn stopped_by(lab: &Lab<'_>, migration: &str) -> Ran {
+pub fn stopped_by(lab: &Lab<'_>, migration: &str) -> Ran {
     let before = lab.databases();
     lab.source.sql_as("app", &lab.name, migration);
     lab.grant();

@@ -26,6 +26,7 @@ mod measures;
 mod mentions;
 mod packs;
 mod past;
+mod pinned;
 mod programs;
 mod proof;
 mod refresh;

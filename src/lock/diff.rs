@@ -4,7 +4,7 @@ use super::{Column, Lock, Table};
 use crate::config::{NewPartitions, TableRule};
 use crate::error::Report;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The code of the refusal, which `plan --write-lock` answers.
@@ -70,9 +70,13 @@ pub fn diff(old: &Lock, new: &Lock, partitions: NewPartitions) -> Vec<Change> {
     // With another key the hashes of texts differ although nothing else does.
     let comparable = old.key_id == new.key_id && old.realm == new.realm && new.key_id != "ephemeral";
     changes.enums(old, new, comparable);
+    changes.types(old, new);
     for (name, table) in both(&old.tables, &new.tables) {
         match table {
-            (Some(old), Some(new)) => changes.table(name, old, new, partitions, comparable),
+            (Some(before), Some(after)) => {
+                changes.table(name, before, after, partitions, comparable);
+                changes.attributes(name, (old, before), (new, after));
+            }
             (None, Some(new)) => changes.new_table(name, new),
             (Some(_), None) => changes.push(Sign::Removed, format!("table {name}"), "the source has it no more"),
             (None, None) => {}
@@ -95,12 +99,17 @@ pub fn refusal(changes: &[Change], lock: &Path, rules: &[TableRule]) -> Option<R
         lines.push(format!("and {} more: restage plan --diff", stops.len() - SHOWN_MAX));
     }
     let mut hint = format!("If this is right, accept it, and commit {file}:\nrestage plan --write-lock");
-    let mut patches: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut patches: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (table, line) in stops.iter().filter_map(|change| change.patch.as_ref()) {
+        let mut line = line.clone();
+        // A key that stands there twice would be no TOML.
+        if lists(rules, table, &line) {
+            line.push_str("     # in place of the line there");
+        }
         patches.entry(table).or_default().push(line);
     }
     if !patches.is_empty() {
-        hint.push_str("\nElse decide the new columns first:");
+        hint.push_str("\nElse decide what is new first:");
     }
     for (table, lines) in patches {
         let header = match crate::plan::header(rules, table) {
@@ -111,6 +120,12 @@ pub fn refusal(changes: &[Change], lock: &Path, rules: &[TableRule]) -> Option<R
     }
     let report = Report::new(REFUSAL, format!("the plan differs from {file} {places}"));
     Some(report.place(lock.display().to_string()).detail(lines.join("\n")).hint(hint))
+}
+
+/// Whether a table's own rule decides the column of a line already.
+fn lists(rules: &[TableRule], table: &str, line: &str) -> bool {
+    let mut own = rules.iter().filter(|rule| rule.pattern == table).flat_map(|rule| &rule.columns);
+    own.any(|(column, _)| line.starts_with(&format!("{} = ", crate::plan::toml_key(column))))
 }
 
 /// Every name of two maps, with what each map has under it.
@@ -150,6 +165,47 @@ impl Changes {
             }
             for label in before.iter().filter(|label| !known(after, label)) {
                 self.push(Sign::Removed, format!("label {label:?} of {name}"), "masks draw from other labels now");
+            }
+        }
+    }
+
+    fn types(&mut self, old: &Lock, new: &Lock) {
+        let names: BTreeSet<&String> = new.types.keys().chain(new.composites.keys()).chain(new.enums.keys()).collect();
+        for name in names {
+            let (Some(before), Some(after)) = (old.made_of(name), new.made_of(name)) else { continue };
+            if before != after {
+                let detail = format!("{before} → {after}; columns of it were reviewed for what it was");
+                self.push(Sign::Changed, format!("type {name}"), detail);
+            }
+        }
+    }
+
+    /// What changed in the composite types that columns hold: the names of their types stay what they are.
+    fn attributes(&mut self, table: &str, (old_lock, old): (&Lock, &Table), (new_lock, new): (&Lock, &Table)) {
+        for (name, column) in new.columns.iter().filter(|(name, _)| old.columns.contains_key(*name)) {
+            let (mut told, mut ways) = (Vec::new(), Vec::new());
+            for part in &column.parts {
+                let types = (old_lock.composites.get(&part.type_name), new_lock.composites.get(&part.type_name));
+                let (Some(before), Some(after)) = types else { continue };
+                for (attribute, found) in both(before, after) {
+                    let said = match found {
+                        (None, Some(now)) => format!("{attribute} {now} is new"),
+                        (Some(was), Some(now)) if was != now => format!("{attribute} {was} → {now}"),
+                        (Some(_), None) => format!("{attribute} is gone"),
+                        _ => continue,
+                    };
+                    told.push(format!("{said} in {}", part.type_name));
+                    ways.extend(found.1.map(|_| part.way.iter().chain([attribute]).cloned().collect::<Vec<_>>()));
+                }
+            }
+            if told.is_empty() {
+                continue;
+            }
+            let detail = format!("{}, by {}; attribute {}", words(column), column.because, told.join(", "));
+            self.push(Sign::Changed, format!("column {table}.{name}"), detail);
+            if let Some(last) = self.0.last_mut() {
+                let line = |decision| (table.to_owned(), format!("{} = {decision}", crate::plan::toml_key(name)));
+                last.patch = super::types::hiding(column, &ways).map(line);
             }
         }
     }

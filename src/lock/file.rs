@@ -120,6 +120,18 @@ pub fn render(lock: &Lock) -> String {
             list(&mut out, &string(name), labels);
         }
     }
+    if !lock.types.is_empty() {
+        out.push_str("\n[types]\n");
+        for (name, made_of) in &lock.types {
+            let _ = writeln!(out, "{} = {}", string(name), string(made_of));
+        }
+    }
+    for (name, attributes) in &lock.composites {
+        let _ = writeln!(out, "\n[composites.{}]", string(name));
+        for (attribute, type_name) in attributes {
+            let _ = writeln!(out, "{} = {}", key(attribute), string(type_name));
+        }
+    }
     for (name, table) in &lock.tables {
         render_table(&mut out, name, table);
     }

@@ -7,6 +7,7 @@
 
 mod diff;
 mod file;
+mod types;
 mod weaker;
 
 #[cfg(test)]
@@ -14,10 +15,11 @@ mod tests;
 
 pub use diff::{Change, REFUSAL, Sign, diff, refusal};
 pub use file::{LockError, path_beside, read, render, write};
+pub use types::Part;
 pub use weaker::weaker;
 
 use crate::catalog::{Catalog, Oid};
-use crate::config::Rows;
+use crate::config::{MaskRule, Rows};
 use crate::detect;
 use crate::mask::{self, MaskSpec, RealmKey};
 use crate::plan::{ColumnPlan, Decided, Plan, TablePlan};
@@ -28,7 +30,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const VERSION: u32 = 1;
 
 /// A reviewed plan.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lock {
     pub version: u32,
@@ -46,12 +48,19 @@ pub struct Lock {
     /// Labels of the enum types whose values are masked or kept: a reason was written for the labels there were.
     #[serde(default)]
     pub enums: BTreeMap<String, Vec<String>>,
+    /// What the domains and ranges of such columns are made of. A type that is not here was locked before this was written
+    /// down, or came with its column, and is not compared.
+    #[serde(default)]
+    pub types: BTreeMap<String, String>,
+    /// Attributes of the composite types of such columns, and their types.
+    #[serde(default)]
+    pub composites: BTreeMap<String, BTreeMap<String, String>>,
     #[serde(default)]
     pub tables: BTreeMap<String, Table>,
 }
 
 /// A table, or a whole partition tree.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Table {
     /// `all`, `none`, `skipped`, or `part` and a hash of the condition.
@@ -73,7 +82,7 @@ pub struct Table {
 }
 
 /// What happens to one column.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Column {
     #[serde(rename = "type")]
@@ -106,6 +115,12 @@ pub struct Column {
     /// A decision to paste, for a column that is kept without a reason.
     #[serde(skip)]
     pub proposal: Option<String>,
+    /// The composite types in its values.
+    #[serde(skip)]
+    pub parts: Vec<Part>,
+    /// The `composite` mask it has, or could have in place of being kept.
+    #[serde(skip)]
+    pub parts_mask: Option<MaskRule>,
 }
 
 /// Hashes what must be compared but not be readable: texts of the schema that may name a person.
@@ -153,6 +168,8 @@ impl Lock {
             policy: String::new(),
             dictionaries: mask::dictionaries().into_iter().collect(),
             enums: BTreeMap::new(),
+            types: BTreeMap::new(),
+            composites: BTreeMap::new(),
             tables: BTreeMap::new(),
         };
         for planned in &plan.tables {
@@ -170,25 +187,24 @@ impl Lock {
         let source = catalog.table(planned.oid);
         let name = locked_name(catalog, planned);
         let part = name != planned.full_name();
-        let table = self.tables.entry(name).or_default();
+        let table = self.tables.entry(name.clone()).or_default();
         if part {
             table.partitions.insert(planned.full_name());
         }
         table.rows = rows(&planned.rows);
         table.joins = joins(planned);
+        let mut columns = BTreeMap::new();
         for column in &planned.columns {
             let known = source.and_then(|table| table.column(column.attnum));
             let default = known.and_then(|known| known.default.as_deref()).filter(|text| holds_text(text));
             let mut locked = locked_column(planned, column);
             locked.default = default.map(|text| facts.seal.hash("default", text));
-            let labels =
-                known.and_then(|known| labels_of(catalog, known.type_oid)).filter(|_| depends_on_labels(column));
-            if let Some((type_name, labels)) = labels {
-                let sealed = labels.iter().map(|label| facts.seal.label(label)).collect();
-                self.enums.insert(type_name.to_owned(), sealed);
+            if let Some(known) = known.filter(|_| depends_on_type(column)) {
+                locked.parts = self.pin_type(catalog, known.type_oid, &facts.seal);
             }
-            table.columns.insert(column.name.clone(), locked);
+            columns.insert(column.name.clone(), locked);
         }
+        self.tables.entry(name).or_default().columns.extend(columns);
     }
 
     /// Takes in the paths of JSON columns: those that were accepted before stay known, whatever a sample happens to show.
@@ -271,7 +287,7 @@ pub fn kept_documents(catalog: &Catalog, planned: &TablePlan, column: &ColumnPla
     let kept = matches!(column.decision, Decided::Keep { .. }) && planned.rows != Rows::None;
     let mut oid = catalog.table(planned.oid)?.column(column.attnum).filter(|_| kept)?.type_oid;
     let mut found = Documents::One;
-    // As in [`labels_of`].
+    // Types nest a few levels at most; the bound ends a catalog that contradicts itself.
     for _ in 0..16 {
         match oid {
             JSON | JSONB => return Some(found),
@@ -330,7 +346,10 @@ fn locked_column(planned: &TablePlan, column: &ColumnPlan) -> Column {
         ..Column::default()
     };
     match &column.decision {
-        Decided::Keep { .. } => "keep".clone_into(&mut locked.decision),
+        Decided::Keep { .. } => {
+            "keep".clone_into(&mut locked.decision);
+            locked.parts_mask = types::composite_mask(column, None);
+        }
         Decided::Null => "null".clone_into(&mut locked.decision),
         Decided::Const => {
             "const".clone_into(&mut locked.decision);
@@ -351,6 +370,7 @@ fn locked_column(planned: &TablePlan, column: &ColumnPlan) -> Column {
             let full_name = format!("{}.{}", planned.full_name(), column.name);
             let spec = planned.mask.columns.iter().find(|spec| spec.name == full_name);
             let params = spec.and_then(|spec| spec.mask.as_ref()).map(|mask| &mask.params);
+            locked.parts_mask = types::composite_mask(column, params);
             let params = params.filter(|params| !params.is_empty());
             locked.params = params.map(|params| short(crate::plan::canonical_params(params).as_bytes()));
         }
@@ -363,26 +383,11 @@ fn holds_text(expression: &str) -> bool {
     expression.contains('\'') && !expression.starts_with("nextval(")
 }
 
-/// New labels of the type would reach staging, or change what a mask draws from. A reason to keep a column was written for
-/// the labels there were.
-fn depends_on_labels(column: &ColumnPlan) -> bool {
+/// New labels and attributes of the type would reach staging, or change what a mask draws from. A reason to keep a column
+/// was written for those there were.
+fn depends_on_type(column: &ColumnPlan) -> bool {
     match column.decision {
         Decided::Mask { .. } | Decided::Keep { .. } => true,
         Decided::Null | Decided::Const => false,
     }
-}
-
-/// The enum a column holds, also inside a domain or an array.
-fn labels_of(catalog: &Catalog, oid: Oid) -> Option<(&str, &[String])> {
-    let mut at = catalog.type_of(oid)?;
-    // Types nest a few levels at most; the bound ends a catalog that contradicts itself.
-    for _ in 0..16 {
-        match at.kind {
-            'e' => return Some((&at.sql_name, &at.labels)),
-            'd' => at = catalog.type_of(at.base)?,
-            _ if at.element != 0 => at = catalog.type_of(at.element)?,
-            _ => return None,
-        }
-    }
-    None
 }

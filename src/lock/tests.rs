@@ -19,6 +19,11 @@ fn lock() -> Lock {
         policy: String::new(),
         dictionaries: BTreeMap::from([("v1/en_US/last.tsv".into(), "aa".into())]),
         enums: BTreeMap::from([("public.mood".into(), vec!["sad".into(), "it's \"ok\"\n".into()])]),
+        types: BTreeMap::from([("public.dom".into(), "domain over integer".into())]),
+        composites: BTreeMap::from([(
+            "public.dims".into(),
+            BTreeMap::from([("w".into(), "integer".into()), ("h 2".into(), "public.dom".into())]),
+        )]),
         tables: BTreeMap::new(),
     };
     let email = Column { label: Some("crm".into()), tier: Some(2), subject: Some("id".into()), ..column("email/1") };
@@ -117,7 +122,7 @@ fn every_difference_is_told_in_words() {
     insta::assert_snapshot!(refused.hint.unwrap(), @r#"
     If this is right, accept it, and commit restage.lock:
     restage plan --write-lock
-    Else decide the new columns first:
+    Else decide what is new first:
     [tables."public.e".columns]
     "nick name" = "pattern"
     "#);

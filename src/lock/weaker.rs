@@ -75,6 +75,8 @@ mod tests {
             policy: String::new(),
             dictionaries: Default::default(),
             enums: Default::default(),
+            types: Default::default(),
+            composites: Default::default(),
             tables: [("s.t".to_owned(), table)].into(),
         }
     }

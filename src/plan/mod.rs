@@ -20,6 +20,7 @@ mod subset;
 mod summary;
 mod unique;
 mod values;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ pub use source::rights;
 pub use subset::{EdgeCut, NodeCover, SubsetEdge, SubsetLeaf, SubsetNode, SubsetPlan, SubsetSeed, equal_ids};
 pub use summary::{canonical_params, summary_json};
 pub use values::{ValueFault, ValueProbe, holds_patterns};
+pub use written::{decision_of, mask_line};
 
 /// OIDs of the types a sequence can feed.
 const INT8: Oid = 20;

@@ -427,7 +427,17 @@ pub fn key(name: &str) -> String {
     if !name.is_empty() && name.chars().all(bare) { name.to_owned() } else { format!("\"{}\"", escape(name)) }
 }
 
-/// A text inside the quotes of a TOML string.
+/// A text inside the quotes of a TOML string, on one line: names may hold line breaks, and TOML allows no control character.
 pub fn escape(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"")
+    let mut out = String::with_capacity(text.len());
+    for symbol in text.chars() {
+        match symbol {
+            '"' | '\\' => out.extend(['\\', symbol]),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            symbol if symbol.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(symbol))),
+            symbol => out.push(symbol),
+        }
+    }
+    out
 }

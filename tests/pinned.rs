@@ -1,0 +1,135 @@
+//! What the lock pins below the names of columns and types: attributes, base types, labels, definitions, keys; and lines of
+//! refusals that hold when they are pasted.
+
+use crate::lock::{lock_text, stopped_by, write_lock};
+use crate::support::Lab;
+
+const ITEMS: &str = "
+CREATE TYPE mood AS ENUM ('fine');
+CREATE TYPE dims AS (w int, h int);
+CREATE TYPE parcel AS (size dims, mood mood);
+CREATE DOMAIN room AS dims;
+CREATE DOMAIN amount AS int;
+CREATE TYPE span AS RANGE (subtype = int);
+CREATE TABLE items (id int PRIMARY KEY, d dims, ds dims[], p parcel, r room, m dims, n amount, ns amount[], s span);
+INSERT INTO items SELECT i, ROW(i, 2), ARRAY[ROW(i, 2)::dims], ROW(ROW(i, 2), 'fine'), ROW(i, 2), ROW(i, 2), i, ARRAY[i],
+  span(i, i + 1) FROM generate_series(1, 20) i;
+";
+
+fn items(columns: &str) -> String {
+    format!(
+        "[tables.\"public.items\"]\ndefault = {{ keep = \"sizes, no person\" }}\n\n[tables.\"public.items\".columns]\n{columns}\n"
+    )
+}
+
+fn locked_items(name: &str) -> Lab<'static> {
+    let lab = Lab::new(name);
+    lab.seed(ITEMS);
+    lab.config(&items("m = { mask = \"composite\", rest = \"keep\", fields = { w = \"null\" } }"));
+    write_lock(&lab);
+    lab.refresh();
+    lab
+}
+
+/// The hint of the refusal with this code, as it was written.
+#[track_caller]
+fn hint(lab: &Lab<'_>, code: &str) -> String {
+    let ran = lab.restage(&["refresh", "--json"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let document: serde_json::Value = serde_json::from_str(&ran.stdout).expect("one JSON document");
+    let reports = document["error"].as_array().expect("reports");
+    let report = reports.iter().find(|report| report["code"] == code).unwrap_or_else(|| panic!("{code}: {document}"));
+    report["hint"].as_str().expect("a hint").to_owned()
+}
+
+/// The lines of a hint that decide columns, without headers and words.
+fn decisions(hint: &str) -> Vec<&str> {
+    hint.lines().filter(|line| line.contains(" = {") && !line.starts_with('[')).collect()
+}
+
+#[test]
+fn an_attribute_added_to_a_composite_type_stops_the_run_wherever_the_type_is_held() {
+    let lab = locked_items("pinned_attribute");
+    let text = lock_text(&lab);
+    assert!(text.contains("[composites.\"public.dims\"]\nh = \"integer\"\nw = \"integer\"\n"), "{text}");
+    assert!(text.contains("\"public.amount\" = \"domain over integer\""), "{text}");
+    assert!(text.contains("\"public.span\" = \"range of integer\""), "{text}");
+    let added = "ALTER TYPE dims ADD ATTRIBUTE owner_name text;
+        UPDATE items SET d = ROW(1, 2, 'canary8842'), ds = ARRAY[ROW(1, 2, 'canary8842')::dims],
+          p = ROW(ROW(1, 2, 'canary8842'), 'fine'), m = ROW(1, 2, 'canary8842')";
+    let ran = stopped_by(&lab, added);
+    for column in ["d", "ds", "p", "r", "m"] {
+        assert!(ran.stderr.contains(&format!("~ column public.items.{column}: ")), "{column}: {}", ran.stderr);
+    }
+    assert!(ran.stderr.contains("attribute owner_name text is new in public.dims"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("in 5 places"), "nothing else changed: {}", ran.stderr);
+    assert!(!ran.stderr.contains("canary"), "{}", ran.stderr);
+    let diff = lab.restage(&["plan", "--diff"]);
+    assert!(diff.code == 3 && diff.stdout.contains("owner_name text is new"), "{diff:?}");
+    // The lines hide it when they are pasted.
+    let hint = hint(&lab, "plan::lock");
+    let lines: Vec<&str> = decisions(&hint).into_iter().filter(|line| !line.starts_with("r = ")).collect();
+    assert_eq!(lines.len(), 4, "{hint}");
+    assert!(lines.iter().any(|line| line.starts_with("m = ") && line.contains("in place of the line there")), "{hint}");
+    lab.config(&items(&lines.join("\n")));
+    write_lock(&lab);
+    lab.refresh();
+    let holding = "SELECT count(*) FROM items WHERE (d).owner_name IS NOT NULL OR (ds[1]).owner_name IS NOT NULL \
+         OR ((p).size).owner_name IS NOT NULL OR (m).owner_name IS NOT NULL";
+    assert_eq!(lab.staging(holding), "0");
+    assert_eq!(lab.staging("SELECT count(*) FROM items WHERE (d).h = 2 AND ((p).size).h = 2 AND (m).w IS NULL"), "20");
+    // The twin: the source has it in every row.
+    assert_eq!(lab.source.sql(&lab.name, holding), "20");
+}
+
+#[test]
+fn an_attribute_that_is_accepted_or_gone_is_told_once() {
+    let lab = locked_items("pinned_accepted");
+    stopped_by(&lab, "ALTER TYPE dims ADD ATTRIBUTE depth int");
+    write_lock(&lab);
+    lab.refresh();
+    let ran = stopped_by(&lab, "ALTER TYPE dims DROP ATTRIBUTE depth");
+    assert!(ran.stderr.contains("depth is gone in public.dims"), "{}", ran.stderr);
+}
+
+#[test]
+fn types_made_anew_under_their_names_stop_the_run() {
+    let lab = locked_items("pinned_types");
+    for (migration, told) in [
+        (
+            "ALTER TABLE items ALTER n TYPE int, ALTER ns TYPE int[] USING NULL; DROP DOMAIN amount;
+             CREATE DOMAIN amount AS text; ALTER TABLE items ALTER n TYPE amount USING 'canary8842',
+               ALTER ns TYPE amount[] USING NULL",
+            "~ type public.amount: domain over integer → domain over text",
+        ),
+        (
+            "ALTER TABLE items ALTER s TYPE text USING NULL; DROP TYPE span; CREATE TYPE span AS RANGE (subtype = text);
+             ALTER TABLE items ALTER s TYPE span USING NULL",
+            "~ type public.span: range of integer → range of text",
+        ),
+        ("ALTER TYPE mood ADD VALUE 'sick'", "+ label \"sick\" of public.mood"),
+    ] {
+        let ran = stopped_by(&lab, migration);
+        assert!(ran.stderr.contains(told) && ran.stderr.contains("in 1 place"), "{migration}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("canary"), "{}", ran.stderr);
+        write_lock(&lab);
+        lab.refresh();
+    }
+}
+
+#[test]
+fn a_lock_of_before_types_were_pinned_stops_nothing_by_itself() {
+    let lab = locked_items("pinned_old");
+    let text = lock_text(&lab);
+    let types = text.find("\n[types]").expect("types");
+    let tables = text.find("\n[tables.").expect("tables");
+    assert!(text[types..tables].contains("[composites."), "{text}");
+    std::fs::write(lab.path("restage.lock"), format!("{}{}", &text[..types], &text[tables..])).expect("written");
+    lab.source.sql_as("app", &lab.name, "ALTER TYPE dims ADD ATTRIBUTE depth int");
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.stderr.contains("in 1 place") && ran.stderr.contains("edited by hand"), "{}", ran.stderr);
+    write_lock(&lab);
+    assert!(lock_text(&lab).contains("depth = \"integer\""));
+    lab.refresh();
+}
