@@ -13,6 +13,7 @@ mod graph;
 mod hooks;
 mod json_keys;
 mod leak;
+mod literals;
 mod measures;
 mod order;
 mod past;

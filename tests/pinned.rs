@@ -133,3 +133,46 @@ fn a_lock_of_before_types_were_pinned_stops_nothing_by_itself() {
     assert!(lock_text(&lab).contains("depth = \"integer\""));
     lab.refresh();
 }
+
+#[test]
+fn a_definition_is_accepted_as_it_was_seen_and_not_by_its_label_for_ever() {
+    let lab = Lab::new("pinned_definition");
+    lab.seed(
+        "CREATE TABLE notes (id int PRIMARY KEY, a text); INSERT INTO notes VALUES (1, 'x');
+         COMMENT ON TABLE notes IS 'ask Maria Schneider'",
+    );
+    let config = |allow: &str| {
+        format!("[policy]\nddl_literals_allow = [{allow}]\n[tables.\"*\"]\ndefault = {{ keep = \"a test\" }}\n")
+    };
+    lab.config(&config("\"COMMENT public.*\""));
+    // Without a lock there was no review, so the label alone holds.
+    lab.refresh();
+    write_lock(&lab);
+    let text = lock_text(&lab);
+    assert!(text.contains("\n[definitions]\n\"COMMENT public.TABLE notes\" = \""), "{text}");
+    assert!(!text.contains("Schneider"), "{text}");
+    lab.refresh();
+    for (migration, told) in [
+        ("COMMENT ON TABLE notes IS 'ask Robert Miller'", "~ definition COMMENT public.TABLE notes: "),
+        ("COMMENT ON COLUMN notes.a IS 'by Robert Miller'", "+ definition COMMENT public.COLUMN notes.a: "),
+    ] {
+        let ran = stopped_by(&lab, migration);
+        assert!(ran.stderr.contains("error[plan::lock]") && ran.stderr.contains(told), "{migration}: {}", ran.stderr);
+        assert!(ran.stderr.contains("in 1 place") && !ran.stderr.contains("Miller"), "{}", ran.stderr);
+        let out = lab.path("fixture").display().to_string();
+        let fixture = lab.restage(&["fixture", "--out", &out]);
+        assert!(fixture.code == 3 && fixture.stderr.contains(told), "{fixture:?}");
+        write_lock(&lab);
+        lab.refresh();
+    }
+    // Texts in which nobody is named come and go as they like.
+    lab.source.sql_as("app", &lab.name, "COMMENT ON COLUMN notes.id IS 'a number'; COMMENT ON COLUMN notes.a IS NULL");
+    lab.refresh();
+    // A lock of before texts were pinned compares none.
+    let text = lock_text(&lab);
+    let (from, to) = (text.find("\n[definitions]").expect("texts"), text.find("\n[tables.").expect("tables"));
+    std::fs::write(lab.path("restage.lock"), format!("{}{}", &text[..from], &text[to..])).expect("written");
+    lab.source.sql_as("app", &lab.name, "COMMENT ON TABLE notes IS 'ask Maria Miller'");
+    let ran = lab.restage(&["refresh"]);
+    assert!(ran.code == 3 && ran.stderr.contains("in 1 place"), "only its hash is wrong: {ran:?}");
+}

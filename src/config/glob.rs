@@ -65,6 +65,18 @@ pub fn matches(pattern: &str, name: &str) -> bool {
     pattern[p..].iter().all(|part| *part == Part::Any)
 }
 
+/// The pattern that matches this name and no other.
+pub fn literal(name: &str) -> String {
+    let mut pattern = String::with_capacity(name.len());
+    for symbol in name.chars() {
+        if matches!(symbol, '*' | '?' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(symbol);
+    }
+    pattern
+}
+
 /// Tells how specific a pattern is.
 pub fn specificity(pattern: &str) -> Specificity {
     let parts = parts(pattern);

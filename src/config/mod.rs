@@ -23,7 +23,7 @@ mod variables;
 
 use crate::error::{Diagnose, Exit, Report};
 pub use files::read_lookup;
-pub use glob::{Specificity, matches, specificity};
+pub use glob::{Specificity, literal, matches, specificity};
 pub use options::{ConfigOption, OPTIONS, options_markdown};
 pub use pending::Pending;
 pub use policy_test::{Expect, Given, PolicyTest, SameAs};

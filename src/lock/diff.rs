@@ -71,6 +71,7 @@ pub fn diff(old: &Lock, new: &Lock, partitions: NewPartitions) -> Vec<Change> {
     let comparable = old.key_id == new.key_id && old.realm == new.realm && new.key_id != "ephemeral";
     changes.enums(old, new, comparable);
     changes.types(old, new);
+    changes.definitions(old, new, comparable);
     for (name, table) in both(&old.tables, &new.tables) {
         match table {
             (Some(before), Some(after)) => {
@@ -176,6 +177,24 @@ impl Changes {
             if before != after {
                 let detail = format!("{before} → {after}; columns of it were reviewed for what it was");
                 self.push(Sign::Changed, format!("type {name}"), detail);
+            }
+        }
+    }
+
+    /// A label accepts what was seen under it.
+    fn definitions(&mut self, old: &Lock, new: &Lock, comparable: bool) {
+        let (Some(before), Some(after)) = (&old.definitions, &new.definitions) else { return };
+        for (label, now) in after {
+            match before.get(label) {
+                None => {
+                    let detail = "it looks personal and is accepted by its label; nobody has reviewed it since";
+                    self.push(Sign::Added, format!("definition {label}"), detail);
+                }
+                Some(was) if comparable && was != now => {
+                    let detail = "it looks personal and is another text than the one that was accepted";
+                    self.push(Sign::Changed, format!("definition {label}"), detail);
+                }
+                Some(_) => {}
             }
         }
     }

@@ -132,6 +132,12 @@ pub fn render(lock: &Lock) -> String {
             let _ = writeln!(out, "{} = {}", key(attribute), string(type_name));
         }
     }
+    if let Some(definitions) = &lock.definitions {
+        out.push_str("\n[definitions]\n");
+        for (label, hash) in definitions {
+            let _ = writeln!(out, "{} = {}", string(label), string(hash));
+        }
+    }
     for (name, table) in &lock.tables {
         render_table(&mut out, name, table);
     }

@@ -55,6 +55,10 @@ pub struct Lock {
     /// Attributes of the composite types of such columns, and their types.
     #[serde(default)]
     pub composites: BTreeMap<String, BTreeMap<String, String>>,
+    /// Definitions that look personal and are accepted one by one, by label: hashes of what they were. None: the lock was
+    /// written before that was known, or all are accepted.
+    #[serde(default)]
+    pub definitions: Option<BTreeMap<String, String>>,
     #[serde(default)]
     pub tables: BTreeMap<String, Table>,
 }
@@ -170,6 +174,7 @@ impl Lock {
             enums: BTreeMap::new(),
             types: BTreeMap::new(),
             composites: BTreeMap::new(),
+            definitions: None,
             tables: BTreeMap::new(),
         };
         for planned in &plan.tables {
@@ -205,6 +210,14 @@ impl Lock {
             columns.insert(column.name.clone(), locked);
         }
         self.tables.entry(name).or_default().columns.extend(columns);
+    }
+
+    /// Takes in the definitions that look personal and are accepted, by their labels. Several may have one label.
+    pub fn accept(&mut self, definitions: &BTreeMap<String, Vec<&str>>, seal: &Seal<'_>) {
+        let sealed =
+            |(label, texts): (&String, &Vec<&str>)| (label.clone(), seal.hash("definition", &texts.join("\n")));
+        self.definitions = Some(definitions.iter().map(sealed).collect());
+        self.policy = self.content_hash();
     }
 
     /// Takes in the paths of JSON columns: those that were accepted before stay known, whatever a sample happens to show.

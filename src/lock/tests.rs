@@ -24,6 +24,7 @@ fn lock() -> Lock {
             "public.dims".into(),
             BTreeMap::from([("w".into(), "integer".into()), ("h 2".into(), "public.dom".into())]),
         )]),
+        definitions: Some(BTreeMap::from([("COMMENT public.TABLE \"a b\"".into(), "aa".into())])),
         tables: BTreeMap::new(),
     };
     let email = Column { label: Some("crm".into()), tier: Some(2), subject: Some("id".into()), ..column("email/1") };

@@ -77,6 +77,7 @@ mod tests {
             enums: Default::default(),
             types: Default::default(),
             composites: Default::default(),
+            definitions: None,
             tables: [("s.t".to_owned(), table)].into(),
         }
     }

@@ -2,16 +2,15 @@
 
 use super::artefact::Opened;
 use super::past::Today;
-use super::{Job, json_keys, preflight, privacy, target};
+use super::{Job, json_keys, literals, preflight, privacy, target};
 use crate::catalog::{self, Catalog, ProbeError, Sample};
 use crate::config::{HookAction, HookConfig};
-use crate::detect;
 use crate::error::{Diagnose, Exit, Failure, Report};
 use crate::event::Events;
 use crate::extract::ExtractError;
 use crate::extract::{replay, snapshot};
 use crate::guard::{self, Check, TargetFacts};
-use crate::load::objects::{Objects, Tools};
+use crate::load::objects::Tools;
 use crate::lock::{self, Change, Lock};
 use crate::mask::{CompileError, Injective, KeyedOn, Masker};
 use crate::outcome::{Skipped, TableView};
@@ -112,7 +111,7 @@ async fn look(job: &Job) -> Result<Looked, Failure> {
 /// # Errors
 /// Only what makes looking impossible: the source or the target cannot be reached.
 pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
-    let Looked { session, catalog, plan, maskers, lock, mut refusals } = look(job).await?;
+    let Looked { session, catalog, plan, maskers, mut lock, mut refusals } = look(job).await?;
     refusals.extend(missing_hooks(job));
     refusals.extend(job.gates.missing_programs(&job.folder));
     refusals.extend(target::assertions(&session, job).await.map_err(|failure| failure.with_state(NOTHING))?);
@@ -125,7 +124,7 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
             .read(&job.source.child_environment_named(&job.application()), None)
             .await
             .map_err(|error| Failure::from(error).with_state(NOTHING))?;
-        refusals.extend(literals(job, &objects));
+        refusals.extend(literals::judge(job, &objects, lock.as_mut()));
         refusals.extend(target::missing_roles(job, &door.admin, &objects).await?);
     }
     refusals.extend(preflight::target_lacks(&catalog, &door.admin, job.owner.as_deref()).await?);
@@ -210,9 +209,8 @@ pub(super) struct Ready {
 /// # Errors
 /// Every refusal at once, or what made looking impossible.
 pub(super) async fn prepare_files(job: &Job) -> Result<Ready, Failure> {
-    let Looked { session, catalog, plan, maskers, lock, mut refusals } = look(job).await?;
+    let Looked { session, catalog, plan, maskers, mut lock, mut refusals } = look(job).await?;
     drop(session);
-    changes(job, lock.as_ref(), &mut refusals);
     refusals.extend(guard::refused(&[guard::source_role(&job.guard, &catalog.server)]).iter().map(guard::report));
     let tools = match Tools::find(job.bin_dir.as_deref(), catalog.server.version_num / 10_000).await {
         Ok(tools) => Some(tools),
@@ -223,8 +221,10 @@ pub(super) async fn prepare_files(job: &Job) -> Result<Ready, Failure> {
     };
     if let (Some(tools), true) = (&tools, refusals.is_empty()) {
         let objects = tools.read(&job.source.child_environment_named(&job.application()), None).await;
-        refusals.extend(literals(job, &objects.map_err(|error| Failure::from(error).with_state(NOTHING))?));
+        let objects = objects.map_err(|error| Failure::from(error).with_state(NOTHING))?;
+        refusals.extend(literals::judge(job, &objects, lock.as_mut()));
     }
+    changes(job, lock.as_ref(), &mut refusals);
     let policy = lock.map(|lock| lock.with_reviewed(job.lock.as_ref()));
     let (Some(mut plan), Some(tools), Some(policy), true) = (plan, tools, policy, refusals.is_empty()) else {
         return Err(Failure { exit: Exit::Refused, reports: refusals }.with_state(NOTHING));
@@ -441,40 +441,4 @@ fn cannot_mask(table: &TablePlan, error: &CompileError) -> Report {
         }
     }
     report
-}
-
-/// Definitions that hold what looks like personal data: nothing masks a default, a comment or a function body.
-pub fn literals(job: &Job, objects: &Objects) -> Vec<Report> {
-    if job.accept_literals {
-        return Vec::new();
-    }
-    let mut found = Vec::new();
-    for entry in objects.pre.iter().chain(&objects.post) {
-        let label = entry.label();
-        if job.literals_allow.iter().any(|pattern| crate::config::matches(pattern, &label)) {
-            continue;
-        }
-        let mut kinds = crate::mask::text::personal_kinds(&entry.sql);
-        if detect::names_somebody(&entry.sql) {
-            kinds.push("name of a person");
-        }
-        if kinds.is_empty() {
-            continue;
-        }
-        let allowed = toml_key_text(&label);
-        found.push(
-            Report::new("plan::personal-literal", format!("the definition of {label} holds what looks like personal data"))
-                .detail(format!("Detected: {}. A definition is copied as it is, so it would reach staging unmasked.", kinds.join(", ")))
-                .hint(format!(
-                    "Change the definition on the source. Or accept it:\nddl_literals_allow = [{allowed}]     # under [policy]\n\
-                     Or accept all of them: ddl_literals = \"accept\""
-                )),
-        );
-    }
-    found
-}
-
-/// A text in quotes, as TOML reads it.
-fn toml_key_text(text: &str) -> String {
-    format!("\"{}\"", plan::escape(text))
 }

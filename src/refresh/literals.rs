@@ -1,0 +1,85 @@
+//! Definitions that hold what looks like personal data: nothing masks a default, a comment or a function body.
+
+use super::Job;
+use crate::config;
+use crate::detect;
+use crate::error::Report;
+use crate::load::objects::Objects;
+use crate::lock::Lock;
+use crate::mask::text;
+use crate::plan::escape;
+use std::collections::BTreeMap;
+
+/// Refuses those that nobody accepts; the lock takes in what those are that somebody does.
+pub(super) fn judge(job: &Job, objects: &Objects, lock: Option<&mut Lock>) -> Vec<Report> {
+    if job.accept_literals {
+        return Vec::new();
+    }
+    let mut accepted: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut refused = Vec::new();
+    for entry in objects.pre.iter().chain(&objects.post) {
+        let kinds = kinds(&entry.sql);
+        if kinds.is_empty() {
+            continue;
+        }
+        let label = entry.label();
+        if job.literals_allow.iter().any(|pattern| config::matches(pattern, &label)) {
+            accepted.entry(label).or_default().push(&entry.sql);
+        } else {
+            refused.push((label, kinds));
+        }
+    }
+    if let Some(lock) = lock {
+        lock.accept(&accepted, &job.lock_facts().seal);
+    }
+    reports(job, &refused)
+}
+
+/// What a definition seems to hold.
+fn kinds(sql: &str) -> Vec<&'static str> {
+    let mut kinds = text::personal_kinds(sql);
+    if detect::names_somebody(sql) {
+        kinds.push("name of a person");
+    }
+    kinds
+}
+
+/// A report for each, and one line for all of them: a second one of the same key would be no configuration.
+fn reports(job: &Job, refused: &[(String, Vec<&'static str>)]) -> Vec<Report> {
+    let report = |(label, kinds): &(String, Vec<&str>)| {
+        let message = format!("the definition of {label} holds what looks like personal data");
+        let detail = format!(
+            "Detected: {}. A definition is copied as it is, so it would reach staging unmasked.",
+            kinds.join(", ")
+        );
+        Report::new("plan::personal-literal", message).detail(detail)
+    };
+    let several = refused.len() > 1;
+    let last = refused.len().saturating_sub(1);
+    let told = refused.iter().enumerate().map(|(at, one)| {
+        let hint = match (several, at == last) {
+            (true, false) => "Change the definition on the source. The last of these says how to accept them.".to_owned(),
+            (_, _) => format!(
+                "Change the definition on the source. Or accept {}:\n{}\nOr accept whatever comes: ddl_literals = \"accept\"",
+                if several { "all of these" } else { "it" },
+                line(&job.literals_allow, refused)
+            ),
+        };
+        report(one).hint(hint)
+    });
+    told.collect()
+}
+
+/// The line that accepts definitions, beside those that it accepts already.
+fn line(allowed: &[String], refused: &[(String, Vec<&'static str>)]) -> String {
+    let mut list: Vec<String> = allowed.to_vec();
+    for (label, _) in refused {
+        let pattern = config::literal(label);
+        if !list.contains(&pattern) {
+            list.push(pattern);
+        }
+    }
+    let list: Vec<String> = list.iter().map(|pattern| format!("\"{}\"", escape(pattern))).collect();
+    let instead = if allowed.is_empty() { "" } else { ", instead of the one there" };
+    format!("ddl_literals_allow = [{}]     # under [policy]{instead}", list.join(", "))
+}
