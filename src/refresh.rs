@@ -11,6 +11,7 @@ mod export;
 mod gates;
 mod graph;
 mod hooks;
+mod json_hint;
 mod json_keys;
 mod leak;
 mod literals;

@@ -334,7 +334,7 @@ fn a_reason_to_keep_holds_for_the_labels_and_keys_it_was_written_for() {
         (
             "UPDATE p SET doc = doc || '{\"nickname\": \"canary8842\"}' WHERE id IN (7, 8)",
             "plan::json-keys",
-            "doc = { mask = \"json\", rest = \"keep\", paths = { \"$.nickname\" = \"…\" } }",
+            "doc = { mask = \"json\", paths = { \"$.nickname\" = \"null\" }, rest = \"keep\" }",
         ),
         (
             "UPDATE p SET doc = jsonb_set(doc, '{size}', '\"canary8842\"') WHERE id = 9",

@@ -198,7 +198,7 @@ pub const OPTIONS: &[ConfigOption] = &[
     option("policy.ddl_literals", OneOf(&["refuse", "accept"]), Default("\"refuse\""), "\"refuse\"",
         "Defaults, comments, checks, views and functions that hold what looks like personal data: refuse the plan, or copy them as they are."),
     option("policy.ddl_literals_allow", Texts, Default("[]"), "[\"COMMENT public.TABLE notes\"]",
-        "Definitions that may hold it all the same: labels as the refusal names them, or globs."),
+        "Definitions that may hold it all the same: labels as the refusal names them, or globs. `restage.lock` pins what they were."),
     option("policy.new_partitions", OneOf(&["refuse", "inherit"]), Default("\"refuse\""), "\"inherit\"",
         "Partitions that `restage.lock` does not know: refuse the plan, or go on. They are always decided like the table they are part of."),
 

@@ -223,9 +223,13 @@ impl Lock {
     /// Takes in the paths of JSON columns: those that were accepted before stay known, whatever a sample happens to show.
     #[must_use]
     pub fn with_json(mut self, before: Option<&Self>, surveyed: Vec<Surveyed>) -> Self {
-        for Surveyed { table, column, paths } in surveyed {
+        for Surveyed { table, column, mut paths, closed } in surveyed {
             let known = before.and_then(|lock| lock.paths(&table, &column));
             let Some(locked) = self.tables.get_mut(&table) else { continue };
+            if let (Some(known), true) = (known, closed) {
+                // Only types for entries of before types were written down.
+                paths.retain(|entry| known.contains(mask::json::path_of(entry)));
+            }
             let accepted = mask::json::join(known.into_iter().flatten(), paths.iter());
             locked.json.insert(column, accepted);
         }
@@ -278,6 +282,8 @@ pub struct Surveyed {
     pub table: String,
     pub column: String,
     pub paths: BTreeSet<String>,
+    /// Its mask makes null of what is not known, so that writing a lock lets nothing new through.
+    pub closed: bool,
 }
 
 /// Whether a mask keeps what no rule of it names, so that its paths must be known.

@@ -1,8 +1,8 @@
 //! Which keys the documents of JSON columns have: looked at before a run, and when a lock is written. A bounded sample.
 
-use super::Job;
 use super::preflight::{PROBE_MAX, PROBES_MAX, under_savepoint};
 use super::prepare::connect_source;
+use super::{Job, json_hint};
 use crate::catalog::Catalog;
 use crate::config::Rows;
 use crate::error::{Failure, Report};
@@ -11,7 +11,7 @@ use crate::lock::{Documents, Lock, Surveyed, kept_documents, locked_name, pins_p
 use crate::mask::json::{Survey, path_of, types_of};
 use crate::mask::{ColumnSpec, MaskSpec, Params, Shape};
 use crate::pg::{SourceSession, quote_ident};
-use crate::plan::{Plan, TablePlan, toml_key};
+use crate::plan::{Plan, TablePlan};
 use futures_util::TryStreamExt as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -61,7 +61,7 @@ struct Target<'a> {
 /// # Errors
 /// The source cannot be reached.
 pub async fn survey(job: &Job, catalog: &Catalog, plan: &Plan, purpose: Purpose) -> Result<Found, Failure> {
-    let mut surveys: BTreeMap<(String, String), Survey> = BTreeMap::new();
+    let mut surveys: BTreeMap<(String, String), (Survey, bool)> = BTreeMap::new();
     let mut unread = BTreeSet::new();
     let lock = job.lock.as_ref();
     let targets: Vec<Target<'_>> =
@@ -74,7 +74,8 @@ pub async fn survey(job: &Job, catalog: &Catalog, plan: &Plan, purpose: Purpose)
     let started = Instant::now();
     for Target { table, column, array, params } in targets {
         let Some(fresh) = Survey::new(&job.key, &params) else { continue };
-        let survey = surveys.entry((locked_name(catalog, table), column.to_owned())).or_insert(fresh);
+        let place = (locked_name(catalog, table), column.to_owned());
+        let (survey, _) = surveys.entry(place).or_insert((fresh, is_closed(&params)));
         let left = PROBES_MAX.saturating_sub(started.elapsed()).min(PROBE_MAX);
         let done = !left.is_zero() && {
             let limit = format!("SET LOCAL statement_timeout = {}", left.as_millis());
@@ -88,7 +89,8 @@ pub async fn survey(job: &Job, catalog: &Catalog, plan: &Plan, purpose: Purpose)
     }
     session.close().await;
     let surveyed = surveys.into_iter();
-    let surveyed = surveyed.map(|((table, column), survey)| Surveyed { table, column, paths: survey.paths() });
+    let surveyed =
+        surveyed.map(|((table, column), (survey, closed))| Surveyed { table, column, paths: survey.paths(), closed });
     Ok(Found { surveyed: surveyed.collect(), unread: unread.into_iter().collect() })
 }
 
@@ -125,6 +127,11 @@ fn targets<'a>(
         Some(Target { table, column: &column.name, array: documents == Documents::Array, params })
     });
     masked.chain(kept).collect::<Vec<_>>().into_iter()
+}
+
+/// Whether a mask makes null of what is not known.
+fn is_closed(params: &Params) -> bool {
+    params.get("unknown_keys").and_then(serde_json::Value::as_str) == Some("null")
 }
 
 fn column_name<'a>(table: &TablePlan, spec: &'a ColumnSpec) -> &'a str {
@@ -182,12 +189,10 @@ pub fn unknown(job: &Job, catalog: &Catalog, plan: &Plan, found: &Found) -> Vec<
 }
 
 fn refusal(job: &Job, catalog: &Catalog, plan: &Plan, surveyed: &Surveyed) -> Option<Report> {
-    let Surveyed { table: name, column, paths } = surveyed;
+    let Surveyed { table: name, column, paths, closed: _ } = surveyed;
     let table = plan.tables.iter().find(|table| locked_name(catalog, table) == *name)?;
     let mask = mask_of(table, column);
-    let becomes_null =
-        |mask: &&MaskSpec| mask.params.get("unknown_keys").and_then(serde_json::Value::as_str) == Some("null");
-    if mask.filter(becomes_null).is_some() {
+    if mask.is_some_and(|mask| is_closed(&mask.params)) {
         return None;
     }
     let known = job.lock.as_ref().and_then(|lock| lock.paths(name, column));
@@ -203,31 +208,7 @@ fn refusal(job: &Job, catalog: &Catalog, plan: &Plan, surveyed: &Surveyed) -> Op
     if paths.len() > SHOWN_MAX {
         shown.push("…".to_owned());
     }
-    let named = paths.iter().map(|entry| path_of(entry)).filter(|path| !path.contains("[\"#"));
-    let lines: Vec<String> = named.take(SHOWN_MAX).map(|path| format!("{path:?} = \"…\"")).collect();
-    let (table_key, column_key) = (crate::plan::escape(name), toml_key(column));
-    let mut hint = "If they say nothing about a person:\nrestage plan --write-lock".to_owned();
-    match mask {
-        Some(_) if !lines.is_empty() => hint.push_str(&format!(
-            "\nElse mask them:\n[tables.\"{table_key}\".columns.{column_key}.paths]\n{}",
-            lines.join("\n")
-        )),
-        Some(_) => {}
-        None => {
-            let under = match crate::plan::header(&job.rules, name) {
-                (header, Some(at)) => format!("under {header} ({at}):"),
-                (header, None) => header,
-            };
-            hint.push_str(&format!(
-                "\nElse mask them, in place of what keeps the column:\n{under}\n\
-                 {column_key} = {{ mask = \"json\", rest = \"keep\", paths = {{ {} }} }}",
-                lines.join(", ")
-            ));
-        }
-    }
-    if mask.is_some() {
-        hint.push_str("\nOr let unknown keys become null: unknown_keys = \"null\"");
-    }
+    let hint = json_hint::hint(&json_hint::Asked { job, table, name, column, mask, paths, known });
     let what = match paths.len() {
         1 => "at a path, or of a type, that nobody has reviewed".to_owned(),
         count => format!("at {count} paths, or of types, that nobody has reviewed"),
