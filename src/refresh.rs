@@ -35,7 +35,7 @@ pub use content::Sealing;
 pub use export::{Wish, export};
 pub use gates::{Asked, Settings as GateSettings};
 pub use hooks::Surroundings;
-pub use json_keys::{Purpose, survey, unknown as unknown_keys, unread as unread_keys};
+pub use json_keys::{Purpose, changes as key_changes, survey, unknown as unknown_keys, unread as unread_keys};
 pub use past::Today;
 pub use preflight::target_lacks;
 pub use prepare::{Inspected, Prepared, inspect, prepare};

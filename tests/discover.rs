@@ -536,3 +536,23 @@ fn paste(text: &mut String, refusal: &serde_json::Value) -> usize {
     }
     lines.lines().count()
 }
+
+#[test]
+fn names_with_line_breaks_are_written_as_toml_reads_them() {
+    let lab = Lab::new("line_breaks");
+    lab.seed(
+        "CREATE TABLE \"odd\nname\" (id int PRIMARY KEY, \"e\nmail\" text, \"so\tcalled\" text);
+         INSERT INTO \"odd\nname\" SELECT n, 'u' || n || '@example.org', 'they said it was ' || n || ' or so'
+         FROM generate_series(1, 50) n; ANALYZE;",
+    );
+    std::fs::remove_file(lab.path("restage.toml")).expect("no configuration");
+    let (from, to) = (lab.source.url("reader", &lab.name), lab.target.url("restage", &lab.name));
+    done(lab.restage(&["init", "--source", &from, "--target", &to, "--key-file", KEY]));
+    let text = std::fs::read_to_string(lab.path("restage.toml")).expect("text");
+    let read: toml::Table = text.parse().unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let columns = read["tables"]["public.odd\nname"]["columns"].as_table().expect("columns");
+    assert_eq!(columns["e\nmail"].as_str(), Some("email"), "{text}");
+    done(lab.restage(&["init-target", "--yes"]));
+    let plan = lab.restage(&["plan", "--json"]);
+    assert!(plan.code == 0 || plan.code == 3, "it is read: {plan:?}");
+}

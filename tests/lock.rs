@@ -355,6 +355,7 @@ fn a_reason_to_keep_holds_for_the_labels_and_keys_it_was_written_for() {
             let said = format!("{}{}", ran.stdout, ran.stderr);
             assert_eq!(ran.code, 3, "{migration}: {said}");
             assert!(said.contains(code) && said.contains(told), "{migration}: {said}");
+            assert!(!said.contains("nothing changed"), "{migration}: {said}");
             assert!(!said.contains("canary"), "{said}");
         }
         assert_eq!(lab.databases(), before);

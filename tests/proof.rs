@@ -453,3 +453,23 @@ fn many_people_with_common_names_are_no_leak_and_rows_that_are_hidden_by_force_a
         assert!(ran.stderr.contains("public.ev.shop: values of public.c.email in 1 of 8000"), "{ran:?}");
     }
 }
+
+#[test]
+fn lines_to_decide_anew_say_which_they_stand_in_place_of() {
+    let lab = Lab::new("in_place");
+    lab.seed(PEOPLE);
+    lab.seed("UPDATE notes SET body = 'ask qzef77@planted.test' WHERE id = 9");
+    lab.config(POLICY);
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 6, "{ran:?}");
+    assert!(ran.stderr.contains("under [tables.\"public.notes\".columns] (restage.toml:"), "{}", ran.stderr);
+    let line = ran.stderr.lines().find(|line| line.trim_start().starts_with("body = \"pattern\"")).expect("a line");
+    let (line, place) = line.trim().split_once("     # in place of restage.toml:").expect("a place");
+    // The line of the file that is named is the one that decides the column.
+    let text = std::fs::read_to_string(lab.path("restage.toml")).expect("text");
+    let number: usize = place.split(':').next().and_then(|number| number.parse().ok()).expect("a line number");
+    let old = text.lines().nth(number - 1).expect("the line is there");
+    assert!(old.starts_with("body = "), "{place}: {old}");
+    std::fs::write(lab.path("restage.toml"), text.replace(old, line)).expect("written");
+    lab.refresh();
+}

@@ -369,6 +369,7 @@ pub(super) async fn plan(context: &Context, args: PlanArgs) -> Result<PlanView, 
     }
     if let (true, Some(plan)) = (args.diff && !args.write_lock && job.lock.is_some(), found.plan.as_mut()) {
         let seen = stop.race(refresh::survey(&job, &found.catalog, plan, refresh::Purpose::Compare)).await?;
+        found.changes.extend(refresh::key_changes(&job, &found.catalog, plan, &seen));
         found.refusals.extend(refresh::unknown_keys(&job, &found.catalog, plan, &seen));
         plan.warnings.extend(refresh::unread_keys(&seen));
     }

@@ -35,7 +35,7 @@ pub fn config(head: &Head, found: &Discovery) -> String {
          # decided: `restage plan` refuses it until you answer. `restage explain TABLE.COLUMN` says more about each.\n\
          version = 1\n\n\
          [source]\nurl = \"{}\"\n",
-        found.source,
+        remark(&found.source),
         totals.tables,
         totals.columns,
         totals.personal,
@@ -54,11 +54,15 @@ pub fn config(head: &Head, found: &Discovery) -> String {
         "[key]\nfile = \"{}\"                          # restage key new --out {}\nrealm = \"staging\"\n\n\
          [policy]\nundecided = \"refuse\"                        # a column added tomorrow stops the run until it is decided",
         toml_escape(&head.key_file),
-        head.key_file
+        remark(&head.key_file)
     );
     text.push_str(&packs(found));
     for unsampled in &found.unsampled {
-        let _ = writeln!(text, "\n# {} was judged by its names alone: {}", unsampled.table, unsampled.reason);
+        let _ = writeln!(
+            text,
+            "\n# {}",
+            remark(&format!("{} was judged by its names alone: {}", unsampled.table, unsampled.reason))
+        );
     }
     for found in &found.references {
         text.push_str(&reference(found));
@@ -69,13 +73,18 @@ pub fn config(head: &Head, found: &Discovery) -> String {
     text
 }
 
+/// A text that stays behind its `#`: names may hold line breaks.
+fn remark(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
 /// The packs, and why those are there that the source asks for.
 fn packs(found: &Discovery) -> String {
     let names = PACKS.iter().copied().chain(found.packs.iter().map(|one| one.pack));
     let names: Vec<String> = names.map(|name| format!("\"{name}\"")).collect();
     let mut text = format!("packs = [{}]\n", names.join(", "));
     for one in &found.packs {
-        let _ = writeln!(text, "# {}: {}", one.pack, one.told());
+        let _ = writeln!(text, "# {}", remark(&format!("{}: {}", one.pack, one.told())));
     }
     let columns = found.tables.iter().flat_map(|table| &table.columns);
     let decided = columns.filter(|column| column.because.as_ref().is_some_and(|because| because.starts_with("pack ")));
@@ -103,7 +112,7 @@ fn push_table(table: &TableFound, text: &mut String) {
             if estimate > rows { format!("{seen} of about {estimate}") } else { seen }
         }
     };
-    let _ = writeln!(text, "\n# {rows}{anchor}\n[tables.\"{}\".columns]", toml_escape(&table.table));
+    let _ = writeln!(text, "\n# {rows}{}\n[tables.\"{}\".columns]", remark(&anchor), toml_escape(&table.table));
     for column in columns {
         let toml = column.proposal.as_deref().unwrap_or_default();
         let key = toml_key(&column.name);
@@ -114,7 +123,7 @@ fn push_table(table: &TableFound, text: &mut String) {
         if comment.is_empty() {
             let _ = writeln!(text, "{line}");
         } else {
-            let _ = writeln!(text, "{line:COMMENT_AT$}  # {comment}");
+            let _ = writeln!(text, "{line:COMMENT_AT$}  # {}", remark(&comment));
         }
     }
 }
@@ -147,5 +156,33 @@ mod tests {
         assert_eq!(said(20, 20), "# 20 rows were seen");
         assert_eq!(said(20, 19), "# 20 rows were seen", "estimates are older than rows");
         assert_eq!(said(20, 300), "# 20 rows were seen of about 300");
+    }
+
+    #[test]
+    fn names_with_line_breaks_stay_in_their_lines() {
+        let column = |open| ColumnFound {
+            name: "first\nname = 1\r".into(),
+            type_name: "\"a\ntype\"".into(),
+            findings: Vec::new(),
+            paths: Vec::new(),
+            standing: "undecided",
+            proposal: Some("\"keep\"".into()),
+            open,
+            because: None,
+            looks_away: false,
+        };
+        for open in [false, true] {
+            let mut text = String::new();
+            let (table, columns) = ("public.odd\n\"t\"".to_owned(), vec![column(open)]);
+            let anchor = Some("first\nname".to_owned());
+            push_table(
+                &TableFound { table: table.clone(), anchor, rows: 1, rows_estimate: 0, columns, file: None },
+                &mut text,
+            );
+            let read: toml::Table = text.parse().unwrap_or_else(|error| panic!("{error}: {text}"));
+            let columns = read["tables"][&table]["columns"].as_table().expect("columns");
+            assert_eq!(columns.len(), usize::from(!open), "{text}");
+            assert!(open || columns.contains_key("first\nname = 1\r"), "{text}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use crate::catalog::Catalog;
 use crate::config::Rows;
 use crate::error::{Failure, Report};
 use crate::extract::{ExtractError, snapshot};
-use crate::lock::{Documents, Lock, Surveyed, kept_documents, locked_name, pins_paths};
+use crate::lock::{Change, Documents, Lock, Sign, Surveyed, kept_documents, locked_name, pins_paths};
 use crate::mask::json::{Survey, path_of, types_of};
 use crate::mask::{ColumnSpec, MaskSpec, Params, Shape};
 use crate::pg::{SourceSession, quote_ident};
@@ -186,6 +186,26 @@ fn query(catalog: &Catalog, table: &TablePlan, column: &str, array: bool) -> Str
 pub fn unknown(job: &Job, catalog: &Catalog, plan: &Plan, found: &Found) -> Vec<Report> {
     let refused = found.surveyed.iter().filter(|surveyed| !surveyed.paths.is_empty());
     refused.filter_map(|surveyed| refusal(job, catalog, plan, surveyed)).collect()
+}
+
+/// The same as differences from the lock, for `plan --diff`.
+pub fn changes(job: &Job, catalog: &Catalog, plan: &Plan, found: &Found) -> Vec<Change> {
+    let new = found.surveyed.iter().filter(|surveyed| !surveyed.paths.is_empty());
+    let new = new.filter(|surveyed| refusal(job, catalog, plan, surveyed).is_some());
+    let change = |surveyed: &Surveyed| {
+        let mut shown: Vec<&str> = surveyed.paths.iter().take(SHOWN_MAX).map(String::as_str).collect();
+        if surveyed.paths.len() > SHOWN_MAX {
+            shown.push("…");
+        }
+        Change {
+            change: Sign::Added,
+            what: format!("values in documents of {}.{}", surveyed.table, surveyed.column),
+            detail: shown.join(", "),
+            refuses: true,
+            patch: None,
+        }
+    };
+    new.map(change).collect()
 }
 
 fn refusal(job: &Job, catalog: &Catalog, plan: &Plan, surveyed: &Surveyed) -> Option<Report> {

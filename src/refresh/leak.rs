@@ -52,6 +52,7 @@ pub(super) fn leak<'a>(
     }
     Leak {
         config: &job.leak,
+        rules: &job.rules,
         proof,
         columns,
         detected: if job.packs.is_empty() { Severity::Warn } else { Severity::Fail },

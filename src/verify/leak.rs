@@ -9,7 +9,7 @@
 
 use super::record::{OURS, OWN};
 use super::{gate, some_of};
-use crate::config::{LeakConfig, Severity};
+use crate::config::{LeakConfig, Severity, TableRule};
 use crate::detect::{self, Class, Facts, Sample, Signal};
 use crate::error::{Exit, Failure, Report};
 use crate::load::LoadError;
@@ -18,7 +18,7 @@ use crate::load::postgres::Sessions;
 use crate::mask::kind::Takes;
 use crate::outcome::Gate;
 use crate::pg;
-use crate::plan::{escape, toml_key};
+use crate::plan::{escape, header, toml_key};
 use crate::proof::{Hits, Judged, Judgement, Proof, Sought, Traces};
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
@@ -78,6 +78,8 @@ pub struct Known {
 /// What the search has to know of a run.
 pub struct Leak<'a> {
     pub config: &'a LeakConfig,
+    /// What the configuration says of tables, and where.
+    pub rules: &'a [TableRule],
     pub proof: &'a Proof,
     /// By `schema.table.column`, of leaves and roots alike.
     pub columns: BTreeMap<String, Known>,
@@ -317,7 +319,7 @@ impl Leak<'_> {
             .filter_map(|name| self.columns.get(name))
             .filter_map(|known| Some((&known.declared, known.proposal?)))
             .collect();
-        let lines = decide(proposals.into_iter());
+        let lines = decide(self.rules, proposals.into_iter());
         let lines = match lines.is_empty() {
             true => String::new(),
             false => format!(
@@ -336,7 +338,7 @@ impl Leak<'_> {
             true => Ok(format!("{} kept columns without a reason: nothing personal was detected", read.looked)),
             false => Err(some_of(read.detected.iter().map(|(column, what)| format!("{column}: {what}")))),
         };
-        let lines = decide(read.detected.keys().map(|declared| (declared, "{ keep = \"why\" }")));
+        let lines = decide(self.rules, read.detected.keys().map(|declared| (declared, "{ keep = \"why\" }")));
         let hint = format!("Mask these columns, or say why they may be kept:\n{lines}");
         let hint = (!read.detected.is_empty()).then_some(hint);
         let gate = Gate { severity: self.detected, hint, ..gate("leak: detectors", started, found) };
@@ -730,15 +732,21 @@ fn detected(sample: &Sample, facts: &Facts<'_>) -> Option<String> {
     Some(format!("{}{counted}", found.category.name))
 }
 
-/// The lines that decide columns anew, under their tables.
-fn decide<'n>(columns: impl Iterator<Item = (&'n Declared, &'static str)>) -> String {
+/// The lines that decide columns anew, under the headers that stand there: neither those nor keys may be there twice.
+fn decide<'n>(rules: &[TableRule], columns: impl Iterator<Item = (&'n Declared, &'static str)>) -> String {
     let mut tables: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (declared, decision) in columns {
-        tables.entry(&declared.table).or_default().push(format!("{} = {decision}", toml_key(&declared.column)));
+        let own = rules.iter().filter(|rule| rule.pattern == declared.table).flat_map(|rule| &rule.columns);
+        let there = own.into_iter().find(|(column, _)| *column == declared.column);
+        let instead = there.map_or_else(String::new, |(_, there)| format!("     # in place of {}", there.place));
+        let line = format!("{} = {decision}{instead}", toml_key(&declared.column));
+        tables.entry(&declared.table).or_default().push(line);
     }
-    let tables = tables
-        .into_iter()
-        .map(|(table, lines)| format!("[tables.\"{}\".columns]\n{}", escape(table), lines.join("\n")));
+    let under = |table: &str| match header(rules, table) {
+        (header, Some(at)) => format!("under {header} ({at}):"),
+        (header, None) => header,
+    };
+    let tables = tables.into_iter().map(|(table, lines)| format!("{}\n{}", under(table), lines.join("\n")));
     tables.collect::<Vec<_>>().join("\n")
 }
 
