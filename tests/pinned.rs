@@ -256,3 +256,29 @@ fn the_line_for_a_mask_in_one_line_is_the_whole_line() {
     assert_eq!(lab.staging("SELECT count(*) FROM p WHERE doc #> '{by,code}' = 'null'"), "30");
     assert_eq!(lab.staging("SELECT count(*), sum((doc ->> 'size')::int) FROM p WHERE doc ? 'size'"), "30|465");
 }
+
+#[test]
+fn a_table_that_moved_to_another_schema_is_proposed_there() {
+    let lab = Lab::new("pinned_moved");
+    lab.seed("CREATE TABLE k (id int PRIMARY KEY); CREATE TABLE kk (id int PRIMARY KEY)");
+    lab.config("[tables.\"public.k\".columns]\nid = \"keep\"\n\n[tables.\"public.kk\".columns]\nid = \"keep\"\n");
+    let ran = lab.restage(&["plan"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    lab.source.sql_as("app", &lab.name, "CREATE SCHEMA z; ALTER TABLE k SET SCHEMA z");
+    lab.grant();
+    let ran = lab.restage(&["plan"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(format!("{}{}", ran.stdout, ran.stderr).contains("Did you mean [tables.\"z.k\"]?"), "{ran:?}");
+}
+
+#[test]
+fn a_reason_of_no_word_is_none() {
+    let lab = Lab::new("pinned_reason");
+    lab.seed("CREATE TABLE t (id int PRIMARY KEY, a text)");
+    for (reason, code) in [("…", 2), ("?!", 2), ("ok", 0), ("設定", 0)] {
+        lab.config(&format!("[tables.\"public.t\".columns]\nid = \"keep\"\na = {{ keep = \"{reason}\" }}\n"));
+        let ran = lab.restage(&["plan"]);
+        assert_eq!(ran.code, code, "{reason}: {ran:?}");
+        assert_eq!(ran.stderr.contains("says nothing"), code == 2, "{reason}: {ran:?}");
+    }
+}

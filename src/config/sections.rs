@@ -372,6 +372,12 @@ fn decision(section: &Section<'_, '_>, option: &ConfigOption, key: &Key, called:
             return None;
         }
     };
+    if terms.reason.as_ref().is_some_and(|reason| !reason.contains(char::is_alphanumeric)) {
+        let message = format!("the reason in `{}` of {} says nothing", show_key(called), section.title);
+        let hint = "Write why nobody is in it, in words: keep = \"product data, no person\".";
+        section.context.report(at, Report::new("config::bad-value", message).hint(hint));
+        return None;
+    }
     section.context.record(&name, action_json(&action));
     Some(Decision { place: section.context.files.place(key.at), action, terms })
 }

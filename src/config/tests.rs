@@ -234,6 +234,8 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
     ),
     ("[tables.\"a.b\".columns]\nx = { keep = true }\n", "config::wrong-type", "5:14", "product data, no person"),
     ("[tables.\"a.b\".columns]\nx = { keep = \"\" }\n", "config::bad-value", "5:14", "is empty"),
+    ("[tables.\"a.b\".columns]\nx = { keep = \"…\" }\n", "config::bad-value", "5:5", "says nothing"),
+    ("[tables.\"a.b\"]\ndefault = { keep = \" - \" }\n", "config::bad-value", "5:11", "says nothing"),
     ("[tables.\"a.b\".columns]\nx = { maks = \"b\" }\n", "config::missing", "5:5", "Did you mean `mask`?"),
     ("[tables.\"a.b\".columns]\nx = { keep = \"a\", min = 1 }\n", "config::unknown-key", "5:19", "min"),
     ("[tables.\"a.b\".columns]\nx = { keep = \"a\", subject = \"id\" }\n", "config::conflict", "5:5", "label"),

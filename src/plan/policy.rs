@@ -266,6 +266,13 @@ pub(super) fn of_schema(graph: &Graph<'_>, rules: &[TableRule]) -> Vec<TableRule
     known.collect()
 }
 
+/// The table of the same name in another schema that no rule names yet: there it was moved.
+fn moved<'n>(rules: &[TableRule], pattern: &str, names: &'n Names<'_>) -> Option<&'n str> {
+    let (_, name) = pattern.split_once('.')?;
+    let mut tables = names.tables.iter().filter(|table| table.split_once('.').is_some_and(|(_, own)| own == name));
+    tables.find(|table| rules.iter().all(|rule| rule.pattern != **table)).map(String::as_str)
+}
+
 /// Reports rules for tables and columns that do not exist: a typo there would leave data undecided or unmasked.
 fn report_unknown(graph: &Graph<'_>, rules: &[TableRule], reports: &mut Vec<Report>) {
     let names = Names::new(graph);
@@ -276,7 +283,8 @@ fn report_unknown(graph: &Graph<'_>, rules: &[TableRule], reports: &mut Vec<Repo
                 format!("[tables.\"{}\"] names no table of the source", rule.pattern),
             )
             .place(place(&rule.place));
-            let near = nearest(&rule.pattern, names.tables.iter().map(String::as_str));
+            let near = moved(rules, &rule.pattern, &names)
+                .or_else(|| nearest(&rule.pattern, names.tables.iter().map(String::as_str)));
             report = match near {
                 Some(near) => report.hint(format!("Did you mean [tables.\"{near}\"]?")),
                 None => report.hint("Remove the entry, or correct its name."),
