@@ -282,3 +282,24 @@ fn a_reason_of_no_word_is_none() {
         assert_eq!(ran.stderr.contains("says nothing"), code == 2, "{reason}: {ran:?}");
     }
 }
+
+#[test]
+fn a_new_key_of_a_kept_hstore_stops_the_run_and_is_hidden_by_the_line() {
+    let lab = Lab::new("pinned_hstore");
+    lab.seed(
+        "CREATE EXTENSION hstore;
+         CREATE TABLE p (id int PRIMARY KEY, doc hstore);
+         INSERT INTO p SELECT i, hstore('size', i::text) FROM generate_series(1, 30) i",
+    );
+    lab.config(&documents_policy("doc = { keep = \"settings, no person\" }"));
+    write_lock(&lab);
+    assert!(lock_text(&lab).contains("doc = [\n  \"$.size: string\",\n]"), "{}", lock_text(&lab));
+    lab.refresh();
+    lab.source.sql_as("app", &lab.name, "UPDATE p SET doc = doc || hstore('nickname', 'canary8842') WHERE id = 7");
+    let hint = paste(&lab);
+    assert!(hint.contains("\ndoc = { mask = \"hstore\", fields = { size = \"keep\" }, rest = \"null\" }"), "{hint}");
+    assert!(!lab.target.dump(&lab.name).contains("canary"));
+    assert_eq!(lab.staging("SELECT count(*), sum((doc -> 'size')::int) FROM p"), "30|465");
+    let query = hint.lines().find(|line| line.starts_with("SELECT ")).expect("a query");
+    assert!(lab.source.sql(&lab.name, query).contains("nickname"), "{query}");
+}

@@ -296,6 +296,8 @@ pub fn pins_paths(mask: &MaskSpec) -> bool {
 pub enum Documents {
     One,
     Array,
+    /// An hstore, which is read as an object of texts.
+    Hstore,
 }
 
 /// What documents a kept column holds; none if it is not kept, or holds something else.
@@ -316,6 +318,9 @@ pub fn kept_documents(catalog: &Catalog, planned: &TablePlan, column: &ColumnPla
         let at = catalog.type_of(oid)?;
         oid = match at.kind {
             'd' => at.base,
+            'b' if at.name == "hstore" && at.extension.as_deref() == Some("hstore") => {
+                return (found == Documents::One).then_some(Documents::Hstore);
+            }
             'b' if at.element != 0 => {
                 found = Documents::Array;
                 at.element

@@ -2,8 +2,8 @@
 
 use super::Job;
 use crate::config::{Action, MaskRule, Terms};
-use crate::mask::MaskSpec;
 use crate::mask::json::path_of;
+use crate::mask::{MaskSpec, Params};
 use crate::pg::quote_ident;
 use crate::plan::{self, TablePlan, toml_key};
 use serde_json::json;
@@ -26,6 +26,8 @@ pub(super) struct Asked<'a> {
     /// What is new, as a survey writes it.
     pub paths: &'a BTreeSet<String>,
     pub known: Option<&'a BTreeSet<String>>,
+    /// It holds an hstore, which has a mask of its own.
+    pub hstore: bool,
 }
 
 pub(super) fn hint(asked: &Asked<'_>) -> String {
@@ -69,6 +71,9 @@ fn has_sealed(paths: &BTreeSet<String>) -> bool {
 
 /// The decision that hides what is new. A key that cannot be named is hidden with whatever else is not known.
 fn line(asked: &Asked<'_>) -> String {
+    if asked.hstore {
+        return hstore_line(asked);
+    }
     let (mut rule, terms) = decided(asked);
     let named = asked.paths.iter().map(|entry| path_of(entry)).filter(|path| !is_sealed(path));
     let named: Vec<&str> = named.collect();
@@ -86,6 +91,16 @@ fn line(asked: &Asked<'_>) -> String {
         rule.params.insert("unknown_keys".to_owned(), json!("null"));
     }
     plan::mask_line(&rule, &terms)
+}
+
+/// The decision that keeps the keys of an hstore that were reviewed, and no others.
+fn hstore_line(asked: &Asked<'_>) -> String {
+    let new: BTreeSet<&str> = asked.paths.iter().map(|entry| path_of(entry)).collect();
+    let known = asked.known.into_iter().flatten().map(|entry| path_of(entry)).filter(|path| !new.contains(path));
+    let fields: Params = known.filter_map(|path| Some((member(path, "$")?.to_owned(), json!("keep")))).collect();
+    let params = Params::from_iter([("fields".to_owned(), json!(fields)), ("rest".to_owned(), json!("null"))]);
+    let rule = MaskRule { kind: "hstore".to_owned(), label: None, subject: None, when: None, params };
+    plan::mask_line(&rule, &Terms::default())
 }
 
 /// The mask of the column as it is written, or one that keeps everything.

@@ -51,7 +51,7 @@ pub enum Purpose {
 struct Target<'a> {
     table: &'a TablePlan,
     column: &'a str,
-    array: bool,
+    documents: Documents,
     /// What the survey leaves out: what rules of a mask decide, and what is known.
     params: Params,
 }
@@ -72,7 +72,7 @@ pub async fn survey(job: &Job, catalog: &Catalog, plan: &Plan, purpose: Purpose)
     let session = connect_source(job).await?;
     snapshot::begin(&session, None).await?;
     let started = Instant::now();
-    for Target { table, column, array, params } in targets {
+    for Target { table, column, documents, params } in targets {
         let Some(fresh) = Survey::new(&job.key, &params) else { continue };
         let place = (locked_name(catalog, table), column.to_owned());
         let (survey, _) = surveys.entry(place).or_insert((fresh, is_closed(&params)));
@@ -81,7 +81,7 @@ pub async fn survey(job: &Job, catalog: &Catalog, plan: &Plan, purpose: Purpose)
             let limit = format!("SET LOCAL statement_timeout = {}", left.as_millis());
             let set = session.client().batch_execute(&limit).await;
             set.map_err(|error| ExtractError::sql("limiting the time of a question", &error))?;
-            under_savepoint(&session, read(&session, &query(catalog, table, column, array), survey)).await?.is_ok()
+            under_savepoint(&session, read(&session, &query(catalog, table, column, documents), survey)).await?.is_ok()
         };
         if !done {
             unread.insert(format!("\"{}.{column}\"", table.full_name()));
@@ -114,7 +114,8 @@ fn targets<'a>(
         if known(column).is_none() && purpose == Purpose::Review {
             params.remove("known");
         }
-        Some(Target { table, column, array: matches!(spec.shape, Shape::Array(_)), params })
+        let documents = if matches!(spec.shape, Shape::Array(_)) { Documents::Array } else { Documents::One };
+        Some(Target { table, column, documents, params })
     });
     let kept = table.columns.iter().filter_map(|column| {
         let documents = kept_documents(catalog, table, column)?;
@@ -124,7 +125,7 @@ fn targets<'a>(
         }
         let mut params = Params::from_iter([("rest".to_owned(), "keep".into())]);
         params.extend(known.map(|known| ("known".to_owned(), serde_json::json!(known))));
-        Some(Target { table, column: &column.name, array: documents == Documents::Array, params })
+        Some(Target { table, column: &column.name, documents, params })
     });
     masked.chain(kept).collect::<Vec<_>>().into_iter()
 }
@@ -150,13 +151,13 @@ async fn read(session: &SourceSession, sql: &str, survey: &mut Survey) -> Result
 }
 
 /// Selects documents as text.
-fn query(catalog: &Catalog, table: &TablePlan, column: &str, array: bool) -> String {
+fn query(catalog: &Catalog, table: &TablePlan, column: &str, documents: Documents) -> String {
     let name = format!("{}.{}", quote_ident(&table.schema), quote_ident(&table.name));
     let column = format!("t.{}", quote_ident(column));
-    let (value, more) = if array {
-        ("v.x".to_owned(), format!(", pg_catalog.unnest({column}) AS v (x)"))
-    } else {
-        (column.clone(), String::new())
+    let (value, more) = match documents {
+        Documents::Array => ("v.x".to_owned(), format!(", pg_catalog.unnest({column}) AS v (x)")),
+        Documents::One => (column.clone(), String::new()),
+        Documents::Hstore => (format!("{column}::pg_catalog.jsonb"), String::new()),
     };
     let select = |sample: &str, condition: &str, most: u32| {
         format!(
@@ -228,7 +229,9 @@ fn refusal(job: &Job, catalog: &Catalog, plan: &Plan, surveyed: &Surveyed) -> Op
     if paths.len() > SHOWN_MAX {
         shown.push("…".to_owned());
     }
-    let hint = json_hint::hint(&json_hint::Asked { job, table, name, column, mask, paths, known });
+    let planned = table.columns.iter().find(|known| known.name == *column);
+    let hstore = planned.and_then(|planned| kept_documents(catalog, table, planned)) == Some(Documents::Hstore);
+    let hint = json_hint::hint(&json_hint::Asked { job, table, name, column, mask, paths, known, hstore });
     let what = match paths.len() {
         1 => "at a path, or of a type, that nobody has reviewed".to_owned(),
         count => format!("at {count} paths, or of types, that nobody has reviewed"),
@@ -236,7 +239,6 @@ fn refusal(job: &Job, catalog: &Catalog, plan: &Plan, surveyed: &Surveyed) -> Op
     let message = format!("documents in \"{name}.{column}\" hold values {what}");
     let keeps = if mask.is_some() { "`rest = \"keep\"` would keep them" } else { "The column is kept with them" };
     let report = Report::new("plan::json-keys", message).detail(format!("{keeps}: {}", shown.join(", "))).hint(hint);
-    let planned = table.columns.iter().find(|known| known.name == *column);
     Some(Report { place: planned.and_then(|planned| Some(planned.place.as_ref()?.to_string())), ..report })
 }
 
