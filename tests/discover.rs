@@ -556,3 +556,49 @@ fn names_with_line_breaks_are_written_as_toml_reads_them() {
     let plan = lab.restage(&["plan", "--json"]);
     assert!(plan.code == 0 || plan.code == 3, "it is read: {plan:?}");
 }
+
+#[test]
+fn what_is_told_of_people_at_work_and_in_care_is_not_kept_for_having_few_values() {
+    let lab = Lab::new("work_and_care");
+    lab.seed(
+        "CREATE TABLE visits (id int PRIMARY KEY, reason text, medications text);
+         INSERT INTO visits SELECT n, (ARRAY['fever', 'follow-up'])[1 + n % 2], 'insulin' FROM generate_series(1, 200) n;
+         CREATE TABLE payroll (id int PRIMARY KEY, gross numeric, net numeric, tax numeric);
+         INSERT INTO payroll SELECT n, 3000 + n, 2000 + n, 1000 FROM generate_series(1, 200) n;
+         CREATE TABLE orders (id int PRIMARY KEY, reason text, net numeric);
+         INSERT INTO orders SELECT n, (ARRAY['broken', 'late'])[1 + n % 2], n FROM generate_series(1, 200) n;
+         CREATE TABLE firms (id int PRIMARY KEY, label text, reach text, ndc text, lagerort text, rechnr text);
+         INSERT INTO firms SELECT n, (ARRAY['Ing.-Büro Steinmetz', 'Fr. Krüger', 'offen'])[1 + n % 3],
+           CASE n % 2 WHEN 0 THEN 'u' || n || '@example.org' ELSE '+49 30 23125' || lpad(n::text, 3, '0') END,
+           lpad(n::text, 5, '0') || '-' || 1000 + n || '-' || 10 + n % 80, 'R' || n % 5, 'A-' || n % 7
+         FROM generate_series(1, 200) n;
+         ANALYZE;",
+    );
+    std::fs::remove_file(lab.path("restage.toml")).expect("no configuration");
+    let (from, to) = (lab.source.url("reader", &lab.name), lab.target.url("restage", &lab.name));
+    done(lab.restage(&["init", "--source", &from, "--target", &to, "--key-file", KEY]));
+    let text = std::fs::read_to_string(lab.path("restage.toml")).expect("text");
+    let read: toml::Table = text.parse().expect("TOML");
+    let kept = |table: &str, column: &str| {
+        let decision = read["tables"][table]["columns"].get(column);
+        decision.is_some_and(|decision| decision.get("keep").is_some() || decision.as_str() == Some("keep"))
+    };
+    for (table, columns) in [
+        ("public.visits", &["reason", "medications"][..]),
+        ("public.payroll", &["gross", "net", "tax"]),
+        ("public.firms", &["label", "reach"]),
+    ] {
+        for column in columns {
+            assert!(!kept(table, column), "{table}.{column}: {text}");
+        }
+    }
+    // The twin: the same words of things, and codes that only look like something else.
+    for (table, columns) in [("public.orders", &["reason", "net"][..]), ("public.firms", &["lagerort", "rechnr"])] {
+        for column in columns {
+            assert!(kept(table, column), "{table}.{column}: {text}");
+        }
+    }
+    let columns = read["tables"]["public.firms"]["columns"].as_table().expect("columns");
+    assert_eq!(columns.get("reach").and_then(toml::Value::as_str), Some("pattern"), "{text}");
+    assert_ne!(columns.get("ndc").and_then(toml::Value::as_str), Some("phone"), "{text}");
+}

@@ -158,7 +158,8 @@ pub(super) enum Somebody {
 pub(super) fn somebody(value: &str) -> Somebody {
     // `Rose Gold` is a color: words that are more than names do not make one.
     let words = || value.split([' ', ',', '-']).any(|word| prose::is_word(&fold(word)));
-    let named = TITLE.is_match(value) || prose::names_somebody(value) || full_name(value) && !words();
+    let named =
+        TITLE.is_match(value) || addressed(value) || prose::names_somebody(value) || full_name(value) && !words();
     if named || !personal_kinds(value).is_empty() {
         return Somebody::Named;
     }
@@ -183,6 +184,21 @@ pub(super) fn somebody(value: &str) -> Somebody {
 static TITLE: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^(Dr|Prof|Mr|Mrs|Ms|Herr|Frau|Mme|Mlle|Sir|Dott|Dra|Sra|Sr|Ing)\.? \p{Lu}"));
 
+static ADDRESSED: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?:^|[ (,/])(?:Fr|Hr|Frl|Fam|Familie|Kanzlei|Praxis|Consult|Consulting|Consultant|(?:Ing\.?-?)?Büro|Ing\.-Büro|Ingenieurbüro|Architekturbüro|Atty|Attorney|RA|RAin|StB|Notar|Nurse|Schwester|Pfleger)\.?:? (\p{Lu}[\p{L}'’-]+)",
+    )
+});
+
+/// A last name behind a word that comes before one: `Fr. Krüger`, `Ing.-Büro Steinmetz`, `Consult Abernathy`.
+fn addressed(value: &str) -> bool {
+    let names = ADDRESSED.captures_iter(value).filter_map(|found| found.get(1)).map(|name| fold(name.as_str()));
+    // Offices stand in cities, and `Praxis Management` names nobody.
+    let plain = |name: &str| name.replace('ä', "ae").replace('ö', "oe").replace('ü', "ue").replace('ß', "ss");
+    let mut names = names.filter(|name| LAST.contains(name.as_str()) || LAST.contains(plain(name).as_str()));
+    names.any(|name| !CITIES.contains(name.as_str()) && !prose::is_word(&name))
+}
+
 static EMAIL: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:[^<>@]*<)?[^@\s<>]+@[^@\s<>]+\.[\w-]{2,}>?$"));
 
 fn email(value: &str) -> bool {
@@ -196,10 +212,11 @@ fn pattern(text: &str) -> Regex {
 static DATE_LIKE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"^(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})(?:[ T].*)?$|^\d{1,2}:\d{2}")
 });
-/// What is written in blocks like a phone number and is none: cards, SSN, IP addresses, amounts, ranges of years, postal codes.
+/// What is written in blocks like a phone number and is none: cards, SSN, IP addresses, amounts, ranges of years, postal codes,
+/// codes of drugs (NDC).
 static NO_PHONE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"^(?:\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{4}|\d{4}[ -]\d{6}[ -]\d{5}|\d{3}-\d{2}-\d{4}|\d{1,3}(?:\.\d{1,3}){3}|-?\d+\.\d+|\d{1,3}(?:[. ]\d{3})+|\d{4}-\d{4}|\d{5}-\d{3,4}|\d{3}\.\d{3}\.\d{3}-\d{2}|-\d.*)$",
+        r"^(?:\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{4}|\d{4}[ -]\d{6}[ -]\d{5}|\d{3}-\d{2}-\d{4}|\d{1,3}(?:\.\d{1,3}){3}|-?\d+\.\d+|\d{1,3}(?:[. ]\d{3})+|\d{4}-\d{4}|\d{5}-\d{3,4}|\d{3}\.\d{3}\.\d{3}-\d{2}|\d{4}-\d{4}-\d{2}|\d{5}-\d{3}-\d{2}|\d{5}-\d{4}-\d{1,2}|-\d.*)$",
     )
 });
 
@@ -210,12 +227,19 @@ fn phone(value: &str) -> bool {
     let allowed = body.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | '(' | ')' | '-' | '.' | '/' | ' '));
     let international = body.starts_with('+') || body.starts_with("00") || body.starts_with("(+");
     let blocks = body.split(|c: char| !c.is_ascii_digit()).filter(|block| !block.is_empty()).count();
-    let local = body.starts_with('0') && digits >= 9;
+    let local = body.starts_with('0') && digits >= 9 && !routing(body);
     allowed
         && (7..=15).contains(&digits)
         && (international || blocks >= 2 || local)
         && !DATE_LIKE.is_match(value)
         && (international || !NO_PHONE.is_match(body))
+}
+
+/// A routing number of a bank in the United States: nine digits, the last of which checks the others.
+fn routing(value: &str) -> bool {
+    let weights = [3, 7, 1].into_iter().cycle();
+    let sum: u32 = value.bytes().zip(weights).map(|(digit, weight)| u32::from(digit.wrapping_sub(b'0')) * weight).sum();
+    value.len() == 9 && value.bytes().all(|byte| byte.is_ascii_digit()) && sum % 10 == 0
 }
 
 /// The year of a date as people and databases write them.

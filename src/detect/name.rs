@@ -172,6 +172,16 @@ const ACTORS: &[&str] = &[
     "responsable",
     "auteur",
     "autor",
+    "beneficiary",
+    "kin",
+    "lawyer",
+    "attorney",
+    "zustaendig",
+    "zustaendiger",
+    "gutachter",
+    "sachbearbeiter",
+    "anwalt",
+    "betreuer",
 ];
 
 /// Whether a column is called after somebody who did or owns something.
@@ -181,6 +191,7 @@ pub(super) fn of_actor(column: &str) -> bool {
     match &words[..] {
         [.., deed, by] if matches!(by.as_str(), "by" | "von" | "par" | "por") => listed(DEEDS, deed),
         [.., deed, to] if deed == "assigned" && to == "to" => true,
+        [.., deed, with] if matches!(deed.as_str(), "swap" | "swapped") && with == "with" => true,
         [.., actor, name] if name == "name" => listed(ACTORS, actor),
         [.., actor] => listed(ACTORS, actor),
         [] => false,

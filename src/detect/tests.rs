@@ -144,6 +144,34 @@ fn one_phone_number_in_many_notes_is_enough() {
 }
 
 #[test]
+fn codes_of_drugs_and_banks_are_no_phone_numbers() {
+    let codes: Vec<String> = (0..50).map(|n| format!("{:05}-{:04}-{:02}", 2 + n * 31, 1000 + n * 17, n % 90)).collect();
+    let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
+    assert!(score(&sampled("t.col1", &codes), "phone") < FOUND);
+    let banks = ["021000021", "011401533", "026009593", "031201360", "063100277"];
+    assert!(score(&sampled("t.col1", &banks), "phone") < FOUND);
+    // The twin: numbers that are dialed are found under the same name.
+    let phones = ["030 2312514", "0171 5550147", "+49 30 23125014", "089 5550132", "0221 555014"];
+    assert!(score(&sampled("t.col1", &phones), "phone") >= FOUND);
+}
+
+#[test]
+fn last_names_beside_what_comes_before_one_name_somebody() {
+    let named = |values: &[&str]| {
+        let facts = facts("t.col1");
+        let mut sample = Sample::new(&facts);
+        values.iter().for_each(|value| sample.push(Some(value)));
+        sample.names_somebody()
+    };
+    for value in ["Fr. Krüger", "Ing.-Büro Steinmetz", "Consult Abernathy", "Vertretung: Hr. Krüger"] {
+        assert!(named(&["active", value]), "{value}");
+    }
+    for value in ["Büro Berlin", "Praxis Status", "Consult Type", "in progress"] {
+        assert!(!named(&["active", value]), "{value}");
+    }
+}
+
+#[test]
 fn evidence_holds_no_value() {
     let secret = "canary-7391@example.org";
     let findings = sampled("t.profile:json", &[&format!(r#"{{"{secret}": "{secret}", "mail": "{secret}"}}"#)]);

@@ -9,6 +9,8 @@ use crate::mask::Shape;
 use crate::mask::kind::Takes;
 use std::path::PathBuf;
 
+/// One value in so many that is of another sort is no slip.
+const MIXED_SHARE: u32 = 10;
 /// A text column with so few different values, each this many times, is a list of words and no person's.
 const WORDS_MAX: u32 = 20;
 const TIMES_MIN: u64 = 5;
@@ -137,6 +139,11 @@ impl<'a> Draft<'a> {
             return Proposed { toml, open: false };
         }
         let personal = found.iter().any(Finding::found);
+        if is_mixed(found)
+            && let Some(toml) = propose::written(&self.graph, node, "pattern")
+        {
+            return Proposed { toml, open: false };
+        }
         let toml = propose::suited(&self.graph, node, found);
         if personal || propose::keeps_key(&toml) {
             return Proposed { toml, open: false };
@@ -197,6 +204,15 @@ impl<'a> Draft<'a> {
             lines.join(", ")
         ))
     }
+}
+
+/// Phone numbers and e-mail addresses in one column: the mask of either would make little of the other.
+fn is_mixed(found: &[Finding]) -> bool {
+    let some = |category: &str| {
+        let evidence = found.iter().filter(|finding| finding.category.name == category).flat_map(|one| &one.evidence);
+        evidence.into_iter().any(|evidence| evidence.of > 0 && evidence.hits * MIXED_SHARE >= evidence.of)
+    };
+    some("email") && some("phone")
 }
 
 /// Types without a mask whose values are numbers, times or names of the schema.
