@@ -12,8 +12,8 @@ CREATE DOMAIN room AS dims;
 CREATE DOMAIN amount AS int;
 CREATE TYPE span AS RANGE (subtype = int);
 CREATE TABLE items (id int PRIMARY KEY, d dims, ds dims[], p parcel, r room, m dims, n amount, ns amount[], s span);
-INSERT INTO items SELECT i, ROW(i, 2), ARRAY[ROW(i, 2)::dims], ROW(ROW(i, 2), 'fine'), ROW(i, 2), ROW(i, 2), i, ARRAY[i],
-  span(i, i + 1) FROM generate_series(1, 20) i;
+INSERT INTO items SELECT i, ROW(i, 2)::dims, ARRAY[ROW(i, 2)::dims], ROW(ROW(i, 2)::dims, 'fine')::parcel, ROW(i, 2)::dims,
+  ROW(i, 2)::dims, i, ARRAY[i]::amount[], span(i, i + 1) FROM generate_series(1, 20) i;
 ";
 
 fn items(columns: &str) -> String {
@@ -160,7 +160,7 @@ fn a_definition_is_accepted_as_it_was_seen_and_not_by_its_label_for_ever() {
         assert!(ran.stderr.contains("error[plan::lock]") && ran.stderr.contains(told), "{migration}: {}", ran.stderr);
         assert!(ran.stderr.contains("in 1 place") && !ran.stderr.contains("Miller"), "{}", ran.stderr);
         let out = lab.path("fixture").display().to_string();
-        let fixture = lab.restage(&["fixture", "--out", &out]);
+        let fixture = lab.restage(&["fixture", "--out", &out, "--rows", "all"]);
         assert!(fixture.code == 3 && fixture.stderr.contains(told), "{fixture:?}");
         write_lock(&lab);
         lab.refresh();

@@ -239,7 +239,7 @@ fn phone(value: &str) -> bool {
 fn routing(value: &str) -> bool {
     let weights = [3, 7, 1].into_iter().cycle();
     let sum: u32 = value.bytes().zip(weights).map(|(digit, weight)| u32::from(digit.wrapping_sub(b'0')) * weight).sum();
-    value.len() == 9 && value.bytes().all(|byte| byte.is_ascii_digit()) && sum % 10 == 0
+    value.len() == 9 && value.bytes().all(|byte| byte.is_ascii_digit()) && sum.is_multiple_of(10)
 }
 
 /// The year of a date as people and databases write them.

@@ -140,14 +140,18 @@ fn queries(asked: &Asked<'_>) -> Vec<String> {
         true => ("d".to_owned(), format!("unnest({column}) AS d, ")),
         false => (column, String::new()),
     };
-    let table = format!("{}.{}", quote_ident(&asked.table.schema), quote_ident(&asked.table.name));
+    // The new key may be in any partition of a table.
+    let own = (asked.table.schema.as_str(), asked.table.name.as_str());
+    let root = asked.name.split_once('.').filter(|_| asked.name != asked.table.full_name());
+    let (schema, table) = root.unwrap_or(own);
+    let table = format!("{}.{}", quote_ident(schema), quote_ident(table));
     let query = |object: &str| {
         let known: BTreeSet<&str> = paths.iter().filter_map(|path| member(path, object)).collect();
         let known: Vec<String> = known.into_iter().map(|key| format!("'{}'", key.replace('\'', "''"))).collect();
         let others =
             if known.is_empty() { String::new() } else { format!(" WHERE k <> ALL (ARRAY[{}])", known.join(", ")) };
         format!(
-            "SELECT t.ctid, k FROM {table} AS t, {more}jsonb_path_query({document}::jsonb, '{}') AS o, \
+            "SELECT t.tableoid::regclass, t.ctid, k FROM {table} AS t, {more}jsonb_path_query({document}::jsonb, '{}') AS o, \
              jsonb_object_keys(CASE jsonb_typeof(o) WHEN 'object' THEN o ELSE '{{}}' END) AS k{others} LIMIT 100;",
             json_path(object)
         )
