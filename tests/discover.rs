@@ -505,9 +505,10 @@ fn decide_anew(text: &mut String, report: &serde_json::Value) -> usize {
     assert!(report["message"].as_str().is_some_and(|message| message.contains("\"leak: texts\"")), "{report}");
     let (mut header, mut decided) = (String::new(), 0);
     for line in report["hint"].as_str().expect("a hint").lines().take_while(|line| !line.starts_with("If they may")) {
-        if line.starts_with("[tables.") {
-            header = format!("{line}\n");
+        if let Some(at) = line.find("[tables.") {
+            header = format!("{}.columns]\n", line[at..].split(".columns]").next().expect("a header"));
         } else if let Some((column, _)) = line.split_once(" = ").filter(|_| !header.is_empty()) {
+            let line = line.split("     #").next().expect("a decision");
             let table = text.find(&header).expect("the table has a section") + header.len();
             let start = table + text[table..].find(&format!("{column} = ")).expect("the column has a decision");
             let end = start + text[start..].find('\n').expect("a line");

@@ -158,8 +158,10 @@ pub(super) enum Somebody {
 pub(super) fn somebody(value: &str) -> Somebody {
     // `Rose Gold` is a color: words that are more than names do not make one.
     let words = || value.split([' ', ',', '-']).any(|word| prose::is_word(&fold(word)));
-    let named =
-        TITLE.is_match(value) || addressed(value) || prose::names_somebody(value) || full_name(value) && !words();
+    // Most values are one word, or have no capital: they name nobody in any of these ways.
+    let several = value.contains([' ', ',']) && value.chars().any(char::is_uppercase);
+    let named = several
+        && (TITLE.is_match(value) || addressed(value) || prose::names_somebody(value) || full_name(value) && !words());
     if named || !personal_kinds(value).is_empty() {
         return Somebody::Named;
     }
@@ -225,14 +227,16 @@ fn phone(value: &str) -> bool {
     let body = value.split(['x', '#', 'e']).next().unwrap_or(value).trim();
     let digits = body.bytes().filter(u8::is_ascii_digit).count();
     let allowed = body.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | '(' | ')' | '-' | '.' | '/' | ' '));
-    let international = body.starts_with('+') || body.starts_with("00") || body.starts_with("(+");
+    let plus = body.starts_with('+') || body.starts_with("(+");
+    // Codes that are filled up with zeros begin like it.
+    let international = plus || body.starts_with("00");
     let blocks = body.split(|c: char| !c.is_ascii_digit()).filter(|block| !block.is_empty()).count();
     let local = body.starts_with('0') && digits >= 9 && !routing(body);
     allowed
         && (7..=15).contains(&digits)
         && (international || blocks >= 2 || local)
         && !DATE_LIKE.is_match(value)
-        && (international || !NO_PHONE.is_match(body))
+        && (plus || !NO_PHONE.is_match(body))
 }
 
 /// A routing number of a bank in the United States: nine digits, the last of which checks the others.
