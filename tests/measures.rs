@@ -86,9 +86,9 @@ fn every_threshold_that_is_missed_publishes_nothing_and_tells_counts_only() {
         assert!(ran.stderr.contains(told), "{rest}: {ran:?}");
         assert!(ran.stderr.contains("Nothing was published"), "{ran:?}");
         // Where the log of the source stands is a number of its own.
-        let told: Vec<&str> = ran.stderr.lines().filter(|line| !line.contains(" snapshot  ")).collect();
+        let lines: Vec<&str> = ran.stderr.lines().filter(|line| !line.contains(" snapshot  ")).collect();
         for value in ["476", "479", "gastr", "11000", "Qanna"] {
-            assert!(told.iter().all(|line| !line.contains(value)) && !ran.stdout.contains(value), "{value}: {ran:?}");
+            assert!(lines.iter().all(|line| !line.contains(value)) && !ran.stdout.contains(value), "{value}: {ran:?}");
         }
         // The twin: what is only told is published.
         lab.config(&format!("{POLICY}{}severity = \"warn\"\n", rule(columns, rest)));
