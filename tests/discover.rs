@@ -398,8 +398,13 @@ fn fifteen_hundred_tables_take_less_than_a_minute_and_little_memory() {
     let mut child =
         lab.command(&["discover", "--json"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("restage");
     let status = format!("/proc/{}/status", child.id());
-    let mut peak_kib = 0u64;
+    let (mut peak_kib, mut ticks) = (0u64, 0u64);
     while child.try_wait().expect("ours").is_none() {
+        // Time on a processor, which other tests take less of than of the clock.
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
+        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+        let field = |place: usize| fields.get(place).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        ticks = ticks.max(field(11) + field(12));
         let text = std::fs::read_to_string(&status).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0");
         peak_kib = peak_kib.max(line.trim().trim_end_matches(" kB").trim().parse().unwrap_or(0));
@@ -407,8 +412,13 @@ fn fifteen_hundred_tables_take_less_than_a_minute_and_little_memory() {
     }
     let took = started.elapsed();
     assert!(child.wait().expect("ours").success());
-    println!("1500 tables, 18000 columns, 300000 rows: {:.1} s, {} MiB", took.as_secs_f64(), peak_kib >> 10);
-    assert!(took < Duration::from_secs(60), "{took:?}");
+    let seconds = ticks as f64 / 100.0;
+    println!(
+        "1500 tables, 18000 columns, 300000 rows: {:.1} s, {seconds:.1} of a processor, {} MiB",
+        took.as_secs_f64(),
+        peak_kib >> 10
+    );
+    assert!(seconds > 0.0 && seconds < 60.0 && took < Duration::from_secs(240), "{seconds} s of {took:?}");
     assert!(peak_kib > 0 && peak_kib < 200 << 10, "{peak_kib} KiB");
 }
 

@@ -631,7 +631,8 @@ fn padded_text_is_masked_without_its_padding() {
 #[test]
 fn another_realm_or_label_gives_other_masks() {
     let other = MasterKey::test().realm("other");
-    let kinds: [(&str, fn(u64) -> String); 9] = [
+    type Makes = fn(u64) -> String;
+    let kinds: [(&str, Makes); 9] = [
         ("email", |i| format!("user{i}@example.com")),
         ("username", |i| format!("user{i}")),
         ("int", |i| (1_u64 << 40 | i).to_string()),

@@ -85,7 +85,8 @@ fn texts_of_many_rows_get_the_masks_of_their_columns_and_nothing_else_changes() 
     const ROWS: usize = 600;
     let first = ["Patricia", "Jürgen", "Zoë", "Oluwaseun", "Beata"];
     let last = ["Kowalska", "Müller", "Østergaard", "Nguyen", "Ferrari", "Castañeda", "Okafor"];
-    let columns: [(&str, Value, fn(u64) -> String); 6] = [
+    type Makes = fn(u64) -> String;
+    let columns: [(&str, Value, Makes); 6] = [
         ("email", json!({}), |i| format!("user{i}.x{}@host{}.com", i * 7, i % 9)),
         ("phone", json!({ "region": "US" }), |i| {
             format!("+1-{:03}-{:03}-{:04}", 201 + i % 700, 222 + i * 7 % 700, i * 13)
