@@ -14,7 +14,7 @@ use std::time::Duration;
 /// The refusals of the rules in `files`, in the order of files, then of texts.
 ///
 /// A file that cannot be read or evaluated, or that has no rule `deny`, is a refusal too: rules that do not run are not held.
-/// So are rules that do not end in [`TIME_MAX`].
+/// So are rules that do not end in ten seconds.
 pub fn judge(files: &[PathBuf], plan: &Value) -> Vec<Report> {
     files.iter().flat_map(|file| judge_file(file, plan, TIME_MAX)).collect()
 }
