@@ -549,12 +549,14 @@ fn paste(text: &mut String, refusal: &serde_json::Value) -> usize {
 }
 
 #[test]
-fn names_with_line_breaks_are_written_as_toml_reads_them() {
+fn names_with_line_breaks_and_marks_of_globs_are_written_as_toml_reads_them() {
     let lab = Lab::new("line_breaks");
     lab.seed(
         "CREATE TABLE \"odd\nname\" (id int PRIMARY KEY, \"e\nmail\" text, \"so\tcalled\" text);
          INSERT INTO \"odd\nname\" SELECT n, 'u' || n || '@example.org', 'they said it was ' || n || ' or so'
-         FROM generate_series(1, 50) n; ANALYZE;",
+         FROM generate_series(1, 50) n;
+         CREATE TABLE \"st*r\\back\" (id int PRIMARY KEY, email text);
+         INSERT INTO \"st*r\\back\" SELECT n, 'u' || n || '@example.org' FROM generate_series(1, 50) n; ANALYZE;",
     );
     std::fs::remove_file(lab.path("restage.toml")).expect("no configuration");
     let (from, to) = (lab.source.url("reader", &lab.name), lab.target.url("restage", &lab.name));
@@ -566,6 +568,10 @@ fn names_with_line_breaks_are_written_as_toml_reads_them() {
     done(lab.restage(&["init-target", "--yes"]));
     let plan = lab.restage(&["plan", "--json"]);
     assert!(plan.code == 0 || plan.code == 3, "it is read: {plan:?}");
+    // A name is no pattern: what is written for a table is about it.
+    let starred = &read["tables"]["public.st\\*r\\\\back"]["columns"];
+    assert_eq!(starred["email"].as_str(), Some("email"), "{text}");
+    assert!(!plan.stdout.contains("plan::unknown-table"), "{plan:?}");
 }
 
 #[test]

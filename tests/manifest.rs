@@ -260,6 +260,30 @@ fn rows_that_hooks_change_are_hashed_as_they_were_published() {
     }
 }
 
+#[test]
+fn objects_without_rows_are_compared_as_well() {
+    let lab = Lab::new("manifest_objects");
+    lab.seed("CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE t (id int PRIMARY KEY, m mood); INSERT INTO t VALUES (1, 'sad')");
+    lab.config("[tables.\"*\"]\ndefault = \"keep\"\n");
+    lab.refresh();
+    let path = manifest(&lab);
+    for (change, back, told) in [
+        ("CREATE TYPE ee AS ENUM ('a')", "DROP TYPE ee", "new: type public.ee"),
+        ("CREATE DOMAIN dd AS text CHECK (VALUE <> 'a')", "DROP DOMAIN dd", "new: type public.dd"),
+        ("CREATE SCHEMA elsewhere", "DROP SCHEMA elsewhere", "new: schema elsewhere"),
+        ("CREATE RULE r AS ON DELETE TO t DO INSTEAD NOTHING", "DROP RULE r ON t", "new: rule public.t r"),
+        ("SELECT lo_create(4242)", "SELECT lo_unlink(4242)", "new: large object 4242"),
+        ("ALTER TYPE mood ADD VALUE 'glad'", "", "changed: type public.mood"),
+    ] {
+        assert_eq!(verify(&lab, &path, &[]).code, 0, "before {change}");
+        lab.staging(change);
+        assert_finds(&verify(&lab, &path, &[]), told);
+        if !back.is_empty() {
+            lab.staging(back);
+        }
+    }
+}
+
 fn openssl(lab: &Lab<'_>, args: &[&str]) -> bool {
     let output = Command::new("openssl").current_dir(lab.path("")).args(args).output();
     output.expect("openssl").status.success()

@@ -1,6 +1,6 @@
 //! Masked snapshots of an earlier day: what they show is compared with what the policy hides today.
 
-use crate::support::{KEY, Lab, Ran};
+use crate::support::{KEY, Lab, done};
 use std::fs;
 
 const PEOPLE: &str = "
@@ -30,12 +30,6 @@ fn lab(name: &str) -> Lab<'static> {
     lab.config(&policy(&[]));
     done(lab.restage(&["snapshot", "--out", "old"]));
     lab
-}
-
-#[track_caller]
-fn done(ran: Ran) -> Ran {
-    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
-    ran
 }
 
 /// Loads the old snapshot, and expects that it is refused and nothing changes.
@@ -202,8 +196,8 @@ fn the_policy_of_a_snapshot_is_in_it_column_by_column() {
     let lab = lab("past_written");
     let text = fs::read_to_string(lab.path("old/policy.lock")).expect("the policy");
     for part in [
-        "email = { type = \"text\", decision = \"email/1\" }",
-        "phone = { type = \"text\", decision = \"keep\" }",
+        "email = { type = \"text\", at = 2, decision = \"email/1\" }",
+        "phone = { type = \"text\", at = 3, decision = \"keep\" }",
         "realm = \"test\"",
         "key_id = ",
         "mask_spec = ",

@@ -253,6 +253,29 @@ fn values_in_definitions_are_a_leak() {
 }
 
 #[test]
+fn a_literal_of_several_lines_is_found_and_none_of_its_words_told() {
+    let lab = Lab::new("lines");
+    lab.seed(PEOPLE);
+    lab.seed("ALTER TABLE notes ALTER code SET DEFAULT E'Badge to use:\\nQB-100259 (front desk), O''Neil'");
+    assert_eq!(lab.production("SELECT count(*) FROM people WHERE badge = 'QB-100259'"), "1");
+    leaks(&lab, POLICY, "definitions", &["TABLE public.notes: a value of public.people.badge (in code)"]);
+}
+
+#[test]
+fn hardware_addresses_of_kept_columns_are_read() {
+    let lab = Lab::new("hardware");
+    lab.seed(PEOPLE);
+    lab.seed(
+        "ALTER TABLE people ADD mac macaddr; UPDATE people SET mac = ('08:00:2b:01:' || to_char(id / 90 + 10, 'FM00') || ':' || to_char(id % 90 + 10, 'FM00'))::macaddr; \
+         ALTER TABLE notes ADD port macaddr; UPDATE notes SET port = (SELECT mac FROM people p WHERE p.id = notes.id) WHERE id = 5",
+    );
+    let policy = POLICY
+        .replace("phone = \"phone\"", "phone = \"phone\"\nmac = \"mac\"")
+        .replace("code = {", "port = { keep = \"a test\" }\ncode = {");
+    leaks(&lab, &policy, "texts", &["public.notes.port: values of public.people.mac in 1 of "]);
+}
+
+#[test]
 fn a_default_that_is_somebodys_address_is_a_leak() {
     let lab = Lab::new("default");
     lab.seed(PEOPLE);

@@ -2,7 +2,7 @@
 
 use super::Discovery;
 use crate::error::{Exit, Failure, Report};
-use crate::plan::draft::toml_escape;
+use crate::plan::draft::{table_pattern, toml_escape};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item, Table, Value};
@@ -54,7 +54,7 @@ pub fn add(text: &str, additions: &Additions) -> Result<String, String> {
     for (name, lines) in additions {
         let tables = document.entry("tables").or_insert_with(implicit);
         let tables = tables.as_table_like_mut().ok_or_else(|| wrong("tables"))?;
-        let table = tables.entry(name).or_insert_with(implicit);
+        let table = tables.entry(&table_pattern(name)).or_insert_with(implicit);
         let table = table.as_table_like_mut().ok_or_else(|| wrong(name))?;
         let columns = table.entry("columns").or_insert_with(|| Item::Table(Table::new()));
         let columns = columns.as_table_like_mut().ok_or_else(|| wrong("columns"))?;

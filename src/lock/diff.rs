@@ -3,6 +3,7 @@
 use super::{Column, Lock, Table};
 use crate::config::{NewPartitions, TableRule};
 use crate::error::Report;
+use crate::plan;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -113,11 +114,7 @@ pub fn refusal(changes: &[Change], lock: &Path, rules: &[TableRule]) -> Option<R
         hint.push_str("\nElse decide what is new first:");
     }
     for (table, lines) in patches {
-        let header = match crate::plan::header(rules, table) {
-            (header, Some(at)) => format!("under {header} ({at}):"),
-            (header, None) => header,
-        };
-        hint.push_str(&format!("\n{header}\n{}", lines.join("\n")));
+        hint.push_str(&format!("\n{}\n{}", plan::under(rules, table), lines.join("\n")));
     }
     let report = Report::new(REFUSAL, format!("the plan differs from {file} {places}"));
     Some(report.place(lock.display().to_string()).detail(lines.join("\n")).hint(hint))
@@ -292,10 +289,40 @@ impl Changes {
             match found {
                 (Some(old), Some(new)) => self.column(&format!("{name}.{column}"), old, new, comparable),
                 (None, Some(new)) => self.new_column(name, column, new),
-                (Some(_), None) => {
-                    self.push(Sign::Removed, format!("column {name}.{column}"), "not copied any more");
-                }
+                (Some(gone), None) => self.gone(name, column, gone, new),
                 (None, None) => {}
+            }
+        }
+        self.places(name, old, new);
+    }
+
+    /// A column that is not there any more may be there under the name of another.
+    fn gone(&mut self, table: &str, name: &str, gone: &Column, new: &Table) {
+        let here = new.columns.iter().find(|(_, column)| gone.at.is_some() && column.at == gone.at);
+        let detail = match here {
+            Some((heir, column)) => {
+                format!("not copied any more; in its place stands {heir}, {}: was it renamed?", words(column))
+            }
+            None => "not copied any more".to_owned(),
+        };
+        self.push(Sign::Removed, format!("column {table}.{name}"), detail);
+    }
+
+    /// Columns of one type that changed places, one of which is kept: the names say what was decided, but the values of the
+    /// one may stand under the name of the other. A copy of the database numbers its columns anew, and keeps their order.
+    fn places(&mut self, table: &str, old: &Table, new: &Table) {
+        let known: Vec<(&String, &Column, i16, i16)> = new
+            .columns
+            .iter()
+            .filter_map(|(name, column)| Some((name, column, old.columns.get(name)?.at?, column.at?)))
+            .collect();
+        for (kept, column, was, is) in known.iter().filter(|(_, column, ..)| column.decision == "keep") {
+            let moved = known.iter().find(|(_, other, before, now)| {
+                other.decision != "keep" && other.type_name == column.type_name && (before < was) != (now < is)
+            });
+            if let Some((name, other, ..)) = moved {
+                let detail = format!("changed places with {name}, {}: are their names exchanged?", words(other));
+                self.push(Sign::Changed, format!("column {table}.{kept}"), detail);
             }
         }
     }

@@ -167,7 +167,9 @@ fn render_table(out: &mut String, name: &str, table: &Table) {
 }
 
 fn fields(column: &Column) -> String {
-    let mut fields = vec![("type", string(&column.type_name)), ("decision", string(&column.decision))];
+    let mut fields = vec![("type", string(&column.type_name))];
+    fields.extend(column.at.map(|at| ("at", at.to_string())));
+    fields.push(("decision", string(&column.decision)));
     let texts = [
         ("label", &column.label),
         ("subject", &column.subject),

@@ -91,6 +91,9 @@ pub struct Table {
 pub struct Column {
     #[serde(rename = "type")]
     pub type_name: String,
+    /// `attnum`, of the root of a partition tree: names can change places, numbers stay. None: locked before it was known.
+    #[serde(default)]
+    pub at: Option<i16>,
     /// `keep`, `null`, `const`, or the kind with its version.
     pub decision: String,
     #[serde(default)]
@@ -190,6 +193,7 @@ impl Lock {
 
     fn add(&mut self, catalog: &Catalog, planned: &TablePlan, facts: &Facts<'_>) {
         let source = catalog.table(planned.oid);
+        let root = source.and_then(|table| catalog.table(table.partition_root?));
         let name = locked_name(catalog, planned);
         let part = name != planned.full_name();
         let table = self.tables.entry(name.clone()).or_default();
@@ -203,6 +207,10 @@ impl Lock {
             let known = source.and_then(|table| table.column(column.attnum));
             let default = known.and_then(|known| known.default.as_deref()).filter(|text| holds_text(text));
             let mut locked = locked_column(planned, column);
+            locked.at = match root {
+                Some(root) => root.columns.iter().find(|at| at.name == column.name).map(|at| at.attnum),
+                None => Some(column.attnum),
+            };
             locked.default = default.map(|text| facts.seal.hash("default", text));
             if let Some(known) = known.filter(|_| depends_on_type(column)) {
                 locked.parts = self.pin_type(catalog, known.type_oid, &facts.seal);

@@ -150,6 +150,34 @@ fn new_partitions_stop_a_run_only_where_the_policy_does_not_let_them_inherit() {
 }
 
 #[test]
+fn columns_that_exchange_their_names_are_told() {
+    let placed = |columns: &[(&str, &str, i16)]| {
+        let columns = columns
+            .iter()
+            .map(|(name, decision, at)| ((*name).to_owned(), Column { at: Some(*at), ..column(decision) }));
+        let mut lock = lock();
+        lock.tables.get_mut("public.e").unwrap().columns = columns.collect();
+        hashed(lock)
+    };
+    let before = placed(&[("id", "keep", 1), ("name", "name.full/1", 2), ("note", "null", 4), ("product", "keep", 5)]);
+    let told = |columns: &[(&str, &str, i16)]| lines(&before, &placed(columns));
+    let exchanged = [("id", "keep", 1), ("name", "name.full/1", 5), ("note", "null", 4), ("product", "keep", 2)];
+    insta::assert_snapshot!(told(&exchanged).join("\n"), @"~ column public.e.product: changed places with name, name.full/1: are their names exchanged?");
+    let under = [("id", "keep", 1), ("note", "null", 4), ("product", "keep", 2)];
+    insta::assert_snapshot!(told(&under).join("\n"), @r"
+    - column public.e.name: not copied any more; in its place stands product, keep: was it renamed?
+    ~ column public.e.product: changed places with note, null: are their names exchanged?
+    ");
+    // A restored copy has no holes; and of columns that are masked both nothing gets out.
+    assert!(
+        told(&[("id", "keep", 1), ("name", "name.full/1", 2), ("note", "null", 3), ("product", "keep", 4)]).is_empty()
+    );
+    assert!(
+        told(&[("id", "keep", 1), ("name", "name.full/1", 4), ("note", "null", 2), ("product", "keep", 5)]).is_empty()
+    );
+}
+
+#[test]
 fn a_hand_edited_lock_is_told() {
     let mut edited = lock();
     edited.tables.get_mut("public.e").unwrap().columns.get_mut("id").unwrap().decision = "null".into();

@@ -134,6 +134,8 @@ pub enum Remains {
     /// A value that names somebody becomes another of its form by a chance of at most 2^-bits: nothing of the source may be
     /// in staging, in this column or anywhere else.
     Rare { bits: u32 },
+    /// As rare as one in 2^20, but of short telephone numbers only the last digits change: of ten digits five, of fewer four.
+    Subscriber,
     /// People's names: masks are names that others have, so one row may keep its value by chance; but the names of a person
     /// may not stand elsewhere.
     Names,

@@ -35,11 +35,10 @@ pub(super) static PHONE: Kind = Kind {
     ..TEXT
 };
 
-/// Numbers with the same leading digits: seven more in most countries, four at least. Of short numbers the gate of leaks
-/// knows itself that fewer are permuted.
+/// Numbers with the same leading digits: seven more in most countries, fewer in small ones, four at least.
 fn phone_remains(params: &super::Params) -> super::Remains {
     let keeps = params.get("keep").and_then(serde_json::Value::as_i64).is_some_and(|digits| digits > 3);
-    super::Remains::Rare { bits: if keeps { 13 } else { 20 } }
+    if keeps { super::Remains::Rare { bits: 13 } } else { super::Remains::Subscriber }
 }
 
 /// Regions: ISO 3166-1 code, country code, and the prefix of national numbers that is not part of them.

@@ -2,15 +2,17 @@
 
 use super::domain::{Choice, Domains, Mask, words};
 use super::graph::Graph;
-use super::toml_key;
-use crate::config::ReferenceRule;
+use super::written::{listed, mask_line, under};
+use super::{Policy, toml_key};
+use crate::config::{MaskRule, Terms};
 use crate::error::Report;
 use crate::mask::{self, json};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Refuses documents whose ids would not become what the key they refer to becomes.
-pub(super) fn check(graph: &Graph<'_>, references: &[ReferenceRule], domains: &Domains, reports: &mut Vec<Report>) {
-    for rule in references.iter().filter(|rule| !rule.json.is_empty()) {
+pub(super) fn check(graph: &Graph<'_>, policy: &Policy<'_>, domains: &Domains, reports: &mut Vec<Report>) {
+    let rules = policy.rules;
+    for rule in policy.references.iter().filter(|rule| !rule.json.is_empty()) {
         let Ok(edge) = graph.reference(rule) else { continue };
         let (from, to) = edge.pairs[0];
         let (Some(document), Some(key)) = (&domains.resolved[from], &domains.resolved[to]) else { continue };
@@ -32,16 +34,15 @@ pub(super) fn check(graph: &Graph<'_>, references: &[ReferenceRule], domains: &D
             "ids at {path} of \"{name}\" refer to \"{target}\" ({}) and {decided}",
             words(&Choice::Mask(key.clone()))
         );
-        let line = format!("{} = {}", toml_string(&path), written(key));
-        let hint = match &document.choice {
-            Choice::Mask(_) => format!("Write under `paths` of \"{name}\":\n{line}"),
-            _ => {
-                let column = toml_key(&graph.nodes[from].column.name);
-                format!(
-                    "Decide \"{name}\" so:\n{column} = {{ mask = \"json\", rest = \"keep\", paths = {{ {line} }} }}"
-                )
-            }
+        let (masked, terms) = match &document.choice {
+            Choice::Mask(mask) => (masking(mask, &path, key), document.terms.clone()),
+            _ => (masking(&keeping(), &path, key), Terms::default()),
         };
+        let table = graph.groups[graph.nodes[from].group].root.full_name();
+        let column = &graph.nodes[from].column.name;
+        let instead = listed(rules, &table, column)
+            .map_or_else(String::new, |there| format!("     # in place of {}", there.place));
+        let hint = format!("{}\n{} = {}{instead}", under(rules, &table), toml_key(column), mask_line(&masked, &terms));
         reports.push(Report::new("plan::domain-conflict", message).place(super::place(&rule.place)).hint(hint));
     }
 }
@@ -64,34 +65,24 @@ fn is(written: &Value, key: &Mask) -> bool {
     kind.is_some_and(|kind| kind.full_name() == key.kind.full_name()) && label == key.label && params == key.params
 }
 
-/// The mask of a key as it is written for a part of a document.
-fn written(key: &Mask) -> String {
-    let params = params(&key.params);
-    let label = match key.label.is_empty() {
-        true => String::new(),
-        false => format!(", label = {}", toml_string(&key.label)),
-    };
-    format!("{{ mask = {}{label}{params} }}", toml_string(key.kind.name))
+/// The mask that changes nothing.
+fn keeping() -> Mask {
+    let params = mask::Params::from_iter([("rest".to_owned(), json!("keep"))]);
+    Mask { kind: &json::JSON, label: String::new(), params, subject: None, when: None, labelled: false }
 }
 
-/// Parameters as they stand behind the name of a mask: `, values = ["a", "b"]`.
-pub(super) fn params(params: &mask::Params) -> String {
-    params.iter().map(|(name, value)| format!(", {} = {}", toml_key(name), toml_value(value))).collect()
-}
-
-fn toml_string(text: &str) -> String {
-    format!("\"{}\"", super::escape(text))
-}
-
-/// JSON and TOML write numbers, texts and lists alike; tables they do not.
-fn toml_value(value: &Value) -> String {
-    match value {
-        Value::String(text) => toml_string(text),
-        Value::Array(items) => format!("[{}]", items.iter().map(toml_value).collect::<Vec<_>>().join(", ")),
-        Value::Object(table) => {
-            let entries = table.iter().map(|(name, value)| format!("{} = {}", toml_key(name), toml_value(value)));
-            format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
-        }
-        other => other.to_string(),
+/// The mask of a document that does at this path what is done to a key.
+fn masking(document: &Mask, path: &str, key: &Mask) -> MaskRule {
+    let mut part = key.params.clone();
+    part.insert("mask".to_owned(), json!(key.kind.name));
+    if !key.label.is_empty() {
+        part.insert("label".to_owned(), json!(key.label));
     }
+    let mut rule = document.rule();
+    // Which paths are known stands in the lock.
+    rule.params.remove("known");
+    if let Some(paths) = rule.params.entry("paths").or_insert_with(|| json!({})).as_object_mut() {
+        paths.insert(path.to_owned(), Value::Object(part));
+    }
+    rule
 }

@@ -2,8 +2,9 @@
 
 use super::graph::{Graph, Node, Sets};
 use super::policy::{Decisions, Own};
+use super::written::{mask_line, under};
 use super::{Policy, place, propose};
-use crate::config::{Action, MaskRule, Place, Rows, Terms, Undecided, When};
+use crate::config::{Action, MaskRule, Place, Rows, TableRule, Terms, Undecided, When};
 use crate::error::Report;
 use crate::mask::{self, Kind, Params};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,17 @@ impl Mask {
     /// What the mask promises with its parameters.
     pub fn promise(&self) -> mask::Promise {
         self.kind.promise(&self.params)
+    }
+
+    /// As a configuration writes it.
+    pub fn rule(&self) -> MaskRule {
+        MaskRule {
+            kind: self.kind.name.to_owned(),
+            label: self.labelled.then(|| self.label.clone()),
+            subject: self.subject.clone(),
+            when: self.when.clone(),
+            params: self.params.clone(),
+        }
     }
 
     /// Rows that it is not for become NULL.
@@ -111,7 +123,7 @@ pub(super) fn resolve(
     }
     let cut = cut_edges(graph, decisions, &mut resolved, reports);
     let mut domains = Domains { resolved, cut };
-    domains.follow_references(graph, decisions, reports);
+    domains.follow_references(graph, policy.rules, decisions, reports);
     domains.default_labels(graph);
     domains.finish_undecided(graph, policy, decisions, reports);
     domains
@@ -214,7 +226,13 @@ fn cut_edges(
 
 impl Domains {
     /// Gives every domain the decision of the columns that are referenced and reference nothing themselves.
-    fn follow_references(&mut self, graph: &Graph<'_>, decisions: &mut Decisions<'_>, reports: &mut Vec<Report>) {
+    fn follow_references(
+        &mut self,
+        graph: &Graph<'_>,
+        rules: &[TableRule],
+        decisions: &mut Decisions<'_>,
+        reports: &mut Vec<Report>,
+    ) {
         let mut sets = Sets::new(graph.nodes.len());
         let mut referenced: BTreeSet<Node> = BTreeSet::new();
         // By referencing column: the first reference that names it.
@@ -243,13 +261,13 @@ impl Domains {
             }
             // A name, not an index, so that labels and messages do not depend on OIDs.
             roots.sort_by_cached_key(|&node| graph.name(node));
-            self.decide_domain(graph, members, &roots, &references, decisions, reports);
+            self.decide_domain((graph, rules), members, &roots, &references, decisions, reports);
         }
     }
 
     fn decide_domain(
         &mut self,
-        graph: &Graph<'_>,
+        (graph, rules): (&Graph<'_>, &[TableRule]),
         members: &[Node],
         roots: &[Node],
         references: &BTreeMap<Node, usize>,
@@ -299,7 +317,7 @@ impl Domains {
                 }
                 Some(own) => {
                     decisions.broken.insert(member);
-                    reports.push(conflict(graph, (head, &chosen), (member, &own), via(member)));
+                    reports.push(conflict(graph, rules, (head, &chosen), (member, &own), via(member)));
                     None
                 }
             };
@@ -367,13 +385,19 @@ fn agree(root: &Choice, member: &Choice) -> bool {
     }
 }
 
-fn conflict(graph: &Graph<'_>, root: (Node, &Resolved), member: (Node, &Resolved), via: &str) -> Report {
+fn conflict(
+    graph: &Graph<'_>,
+    rules: &[TableRule],
+    root: (Node, &Resolved),
+    member: (Node, &Resolved),
+    via: &str,
+) -> Report {
     let say = |(node, resolved): (Node, &Resolved)| format!("\"{}\" ({})", graph.name(node), words(&resolved.choice));
     let mut report = Report::new(
         "plan::domain-conflict",
         format!("{} and {} are joined by {via} but decided differently", say(member), say(root)),
     )
-    .hint(agreement(graph, root, member));
+    .hint(agreement(graph, rules, root, member));
     if let Some(at) = &member.1.place {
         report = report.place(place(at));
     }
@@ -382,22 +406,23 @@ fn conflict(graph: &Graph<'_>, root: (Node, &Resolved), member: (Node, &Resolved
 
 /// How two columns come to one decision without showing more than either does now: what follows a column that is kept would
 /// be kept too.
-fn agreement(graph: &Graph<'_>, root: (Node, &Resolved), member: (Node, &Resolved)) -> String {
+fn agreement(graph: &Graph<'_>, rules: &[TableRule], root: (Node, &Resolved), member: (Node, &Resolved)) -> String {
     let (head, follower) = (graph.name(root.0), graph.name(member.0));
     let column = &graph.nodes[root.0];
     let (table, name) = (graph.groups[column.group].root.full_name(), &column.column.name);
     match (&root.1.choice, &member.1.choice) {
         (Choice::Keep { .. }, Choice::Mask(mask)) => {
-            let plain = mask.params.is_empty() && mask.subject.is_none() && mask.when.is_none() && !mask.labelled;
-            let kind = propose::escape(&mask.kind.full_name());
-            let decision = match plain {
-                true => format!("\"{kind}\""),
-                false => format!("{{ mask = \"{kind}\", … }}     # with everything that is written for \"{follower}\""),
+            // Those name columns of the other table.
+            let rule = MaskRule { subject: None, when: None, ..mask.rule() };
+            let own = match mask.subject.is_some() || mask.when.is_some() {
+                true => format!("     # and as much as there is of `subject` and `when` for \"{follower}\""),
+                false => String::new(),
             };
             format!(
-                "Mask \"{head}\" too, in place of its line:\n[tables.\"{}\".columns]\n\"{}\" = {decision}",
-                propose::escape(&table),
-                propose::escape(name)
+                "Mask \"{head}\" too, in place of its line:\n{}\n{} = {}{own}",
+                under(rules, &table),
+                propose::key(name),
+                mask_line(&rule, &Terms::default())
             )
         }
         (Choice::Keep { .. }, Choice::Null | Choice::Const(_)) => {

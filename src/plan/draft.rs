@@ -298,6 +298,11 @@ fn column(graph: &Graph<'_>, node: Node, decisions: &policy::Decisions<'_>) -> D
     }
 }
 
+/// A table as `[tables]` names it: names may hold what means something in a glob.
+pub fn table_pattern(table: &str) -> String {
+    crate::config::literal(table)
+}
+
 /// A column name as TOML key.
 pub fn toml_key(name: &str) -> String {
     propose::key(name)

@@ -3,7 +3,9 @@
 use super::anchor::Anchor;
 use super::domain::{Choice, Domains, Mask, Resolved, words};
 use super::graph::{Graph, Node, nearest};
-use super::{condition, documents, place, propose, unique};
+use super::written::mask_line;
+use super::{condition, place, propose, unique};
+use crate::config::{MaskRule, Terms};
 use crate::error::Report;
 use crate::mask::kind::{Injective, KeyedOn};
 use crate::mask::{self, Params, Shape};
@@ -224,11 +226,9 @@ fn check_subject(
             .detail("Its masks belong to the person of the row, so the row has to name one.");
         return Err(Box::new(match propose::subject(graph, group, node) {
             Some(subject) => {
+                let rule = MaskRule { subject: Some(subject), ..mask.rule() };
                 let column = propose::key(&graph.nodes[node].column.name);
-                let kind = mask.kind.name;
-                let params = documents::params(&mask.params);
-                let subject = propose::escape(&subject);
-                report.hint(format!("{column} = {{ mask = \"{kind}\"{params}, subject = \"{subject}\" }}"))
+                report.hint(format!("{column} = {}", mask_line(&rule, &Terms::default())))
             }
             None => report.hint("Add `subject = \"column\"` or `subject = \"column -> schema.table.column\"`."),
         }));

@@ -26,7 +26,7 @@ mod written;
 mod tests;
 
 use crate::catalog::{Catalog, Oid, TableKind};
-use crate::config::{Parent, Place, ReferenceRule, Rows, SubsetConfig, TableRule, Undecided, When};
+use crate::config::{Action, Parent, Place, ReferenceRule, Rows, SubsetConfig, TableRule, Undecided, When};
 use crate::error::{Diagnose, Exit, Report};
 use crate::mask::{MaskSpec, Shape, TableSpec};
 use crate::pg::types::{Field, Format, Layout};
@@ -36,12 +36,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use packs::{About, Floor, Held, Suggested};
-pub use propose::{escape, header, key as toml_key};
+pub use propose::{escape, key as toml_key};
 pub use source::rights;
+pub use sql::items;
 pub use subset::{EdgeCut, NodeCover, SubsetEdge, SubsetLeaf, SubsetNode, SubsetPlan, SubsetSeed, equal_ids};
 pub use summary::{canonical_params, summary_json};
 pub use values::{ValueFault, ValueProbe, holds_patterns};
-pub use written::{decision_of, mask_line};
+pub use written::{decision_of, list_line, listed, mask_line, under};
 
 /// OIDs of the types a sequence can feed.
 const INT8: Oid = 20;
@@ -117,7 +118,7 @@ pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Res
     source::check(&graph, &decisions.rows, settings, &mut reports);
     source::check_conditions(policy.rules, &mut reports);
     let domains = domain::resolve(&graph, policy, &mut decisions, &mut reports);
-    documents::check(&graph, policy.references, &domains, &mut reports);
+    documents::check(&graph, policy, &domains, &mut reports);
     let fitted = fit::check(&graph, &domains, &mut reports);
     let rows = &decisions.rows;
     let chosen = (rows.as_slice(), &domains);
@@ -188,9 +189,8 @@ pub fn hidden(catalog: &Catalog, policy: &Policy<'_>) -> Vec<(String, String)> {
     let rules = policy::of_schema(&graph, policy.rules);
     let policy = Policy { rules: &rules, references: &[], ..*policy };
     let decisions = policy::decide(&graph, &policy, &mut Vec::new());
-    let hides = |node: &usize| {
-        decisions.own[*node].as_ref().is_some_and(|own| !matches!(own.action, crate::config::Action::Keep { .. }))
-    };
+    let hides =
+        |node: &usize| decisions.own[*node].as_ref().is_some_and(|own| !matches!(own.action, Action::Keep { .. }));
     let named = |node: usize| {
         let known = &graph.nodes[node];
         (graph.groups[known.group].root.full_name(), known.column.name.clone())

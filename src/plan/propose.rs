@@ -5,8 +5,9 @@
 
 use super::Policy;
 use super::graph::{Edge, Graph, Node};
+use super::written::header;
 use crate::catalog::ConstraintKind;
-use crate::config::{Action, TableRule};
+use crate::config::Action;
 use crate::detect::{self, Facts, Finding};
 use crate::error::Report;
 use crate::mask::kind::{Injective, Takes};
@@ -54,13 +55,6 @@ pub(super) fn undecided(graph: &Graph<'_>, policy: &Policy<'_>, nodes: &[Node]) 
     }
     let report = Report::new("plan::undecided-column", message).hint(hint);
     if details.is_empty() { report } else { report.detail(details.join(" ")) }
-}
-
-/// The header under which the columns of a table stand, and where it does: a second one in a file would be no TOML.
-pub fn header(rules: &[TableRule], table: &str) -> (String, Option<String>) {
-    let rule = rules.iter().find(|rule| rule.pattern == table);
-    let at = rule.and_then(|rule| rule.columns_at.as_ref()).map(super::place);
-    (format!("[tables.\"{}\".columns]", escape(table)), at)
 }
 
 /// How many columns reference this one.

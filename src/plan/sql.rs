@@ -1,4 +1,4 @@
-//! Reads SQL expressions as far as needed to see which columns they name.
+//! Reads SQL as far as needed to see which columns expressions name, and which parts a list has.
 
 #[derive(Debug, PartialEq)]
 enum Token {
@@ -93,6 +93,40 @@ pub(super) fn one_expression(sql: &str) -> Result<(), &'static str> {
         }
     }
     if depth > 0 { Err("A parenthesis is not closed.") } else { Ok(()) }
+}
+
+/// What stands between the commas of the first list in parentheses, as `pg_dump` writes it. Nothing inside of quotes or of other
+/// parentheses is taken for a part: a literal may hold anything, lines that look like columns included.
+pub fn items(sql: &str) -> Vec<&str> {
+    let bytes = sql.as_bytes();
+    let (mut items, mut at, mut depth, mut from) = (Vec::new(), 0, 0_usize, 0);
+    while at < bytes.len() {
+        match bytes[at] {
+            quote @ (b'\'' | b'"') => {
+                let Some(length) = quoted(&bytes[at..], quote, false) else { break };
+                at += length;
+                continue;
+            }
+            b'(' => {
+                depth += 1;
+                if depth == 1 {
+                    from = at + 1;
+                }
+            }
+            b')' if depth == 1 => {
+                items.push(&sql[from..at]);
+                break;
+            }
+            b')' => depth = depth.saturating_sub(1),
+            b',' if depth == 1 => {
+                items.push(&sql[from..at]);
+                from = at + 1;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    items
 }
 
 fn in_name(byte: u8) -> bool {

@@ -1,9 +1,45 @@
-//! Decisions as a configuration writes them, on one line, so that it can be pasted in place of the one that is there.
+//! Lines of a configuration that are to be pasted: decisions on one line, where they belong, and lists with what is there.
 
 use super::ColumnPlan;
 use super::propose::{escape, key};
-use crate::config::{Decision, MaskRule, TableRule, Terms};
+use crate::config::{Decision, MaskRule, TableRule, Terms, literal};
 use serde_json::Value;
+
+/// The header under which the columns of a table stand, and where it does: a second one in a file would be no TOML.
+pub fn header(rules: &[TableRule], table: &str) -> (String, Option<String>) {
+    let pattern = literal(table);
+    let rule = rules.iter().find(|rule| rule.pattern == pattern);
+    let at = rule.and_then(|rule| rule.columns_at.as_ref()).map(super::place);
+    (format!("[tables.\"{}\".columns]", escape(&pattern)), at)
+}
+
+/// The line above lines for a table: that they go under the header that is there, or the header itself.
+pub fn under(rules: &[TableRule], table: &str) -> String {
+    match header(rules, table) {
+        (header, Some(at)) => format!("under {header} ({at}):"),
+        (header, None) => header,
+    }
+}
+
+/// The decision that stands there for a column, by the names of both: a new one goes in its place.
+pub fn listed<'a>(rules: &'a [TableRule], table: &str, column: &str) -> Option<&'a Decision> {
+    let pattern = literal(table);
+    let own = rules.iter().filter(|rule| rule.pattern == pattern).flat_map(|rule| &rule.columns);
+    own.into_iter().find(|(name, _)| name == column).map(|(_, decision)| decision)
+}
+
+/// An option that lists globs, with names beside those that are there: one line, because a second one would be no TOML.
+pub fn list_line<'n>(option: &str, section: &str, there: &[String], names: impl Iterator<Item = &'n String>) -> String {
+    let mut list = there.to_vec();
+    for pattern in names.map(|name| literal(name)) {
+        if !list.contains(&pattern) {
+            list.push(pattern);
+        }
+    }
+    let list: Vec<String> = list.iter().map(|pattern| format!("\"{}\"", escape(pattern))).collect();
+    let instead = if there.is_empty() { "" } else { ", instead of the one there" };
+    format!("{option} = [{}]     # under [{section}]{instead}", list.join(", "))
+}
 
 /// The decision of a rule that a column got; none if a pack, a foreign key or nobody decided it.
 pub fn decision_of<'a>(rules: &'a [TableRule], column: &ColumnPlan) -> Option<&'a Decision> {

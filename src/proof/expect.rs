@@ -5,6 +5,7 @@
 //!
 //! - [`Remains::Rare`]: a telling value stays with probability 2^-bits at most, and is the mask of another one of n values
 //!   with n times that.
+//! - [`Remains::Subscriber`]: the same, with a probability that depends on how many digits there are.
 //! - [`Remains::Chance`] and [`Remains::Names`]: the mask of a value is drawn as often as masks of the column are, whatever
 //!   the value: what it is worth in staging is what it stays by chance. That needs no knowledge of lists or ranges, and is
 //!   exact for small ones.
@@ -64,15 +65,29 @@ pub(super) fn judge(column: &Watched, seen: &Seen) -> Judged {
     let look = Look { column, seen };
     match column.remains {
         Remains::Open => look.judged(Judgement::Open, 0, 0, 0.0),
-        Remains::Rare { bits } => look.rare(0.5_f64.powi(bits as i32), |form| form != Form::Plain),
+        Remains::Rare { bits } => look.rare(&|_| power(bits as i32), |form| form != Form::Plain),
+        Remains::Subscriber => look.rare(&subscriber, |form| form != Form::Plain),
         // Names are words, and a program may have names of its own.
         Remains::Foreign => {
             let telling = |form| matches!(form, Form::Mixed | Form::Digits(_));
-            let rare = look.rare(0.5_f64.powi(FOREIGN_BITS), telling);
+            let rare = look.rare(&|_| power(FOREIGN_BITS), telling);
             if rare.judgement == Judgement::Holds { look.drawn() } else { rare }
         }
         Remains::Chance | Remains::Names => look.drawn(),
         Remains::Near | Remains::Part => look.moved(),
+    }
+}
+
+fn power(bits: i32) -> f64 {
+    0.5_f64.powi(bits)
+}
+
+/// [`Remains::Subscriber`].
+fn subscriber(form: Form) -> f64 {
+    match form {
+        Form::Digits(..=9) => 1e-4,
+        Form::Digits(10) => 1e-5,
+        _ => power(20),
     }
 }
 
@@ -96,23 +111,13 @@ impl Look<'_> {
         all.fold((0, 0), |(of, kept), counts| (of + 1, kept + u64::from(counts.stayed >= counts.before)))
     }
 
-    /// How often a value of this form becomes itself, or another of the column, at most. Of telephone numbers with few digits
-    /// four are permuted, those of a network with as many subscribers.
-    fn chance(&self, form: Form, chance: f64) -> f64 {
-        match form {
-            Form::Digits(..=9) if self.column.kind.name == "phone" => chance.max(1e-4),
-            Form::Digits(10) if self.column.kind.name == "phone" => chance.max(1e-5),
-            _ => chance,
-        }
-    }
-
-    /// A telling value stays, and is the mask of another, with this chance at most.
-    fn rare(&self, chance: f64, tells: fn(Form) -> bool) -> Judged {
+    /// A telling value stays, and is the mask of another, with at most this chance, which depends on its form.
+    fn rare(&self, chance: &dyn Fn(Form) -> f64, tells: fn(Form) -> bool) -> Judged {
         let share = self.seen.sample.share();
         let tells = |counts: &Counts| counts.before > 0 && tells(counts.form);
         let of = self.counts().filter(tells).count() as u64;
         let stayed = self.counts().filter(tells).filter(|counts| counts.stayed > 0).count() as u64;
-        let chances: f64 = self.counts().filter(tells).map(|counts| self.chance(counts.form, chance)).sum();
+        let chances: f64 = self.counts().filter(tells).map(|counts| chance(counts.form)).sum();
         let expected = chances;
         // One row of a billion is counted, though its value need not be in the sample.
         let missed = stayed == 0 && self.seen.tally.telling > 0;

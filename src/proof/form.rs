@@ -364,6 +364,18 @@ mod tests {
     }
 
     #[test]
+    fn bytes_are_written_as_the_server_writes_them() {
+        let written = |bytes: &[u8]| {
+            let (text, length) = hexadecimal(bytes);
+            String::from_utf8(text[..length].to_vec()).expect("ASCII")
+        };
+        assert_eq!(written(&[0x08, 0, 0x2b, 0x01, 0x02, 0xff]), "08:00:2b:01:02:ff");
+        assert_eq!(written(&[8, 0, 0x2b, 0xff, 0xfe, 1, 2, 3]), "08:00:2b:ff:fe:01:02:03");
+        let uuid = 0x550e_8400_e29b_41d4_a716_4466_5544_0000_u128.to_be_bytes();
+        assert_eq!(written(&uuid), "550e8400-e29b-41d4-a716-446655440000");
+    }
+
+    #[test]
     fn marks_around_a_value_are_no_part_of_it_in_any_script() {
         for text in ["“zed@acme.test”", "zed@acme.test—", "：zed@acme.test，", "«zed@acme.test»"] {
             assert_eq!(core(text), "zed@acme.test");

@@ -120,14 +120,14 @@ pub struct Watched {
 impl Watched {
     /// Its values tell who is meant wherever they stand, and no mask of it is one of them.
     fn is_sought(&self) -> bool {
-        matches!(self.remains, Remains::Rare { .. } | Remains::Names | Remains::Foreign)
+        matches!(self.remains, Remains::Rare { .. } | Remains::Subscriber | Remains::Names | Remains::Foreign)
     }
 
     /// What makes a value of this form tell who is meant. Words alone do only where they are names: another column's may be
     /// a phrase that everybody writes.
     fn tells(&self, form: Form) -> Form {
         match (form, self.remains) {
-            (Form::Words, Remains::Rare { .. } | Remains::Foreign) => Form::Plain,
+            (Form::Words, Remains::Rare { .. } | Remains::Subscriber | Remains::Foreign) => Form::Plain,
             _ => form,
         }
     }

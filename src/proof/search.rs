@@ -27,8 +27,6 @@ const RUN_MAX: usize = 160;
 const WHOLE_MAX: usize = 4096;
 /// How unlikely it has to be that chance wrote a number.
 const UNLIKELY: f64 = 1e-6;
-/// Kinds whose masks are parts of names.
-const PARTS: [&str; 2] = ["name.first", "name.last"];
 /// Digits of a UUID.
 const UUID_DIGITS: usize = 32;
 /// Bits of the Bloom filter per value: of what is not there, one in sixteen goes on to the table.
@@ -50,10 +48,8 @@ pub struct Sought {
     /// not there, and this says so from the near caches.
     bloom: Vec<u64>,
     columns: Vec<From>,
-    /// First and last names that are masks.
+    /// First and last names that masks are made of.
     parts: HashSet<u64, BuildHasherDefault<Spread>>,
-    /// No fingerprint of these from here on is known.
-    parts_limit: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -92,13 +88,8 @@ impl Sought {
         for watch in tables {
             watch.seen(|seen| {
                 let (columns, people) = seen.split_at(watch.columns.len());
-                for (column, seen) in watch.columns.iter().zip(columns) {
-                    if column.is_sought() {
-                        sought.add(&column.name, seen);
-                    }
-                    if PARTS.contains(&column.kind.name) {
-                        sought.add_parts(seen);
-                    }
+                for (column, seen) in watch.columns.iter().zip(columns).filter(|(column, _)| column.is_sought()) {
+                    sought.add(&column.name, seen);
                 }
                 for (people, seen) in watch.people.iter().zip(people) {
                     sought.add(&people.name, seen);
@@ -116,18 +107,16 @@ impl Sought {
             bloom: Vec::new(),
             columns: Vec::new(),
             parts: HashSet::default(),
-            parts_limit: u64::MAX,
         }
-    }
-
-    /// Notes masks that are parts of names.
-    fn add_parts(&mut self, seen: &Seen) {
-        self.parts.extend(seen.sample.iter().filter(|(_, counts)| counts.after > 0).map(|(value, _)| value));
-        self.parts_limit = self.parts_limit.min(seen.sample.limit());
     }
 
     /// All values are added: ready to look for them.
     fn closed(mut self) -> Self {
+        if self.columns.iter().any(|column| column.names > 0.0) {
+            let salt = self.salt;
+            let names = known::first_names().chain(known::last_names());
+            self.parts = names.map(|name| salt.text(form::folded(name).as_bytes())).collect();
+        }
         self.bloom = vec![0; (self.values.len() * BITS_OF_A_VALUE).next_power_of_two().div_ceil(64)];
         let places = self.bloom.len() as u64 * 64 - 1;
         for value in self.values.keys() {
@@ -261,8 +250,11 @@ impl Sought {
     pub fn read_whole(&self, text: &str, traces: &mut Traces) {
         traces.texts += 1;
         let text = form::folded(form::core(text));
-        if let Form::Digits(digits) = form::of(&text) {
-            traces.digits[usize::from(digits).min(DIGITS_MAX)] += 1;
+        match form::of(&text) {
+            Form::Digits(digits) => traces.digits[usize::from(digits).min(DIGITS_MAX)] += 1,
+            // It is a mask made of two names, and so somebody's by chance.
+            Form::Words if self.may_be_both(&text) => traces.pairs.push((0, text.len())),
+            Form::Words | Form::Mixed | Form::Plain => {}
         }
         self.known(self.salt.text(text.as_bytes()), (0, text.len()), traces);
         traces.settle(|span, value| self.is_common(&text[span.0..span.1], value));
@@ -293,10 +285,15 @@ impl Sought {
         }
     }
 
-    /// Whether a word by itself is a mask, as far as that is known.
+    /// Whether a mask may be this first name and last name.
+    fn may_be_both(&self, text: &str) -> bool {
+        let mut spaces = text.match_indices(' ');
+        spaces.any(|(at, _)| self.may_be_mask(text[..at].as_bytes()) && self.may_be_mask(text[at + 1..].as_bytes()))
+    }
+
+    /// Whether a mask may have this word as first or as last name.
     fn may_be_mask(&self, word: &[u8]) -> bool {
-        let print = self.salt.text(word);
-        print >= self.parts_limit || self.parts.contains(&print)
+        self.parts.contains(&self.salt.text(word))
     }
 
     #[inline]
@@ -371,7 +368,7 @@ pub struct Traces {
     drawn: u64,
     /// Known values in the text that is being looked at, and where they stand.
     met: Vec<((usize, usize), Value)>,
-    /// Where neighbours in it stand that may both be masks of one name each.
+    /// Where neighbours in it stand that may both be masks of one name each, or a whole mask.
     pairs: Vec<(usize, usize)>,
 }
 
@@ -574,6 +571,14 @@ mod tests {
     }
 
     #[test]
+    fn numbers_of_a_text_that_is_read_twice_count_once() {
+        let sought = sought(&[("1234567", Form::Digits(7))]);
+        let mut traces = sought.traces(false);
+        sought.read("it''s 1234567 &amp; 7654321", &mut traces);
+        assert_eq!((traces.digits[7], traces.found[0].digits[7]), (2, 1));
+    }
+
+    #[test]
     fn what_is_also_a_mask_is_not_looked_for() {
         let salt = Salt::new([5; 16]);
         let mut seen = Seen::new(100);
@@ -587,35 +592,36 @@ mod tests {
         assert_eq!(texts(&sought, &["Ann Miller called"]), 0);
     }
 
-    /// People with these names before and after their masks, known by single names and by both together.
+    /// People with these names before and after their masks.
     fn people(before: &[(String, String)], after: &[(String, String)]) -> Sought {
         let salt = Salt::new([5; 16]);
-        let [mut first, mut last, mut both] = [(); 3].map(|()| Seen::new(1 << 15));
-        let one = |name: &str| super::super::column::text(salt, name);
-        let two = |(first, last): &(String, String)| Some(salt.joined(first.as_bytes(), last.as_bytes()));
+        let mut both = Seen::new(1 << 15);
+        let name = |(first, last): &(String, String)| {
+            Some(salt.joined(form::folded(first).as_bytes(), form::folded(last).as_bytes()))
+        };
         for (old, new) in before.iter().zip(after) {
-            first.sample.see((one(&old.0), one(&new.0), Form::Plain));
-            last.sample.see((one(&old.1), one(&new.1), Form::Plain));
-            both.sample.see((two(old), two(new), Form::Words));
+            both.sample.see((name(old), name(new), Form::Words));
         }
         let mut sought = Sought::of_nothing(salt);
-        sought.add_parts(&first);
-        sought.add_parts(&last);
         sought.add("public.people.first last", &both);
         sought.closed()
     }
 
     #[test]
     fn masks_that_meet_are_no_name_of_a_third_and_a_few_that_stayed_are_told() {
+        let plain =
+            |name: &&str| name.is_ascii() && name.len() > 3 && name.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let first: Vec<&str> = known::first_names().filter(plain).take(100).collect();
+        let last: Vec<&str> = known::last_names().filter(plain).take(100).collect();
         // A thousand of a hundred times a hundred names: a pair of masks is somebody's with one in ten.
-        let name = |n: usize| (format!("aa{}", word(n % 100)), format!("zz{}", word(n / 100)));
+        let name = |n: usize| (first[n % 100].to_owned(), last[n / 100].to_owned());
         let before: Vec<_> = (0..1000).map(|n| name(n * 7 % 10_000)).collect();
         let after: Vec<_> = (0..1000).map(|n| name((n * 7 + 3) % 10_000)).collect();
         let sought = people(&before, &after);
         let told = |texts: &[String]| {
             let mut traces = sought.traces(true);
             texts.iter().for_each(|text| sought.read(text, &mut traces));
-            sought.judge(&traces).iter().any(|hits| hits.column == "public.people.first last")
+            !sought.judge(&traces).is_empty()
         };
         // Each text names two people by their masks, side by side.
         let pair = |one: &(String, String), two: &(String, String)| format!("{} {}, {} {}", one.0, one.1, two.0, two.1);
@@ -624,11 +630,39 @@ mod tests {
         let stayed = before.iter().filter(|name| !after.contains(name)).take(12);
         masked.extend(stayed.map(|(first, last)| format!("asked by {first} {last} at noon")));
         assert!(told(&masked));
-        // One whose names are nobody's mask.
-        let rare = people(&[("Xaver".to_lowercase(), "Quandt".to_lowercase())], &after[..1]);
+        // One whose names no mask is made of.
+        let rare = people(&[("Xqaver".to_owned(), "Qzuandt".to_owned())], &after[..1]);
         let mut traces = rare.traces(true);
-        rare.read("for Xaver Quandt", &mut traces);
+        rare.read("for Xqaver Qzuandt", &mut traces);
         assert_eq!(rare.judge(&traces).len(), 1);
+    }
+
+    #[test]
+    fn columns_made_of_masks_hold_somebodys_name_by_chance_and_many_names_by_none() {
+        let plain =
+            |name: &&str| name.is_ascii() && name.len() > 3 && name.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let first: Vec<&str> = known::first_names().filter(plain).take(100).collect();
+        let last: Vec<&str> = known::last_names().filter(plain).take(100).collect();
+        let name = |n: usize| (first[n % 100].to_owned(), last[n / 100 % 100].to_owned());
+        // Fifty people, whose masks are not theirs. Another table has masks that nobody noted.
+        let sought = people(
+            &(0..50).map(|n| name(n * 101)).collect::<Vec<_>>(),
+            &(0..50).map(|n| name(n * 101 + 50)).collect::<Vec<_>>(),
+        );
+        let texts: Vec<String> =
+            (0..5_000).map(|n| name(n * 2)).map(|(first, last)| format!("{first} {last}")).collect();
+        let told = |masked: bool, texts: &[String], whole: bool| {
+            let mut traces = sought.traces(masked);
+            for text in texts {
+                if whole { sought.read_whole(text, &mut traces) } else { sought.read(text, &mut traces) }
+            }
+            !sought.judge(&traces).is_empty()
+        };
+        assert!(told(false, &texts, false), "the twin: in a kept column they are no masks");
+        assert!(!told(true, &texts, false) && !told(true, &texts, true));
+        let theirs: Vec<String> =
+            (0..50).map(|n| name(n * 101)).map(|(first, last)| format!("{first} {last}")).collect();
+        assert!(told(true, &theirs, false) && told(true, &theirs, true));
     }
 
     /// A word for a number.

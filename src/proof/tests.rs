@@ -252,4 +252,19 @@ fn what_kinds_and_parameters_keep_is_no_leak() {
     assert_eq!(remains("address", r#"{"part": "street"}"#), Remains::Names);
     assert_eq!(remains("zip", "{}"), Remains::Chance);
     assert_eq!(remains("regex", r#"{"generate": "[a-z]{9}"}"#), Remains::Chance);
+    assert_eq!(remains("template", r#"{"text": "{id}"}"#), Remains::Names);
+    assert_eq!(remains("phone", "{}"), Remains::Subscriber);
+    // Of nine digits four are permuted: of three thousand numbers hundreds are masks of others, and one may stay.
+    let number = |n: usize| format!("+352 27 {:04}", n % 10_000);
+    let short = |stays: usize| {
+        judged(
+            "phone/1",
+            (0..3_000).map(|n| (number(n * 3), if n < stays { number(n * 3) } else { number(n * 3 + 1 + n % 3) })),
+        )
+    };
+    assert_eq!(short(1).judgement, Judgement::Holds, "{:?}", short(1));
+    assert_eq!(short(60).judgement, Judgement::Stays, "{:?}", short(60));
+    let long = |n: usize| format!("+1 202 {:07}", 1_000_000 + n * 317);
+    let moved = judged("phone/1", (0..3_000).map(|n| (long(n), if n < 20 { long(n + 1) } else { long(n + 9_000) })));
+    assert_eq!(moved.judgement, Judgement::Elsewhere, "{moved:?}");
 }

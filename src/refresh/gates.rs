@@ -121,21 +121,10 @@ fn evidence(ended: &Ended, timeout: Duration) -> String {
     if lines.is_empty() { how } else { format!("{how}: {lines}") }
 }
 
-/// A text without the sequences that tell a terminal about colours and places: ESC, `[`, and up to their last letter.
-fn without_colours(line: &str) -> String {
-    let (mut plain, mut rest) = (String::with_capacity(line.len()), line);
-    while let Some((before, sequence)) = rest.split_once("\u{1b}[") {
-        plain.push_str(before);
-        let end = sequence.find(|symbol| matches!(symbol, '@'..='~')).map_or(sequence.len(), |end| end + 1);
-        rest = &sequence[end..];
-    }
-    plain + rest
-}
-
 /// The last lines of a text that say something, without characters that a terminal would obey, and not too long.
 fn last_lines(text: &str) -> String {
-    let plain =
-        |line: &str| without_colours(line).replace('\t', " ").chars().filter(|c| !c.is_control()).collect::<String>();
+    let text = anstream::adapter::strip_str(text).to_string();
+    let plain = |line: &str| line.replace('\t', " ").chars().filter(|c| !c.is_control()).collect::<String>();
     let lines = text.lines().rev().map(|line| plain(line).trim().to_owned());
     let mut lines: Vec<String> = lines.filter(|line| !line.is_empty()).take(LINES_MAX).collect();
     lines.reverse();

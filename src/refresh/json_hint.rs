@@ -3,7 +3,7 @@
 use super::Job;
 use crate::config::{Action, MaskRule, Terms};
 use crate::mask::json::path_of;
-use crate::mask::{MaskSpec, Params};
+use crate::mask::{MaskSpec, Params, Shape};
 use crate::pg::quote_ident;
 use crate::plan::{self, TablePlan, toml_key};
 use serde_json::json;
@@ -33,17 +33,11 @@ pub(super) struct Asked<'a> {
 pub(super) fn hint(asked: &Asked<'_>) -> String {
     let mut hint = "If they say nothing about a person:\nrestage plan --write-lock".to_owned();
     let rules = &asked.job.rules;
-    let own = rules.iter().filter(|rule| rule.pattern == asked.name).flat_map(|rule| &rule.columns);
-    let listed = own.into_iter().find(|(column, _)| column == asked.column);
-    let instead = listed.map_or_else(String::new, |(_, decision)| {
-        format!(", in place of what decides the column at {}", decision.place)
-    });
-    let under = match plan::header(rules, asked.name) {
-        (header, Some(at)) => format!("under {header} ({at}):"),
-        (header, None) => header,
-    };
+    let instead = plan::listed(rules, asked.name, asked.column)
+        .map_or_else(String::new, |decision| format!(", in place of what decides the column at {}", decision.place));
     hint.push_str(&format!(
-        "\nElse hide them{instead}, and then: restage plan --write-lock\n{under}\n{} = {}",
+        "\nElse hide them{instead}, and then: restage plan --write-lock\n{}\n{} = {}",
+        plan::under(rules, asked.name),
         toml_key(asked.column),
         line(asked)
     ));
@@ -132,7 +126,7 @@ fn queries(asked: &Asked<'_>) -> Vec<String> {
     });
     let planned = asked.table.columns.iter().find(|column| column.name == asked.column);
     let array = match spec {
-        Some(spec) => matches!(spec.shape, crate::mask::Shape::Array(_)),
+        Some(spec) => matches!(spec.shape, Shape::Array(_)),
         None => planned.is_some_and(|column| column.type_name.ends_with("[]")),
     };
     let column = format!("t.{}", quote_ident(asked.column));

@@ -7,7 +7,7 @@ use crate::error::Report;
 use crate::load::objects::Objects;
 use crate::lock::Lock;
 use crate::mask::text;
-use crate::plan::escape;
+use crate::plan;
 use std::collections::BTreeMap;
 
 /// Refuses those that nobody accepts; the lock takes in what those are that somebody does.
@@ -62,24 +62,10 @@ fn reports(job: &Job, refused: &[(String, Vec<&'static str>)]) -> Vec<Report> {
             (_, _) => format!(
                 "Change the definition on the source. Or accept {}:\n{}\nOr accept whatever comes: ddl_literals = \"accept\"",
                 if several { "all of these" } else { "it" },
-                line(&job.literals_allow, refused)
+                plan::list_line("ddl_literals_allow", "policy", &job.literals_allow, refused.iter().map(|(label, _)| label))
             ),
         };
         report(one).hint(hint)
     });
     told.collect()
-}
-
-/// The line that accepts definitions, beside those that it accepts already.
-fn line(allowed: &[String], refused: &[(String, Vec<&'static str>)]) -> String {
-    let mut list: Vec<String> = allowed.to_vec();
-    for (label, _) in refused {
-        let pattern = config::literal(label);
-        if !list.contains(&pattern) {
-            list.push(pattern);
-        }
-    }
-    let list: Vec<String> = list.iter().map(|pattern| format!("\"{}\"", escape(pattern))).collect();
-    let instead = if allowed.is_empty() { "" } else { ", instead of the one there" };
-    format!("ddl_literals_allow = [{}]     # under [policy]{instead}", list.join(", "))
 }

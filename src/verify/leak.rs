@@ -18,7 +18,7 @@ use crate::load::postgres::Sessions;
 use crate::mask::kind::Takes;
 use crate::outcome::Gate;
 use crate::pg;
-use crate::plan::{escape, header, toml_key};
+use crate::plan::{items, list_line, listed, toml_key, under};
 use crate::proof::{Hits, Judged, Judgement, Proof, Sought, Traces};
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
@@ -151,29 +151,13 @@ impl Leak<'_> {
     /// The gates, with one line that lets through all that they found: whoever pastes it pastes it once.
     fn told(&self, found: impl IntoIterator<Item = Found>) -> Vec<Gate> {
         let found: Vec<Found> = found.into_iter().collect();
-        let all = found.iter().flat_map(|found| &found.names);
-        let line = self.allow(all);
+        let all: BTreeSet<&String> = found.iter().flat_map(|found| &found.names).collect();
+        let line = list_line("leak_allow", "verify", &self.config.allow, all.into_iter());
         let gate = |found: Found| match found.names.is_empty() {
             true => found.gate,
             false => Gate { hint: Some(format!("{}\n{line}", found.hint)), ..found.gate },
         };
         found.into_iter().map(gate).collect()
-    }
-
-    /// The line that lets columns and definitions through, beside those that it lets through already.
-    fn allow<'n>(&self, names: impl Iterator<Item = &'n String>) -> String {
-        let glob = |name: &String| {
-            let symbols = name.chars().flat_map(|symbol| {
-                let special = matches!(symbol, '*' | '?' | '\\').then_some('\\');
-                special.into_iter().chain([symbol])
-            });
-            symbols.collect::<String>()
-        };
-        let new: BTreeSet<String> = names.map(glob).collect();
-        let list = self.config.allow.iter().chain(new.iter().filter(|name| !self.config.allow.contains(name)));
-        let list: Vec<String> = list.map(|name| format!("\"{}\"", escape(name))).collect();
-        let instead = if self.config.allow.is_empty() { "" } else { ", instead of the one there" };
-        format!("leak_allow = [{}]     # under [verify]{instead}", list.join(", "))
     }
 
     fn known(&self, table: &str, column: &str) -> Option<&Known> {
@@ -269,7 +253,7 @@ impl Leak<'_> {
                     declared: self.declared(&name, &column.name),
                     sql: column.sql(),
                     nested: column.nested,
-                    masked: choice == Choice::Masked,
+                    masked: choice == Choice::Masked || column.computed,
                     takes: match choice {
                         Choice::Kept { open: true, takes } => Some(takes),
                         _ => None,
@@ -362,7 +346,7 @@ impl Leak<'_> {
                 continue;
             }
             // A table is long: by what its list defines, columns and constraints.
-            let parts = if entry.kind.ends_with("TABLE") { list(&entry.sql) } else { Vec::new() };
+            let parts = if entry.kind.ends_with("TABLE") { items(&entry.sql) } else { Vec::new() };
             let named = parts.iter().filter(|part| !hits(part).is_empty()).filter_map(|part| defined(part));
             let table = format!("{}.{}", entry.schema, entry.name);
             let known = |(name, constraint): &(String, bool)| *constraint || self.known(&table, name).is_some();
@@ -387,7 +371,8 @@ impl Leak<'_> {
     async fn statistics(&self, client: &Client, sought: &Sought, read: &Read) -> Result<Found, LoadError> {
         let started = Instant::now();
         // One value at a time: neighbours of a list have nothing to do with each other.
-        let sql = "SELECT n.nspname || '.' || c.relname || '.' || a.attname, \
+        let sql = format!(
+            "SELECT n.nspname || '.' || c.relname || '.' || a.attname, {COMPUTED}, \
              ARRAY(SELECT pg_catalog.unnest(s.most_common_vals::text::text[]) UNION ALL \
              SELECT pg_catalog.unnest(s.histogram_bounds::text::text[]) UNION ALL \
              SELECT pg_catalog.unnest(s.most_common_elems::text::text[])) \
@@ -396,15 +381,16 @@ impl Leak<'_> {
              JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = s.attname \
              JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
              WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'restage') AND t.typcategory IN ('S', 'A', 'C', 'U') \
-             UNION ALL SELECT s.schemaname || '.' || s.tablename || '.' || s.statistics_name, ARRAY(SELECT pg_catalog.unnest(s.most_common_vals)) \
-             FROM pg_catalog.pg_stats_ext s WHERE s.most_common_vals IS NOT NULL ORDER BY 1";
+             UNION ALL SELECT s.schemaname || '.' || s.tablename || '.' || s.statistics_name, false, ARRAY(SELECT pg_catalog.unnest(s.most_common_vals)) \
+             FROM pg_catalog.pg_stats_ext s WHERE s.most_common_vals IS NOT NULL ORDER BY 1"
+        );
         let failed = |error| LoadError::sql("reading statistics", &error);
         let none: [&(dyn tokio_postgres::types::ToSql + Sync); 0] = [];
-        let rows = client.query_raw(sql, none).await.map_err(failed)?;
+        let rows = client.query_raw(&sql, none).await.map_err(failed)?;
         let mut rows = std::pin::pin!(rows);
         let (mut wrong, mut columns) = (BTreeMap::new(), 0_u64);
         while let Some(row) = rows.try_next().await.map_err(failed)? {
-            let (name, texts): (String, Vec<Option<String>>) = (row.get(0), row.get(1));
+            let (name, computed, texts): (String, bool, Vec<Option<String>>) = (row.get(0), row.get(1), row.get(2));
             // What a column is known to hold is told once.
             let allowed = self.columns.get(&name).is_some_and(|known| known.choice == Choice::Allowed);
             let told = read.leaking.contains_key(&name)
@@ -414,7 +400,7 @@ impl Leak<'_> {
             }
             columns += 1;
             let known = self.columns.get(&name).map(|known| &known.choice);
-            let mut traces = sought.traces(!matches!(known, Some(Choice::Kept { .. }) | None));
+            let mut traces = sought.traces(computed || !matches!(known, Some(Choice::Kept { .. }) | None));
             for text in texts.iter().flatten() {
                 match known {
                     // Masks hold names and words of their own.
@@ -443,36 +429,6 @@ struct Found {
     gate: Gate,
     names: BTreeSet<String>,
     hint: String,
-}
-
-/// What stands between the commas of a list in parentheses, the first of a statement. Nothing inside of quotes or of other
-/// parentheses is taken for one: a literal may hold anything, lines that look like columns included.
-fn list(sql: &str) -> Vec<&str> {
-    let (mut parts, mut depth, mut quote, mut from) = (Vec::new(), 0_u32, None, 0);
-    for (at, byte) in sql.bytes().enumerate() {
-        match (quote, byte) {
-            (Some(open), _) if open == byte => quote = None,
-            (Some(_), _) => {}
-            (None, b'\'' | b'"') => quote = Some(byte),
-            (None, b'(') => {
-                depth += 1;
-                if depth == 1 {
-                    from = at + 1;
-                }
-            }
-            (None, b')') if depth == 1 => {
-                parts.push(&sql[from..at]);
-                return parts;
-            }
-            (None, b')') => depth = depth.saturating_sub(1),
-            (None, b',') if depth == 1 => {
-                parts.push(&sql[from..at]);
-                from = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts
 }
 
 /// The name of the column or constraint that a part of CREATE TABLE defines, and whether it is a constraint.
@@ -567,6 +523,8 @@ struct Column {
     nested: bool,
     /// It is an array or a row, which are written as JSON to be read.
     container: bool,
+    /// The server makes it of other columns, so masks stand in it.
+    computed: bool,
 }
 
 impl Column {
@@ -583,11 +541,15 @@ impl Column {
     }
 }
 
+/// Whether a column `a` of a relation `c` is computed from others.
+const COMPUTED: &str = "a.attgenerated <> '' OR c.relkind = 'm'";
+
 /// Types that hold words, by their category; numbers, times, labels and bytes do not.
 async fn tables(client: &Client) -> Result<Vec<Table>, tokio_postgres::Error> {
     let sql = format!(
         "SELECT n.nspname::text, c.relname::text, pg_catalog.pg_table_size(c.oid), a.attname::text, \
-         t.typcategory::text IN ('A', 'C'), b.typname IN ('json', 'jsonb', 'xml') OR t.typcategory IN ('A', 'C', 'S'), c.relforcerowsecurity \
+         t.typcategory::text IN ('A', 'C'), b.typname IN ('json', 'jsonb', 'xml') OR t.typcategory IN ('A', 'C', 'S'), c.relforcerowsecurity, \
+         {COMPUTED} \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
          JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
@@ -605,7 +567,7 @@ async fn tables(client: &Client) -> Result<Vec<Table>, tokio_postgres::Error> {
             let bytes = row.get::<_, i64>(2).unsigned_abs();
             tables.push(Table { schema, name, bytes, forced: row.get(6), columns: Vec::new() });
         }
-        let column = Column { name: row.get(3), container: row.get(4), nested: row.get(5) };
+        let column = Column { name: row.get(3), container: row.get(4), nested: row.get(5), computed: row.get(7) };
         tables.last_mut().expect("pushed above").columns.push(column);
     }
     Ok(tables)
@@ -618,7 +580,7 @@ struct Looked {
     declared: Declared,
     sql: String,
     nested: bool,
-    /// Masked in part: names that are masks stand in it.
+    /// Masked in part, or made of what is: names that are masks stand in it.
     masked: bool,
     /// What it holds, where detectors are to look.
     takes: Option<Takes>,
@@ -736,17 +698,12 @@ fn detected(sample: &Sample, facts: &Facts<'_>) -> Option<String> {
 fn decide<'n>(rules: &[TableRule], columns: impl Iterator<Item = (&'n Declared, &'static str)>) -> String {
     let mut tables: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (declared, decision) in columns {
-        let own = rules.iter().filter(|rule| rule.pattern == declared.table).flat_map(|rule| &rule.columns);
-        let there = own.into_iter().find(|(column, _)| *column == declared.column);
-        let instead = there.map_or_else(String::new, |(_, there)| format!("     # in place of {}", there.place));
+        let there = listed(rules, &declared.table, &declared.column);
+        let instead = there.map_or_else(String::new, |there| format!("     # in place of {}", there.place));
         let line = format!("{} = {decision}{instead}", toml_key(&declared.column));
         tables.entry(&declared.table).or_default().push(line);
     }
-    let under = |table: &str| match header(rules, table) {
-        (header, Some(at)) => format!("under {header} ({at}):"),
-        (header, None) => header,
-    };
-    let tables = tables.into_iter().map(|(table, lines)| format!("{}\n{}", under(table), lines.join("\n")));
+    let tables = tables.into_iter().map(|(table, lines)| format!("{}\n{}", under(rules, table), lines.join("\n")));
     tables.collect::<Vec<_>>().join("\n")
 }
 
@@ -759,7 +716,7 @@ mod tests {
         let sql = "CREATE TABLE public.x (\n    a text DEFAULT 'Badge:\nQB-100259, (front),\nb integer ''no'' x',\n    \
                    \"b \"\"c\" text GENERATED ALWAYS AS (CASE\nWHEN true THEN 'x, y'::text END) STORED,\n    \
                    CONSTRAINT \"k, 1\" CHECK ((a <> ')'::text))\n)\nWITH (fillfactor='70');\n";
-        let names: Vec<_> = list(sql).into_iter().filter_map(defined).collect();
+        let names: Vec<_> = items(sql).into_iter().filter_map(defined).collect();
         let name = |name: &str, constraint| (name.to_owned(), constraint);
         assert_eq!(names, [name("a", false), name("b \"c", false), name("k, 1", true)]);
     }

@@ -1,7 +1,7 @@
 //! What the options of `[subset]` do, as users see it.
 
 use super::{Asked, numbers};
-use crate::support::{Lab, Ran};
+use crate::support::{Lab, done};
 use restage::config::Config;
 use std::collections::BTreeSet;
 
@@ -28,12 +28,6 @@ fn lab(name: &str, schema: &str, rest: &str) -> Lab<'static> {
     lab.seed(schema);
     lab.config(&format!("{KEEP}{rest}"));
     lab
-}
-
-#[track_caller]
-fn done(ran: Ran) -> Ran {
-    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
-    ran
 }
 
 #[test]

@@ -287,6 +287,13 @@ pub struct Ran {
     pub stderr: String,
 }
 
+/// What a command said that had to succeed.
+#[track_caller]
+pub fn done(ran: Ran) -> Ran {
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+    ran
+}
+
 impl Lab<'static> {
     /// A lab on the shared clusters.
     pub fn new(name: &str) -> Self {

@@ -202,14 +202,22 @@ pub(super) fn holds_credential(text: &str) -> bool {
 }
 
 /// Looks at the URL whose `://` stands at `at`: credentials, user names and tokens. Addresses and names inside it are
-/// found as everywhere else.
-pub(super) fn url(text: &str, at: usize, found: &mut Found) {
+/// found as everywhere else. Returns where it ends.
+///
+/// `before`: the end of the URLs before it. One that stands inside another shares its end and its fields, which are looked
+/// at once, and is looked at up to the next one: texts made of beginnings of URLs take no longer than others.
+pub(super) fn url(text: &str, at: usize, before: usize, found: &mut Found) -> usize {
     if !text[..at].ends_with(|c: char| c.is_ascii_alphanumeric()) {
-        return;
+        return before;
     }
     let start = at + 3;
-    let end = run_after(text, start, |c| !c.is_whitespace() && !matches!(c, '<' | '>' | '"' | '`' | '|' | '\\' | '^'));
-    let end = start + text[start..end].trim_end_matches(['.', ',', ';', ')', ']', '}', '\'', '!', '?']).len();
+    let inner = start < before;
+    let belongs = |c: char| !c.is_whitespace() && !matches!(c, '<' | '>' | '"' | '`' | '|' | '\\' | '^');
+    let run = if inner { before } else { run_after(text, start, belongs) };
+    let end = match text[start..run].find("://").filter(|_| inner) {
+        Some(next) => start + next,
+        None => start + text[start..run].trim_end_matches(['.', ',', ';', ')', ']', '}', '\'', '!', '?']).len(),
+    };
     let host_end = run_after(&text[..end], start, |c| !matches!(c, '/' | '?' | '#'));
     let mut host = start;
     if let Some(len) = text[start..host_end].rfind('@') {
@@ -220,7 +228,7 @@ pub(super) fn url(text: &str, at: usize, found: &mut Found) {
     }
     let path_end = run_after(&text[..end], host_end, |c| !matches!(c, '?' | '#'));
     path(text, host, host_end, path_end, found);
-    for (from, field) in parts(text, path_end, end, &['?', '&', '#', ';']) {
+    for (from, field) in parts(text, path_end, if inner { path_end } else { end }, &['?', '&', '#', ';']) {
         let Some((name, value)) = field.split_once('=') else { continue };
         let is = |names: &[&str]| names.iter().any(|known| name.eq_ignore_ascii_case(known));
         let detector = match () {
@@ -232,6 +240,7 @@ pub(super) fn url(text: &str, at: usize, found: &mut Found) {
         let value = from + name.len() + 1;
         found.push(value, from + field.len(), detector, true);
     }
+    run
 }
 
 fn path(text: &str, host: usize, host_end: usize, path_end: usize, found: &mut Found) {

@@ -94,8 +94,8 @@ impl Found {
     fn scan(&mut self, text: &str, names: &Names) {
         let bytes = text.as_bytes();
         let classes = names.classes();
-        // Up to where numbers and IPv6 addresses are already looked at.
-        let (mut number, mut address) = (0, 0);
+        // Up to where numbers, IPv6 addresses and URLs are already looked at.
+        let (mut number, mut address, mut url) = (0, 0, 0);
         for (at, &byte) in bytes.iter().enumerate() {
             let class = classes[usize::from(byte)];
             if class == 0 {
@@ -113,7 +113,7 @@ impl Found {
                 net::email(text, at, self);
             } else if class & COLON != 0 {
                 if bytes[at..].starts_with(b"://") {
-                    net::url(text, at, self);
+                    url = net::url(text, at, url, self);
                 } else if at >= address {
                     address = net::ipv6(text, at, self);
                 }

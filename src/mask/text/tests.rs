@@ -299,8 +299,26 @@ fn urls_lose_credentials_users_and_tokens() {
         ("https://x.test/?user=jsmith&token=abc#top", "https://x.test/?user=<user>&token=<secret>#top"),
         ("https://x.test/a/b?c=d", "https://x.test/a/b?c=d"),
         ("http:// and ://x", "http:// and ://x"),
+        // One inside another has credentials and users of its own, and the fields of both.
+        (
+            "https://x.test/go/https://bob:pw@y.test/users/jo?token=abc",
+            "https://x.test/go/https://<secret>@y.test/users/<user>?token=<secret>",
+        ),
+        (
+            "https://x.test/?next=https://y.test/~jo/a&user=jsmith",
+            "https://x.test/?next=https://y.test/~<user>/a&user=<user>",
+        ),
     ] {
         assert_eq!(plain(text), want, "{text}");
+    }
+}
+
+/// Would run for hours if each of them looked at all that follows.
+#[test]
+fn texts_made_of_beginnings_of_urls_are_read_once() {
+    for part in ["a://", "a://b?", "a://b@", "a://b/users/"] {
+        let text = part.repeat(1 << 19);
+        assert!(plain(&text).len() > 1 << 19);
     }
 }
 

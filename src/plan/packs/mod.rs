@@ -12,6 +12,7 @@ use super::domain::{Choice, Domains, Resolved};
 use super::graph::{Graph, Node, nearest};
 use super::policy::Own;
 use super::propose;
+use super::written::header;
 use crate::config::{Action, Decision, Place, Rows, TableRule, Terms, When};
 use crate::detect::Finding;
 use crate::error::Report;
@@ -295,7 +296,7 @@ fn report(graph: &Graph<'_>, group: usize, wrong: &[Wrong], rules: &[TableRule])
         [one] => format!("column \"{}\" is decided below the floor", graph.name(one.node)),
         several => format!("{} columns of \"{table}\" are decided below the floor", several.len()),
     };
-    let mut hint = match propose::header(rules, &table) {
+    let mut hint = match header(rules, &table) {
         (header, Some(at)) => format!("Under {header} ({at}), in place of what decides them now:"),
         (header, None) => header,
     };

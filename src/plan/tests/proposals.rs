@@ -52,6 +52,7 @@ fn a_template_of_columns_that_cannot_be_read_is_refused() {
     assert!(refused("{total}").0.contains("interval"));
     let missing = template("x", json!({"login": {"mask": "template", "text": "{first}"}})).refusal();
     assert_eq!(missing.code, "plan::missing-subject");
+    assert!(missing.hint.is_some_and(|hint| hint.contains("text = \"{first}\"")), "what is written stays in the line");
     assert!(template("x", json!({"login": {"mask": "template", "text": "{id}"}})).build().is_ok());
 }
 
