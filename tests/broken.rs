@@ -405,7 +405,7 @@ fn policy_mask_breaks_a_check() {
 #[test]
 fn personal_literal_in_a_default() {
     let lab = lab();
-    lab.source.sql_as("app", &lab.name, "ALTER TABLE people ALTER email SET DEFAULT 'jane.roe@corp.test'");
+    lab.source.sql_as("app", &lab.name, "ALTER TABLE people ALTER email SET DEFAULT 'jane.roe@corp.dev'");
     let said = refused(&lab, 3);
     assert!(!said.contains("jane"), "{said}");
     assert_snapshot!(said);

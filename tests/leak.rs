@@ -310,61 +310,61 @@ fn unmasked_twin_shows_every_canary() {
 
 /// A definition of each kind of object, with an address in it, and the label a refusal has to name.
 const DEFINITIONS: &[(&str, &str)] = &[
-    ("CREATE TABLE d1 (a text DEFAULT 'ann@qzddl.test')", "public.d1"),
-    ("CREATE TABLE d2 (a text CONSTRAINT d2_check CHECK (a <> 'ann@qzddl.test'))", "public.d2"),
-    ("CREATE DOMAIN d3 AS text CHECK (VALUE <> 'ann@qzddl.test')", "DOMAIN public.d3"),
-    ("CREATE TYPE d4 AS ENUM ('ann@qzddl.test')", "TYPE public.d4"),
-    ("CREATE VIEW d5 AS SELECT 'ann@qzddl.test'::text AS a", "VIEW public.d5"),
-    ("CREATE MATERIALIZED VIEW d6 AS SELECT 'ann@qzddl.test'::text AS a", "MATERIALIZED VIEW public.d6"),
-    ("CREATE FUNCTION d7() RETURNS text LANGUAGE sql AS $$ SELECT 'ann@qzddl.test' $$", "FUNCTION public.d7()"),
+    ("CREATE TABLE d1 (a text DEFAULT 'ann@qzddl.dev')", "public.d1"),
+    ("CREATE TABLE d2 (a text CONSTRAINT d2_check CHECK (a <> 'ann@qzddl.dev'))", "public.d2"),
+    ("CREATE DOMAIN d3 AS text CHECK (VALUE <> 'ann@qzddl.dev')", "DOMAIN public.d3"),
+    ("CREATE TYPE d4 AS ENUM ('ann@qzddl.dev')", "TYPE public.d4"),
+    ("CREATE VIEW d5 AS SELECT 'ann@qzddl.dev'::text AS a", "VIEW public.d5"),
+    ("CREATE MATERIALIZED VIEW d6 AS SELECT 'ann@qzddl.dev'::text AS a", "MATERIALIZED VIEW public.d6"),
+    ("CREATE FUNCTION d7() RETURNS text LANGUAGE sql AS $$ SELECT 'ann@qzddl.dev' $$", "FUNCTION public.d7()"),
     (
-        "CREATE FUNCTION d8(a text DEFAULT 'ann@qzddl.test') RETURNS text LANGUAGE sql AS $$ SELECT a $$",
+        "CREATE FUNCTION d8(a text DEFAULT 'ann@qzddl.dev') RETURNS text LANGUAGE sql AS $$ SELECT a $$",
         "FUNCTION public.d8(text)",
     ),
-    ("CREATE PROCEDURE d9() LANGUAGE plpgsql AS $$ BEGIN PERFORM 'ann@qzddl.test'; END $$", "PROCEDURE public.d9()"),
+    ("CREATE PROCEDURE d9() LANGUAGE plpgsql AS $$ BEGIN PERFORM 'ann@qzddl.dev'; END $$", "PROCEDURE public.d9()"),
     (
-        "CREATE TABLE d10 (a text); CREATE INDEX d10_index ON d10 (a) WHERE a = 'ann@qzddl.test'",
+        "CREATE TABLE d10 (a text); CREATE INDEX d10_index ON d10 (a) WHERE a = 'ann@qzddl.dev'",
         "INDEX public.d10_index",
     ),
-    ("CREATE TABLE d11 (a text, b text GENERATED ALWAYS AS (coalesce(a, 'ann@qzddl.test')) STORED)", "public.d11"),
+    ("CREATE TABLE d11 (a text, b text GENERATED ALWAYS AS (coalesce(a, 'ann@qzddl.dev')) STORED)", "public.d11"),
     (
-        "CREATE TABLE d12 (a text); CREATE POLICY d12_policy ON d12 USING (a = 'ann@qzddl.test')",
+        "CREATE TABLE d12 (a text); CREATE POLICY d12_policy ON d12 USING (a = 'ann@qzddl.dev')",
         "POLICY public.d12 d12_policy",
     ),
     (
-        "CREATE TABLE d13 (a text); CREATE RULE d13_rule AS ON DELETE TO d13 WHERE old.a = 'ann@qzddl.test' DO INSTEAD NOTHING",
+        "CREATE TABLE d13 (a text); CREATE RULE d13_rule AS ON DELETE TO d13 WHERE old.a = 'ann@qzddl.dev' DO INSTEAD NOTHING",
         "RULE public.d13 d13_rule",
     ),
     (
         "CREATE TABLE d14 (a text); CREATE FUNCTION d14_f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN new; END $$; \
-         CREATE TRIGGER d14_trigger BEFORE INSERT ON d14 FOR EACH ROW EXECUTE FUNCTION d14_f('ann@qzddl.test')",
+         CREATE TRIGGER d14_trigger BEFORE INSERT ON d14 FOR EACH ROW EXECUTE FUNCTION d14_f('ann@qzddl.dev')",
         "TRIGGER public.d14 d14_trigger",
     ),
-    ("CREATE TABLE d15 (a text); COMMENT ON TABLE d15 IS 'ask ann@qzddl.test'", "COMMENT public.TABLE d15"),
-    ("CREATE TABLE d16 (a text); COMMENT ON COLUMN d16.a IS 'ask ann@qzddl.test'", "COMMENT public.COLUMN d16.a"),
-    ("CREATE SCHEMA d17; COMMENT ON SCHEMA d17 IS 'ask ann@qzddl.test'", "COMMENT SCHEMA d17"),
+    ("CREATE TABLE d15 (a text); COMMENT ON TABLE d15 IS 'ask ann@qzddl.dev'", "COMMENT public.TABLE d15"),
+    ("CREATE TABLE d16 (a text); COMMENT ON COLUMN d16.a IS 'ask ann@qzddl.dev'", "COMMENT public.COLUMN d16.a"),
+    ("CREATE SCHEMA d17; COMMENT ON SCHEMA d17 IS 'ask ann@qzddl.dev'", "COMMENT SCHEMA d17"),
     (
-        "CREATE TABLE d18 (a text) PARTITION BY LIST (a); CREATE TABLE d18_ann PARTITION OF d18 FOR VALUES IN ('ann@qzddl.test')",
+        "CREATE TABLE d18 (a text) PARTITION BY LIST (a); CREATE TABLE d18_ann PARTITION OF d18 FOR VALUES IN ('ann@qzddl.dev')",
         "public.d18_ann",
     ),
-    ("CREATE TABLE d19 (a text, EXCLUDE (a WITH =) WHERE (a <> 'ann@qzddl.test'))", "CONSTRAINT public.d19 d19_a_excl"),
+    ("CREATE TABLE d19 (a text, EXCLUDE (a WITH =) WHERE (a <> 'ann@qzddl.dev'))", "CONSTRAINT public.d19 d19_a_excl"),
     (
-        "CREATE AGGREGATE d20(text) (SFUNC = textcat, STYPE = text, INITCOND = 'ann@qzddl.test')",
+        "CREATE AGGREGATE d20(text) (SFUNC = textcat, STYPE = text, INITCOND = 'ann@qzddl.dev')",
         "AGGREGATE public.d20(text)",
     ),
     (
-        "CREATE TABLE d21 (a text); CREATE STATISTICS d21_s ON (a || 'ann@qzddl.test') FROM d21",
+        "CREATE TABLE d21 (a text); CREATE STATISTICS d21_s ON (a || 'ann@qzddl.dev') FROM d21",
         "STATISTICS public.d21_s",
     ),
-    ("CREATE TABLE d22 (a text); CREATE INDEX d22_index ON d22 ((a || 'ann@qzddl.test'))", "INDEX public.d22_index"),
-    ("CREATE DOMAIN d23 AS text DEFAULT 'ann@qzddl.test'", "DOMAIN public.d23"),
-    ("CREATE SEQUENCE d24; COMMENT ON SEQUENCE d24 IS 'ask ann@qzddl.test'", "COMMENT public.SEQUENCE d24"),
+    ("CREATE TABLE d22 (a text); CREATE INDEX d22_index ON d22 ((a || 'ann@qzddl.dev'))", "INDEX public.d22_index"),
+    ("CREATE DOMAIN d23 AS text DEFAULT 'ann@qzddl.dev'", "DOMAIN public.d23"),
+    ("CREATE SEQUENCE d24; COMMENT ON SEQUENCE d24 IS 'ask ann@qzddl.dev'", "COMMENT public.SEQUENCE d24"),
     (
-        "CREATE TABLE d25 (a text); CREATE INDEX d25_index ON d25 (a); COMMENT ON INDEX d25_index IS 'ask ann@qzddl.test'",
+        "CREATE TABLE d25 (a text); CREATE INDEX d25_index ON d25 (a); COMMENT ON INDEX d25_index IS 'ask ann@qzddl.dev'",
         "COMMENT public.INDEX d25_index",
     ),
     (
-        "CREATE TABLE d26 (a text); CREATE VIEW d26_view AS SELECT a FROM d26 WHERE a = E'ann\\x40qzddl.test'",
+        "CREATE TABLE d26 (a text); CREATE VIEW d26_view AS SELECT a FROM d26 WHERE a = E'ann\\x40qzddl.dev'",
         "VIEW public.d26_view",
     ),
     ("CREATE FUNCTION d27() RETURNS text LANGUAGE sql AS $$ SELECT '536-71-8294' $$", "FUNCTION public.d27()"),
@@ -381,8 +381,8 @@ fn definitions_that_name_people_are_refused_whatever_object_holds_them() {
     lab.seed(&(definitions.join(";\n") + ";\nCREATE TABLE fine (a text DEFAULT 'nobody at all');"));
     // Foreign servers and tables need a superuser to make; they are refused like the rest.
     lab.production(
-        "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER d30 FOREIGN DATA WRAPPER w OPTIONS (owner 'ann@qzddl.test'); \
-         CREATE FOREIGN TABLE d31 (a text) SERVER d30 OPTIONS (path '/home/ann@qzddl.test')",
+        "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER d30 FOREIGN DATA WRAPPER w OPTIONS (owner 'ann@qzddl.dev'); \
+         CREATE FOREIGN TABLE d31 (a text) SERVER d30 OPTIONS (path '/home/ann@qzddl.dev')",
     );
     lab.grant();
     lab.config("[tables.\"*\"]\ndefault = { keep = \"a test\" }\n");
@@ -433,6 +433,42 @@ const NAMED: &[(&str, &str)] = &[
     ("CREATE TYPE n7 AS (a int); COMMENT ON TYPE n7 IS 'Frau Schmidt'", "COMMENT public.TYPE n7"),
 ];
 
+/// Values that no sign gives away, each with the label a refusal has to name.
+const UNSIGNED: &[(&str, &str)] = &[
+    ("CREATE TABLE u1 (phone varchar(20) DEFAULT '0612345678')", "TABLE public.u1"),
+    ("CREATE TABLE u2 (a text DEFAULT '0171 2345678')", "TABLE public.u2"),
+    ("CREATE TABLE u3 (ssn varchar(11) DEFAULT '219099999')", "TABLE public.u3"),
+    ("CREATE DOMAIN u4 AS text CHECK (VALUE <> 'Hauptstr. 12, 10115 Berlin')", "DOMAIN public.u4"),
+    ("CREATE TYPE u5 AS ENUM ('nobody', 'robert.miller')", "TYPE public.u5"),
+    (
+        "CREATE FUNCTION u6() RETURNS int LANGUAGE plpgsql AS $$ BEGIN -- password: hunter2!x\n RETURN 1; END $$",
+        "FUNCTION public.u6()",
+    ),
+    ("CREATE VIEW u7 AS SELECT 'MILLER, ROBERT'::text AS a", "VIEW public.u7"),
+];
+
+#[test]
+fn definitions_are_searched_for_values_without_a_sign_and_let_pass_what_is_nobodys() {
+    let lab = Lab::new("literal_forms");
+    let definitions: Vec<&str> = UNSIGNED.iter().map(|(sql, _)| *sql).collect();
+    lab.seed(
+        &(definitions.join(";\n")
+            + ";\nCREATE TABLE fine (a text DEFAULT 'user@example.com', b text DEFAULT '+1 555 0100', c text DEFAULT '4242424242424242'); \
+               COMMENT ON TABLE fine IS 'since version 1.2.3.4, see https://shop.example/?token={token} and 8.8.8.8';"),
+    );
+    lab.config("[tables.\"*\"]\ndefault = { keep = \"a test\" }\n");
+    let ran = lab.restage(&["plan"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    for (_, label) in UNSIGNED {
+        assert!(said.contains(&format!("{label} holds what looks like personal data")), "{label}: {said}");
+    }
+    assert!(!said.contains("public.fine holds"), "{said}");
+    for canary in ["0612345678", "2345678", "219099999", "Hauptstr", "hunter2"] {
+        assert!(!said.contains(canary), "{canary}: {said}");
+    }
+}
+
 #[test]
 fn definitions_that_name_people_in_words_are_refused_and_accepted_one_by_one() {
     let lab = Lab::new("literal_names");
@@ -482,7 +518,7 @@ fn accepted_definitions_come_along_as_they_are() {
     lab.config("[policy]\nddl_literals = \"accept\"\n\n[tables.\"*\"]\ndefault = { keep = \"a test\" }\n");
     lab.refresh();
     let dump = lab.target.dump(&lab.name);
-    assert!(dump.matches("ann@qzddl.test").count() >= 26, "{}", dump.matches("ann@qzddl.test").count());
+    assert!(dump.matches("ann@qzddl.dev").count() >= 26, "{}", dump.matches("ann@qzddl.dev").count());
 }
 
 /// A refresh that must fail with this code and exit, and say nothing of any row.

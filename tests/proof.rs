@@ -280,7 +280,7 @@ fn a_default_that_is_somebodys_address_is_a_leak() {
     let lab = Lab::new("default");
     lab.seed(PEOPLE);
     lab.seed("ALTER TABLE notes ALTER code SET DEFAULT 'qzef5@planted.test'");
-    // The plan refuses it as well, and can be told to go on.
+    // Whatever the plan says of its domain, which is nobody's.
     let accepted = format!("[policy]\nddl_literals = \"accept\"\n{POLICY}");
     leaks(&lab, &accepted, "definitions", &["a value of public.people.email"]);
 }

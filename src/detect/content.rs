@@ -63,7 +63,7 @@ fn fold(text: &str) -> String {
 
 pub(super) static FIRST: LazyLock<HashSet<String>> = LazyLock::new(|| set(known::first_names()));
 pub(super) static LAST: LazyLock<HashSet<String>> = LazyLock::new(|| set(known::last_names()));
-static CITIES: LazyLock<HashSet<String>> = LazyLock::new(|| set(known::cities()));
+pub(super) static CITIES: LazyLock<HashSet<String>> = LazyLock::new(|| set(known::cities()));
 static COUNTRIES: LazyLock<HashSet<&str>> =
     LazyLock::new(|| include_str!("../../rules/detect/countries.txt").lines().collect());
 
@@ -196,9 +196,17 @@ static ADDRESSED: LazyLock<Regex> = LazyLock::new(|| {
 fn addressed(value: &str) -> bool {
     let names = ADDRESSED.captures_iter(value).filter_map(|found| found.get(1)).map(|name| fold(name.as_str()));
     // Offices stand in cities, and `Praxis Management` names nobody.
-    let plain = |name: &str| name.replace('ä', "ae").replace('ö', "oe").replace('ü', "ue").replace('ß', "ss");
     let mut names = names.filter(|name| LAST.contains(name.as_str()) || LAST.contains(plain(name).as_str()));
     names.any(|name| !CITIES.contains(name.as_str()) && !prose::is_word(&name))
+}
+
+/// Umlauts spelled out, as some lists have them.
+pub(super) fn plain(name: &str) -> String {
+    name.replace('ä', "ae").replace('ö', "oe").replace('ü', "ue").replace('ß', "ss")
+}
+
+pub(super) fn is_country(small: &str) -> bool {
+    COUNTRIES.contains(small)
 }
 
 static EMAIL: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:[^<>@]*<)?[^@\s<>]+@[^@\s<>]+\.[\w-]{2,}>?$"));
@@ -207,7 +215,7 @@ fn email(value: &str) -> bool {
     value.len() <= 320 && EMAIL.is_match(value)
 }
 
-fn pattern(text: &str) -> Regex {
+pub(super) fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("patterns of this file compile")
 }
 

@@ -15,6 +15,7 @@
 //! No value leaves this module: evidence is names of tests, counts and scores.
 
 mod content;
+mod definition;
 mod name;
 mod nested;
 mod prose;
@@ -26,6 +27,7 @@ mod token;
 mod tests;
 
 use crate::mask::kind::Takes;
+pub use definition::{personal_in_definition, personal_in_text};
 pub use prose::names_somebody;
 use rules::RULES;
 pub use rules::{Category, Class, Detector, Proposal};

@@ -149,10 +149,11 @@ impl Seal<'_> {
 
     /// A label as it is, or its hash if it looks personal.
     fn label(&self, label: &str) -> String {
-        if mask::text::personal_kinds(label).is_empty() && !detect::names_somebody(label) {
-            return label.to_owned();
-        }
-        format!("#{}", self.hash("label", label))
+        // Stricter than where a definition is refused: nothing is lost by a hash.
+        let plain = mask::text::personal_kinds(label).is_empty()
+            && !detect::names_somebody(label)
+            && detect::personal_in_text(label).is_empty();
+        if plain { label.to_owned() } else { format!("#{}", self.hash("label", label)) }
     }
 }
 

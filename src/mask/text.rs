@@ -38,6 +38,7 @@ use arrow_array::{Array, ArrayRef, StringArray, StringViewArray};
 use names::{Names, Role};
 use serde_json::Value;
 use spans::{Detector, Found};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The record of `text.spans/1`.
@@ -134,8 +135,26 @@ fn kinds_in(text: &str) -> Vec<&'static str> {
     kinds
 }
 
+/// What the mask finds in a text that is no column: its detector, where, and whether check digits or a grammar confirm it.
+pub fn found_in(text: &str) -> Vec<(&'static str, Range<usize>, bool)> {
+    let mut found = Found::default();
+    found.find(text, &Names::default());
+    let named = |span: &spans::Span| Some((DETECTORS[slot(span.detector)?].0, span.start..span.end, span.sure));
+    found.spans.iter().filter_map(named).collect()
+}
+
+/// Tells whether a text holds a token of a known form, or a password as connection strings write it.
+pub fn holds_credential(text: &str) -> bool {
+    net::holds_credential(text)
+}
+
+/// Tells whether an IP address may belong to somebody: it is none of a private network, of this machine, or of everybody.
+pub fn is_public_address(address: &str) -> bool {
+    net::is_public(address)
+}
+
 /// The bytes of `\\x…` literals, which is how a definition writes `bytea`.
-fn hex_literals(text: &str) -> impl Iterator<Item = Vec<u8>> + '_ {
+pub fn hex_literals(text: &str) -> impl Iterator<Item = Vec<u8>> + '_ {
     text.split("\\x").skip(1).map(|rest| {
         let digits = rest.bytes().take_while(u8::is_ascii_hexdigit);
         let digits: Vec<u8> =

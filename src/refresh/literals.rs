@@ -6,7 +6,6 @@ use crate::detect;
 use crate::error::Report;
 use crate::load::objects::Objects;
 use crate::lock::Lock;
-use crate::mask::text;
 use crate::plan;
 use std::collections::BTreeMap;
 
@@ -18,7 +17,7 @@ pub(super) fn judge(job: &Job, objects: &Objects, lock: Option<&mut Lock>) -> Ve
     let mut accepted: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut refused = Vec::new();
     for entry in objects.pre.iter().chain(&objects.post) {
-        let kinds = kinds(&entry.sql);
+        let kinds = detect::personal_in_definition(&entry.sql);
         if kinds.is_empty() {
             continue;
         }
@@ -33,15 +32,6 @@ pub(super) fn judge(job: &Job, objects: &Objects, lock: Option<&mut Lock>) -> Ve
         lock.accept(&accepted, &job.lock_facts().seal);
     }
     reports(job, &refused)
-}
-
-/// What a definition seems to hold.
-fn kinds(sql: &str) -> Vec<&'static str> {
-    let mut kinds = text::personal_kinds(sql);
-    if detect::names_somebody(sql) {
-        kinds.push("name of a person");
-    }
-    kinds
 }
 
 /// A report for each, and one line for all of them: a second one of the same key would be no configuration.
