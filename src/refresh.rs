@@ -155,7 +155,15 @@ impl Job {
     /// What a lock says about the run itself.
     fn lock_facts(&self) -> lock::Facts<'_> {
         let seal = lock::Seal { key: &self.key, ephemeral: self.ephemeral };
-        lock::Facts { key_id: &self.key_id, realm: &self.realm, seal }
+        let switches = lock::Switches {
+            packs: &self.packs,
+            accept_literals: self.accept_literals,
+            undecided_null: self.undecided == Undecided::Null,
+            inherit_partitions: self.new_partitions == NewPartitions::Inherit,
+            leak: self.leak.on,
+            leak_allow: &self.leak.allow,
+        };
+        lock::Facts { key_id: &self.key_id, realm: &self.realm, seal, switches }
     }
 
     /// The target of a run that loads.

@@ -164,6 +164,33 @@ fn a_new_column_that_nobody_decided_arrives_as_null_under_a_lock() {
     assert_eq!(lab.staging("SELECT id, phone IS NULL FROM t"), "1|t");
     let plan = lab.restage(&["plan", "--diff"]);
     assert!(plan.code == 0 && plan.stdout.contains("does not stop a refresh"), "{plan:?}");
+    // The values are NULL, but a default is copied as it is.
+    let ran = stopped_by(&lab, "ALTER TABLE t ADD COLUMN owner text DEFAULT 'Quillfeather'");
+    assert!(ran.stderr.contains("+ column public.t.owner: text, null"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("with a default that holds text") && ran.stderr.contains("in 1 place"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!ran.stderr.contains("Quillfeather"), "{}", ran.stderr);
+    write_lock(&lab);
+    lab.source.sql_as("app", &lab.name, "ALTER TABLE t ADD COLUMN note text DEFAULT ''");
+    lab.refresh();
+}
+
+#[test]
+fn a_policy_that_is_turned_looser_stops_the_next_run_and_a_stricter_one_does_not() {
+    let lab = locked("lock_settings");
+    lab.config(&format!("[policy]\nddl_literals = \"accept\"\n{POLICY}\n[verify]\nleak = false\n"));
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.stderr.contains("~ setting ddl_literals: refuse → accept"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("~ setting leak: true → false"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("in 2 places") && ran.stderr.contains("restage plan --write-lock"), "{}", ran.stderr);
+    write_lock(&lab);
+    lab.refresh();
+    lab.config(POLICY);
+    lab.refresh();
 }
 
 #[test]

@@ -177,6 +177,43 @@ fn a_definition_is_accepted_as_it_was_seen_and_not_by_its_label_for_ever() {
     assert!(ran.code == 3 && ran.stderr.contains("in 1 place"), "only its hash is wrong: {ran:?}");
 }
 
+#[test]
+fn checks_domains_and_the_order_of_attributes_stop_the_run_when_they_change() {
+    let lab = Lab::new("pinned_texts");
+    lab.seed(
+        "CREATE DOMAIN code AS text CHECK (VALUE <> 'x');
+         CREATE TYPE home AS (line text, town text);
+         CREATE TABLE t (id int PRIMARY KEY, status text CONSTRAINT t_status CHECK (status IN ('open', 'paid')), c code, h home);
+         INSERT INTO t VALUES (1, 'open', 'a', ROW('canary 8842', 'Ulm'))",
+    );
+    lab.config(
+        "[tables.\"public.t\".columns]\nid = \"keep\"\nstatus = { keep = \"a test\" }\nc = { keep = \"a test\" }\n\
+         h = { mask = \"composite\", fields = { line = \"text.drop\", town = \"keep\" } }\n",
+    );
+    write_lock(&lab);
+    lab.refresh();
+    for (migration, told) in [
+        (
+            "ALTER TABLE t DROP CONSTRAINT t_status, ADD CONSTRAINT t_status CHECK (status IN ('open', 'paid', 'Quillfeather'))",
+            "~ check t_status of public.t: another text",
+        ),
+        ("ALTER DOMAIN code SET DEFAULT 'Quillfeather'", "+ default of public.code: new"),
+        ("ALTER DOMAIN code DROP CONSTRAINT code_check", "- check code_check of public.code"),
+        (
+            "ALTER TYPE home RENAME ATTRIBUTE line TO x; ALTER TYPE home RENAME ATTRIBUTE town TO line; \
+             ALTER TYPE home RENAME ATTRIBUTE x TO town",
+            "~ type public.home: its attributes line, town changed places",
+        ),
+    ] {
+        let ran = stopped_by(&lab, migration);
+        assert!(ran.stderr.contains(told) && ran.stderr.contains("in 1 place"), "{migration}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("Quillfeather") && !ran.stderr.contains("canary"), "{}", ran.stderr);
+        write_lock(&lab);
+        assert!(!lock_text(&lab).contains("Quillfeather"));
+    }
+    assert_eq!(lab.staging("SELECT count(*) FROM t WHERE h::text LIKE '%canary%'"), "0");
+}
+
 /// A table of documents with two known keys, kept by `doc`, under a lock.
 fn documents(name: &str, doc: &str) -> Lab<'static> {
     let lab = Lab::new(name);

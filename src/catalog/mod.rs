@@ -255,6 +255,8 @@ pub struct Type {
     /// CHECK constraints of a domain: name and `pg_get_constraintdef`.
     pub checks: Vec<(String, String)>,
     pub not_null: bool,
+    /// The expression of the default of a domain.
+    pub default: Option<String>,
     /// Labels of an enum in order.
     pub labels: Vec<String>,
 }

@@ -354,6 +354,7 @@ fn r#type(row: &Row) -> Type {
         extension: row.get("extension"),
         checks: names.into_iter().zip(list(row, "checks")).collect(),
         not_null: row.get("not_null"),
+        default: row.get("default_expression"),
         labels: list(row, "labels"),
     }
 }

@@ -55,6 +55,7 @@ SELECT
     t.typsend <> 0 AND t.typreceive <> 0 AS binary,
     e.extname::pg_catalog.text AS extension,
     t.typnotnull AS not_null,
+    CASE WHEN t.typtype = 'd' THEN t.typdefault END AS default_expression,
     CASE WHEN t.typtype = 'e' THEN (
         SELECT pg_catalog.array_agg(l.enumlabel::pg_catalog.text ORDER BY l.enumsortorder)
         FROM pg_catalog.pg_enum AS l WHERE l.enumtypid = t.oid

@@ -72,6 +72,9 @@ pub fn diff(old: &Lock, new: &Lock, partitions: NewPartitions) -> Vec<Change> {
     let comparable = old.key_id == new.key_id && old.realm == new.realm && new.key_id != "ephemeral";
     changes.enums(old, new, comparable);
     changes.types(old, new);
+    changes.orders(old, new);
+    changes.texts(old, new, comparable);
+    changes.switches(old, new);
     changes.definitions(old, new, comparable);
     for (name, table) in both(&old.tables, &new.tables) {
         match table {
@@ -127,7 +130,7 @@ fn lists(rules: &[TableRule], table: &str, line: &str) -> bool {
 }
 
 /// Every name of two maps, with what each map has under it.
-fn both<'a, T>(
+pub(super) fn both<'a, T>(
     old: &'a BTreeMap<String, T>,
     new: &'a BTreeMap<String, T>,
 ) -> impl Iterator<Item = (&'a String, (Option<&'a T>, Option<&'a T>))> {
@@ -137,10 +140,10 @@ fn both<'a, T>(
     names.into_iter().map(|name| (name, (old.get(name), new.get(name))))
 }
 
-struct Changes(Vec<Change>);
+pub(super) struct Changes(Vec<Change>);
 
 impl Changes {
-    fn push(&mut self, change: Sign, what: impl Into<String>, detail: impl Into<String>) {
+    pub(super) fn push(&mut self, change: Sign, what: impl Into<String>, detail: impl Into<String>) {
         let (what, detail) = (what.into(), detail.into());
         self.0.push(Change { change, what, detail, refuses: true, patch: None });
     }
@@ -242,21 +245,29 @@ impl Changes {
             ),
         };
         self.push(Sign::Added, format!("table {name}"), detail);
-        // Nothing of a table that is not copied reaches staging, nor anything of columns that are all NULL.
-        let harmless = table.rows == "none" || table.rows == "skipped" || undecided == columns.len();
+        // Nothing of a table that is not copied reaches staging, nor anything of columns that are all NULL, but defaults do.
+        let speaks = columns.iter().any(|column| column.default_speaks);
+        let harmless = !speaks && (table.rows == "none" || undecided == columns.len()) || table.rows == "skipped";
         if let Some(last) = self.0.last_mut() {
             last.refuses = !harmless;
         }
-        for (column, new) in table.columns.iter().filter(|(_, column)| column.decision == "keep") {
+        let told = |column: &Column| column.decision == "keep" || column.default_speaks;
+        for (column, new) in table.columns.iter().filter(|(_, column)| told(column)) {
             self.new_column(name, column, new);
         }
     }
 
     fn new_column(&mut self, table: &str, name: &str, column: &Column) {
-        let detail = format!("{}, {}, by {}", column.type_name, words(column), column.because);
+        let mut detail = format!("{}, {}, by {}", column.type_name, words(column), column.because);
+        if column.default_speaks {
+            detail.push_str(
+                ", with a default that holds text: a definition is copied as it is, so look whether it names a person",
+            );
+        }
         self.push(Sign::Added, format!("column {table}.{name}"), detail);
         if let Some(last) = self.0.last_mut() {
-            last.refuses = !column.undecided;
+            // A column that is NULL everywhere has its default all the same.
+            last.refuses = !column.undecided || column.default_speaks;
             let line = |decision: &String| format!("{} = {decision}", crate::plan::toml_key(name));
             last.patch = column.proposal.as_ref().map(|decision| (table.to_owned(), line(decision)));
         }

@@ -132,6 +132,27 @@ pub fn render(lock: &Lock) -> String {
             let _ = writeln!(out, "{} = {}", key(attribute), string(type_name));
         }
     }
+    if !lock.orders.is_empty() {
+        out.push_str("\n[orders]\n");
+        for (name, attributes) in &lock.orders {
+            list(&mut out, &string(name), attributes);
+        }
+    }
+    if let Some(texts) = &lock.texts {
+        out.push_str("\n[texts]\n");
+        for (owner, texts) in texts {
+            let _ = writeln!(out, "\n[texts.{}]", string(owner));
+            for (text, hash) in texts {
+                let _ = writeln!(out, "{} = {}", string(text), string(hash));
+            }
+        }
+    }
+    if !lock.switches.is_empty() {
+        out.push_str("\n[switches]\n");
+        for (name, value) in &lock.switches {
+            let _ = writeln!(out, "{} = {}", key(name), string(value));
+        }
+    }
     if let Some(definitions) = &lock.definitions {
         out.push_str("\n[definitions]\n");
         for (label, hash) in definitions {

@@ -7,6 +7,7 @@
 
 mod diff;
 mod file;
+mod texts;
 mod types;
 mod weaker;
 
@@ -55,6 +56,16 @@ pub struct Lock {
     /// Attributes of the composite types of such columns, and their types.
     #[serde(default)]
     pub composites: BTreeMap<String, BTreeMap<String, String>>,
+    /// The same attributes in their order: names can change places, values stay where they are.
+    #[serde(default)]
+    pub orders: BTreeMap<String, Vec<String>>,
+    /// Defaults and checks of such domains, and checks with literals on columns that are kept, by their domain or table:
+    /// hashes. None: the lock was written before they were watched.
+    #[serde(default)]
+    pub texts: Option<BTreeMap<String, BTreeMap<String, String>>>,
+    /// Settings that make a policy stricter or looser, as far as the lock knows them.
+    #[serde(default)]
+    pub switches: BTreeMap<String, String>,
     /// Definitions that look personal and are accepted one by one, by label: hashes of what they were. None: the lock was
     /// written before that was known, or all are accepted.
     #[serde(default)]
@@ -113,6 +124,9 @@ pub struct Column {
     /// Hash of a default that holds text: it is copied as it is.
     #[serde(default)]
     pub default: Option<String>,
+    /// That default says something: `''` does not.
+    #[serde(skip)]
+    pub default_speaks: bool,
     /// Who decided; for words only, like all below.
     #[serde(skip)]
     pub because: String,
@@ -162,6 +176,18 @@ pub struct Facts<'a> {
     pub key_id: &'a str,
     pub realm: &'a str,
     pub seal: Seal<'a>,
+    pub switches: Switches<'a>,
+}
+
+/// What a policy can be made looser by, beside its decisions.
+#[derive(Debug, Clone, Copy)]
+pub struct Switches<'a> {
+    pub packs: &'a [String],
+    pub accept_literals: bool,
+    pub undecided_null: bool,
+    pub inherit_partitions: bool,
+    pub leak: bool,
+    pub leak_allow: &'a [String],
 }
 
 impl Lock {
@@ -178,11 +204,16 @@ impl Lock {
             enums: BTreeMap::new(),
             types: BTreeMap::new(),
             composites: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            texts: Some(BTreeMap::new()),
+            switches: facts.switches.locked(),
             definitions: None,
             tables: BTreeMap::new(),
         };
+        let checks = texts::checks(catalog);
         for planned in &plan.tables {
             lock.add(catalog, planned, facts);
+            lock.pin_checks(catalog, planned, &checks, &facts.seal);
         }
         for (name, reason) in &plan.skipped {
             let table = Table { rows: "skipped".to_owned(), skipped: Some(reason.clone()), ..Table::default() };
@@ -213,6 +244,7 @@ impl Lock {
                 None => Some(column.attnum),
             };
             locked.default = default.map(|text| facts.seal.hash("default", text));
+            locked.default_speaks = default.is_some_and(texts::says_something);
             if let Some(known) = known.filter(|_| depends_on_type(column)) {
                 locked.parts = self.pin_type(catalog, known.type_oid, &facts.seal);
             }

@@ -24,6 +24,16 @@ fn lock() -> Lock {
             "public.dims".into(),
             BTreeMap::from([("w".into(), "integer".into()), ("h 2".into(), "public.dom".into())]),
         )]),
+        orders: BTreeMap::from([("public.dims".into(), vec!["w".into(), "h 2".into()])]),
+        texts: Some(BTreeMap::from([
+            ("public.dom".into(), BTreeMap::from([("check dom_check".into(), "aa".into())])),
+            ("public.e".into(), BTreeMap::from([("check \"a b\"".into(), "bb".into())])),
+        ])),
+        switches: BTreeMap::from([
+            ("ddl_literals".into(), "refuse".into()),
+            ("leak_allow".into(), String::new()),
+            ("packs".into(), "pii, secrets".into()),
+        ]),
         definitions: Some(BTreeMap::from([("COMMENT public.TABLE \"a b\"".into(), "aa".into())])),
         tables: BTreeMap::new(),
     };
@@ -175,6 +185,87 @@ fn columns_that_exchange_their_names_are_told() {
     assert!(
         told(&[("id", "keep", 1), ("name", "name.full/1", 4), ("note", "null", 2), ("product", "keep", 5)]).is_empty()
     );
+}
+
+#[test]
+fn attributes_that_exchange_their_names_are_told() {
+    let with = |attributes: &[&str]| {
+        let mut lock = lock();
+        let attributes = attributes.iter().map(|name| (*name).to_owned()).collect();
+        lock.orders.insert("public.dims".into(), attributes);
+        hashed(lock)
+    };
+    let before = with(&["line", "town", "code"]);
+    let told = |attributes: &[&str]| lines(&before, &with(attributes));
+    insta::assert_snapshot!(told(&["town", "line", "code"]).join("\n"), @"~ type public.dims: its attributes line, town changed places: are their names exchanged?");
+    // What came and went is told where its type is.
+    assert!(told(&["line", "code"]).is_empty() && told(&["line", "town", "code", "new"]).is_empty());
+    let mut old = before.clone();
+    old.orders.clear();
+    assert!(lines(&hashed(old), &with(&["town", "line"])).is_empty(), "an older lock is not compared");
+}
+
+#[test]
+fn texts_behind_a_decision_are_compared() {
+    let mut new = lock();
+    let texts = new.texts.as_mut().unwrap();
+    texts.get_mut("public.dom").unwrap().insert("default".into(), "cc".into());
+    texts.get_mut("public.e").unwrap().clear();
+    texts.insert("public.late".into(), BTreeMap::from([("check late".into(), "dd".into())]));
+    insta::assert_snapshot!(lines(&lock(), &hashed(new.clone())).join("\n"), @r#"
+    + default of public.dom: new: a definition is copied as it is, so look whether it names a person
+    - check "a b" of public.e: columns that are kept were reviewed with it
+    "#);
+    let mut changed = lock();
+    changed.texts.as_mut().unwrap().get_mut("public.dom").unwrap().insert("check dom_check".into(), "zz".into());
+    insta::assert_snapshot!(lines(&lock(), &hashed(changed.clone())).join("\n"), @"~ check dom_check of public.dom: another text: a definition is copied as it is, so look whether it names a person");
+    // With another key the hashes say nothing, and an older lock has none.
+    changed.key_id = "ffff".into();
+    assert_eq!(lines(&lock(), &hashed(changed)).len(), 1);
+    let mut old = lock();
+    old.texts = None;
+    assert!(lines(&hashed(old), &hashed(new)).is_empty());
+}
+
+#[test]
+fn a_policy_that_is_turned_looser_is_told_and_a_stricter_one_is_not() {
+    let with = |switches: &[(&str, &str)]| {
+        let mut lock = lock();
+        let switches = switches.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        lock.switches.extend(switches);
+        hashed(lock)
+    };
+    let loose = [("ddl_literals", "accept"), ("packs", ""), ("leak_allow", "public.e.*")];
+    insta::assert_snapshot!(lines(&lock(), &with(&loose)).join("\n"), @r"
+    ~ setting ddl_literals: refuse → accept; the policy hides less than was reviewed
+    ~ setting leak_allow: none → public.e.*; the policy hides less than was reviewed
+    ~ setting packs: pii, secrets → none; the policy hides less than was reviewed
+    ");
+    assert!(lines(&with(&loose), &lock()).is_empty());
+    let mut old = lock();
+    old.switches.clear();
+    assert!(lines(&hashed(old), &with(&loose)).is_empty(), "an older lock is not compared");
+}
+
+#[test]
+fn a_default_of_text_on_a_new_column_stops_a_run_whoever_decided_it() {
+    let with = |speaks: bool| {
+        let mut new = lock();
+        let late = Column { undecided: true, default_speaks: speaks, ..column("null") };
+        new.tables.get_mut("public.e").unwrap().columns.insert("late".into(), late.clone());
+        let table = Table { rows: "all".into(), columns: [("late".into(), late)].into(), ..Table::default() };
+        new.tables.insert("public.fresh".into(), table);
+        let changes = diff(&lock(), &hashed(new), NewPartitions::Refuse);
+        changes.iter().filter(|change| change.refuses).map(Change::line).collect::<Vec<_>>()
+    };
+    let told = with(true);
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(
+        told[0].starts_with("+ column public.e.late: ") && told[0].contains("a default that holds text"),
+        "{told:?}"
+    );
+    assert!(told[1].starts_with("+ table public.fresh: ") && told[2].starts_with("+ column public.fresh.late: "));
+    assert_eq!(with(false), Vec::<String>::new());
 }
 
 #[test]

@@ -36,11 +36,13 @@ impl Lock {
                 }
                 'd' => {
                     let base = known.base_name.clone().unwrap_or_else(|| name_of(catalog, known.base));
+                    self.pin_domain(known, seal);
                     self.types.insert(name, format!("domain over {base}"));
                     open.push((known.base, way, depth + 1));
                 }
                 'c' => {
                     self.composites.insert(name.clone(), attributes(catalog, known));
+                    self.orders.insert(name.clone(), known.attribute_names.clone());
                     for (attribute, oid) in known.attribute_names.iter().zip(&known.attributes) {
                         let way = way.iter().chain([attribute]).cloned().collect();
                         open.push((*oid, way, depth + 1));

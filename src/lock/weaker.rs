@@ -77,6 +77,9 @@ mod tests {
             enums: Default::default(),
             types: Default::default(),
             composites: Default::default(),
+            orders: Default::default(),
+            texts: None,
+            switches: Default::default(),
             definitions: None,
             tables: [("s.t".to_owned(), table)].into(),
         }

@@ -1,0 +1,186 @@
+//! Texts of the schema that are copied as they are and stand behind a decision: checks and defaults; and the settings that
+//! make a whole policy stricter or looser.
+
+use super::diff::{Changes, Sign, both};
+use super::{Lock, Seal, Switches, holds_text, locked_name};
+use crate::catalog::{Catalog, Constraint, ConstraintKind, Oid, Type};
+use crate::plan::TablePlan;
+use std::collections::{BTreeMap, HashMap};
+
+/// The checks with literals of each table: `CHECK (status IN ('open', 'paid'))`.
+pub(super) fn checks(catalog: &Catalog) -> HashMap<Oid, Vec<&Constraint>> {
+    let mut checks: HashMap<Oid, Vec<&Constraint>> = HashMap::new();
+    let of_literals = |check: &&Constraint| {
+        check.kind == ConstraintKind::Check && check.expression.as_deref().is_some_and(holds_text)
+    };
+    for check in catalog.constraints.iter().filter(of_literals) {
+        checks.entry(check.table).or_default().push(check);
+    }
+    checks
+}
+
+/// Whether an expression has a literal with a letter or digit in it: an empty default names nobody.
+pub(super) fn says_something(expression: &str) -> bool {
+    expression.split('\'').skip(1).step_by(2).any(|literal| literal.contains(char::is_alphanumeric))
+}
+
+impl Lock {
+    /// Writes down the checks with literals on kept columns; those of a partition are those of its root.
+    pub(super) fn pin_checks(
+        &mut self,
+        catalog: &Catalog,
+        planned: &TablePlan,
+        checks: &HashMap<Oid, Vec<&Constraint>>,
+        seal: &Seal<'_>,
+    ) {
+        let Some(source) = catalog.table(planned.oid) else { return };
+        let owner = source.partition_root.and_then(|root| catalog.table(root)).unwrap_or(source);
+        let name = locked_name(catalog, planned);
+        for check in checks.get(&owner.oid).into_iter().flatten() {
+            let columns = check.columns.iter().filter_map(|attnum| owner.column(*attnum));
+            let decided = self.tables.get(&name);
+            let kept = |column: &str| {
+                let column = decided.and_then(|table| table.columns.get(column));
+                column.is_some_and(|column| column.decision == "keep")
+            };
+            if columns.map(|column| column.name.as_str()).any(kept) {
+                let text = check.expression.as_deref().unwrap_or_default();
+                self.pin_text(&name, format!("check {}", check.name), text, seal);
+            }
+        }
+    }
+
+    /// Writes down the checks of a domain, and a default of text.
+    pub(super) fn pin_domain(&mut self, domain: &Type, seal: &Seal<'_>) {
+        if let Some(default) = domain.default.as_deref().filter(|text| holds_text(text)) {
+            self.pin_text(&domain.sql_name, "default".to_owned(), default, seal);
+        }
+        for (name, definition) in &domain.checks {
+            self.pin_text(&domain.sql_name, format!("check {name}"), definition, seal);
+        }
+    }
+
+    fn pin_text(&mut self, owner: &str, label: String, text: &str, seal: &Seal<'_>) {
+        let texts = self.texts.get_or_insert_default().entry(owner.to_owned()).or_default();
+        texts.insert(label, seal.hash("text", text));
+    }
+
+    /// Whether the lock says anything about a table or type.
+    fn knows(&self, owner: &str) -> bool {
+        self.tables.contains_key(owner) || self.made_of(owner).is_some()
+    }
+}
+
+impl Switches<'_> {
+    /// As the lock writes them; the first of two words is the strict one.
+    pub(super) fn locked(&self) -> BTreeMap<String, String> {
+        let choice = |loose: bool, words: [&str; 2]| words[usize::from(loose)].to_owned();
+        let list = |entries: &[String]| {
+            let mut entries = entries.to_vec();
+            entries.sort_unstable();
+            entries.dedup();
+            entries.join(", ")
+        };
+        BTreeMap::from([
+            ("packs".to_owned(), list(self.packs)),
+            ("ddl_literals".to_owned(), choice(self.accept_literals, ["refuse", "accept"])),
+            ("undecided".to_owned(), choice(self.undecided_null, ["refuse", "null"])),
+            ("new_partitions".to_owned(), choice(self.inherit_partitions, ["refuse", "inherit"])),
+            ("leak".to_owned(), choice(!self.leak, ["true", "false"])),
+            ("leak_allow".to_owned(), list(self.leak_allow)),
+        ])
+    }
+}
+
+/// Whether a switch lets through what it did not let through before.
+fn is_looser(name: &str, was: &str, is: &str) -> bool {
+    let lacks = |list: &str, entry: &str| !list.split(", ").any(|known| known == entry);
+    match name {
+        // A pack that holds no more; a column that may hold what it might not.
+        "packs" => was.split(", ").any(|pack| !pack.is_empty() && lacks(is, pack)),
+        "leak_allow" => is.split(", ").any(|column| !column.is_empty() && lacks(was, column)),
+        _ => matches!(was, "refuse" | "true") && was != is,
+    }
+}
+
+impl Changes {
+    pub(super) fn switches(&mut self, old: &Lock, new: &Lock) {
+        for (name, was) in &old.switches {
+            let Some(is) = new.switches.get(name).filter(|is| is_looser(name, was, is)) else { continue };
+            let shown = |value: &str| if value.is_empty() { "none".to_owned() } else { value.to_owned() };
+            let detail = format!("{} → {}; the policy hides less than was reviewed", shown(was), shown(is));
+            self.push(Sign::Changed, format!("setting {name}"), detail);
+        }
+    }
+
+    /// What came, went or changed under owners that both know: the texts of others came and went with them.
+    pub(super) fn texts(&mut self, old: &Lock, new: &Lock, comparable: bool) {
+        let (Some(before), Some(after)) = (&old.texts, &new.texts) else { return };
+        for (owner, texts) in both(before, after).filter(|(owner, _)| old.knows(owner) && new.knows(owner)) {
+            let none = BTreeMap::new();
+            for (label, found) in both(texts.0.unwrap_or(&none), texts.1.unwrap_or(&none)) {
+                let (sign, detail) = match found {
+                    (None, Some(_)) => {
+                        (Sign::Added, "new: a definition is copied as it is, so look whether it names a person")
+                    }
+                    (Some(_), None) => (Sign::Removed, "columns that are kept were reviewed with it"),
+                    (Some(was), Some(is)) if comparable && was != is => (
+                        Sign::Changed,
+                        "another text: a definition is copied as it is, so look whether it names a person",
+                    ),
+                    _ => continue,
+                };
+                self.push(sign, format!("{label} of {owner}"), detail);
+            }
+        }
+    }
+
+    /// Attributes of a composite type that changed places: the values of the one may stand under the name of the other.
+    pub(super) fn orders(&mut self, old: &Lock, new: &Lock) {
+        for (name, after) in &new.orders {
+            let Some(before) = old.orders.get(name) else { continue };
+            let was = before.iter().filter(|attribute| after.contains(attribute));
+            let is = after.iter().filter(|attribute| before.contains(attribute));
+            let moved: Vec<&str> = was.zip(is).filter(|(was, is)| was != is).map(|(was, _)| was.as_str()).collect();
+            if !moved.is_empty() {
+                let detail = format!("its attributes {} changed places: are their names exchanged?", moved.join(", "));
+                self.push(Sign::Changed, format!("type {name}"), detail);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_switch_is_looser_where_it_lets_more_through() {
+        for (name, was, is, looser) in [
+            ("packs", "gdpr, pii", "gdpr", true),
+            ("packs", "gdpr, pii", "", true),
+            ("packs", "pii", "gdpr, pii", false),
+            ("packs", "", "", false),
+            ("ddl_literals", "refuse", "accept", true),
+            ("ddl_literals", "accept", "refuse", false),
+            ("undecided", "refuse", "null", true),
+            ("new_partitions", "inherit", "refuse", false),
+            ("leak", "true", "false", true),
+            ("leak", "false", "true", false),
+            ("leak_allow", "", "public.t.a", true),
+            ("leak_allow", "public.t.a, public.t.b", "public.t.b", false),
+        ] {
+            assert_eq!(is_looser(name, was, is), looser, "{name}: {was} → {is}");
+        }
+    }
+
+    #[test]
+    fn a_default_says_something_if_a_literal_does() {
+        for expression in ["'Quillfeather'::text", "coalesce('', 'a')", "'0'::numeric"] {
+            assert!(says_something(expression), "{expression}");
+        }
+        for expression in ["''::text", "'{}'::jsonb", "now()", "'-'::text"] {
+            assert!(!says_something(expression), "{expression}");
+        }
+    }
+}
