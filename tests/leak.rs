@@ -467,6 +467,12 @@ fn definitions_are_searched_for_values_without_a_sign_and_let_pass_what_is_nobod
     for canary in ["0612345678", "2345678", "219099999", "Hauptstr", "hunter2"] {
         assert!(!said.contains(canary), "{canary}: {said}");
     }
+    // A plan that is refused for another reason tells them too.
+    lab.config("[tables.\"public.fine\".columns]\na = \"keep\"\n");
+    let ran = lab.restage(&["plan"]);
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(ran.code == 3 && said.contains("plan::undecided-column"), "{ran:?}");
+    assert_eq!(said.matches("holds what looks like personal data").count(), UNSIGNED.len(), "{said}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::event::Events;
 use crate::extract::ExtractError;
 use crate::extract::{replay, snapshot};
 use crate::guard::{self, Check, TargetFacts};
-use crate::load::objects::Tools;
+use crate::load::objects::{Objects, Tools};
 use crate::lock::{self, Change, Lock};
 use crate::mask::{CompileError, Injective, KeyedOn, Masker};
 use crate::outcome::{Skipped, TableView};
@@ -117,20 +117,29 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
     refusals.extend(target::assertions(&session, job).await.map_err(|failure| failure.with_state(NOTHING))?);
     refusals.extend(privacy::refusals(&catalog, job));
     let door = door(job, &catalog, &mut refusals).await?;
+    let refused = !refusals.is_empty();
     if let (Some(tools), true) = (&door.tools, door.maker)
-        && refusals.is_empty()
+        && let Some(objects) = definitions(job, tools, refused).await?
     {
-        let objects = tools
-            .read(&job.source.child_environment_named(&job.application()), None)
-            .await
-            .map_err(|error| Failure::from(error).with_state(NOTHING))?;
         refusals.extend(literals::judge(job, &objects, lock.as_mut()));
-        refusals.extend(target::missing_roles(job, &door.admin, &objects).await?);
+        if !refused {
+            refusals.extend(target::missing_roles(job, &door.admin, &objects).await?);
+        }
     }
     refusals.extend(preflight::target_lacks(&catalog, &door.admin, job.owner.as_deref()).await?);
     let changes = changes(job, lock.as_ref(), &mut refusals);
     let Door { admin, checks, facts, tools, .. } = door;
     Ok(Inspected { catalog, plan, maskers, checks, target: facts, tools, admin: Some(admin), lock, changes, refusals })
+}
+
+/// The definitions of the source, also of a plan that is refused: one look tells everything. What keeps them from being
+/// read may be what is refused, and is no failure of its own then.
+async fn definitions(job: &Job, tools: &Tools, refused: bool) -> Result<Option<Objects>, Failure> {
+    match tools.read(&job.source.child_environment_named(&job.application()), None).await {
+        Ok(objects) => Ok(Some(objects)),
+        Err(_) if refused => Ok(None),
+        Err(error) => Err(Failure::from(error).with_state(NOTHING)),
+    }
 }
 
 /// What of the plan differs from the reviewed one, which refuses the run.
@@ -219,9 +228,9 @@ pub(super) async fn prepare_files(job: &Job) -> Result<Ready, Failure> {
             None
         }
     };
-    if let (Some(tools), true) = (&tools, refusals.is_empty()) {
-        let objects = tools.read(&job.source.child_environment_named(&job.application()), None).await;
-        let objects = objects.map_err(|error| Failure::from(error).with_state(NOTHING))?;
+    if let Some(tools) = &tools
+        && let Some(objects) = definitions(job, tools, !refusals.is_empty()).await?
+    {
         refusals.extend(literals::judge(job, &objects, lock.as_mut()));
     }
     changes(job, lock.as_ref(), &mut refusals);
