@@ -181,7 +181,8 @@ impl<'a> Run<'a> {
         let mut inside = false;
         (0..bytes.len()).any(|at| {
             let letter = bytes[at].is_ascii_alphabetic();
-            let first = letter && !std::mem::replace(&mut inside, letter);
+            let first = letter && !inside;
+            inside = letter;
             first && HINT_LETTERS[usize::from(bytes[at] & 0x1f)] && begins(at)
         })
     }

@@ -267,6 +267,7 @@ fn cards_and_social_security_numbers_are_found() {
         ("900-05-1120", "<ssn>"),
         ("ssn: 078051120, id 078051120", "ssn: <ssn>, id <ssn>"),
         ("social security no. 078051120", "social security no. <ssn>"),
+        ("my SSN is 219099999", "my SSN is <ssn>"),
         ("id 123456789", "id 123456789"),
     ] {
         assert_eq!(plain(text), want, "{text}");
