@@ -10,7 +10,8 @@
 //!   say nothing. A repetition without an upper bound is refused, so lengths are known when the plan is made.
 //! - `match`: the whole value must match, else it goes to `on_invalid`. Each group that took part is masked by pattern/1
 //!   under `K_dom("pattern/1", label)`, so it joins with columns that hold the group alone; a group inside another one is
-//!   masked with it. Without `replace` what stands outside of groups stays; with it the mask is that text, in which `$1`
+//!   masked with it. Without `replace` what stands outside of groups stays, so a group in a repetition, of which a match
+//!   knows the last round only, is refused unless it lies in another group; with it the mask is that text, in which `$1`
 //!   and `${name}` stand for masked groups and `$$` for a dollar.
 //!
 //! Two values can get one mask in both modes, and `generate` has no more masks than its capacity, which a plan tells
@@ -274,8 +275,31 @@ impl Groups {
                 compile.bad_param("replace", "a text with $1 or ${name} for groups of `match`, and $$ for a dollar")
             })?),
         };
+        if replace.is_none() && groups_repeat(text) {
+            return Err(wrong(
+                "an expression without a group inside a repetition, of which only the last round would be masked: \
+                 `((?:[a-z]-)+)` in place of `(?:([a-z])-)+`, or `replace` for what the mask is",
+            ));
+        }
         Ok(Self { regex, pattern: Pattern::new(compile.realm, &compile.spec.label), replace, chars_max })
     }
+}
+
+/// Tells whether a group can take part more than once: a match tells where it was the last time only.
+fn groups_repeat(text: &str) -> bool {
+    fn inside(hir: &Hir, repeated: bool) -> bool {
+        match hir.kind() {
+            // What repeats inside of a group is masked with it.
+            HirKind::Capture(_) => repeated,
+            HirKind::Repetition(repetition) => {
+                inside(&repetition.sub, repeated || repetition.max.is_none_or(|max| max > 1))
+            }
+            HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().any(|part| inside(part, repeated)),
+            HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => false,
+        }
+    }
+    // The parser has bounded how deep the tree is. What it cannot read now it could not read before.
+    regex_syntax::parse(text).map_or(true, |hir| inside(&hir, false))
 }
 
 /// Takes `a-${1}` apart; none if it names a group that is not there.
@@ -415,6 +439,21 @@ mod tests {
     }
 
     #[test]
+    fn repetitions_are_masked_whole_or_refused() {
+        // Only the last round of `(?:([a-z])([0-9]))+` would be known: a, 1 and b would stay.
+        assert!(tried(&[("match", "(?:([a-z])([0-9]))+")], "a1b2c3").is_err());
+        let pattern = |value: &str| mask_value(&realm(), "pattern", "", Params::new(), None, value).unwrap().unwrap();
+        assert_eq!(one(&[("match", "((?:[a-z][0-9])+)")], "a1b2c3"), pattern("a1b2c3"));
+        assert_eq!(one(&[("match", "((?:([a-z])[0-9])+)")], "a1b2c3"), pattern("a1b2c3"), "the outer group is masked");
+        assert_eq!(
+            one(&[("match", "([a-z]+)(?:-([0-9]+))?")], "abc-12"),
+            format!("{}-{}", pattern("abc"), pattern("12"))
+        );
+        let replaced = [("match", "(?:([a-z])-?)+"), ("replace", "x$1")];
+        assert_eq!(one(&replaced, "a-b-c"), format!("x{}", pattern("c")), "nothing of the value but a masked group");
+    }
+
+    #[test]
     fn values_that_do_not_match_as_a_whole_are_not_kept() {
         let with = [("match", r"ID:(\d+)")];
         let matching = Regex::new(r"^ID:\d+$").unwrap();
@@ -442,6 +481,10 @@ mod tests {
             &[("match", "a")],
             &[("match", "(a))(b")],
             &[("match", "(?=a)")],
+            &[("match", "(?:([a-z])([0-9]))+")],
+            &[("match", "([a-z])*")],
+            &[("match", "(?:x(?:([a-z])?|y)){2}")],
+            &[("match", "((a)+)(?:(b)|c){1,3}")],
             &[("match", "(a)"), ("replace", "$2")],
             &[("match", "(a)"), ("replace", "${who}")],
             &[("match", "(a)"), ("replace", "5$")],
