@@ -251,6 +251,10 @@ impl TextKind for Choice {
     fn reads(&self, value: &str, _scratch: &mut ()) -> bool {
         matches!(self.op, Op::Sample(_)) || self.find(value).is_some()
     }
+
+    fn listed(&self) -> bool {
+        true
+    }
 }
 
 /// A choice in a column of an enum type or of booleans.

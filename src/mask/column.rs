@@ -123,6 +123,14 @@ pub trait ColumnMask: Send + Sync {
         Ok(None)
     }
 
+    /// Masks one boolean (a JSON leaf); none if the kind does not take booleans, so that it must not stay.
+    ///
+    /// # Errors
+    /// As [`ColumnMask::apply`].
+    fn boolean(&self, _value: bool, _row: usize, _rows: &Rows<'_>) -> Result<Option<bool>, MaskError> {
+        Ok(None)
+    }
+
     /// Returns the [`TableSpec::columns`] indexes whose masked form must exist before this mask runs.
     fn after(&self) -> Vec<usize> {
         Vec::new()

@@ -168,6 +168,10 @@ impl TextKind for Choice {
     fn reads(&self, _value: &str, _scratch: &mut ()) -> bool {
         true
     }
+
+    fn listed(&self) -> bool {
+        true
+    }
 }
 
 /// A file with the columns that a mask names.
@@ -249,6 +253,10 @@ impl TextKind for Drawn {
     }
 
     fn reads(&self, _value: &str, _scratch: &mut ()) -> bool {
+        true
+    }
+
+    fn listed(&self) -> bool {
         true
     }
 }

@@ -195,4 +195,9 @@ impl ColumnMask for Const {
     fn integer(&self, _value: i64, _row: usize, _rows: &Rows<'_>) -> Result<Option<i64>, MaskError> {
         Ok(if let Const::Integer(_, number) = self { Some(*number) } else { None })
     }
+
+    fn boolean(&self, _value: bool, _row: usize, _rows: &Rows<'_>) -> Result<Option<bool>, MaskError> {
+        // Leaves are texts, and so is their constant.
+        Ok(if let Const::Text(text) = self { text.parse().ok() } else { None })
+    }
 }

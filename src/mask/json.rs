@@ -4,10 +4,11 @@
 //! |---|---|
 //! | a value on a path | every scalar of it is masked; a longer or more exact path decides about its own part |
 //! | everything else | `rest`: `"keep"`, `"null"`, or a mask. It must be written: there is no safe default to guess |
+//! | a value under the mask `null` | `null`, as under `"null"` |
 //! | string | any kind; unescaped before, escaped after |
 //! | whole number | integer kinds take the number; other kinds mask its digits |
 //! | other number | its digits are masked; `null` if the result is no JSON number, or if it has an exponent |
-//! | `true`, `false` | stay under a mask (one bit), `null` under `"null"` |
+//! | `true`, `false` | drawn where the mask is `enum.*`, `choice` or a drawn `lookup` and draws one of the two, or a `const` of the two; else `null` |
 //! | `null` | stays |
 //! | keys | stay, unless `keys` names a mask for the keys of the object on a path |
 //! | a value that `rest = "keep"` would keep, on a path that is not `known` | ends the run, or `null` with `unknown_keys = "null"` |
@@ -48,7 +49,7 @@ pub static JSON: Kind = Kind {
         },
         Param {
             name: "rest",
-            summary: "What happens to scalars on no path: \"keep\", \"null\" or a mask",
+            summary: "What happens to scalars on no path: \"keep\", \"null\" or a mask; true and false become null under a mask that does not draw them from a list",
             domain: Domain::Any,
             default: "must be given",
         },
@@ -214,7 +215,12 @@ fn action(
         _ => {}
     }
     let number = u16::try_from(masks.len()).map_err(|_| compile.bad_param(param, "a table of fewer masks"))?;
-    masks.push(nested_mask(compile, param, value, LEAF)?);
+    let mask = nested_mask(compile, param, value, LEAF)?;
+    // As a leaf it would leave an empty text, where JSON has a word for it.
+    if value.get("mask").and_then(Value::as_str).and_then(super::kind).is_some_and(|kind| kind.name == "null") {
+        return Ok(Action::Null);
+    }
+    masks.push(mask);
     Ok(Action::Mask(number))
 }
 
@@ -268,6 +274,10 @@ impl Masks for AtRow<'_> {
     fn integer(&mut self, mask: u16, value: i64) -> Result<Option<i64>, MaskError> {
         self.masks[usize::from(mask)].integer(value, self.row, self.rows)
     }
+
+    fn boolean(&mut self, mask: u16, value: bool) -> Result<Option<bool>, MaskError> {
+        self.masks[usize::from(mask)].boolean(value, self.row, self.rows)
+    }
 }
 
 /// The leaf masks at one row; strings leave holes to be filled with those of other rows.
@@ -294,6 +304,10 @@ impl Masks for Later<'_> {
 
     fn integer(&mut self, mask: u16, value: i64) -> Result<Option<i64>, MaskError> {
         self.now.integer(mask, value)
+    }
+
+    fn boolean(&mut self, mask: u16, value: bool) -> Result<Option<bool>, MaskError> {
+        self.now.boolean(mask, value)
     }
 }
 
@@ -392,5 +406,66 @@ impl ColumnMask for Json {
         after.sort_unstable();
         after.dedup();
         after
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::mask::{MasterKey, mask_value};
+    use serde_json::{Value, json};
+
+    /// What becomes of a document under `rest`.
+    fn masked(rest: Value, document: &Value) -> Value {
+        let Value::Object(params) = json!({ "rest": rest }) else { unreachable!("a table") };
+        let realm = MasterKey::test().realm("default");
+        let text = mask_value(&realm, "json", "", params, Some("42"), &document.to_string()).expect("a document");
+        serde_json::from_str(&text.expect("a document")).expect("JSON")
+    }
+
+    #[test]
+    fn booleans_become_null_under_masks_without_a_word_for_them() {
+        let document = json!({"hiv": true, "vip": false});
+        let null = json!({"hiv": null, "vip": null});
+        for rest in [
+            json!("null"),
+            json!({"mask": "null"}),
+            json!({"mask": "null/1"}),
+            json!("pattern"),
+            json!("hash"),
+            json!("text.spans"),
+            json!("text.drop"),
+            json!("date.shift"),
+            json!("email"),
+            json!({"mask": "email", "on_invalid": "null"}),
+            json!({"mask": "const", "value": "x"}),
+            json!({"mask": "choice", "values": ["gold"]}),
+            json!({"mask": "enum.perm", "values": ["gold"]}),
+        ] {
+            assert_eq!(masked(rest.clone(), &document), null, "{rest}");
+        }
+        assert_eq!(masked(json!("keep"), &document), document);
+        for (rest, want) in [
+            (json!({"mask": "const", "value": "false"}), json!({"hiv": false, "vip": false})),
+            (json!({"mask": "choice", "values": ["true"]}), json!({"hiv": true, "vip": true})),
+            (
+                json!({"mask": "enum.sample", "values": ["true", "false"], "weights": {"false": 1}}),
+                json!({"hiv": false, "vip": false}),
+            ),
+            (
+                json!({"mask": "enum.rr", "values": ["true", "false"], "threshold": 0}),
+                json!({"hiv": false, "vip": true}),
+            ),
+        ] {
+            assert_eq!(masked(rest.clone(), &document), want, "{rest}");
+        }
+        let perm = masked(json!({"mask": "enum.perm", "values": ["true", "false"]}), &document);
+        assert!(perm["hiv"].is_boolean() && perm["vip"].is_boolean() && perm["hiv"] != perm["vip"], "{perm}");
+    }
+
+    #[test]
+    fn the_mask_null_is_the_null_of_json() {
+        let document = json!({"a": "Bob", "b": 7, "c": [1.5, ""], "d": {"e": true}});
+        let null = json!({"a": null, "b": null, "c": [null, null], "d": {"e": null}});
+        assert_eq!(masked(json!({"mask": "null"}), &document), null);
     }
 }

@@ -51,6 +51,11 @@ pub(super) trait TextKind: Send + Sync + 'static {
     fn integer(&self, _value: i64) -> Option<i64> {
         None
     }
+
+    /// Masks come from a list of the user's, so that `true` and `false` can be meant by it.
+    fn listed(&self) -> bool {
+        false
+    }
 }
 
 /// A [`TextKind`] that says which hashes and permutations a value needs before it writes the mask.
@@ -269,6 +274,15 @@ impl<K: TextKind> ColumnMask for TextMask<K> {
 
     fn integer(&self, value: i64, _row: usize, _rows: &Rows<'_>) -> Result<Option<i64>, MaskError> {
         Ok(self.kind.integer(value))
+    }
+
+    fn boolean(&self, value: bool, row: usize, rows: &Rows<'_>) -> Result<Option<bool>, MaskError> {
+        if !self.kind.listed() {
+            return Ok(None);
+        }
+        let mut masked = String::new();
+        self.text(if value { "true" } else { "false" }, row, rows, &mut masked)?;
+        Ok(masked.parse().ok())
     }
 }
 

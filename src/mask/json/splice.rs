@@ -27,6 +27,8 @@ pub(super) trait Masks {
     fn text(&mut self, mask: u16, value: &str, out: &mut String) -> Result<(), Self::Error>;
     /// Returns the mask of an integer; none if the mask does not take numbers.
     fn integer(&mut self, mask: u16, value: i64) -> Result<Option<i64>, Self::Error>;
+    /// Returns the mask of a boolean; none if the mask does not take booleans.
+    fn boolean(&mut self, mask: u16, value: bool) -> Result<Option<bool>, Self::Error>;
 }
 
 /// Buffers that live as long as a batch, so that no value allocates.
@@ -300,7 +302,7 @@ impl<L: Masks> Splicer<'_, L> {
         Ok(())
     }
 
-    /// `true` and `false` carry one bit and stay under a mask; `null` is null.
+    /// `null` is null. One bit tells as much as a diagnosis, so a mask that has no word for `true` and `false` drops them.
     fn literal(&mut self, state: u32, word: &str) -> Result<(), Stop<L::Error>> {
         let end = self.at + word.len();
         if self.text.as_bytes().get(self.at..end) != Some(word.as_bytes()) {
@@ -309,6 +311,14 @@ impl<L: Masks> Splicer<'_, L> {
         let scalar = if word == "null" { Types::NULL } else { Types::BOOLEAN };
         match self.states[state as usize].action(scalar) {
             Action::Null if word != "null" => self.replace(self.at, end, "null"),
+            Action::Mask(mask) if word != "null" => {
+                let masked = match self.masks.boolean(mask, word == "true")? {
+                    Some(true) => "true",
+                    Some(false) => "false",
+                    None => "null",
+                };
+                self.replace(self.at, end, masked);
+            }
             // A key without a value tells as much as one with.
             Action::Refuse => return Err(Stop::Leaf(self.masks.unknown())),
             _ => {}
@@ -477,8 +487,8 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::Value;
 
-    /// Mask 0 turns letters to upper case and digits to 9; mask 1 is the identity; mask 2 adds 1 000 to integers; mask 3
-    /// writes characters that need escapes; mask 4 is pattern-like: 1 -> 0 -> 2 -> 1.
+    /// Mask 0 turns letters to upper case and digits to 9; mask 1 is the identity; mask 2 adds 1 000 to integers and
+    /// negates booleans; mask 3 writes characters that need escapes; mask 4 is pattern-like: 1 -> 0 -> 2 -> 1.
     struct Fake;
 
     impl Masks for Fake {
@@ -498,6 +508,9 @@ mod tests {
         fn unknown(&self) {}
         fn integer(&mut self, mask: u16, value: i64) -> Result<Option<i64>, ()> {
             Ok((mask == 2).then(|| value.wrapping_add(1000)))
+        }
+        fn boolean(&mut self, mask: u16, value: bool) -> Result<Option<bool>, ()> {
+            Ok((mask <= 2 && mask > 0).then_some(value ^ (mask == 2)))
         }
     }
 
@@ -561,9 +574,15 @@ mod tests {
     }
 
     #[test]
-    fn booleans_and_nulls_stay_under_a_mask() {
-        let a = automaton(&[], Action::Mask(0));
-        assert_eq!(run(&a, "[true,false,null,\"\"]").unwrap(), "[true,false,null,\"\"]");
+    fn booleans_stay_under_no_mask_that_has_no_word_for_them() {
+        for (mask, want) in [(0, "[null,null,null,\"\"]"), (1, "[true,false,null,\"\"]"), (2, "[false,true,null,\"\"]")]
+        {
+            let a = automaton(&[], Action::Mask(mask));
+            assert_eq!(run(&a, "[true,false,null,\"\"]").unwrap(), want, "mask {mask}");
+        }
+        let named = automaton(&[("$.hiv", Action::Mask(0))], Action::Keep);
+        assert_eq!(run(&named, "{\"hiv\": true , \"vip\":false}").unwrap(), "{\"hiv\": null , \"vip\":false}");
+        assert_eq!(run(&automaton(&[], Action::Mask(0)), " true").unwrap(), " null");
     }
 
     #[test]
@@ -668,6 +687,7 @@ mod tests {
                 Value::from(out)
             }
             (Value::Number(_), Action::Mask(_)) => Value::from("number"),
+            (Value::Bool(_), Action::Mask(_)) => Value::Null,
             _ => value.clone(),
         }
     }
