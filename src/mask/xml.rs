@@ -9,8 +9,10 @@
 //! |---|---|
 //! | text, CDATA and attributes on a path | masked; white space around a text stays; empty under `"null"` |
 //! | everything else | `rest`: `"keep"`, `"null"`, or a mask. It must be written, as for `json/1` |
-//! | comments and processing instructions | stay where the element around them is kept, else go |
-//! | names, `xmlns` attributes, the XML declaration, a DOCTYPE without declarations | stay |
+//! | comments, processing instructions, a DOCTYPE without declarations | stay where the element around them is kept, else go |
+//! | an XML declaration | stays if it says nothing but version, encoding and standalone; else as a comment |
+//! | `xmlns` attributes | stay if they are `urn:`, `http:` or `https:` names without user and query; else as other attributes, `urn:null` under `"null"` |
+//! | names | stay |
 //! | what is not well-formed, has declarations of its own, or an entity in a masked text that XML does not define | `on_invalid` |
 //!
 //! Nothing is expanded but `&lt; &gt; &amp; &quot; &apos;` and numbers of characters, so a document cannot grow, and an
@@ -102,8 +104,9 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     fn document(&mut self) -> Result<(), Stop> {
         if let Some(end) = self.rest.strip_prefix("<?xml").filter(|rest| rest.starts_with([' ', '\t', '\r', '\n'])) {
-            let length = end.find("?>").ok_or(Stop::Malformed)? + "<?xml".len() + 2;
-            self.keep(length);
+            let length = end.find("?>").ok_or(Stop::Malformed)?;
+            let stays = self.action(0) == Action::Keep || is_declaration(&end[..length]);
+            self.keep_if(stays, length + "<?xml?>".len());
         }
         while !self.rest.is_empty() {
             match self.rest.strip_prefix('<') {
@@ -124,6 +127,11 @@ impl<'a> Walk<'a> {
         let (kept, rest) = self.rest.split_at(length);
         self.out.push_str(kept);
         self.rest = rest;
+    }
+
+    /// Copies the next bytes, or leaves them out.
+    fn keep_if(&mut self, kept: bool, length: usize) {
+        if kept { self.keep(length) } else { self.rest = &self.rest[length..] }
     }
 
     fn state(&self) -> u32 {
@@ -149,11 +157,7 @@ impl<'a> Walk<'a> {
     /// A comment or a processing instruction.
     fn aside(&mut self, end: &str, from: usize) -> Result<(), Stop> {
         let length = self.rest.get(from..).and_then(|rest| rest.find(end)).ok_or(Stop::Malformed)? + from + end.len();
-        if self.action(self.state()) == Action::Keep {
-            self.keep(length);
-        } else {
-            self.rest = &self.rest[length..];
-        }
+        self.keep_if(self.action(self.state()) == Action::Keep, length);
         Ok(())
     }
 
@@ -181,7 +185,8 @@ impl<'a> Walk<'a> {
                 // Declarations can hold values, under names that only a full parser resolves.
                 (None, '[') => return Err(Stop::Malformed),
                 (None, '>') => {
-                    self.keep(at + 1);
+                    // An address of a definition can hold user and password.
+                    self.keep_if(self.action(self.state()) == Action::Keep, at + 1);
                     return Ok(());
                 }
                 _ => {}
@@ -238,13 +243,14 @@ impl<'a> Walk<'a> {
             return Err(Stop::Malformed);
         }
         self.keep(self.rest.len() - after.len() + 1);
-        let action = if name == "xmlns" || name.starts_with("xmlns:") {
-            Action::Keep
-        } else {
-            let state = self.xml.automaton.states[element as usize].member(format!("@{name}").as_bytes());
-            self.action(state)
-        };
-        self.value(value, action, Inside::Attribute(quote))?;
+        let state = self.xml.automaton.states[element as usize].member(format!("@{name}").as_bytes());
+        let prefixed = name.starts_with("xmlns:");
+        match self.action(state) {
+            _ if (prefixed || name == "xmlns") && names_space(value) => self.out.push_str(value),
+            // A prefix cannot stand for an empty name.
+            Action::Null | Action::Refuse if prefixed => self.out.push_str("urn:null"),
+            action => self.value(value, action, Inside::Attribute(quote))?,
+        }
         self.rest = &self.rest[length..];
         self.keep(1);
         Ok(())
@@ -277,6 +283,39 @@ impl<'a> Walk<'a> {
 
 /// White space of XML.
 const SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
+
+/// Tells whether a value is the name of a vocabulary: no user, no query, and nothing written with escapes.
+fn names_space(value: &str) -> bool {
+    ["http://", "https://", "urn:"].iter().any(|scheme| value.starts_with(scheme))
+        && !value.contains(['@', '?', '&', '%', ' '])
+}
+
+/// Tells whether the inside of an XML declaration says what such a declaration may say. Source: XML 1.0, production 23.
+fn is_declaration(mut text: &str) -> bool {
+    loop {
+        text = text.trim_start_matches(SPACE);
+        if text.is_empty() {
+            return true;
+        }
+        let Some((name, after)) = text.split_once('=') else { return false };
+        let after = after.trim_start_matches(SPACE);
+        let Some(quote) = after.chars().next().filter(|c| matches!(c, '"' | '\'')) else { return false };
+        let Some((value, rest)) = after[1..].split_once(quote) else { return false };
+        let fits = match name.trim_end_matches(SPACE) {
+            "version" => matches!(value, "1.0" | "1.1"),
+            "standalone" => matches!(value, "yes" | "no"),
+            // `windows-1252`, `ISO-8859-15`, `Shift_JIS`.
+            "encoding" => {
+                value.len() <= 16 && value.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.'))
+            }
+            _ => false,
+        };
+        if !fits {
+            return false;
+        }
+        text = rest;
+    }
+}
 
 /// The name a text begins with. Source: XML 1.0, production 5; letters beyond ASCII are not told apart.
 fn name(text: &str) -> Option<&str> {
@@ -410,6 +449,32 @@ mod tests {
         let rest = r#"{"rest":"pattern","paths":{"$.a.k":"keep"}}"#;
         assert_eq!(one(rest, "<!--Bob--><a><?Bob?><!--Bob--><k><!--x--></k></a>"), "<a><k><!--x--></k></a>");
         assert_eq!(one(r#"{"rest":"null"}"#, "<a p='Bob'> Bob <b/></a><c/>"), "<a p=''>  <b/></a><c/>");
+    }
+
+    #[test]
+    fn what_stands_around_the_elements_carries_nothing_past_the_mask() {
+        let null = r#"{"rest":"null"}"#;
+        for (value, want) in [
+            ("<!DOCTYPE o SYSTEM \"http://bob:pw@x.com/d.dtd\"><o/>", "<o/>"),
+            ("<!DOCTYPE o PUBLIC '-//bob//>' \"x\">\n<o/>", "\n<o/>"),
+            ("<?xml version=\"1.0\" encoding='UTF-8' standalone = 'yes' ?><o/>", ""),
+            ("<?xml version='1.0' owner='bob'?><o/>", "<o/>"),
+            ("<?xml version='bob'?><o/>", "<o/>"),
+            ("<?xml bob?><o/>", "<o/>"),
+            ("<o xmlns=\"http://bob@example.com/\"/>", "<o xmlns=\"\"/>"),
+            ("<o xmlns:a='http://x.com/?who=bob' xmlns:b='bob'/>", "<o xmlns:a='urn:null' xmlns:b='urn:null'/>"),
+            ("<o xmlns:a='urn:bob&#64;x.com'/>", "<o xmlns:a='urn:null'/>"),
+            ("<o xmlns='http://www.w3.org/1999/xhtml' xmlns:a=\"urn:x:y\" xmlns:b='https://x.com/b#1'/>", ""),
+            ("<o xmlns=''/>", ""),
+        ] {
+            assert_eq!(one(null, value), if want.is_empty() { value } else { want }, "{value}");
+            assert_eq!(one(r#"{"rest":"keep"}"#, value), value);
+        }
+        let space = mask("pattern", "http://bob@example.com/");
+        let pattern = r#"{"rest":"pattern"}"#;
+        assert_eq!(one(pattern, "<o xmlns='http://bob@example.com/'/>"), format!("<o xmlns='{space}'/>"));
+        let named = r#"{"rest":"keep","paths":{"$.o.@xmlns":"null"}}"#;
+        assert_eq!(one(named, "<o xmlns='bob' a='x'/>"), "<o xmlns='' a='x'/>");
     }
 
     #[test]
