@@ -152,10 +152,16 @@ impl Pan {
 
     /// Masks the first `bits` bits of an IPv6 address; one that holds an IPv4 address as that.
     fn v6(&self, address: u128, bits: u32) -> u128 {
-        // `::ffff:1.2.3.4`, and `64:ff9b::1.2.3.4` of translators (RFC 6052).
-        const HEADS: [u128; 2] = [0xffff, 0x64_ff9b << 64];
+        // `::ffff:1.2.3.4`, `::1.2.3.4` (RFC 4291; `::` and `::1` are of 0/8, which stays), `::ffff:0:1.2.3.4` (RFC 2765)
+        // and `64:ff9b::1.2.3.4` of translators (RFC 6052).
+        const HEADS: [u128; 4] = [0xffff, 0, 0xffff_0000, 0x64_ff9b << 64];
+        /// Translators of one network (RFC 8215), who choose where the IPv4 address stands.
+        const LOCAL: Block = (0x0064_ff9b_0001 << 80, 48);
         if self.safe && HEADS.contains(&(address >> 32)) {
             return head(address, 96) | u128::from(self.v4(address as u32, bits.saturating_sub(96)));
+        }
+        if inside(address, &[LOCAL]) {
+            return self.mask_aligned(address, bits, &[LOCAL], &[]);
         }
         self.mask_aligned(address, bits, SPECIAL_V6, FIXED_V6)
     }
@@ -329,6 +335,37 @@ mod tests {
         assert!(masked(&pan, "::ffff:10.1.2.3").starts_with("::ffff:10."));
         assert_eq!(masked(&pan, "64:ff9b::8.8.8.8"), "64:ff9b::88c:17ec", "8.140.23.236, as of the IPv4 address");
         assert!(masked(&pan, "fd12::1").starts_with("fd") && masked(&pan, "fe80::1").starts_with("fe"));
+    }
+
+    #[test]
+    fn an_ipv4_address_inside_a_long_one_is_masked_in_every_form() {
+        let pan = safe();
+        for (head, address) in [
+            ("::", "::8.8.8.8"),
+            ("::ffff:", "::ffff:8.8.8.8"),
+            ("::ffff:0:", "::ffff:0:8.8.8.8"),
+            ("64:ff9b::", "64:ff9b::8.8.8.8"),
+        ] {
+            let want: Ipv6Addr = format!("{head}8.140.23.236").parse().unwrap();
+            assert_eq!(masked(&pan, address), want.to_string(), "the mask of 8.8.8.8 in {address}");
+        }
+        for address in ["64:ff9b:1::8.8.8.8", "64:ff9b:1:808:8:800::"] {
+            let mask = masked(&pan, address);
+            let groups: Vec<&str> = mask.split(':').collect();
+            assert!(groups[..3] == ["64", "ff9b", "1"] && mask != masked(&published(), address));
+            assert_ne!(mask, address.parse::<Ipv6Addr>().unwrap().to_string());
+        }
+        // Neither holds an address of anybody.
+        for address in ["::", "::1", "::ffff", "::ffff:127.0.0.1", "::ffff:0:127.0.0.1"] {
+            let address: Ipv6Addr = address.parse().unwrap();
+            assert_eq!(pan.v6(address.to_bits(), 128), address.to_bits(), "{address}");
+        }
+        let compatible: std::collections::HashSet<u128> =
+            (0..20_000_u128).map(|i| pan.v6(i * 0x0003_4567 & 0xffff_ffff, 128)).collect();
+        assert_eq!(
+            compatible.len(),
+            (0..20_000_u128).map(|i| i * 0x0003_4567 & 0xffff_ffff).collect::<std::collections::HashSet<_>>().len()
+        );
     }
 
     #[test]
