@@ -5,8 +5,7 @@
 //! - `hash/1`: the first `length` hexadecimal digits of `xof(K_dom, 1, value)`, lower case. Twenty digits are 80 bits.
 //! - `partial/1` keeps the first `keep_first` and the last `keep_last` characters, `a` and `z`. The middle goes through
 //!   pattern/1 under `K_dom("partial/1", label)`, with `"partial" || frame(a, z)` after `pat` in the tweak, so each pair
-//!   of ends has its own permutation and two values never share a mask. A middle with letters of no class becomes the
-//!   tag of pattern/1. With `fill` there is no permutation: one character stands for each character of the middle, a
+//!   of ends has its own permutation and two values never share a mask. With `fill` there is no permutation: one character stands for each character of the middle, a
 //!   longer text for the whole middle.
 //! - A value of at most `keep_first + keep_last` characters, or whose middle has no letter and no digit, would be kept as
 //!   it is. It is masked as a whole, as if both were 0. Such values never meet others: length and punctuation stay.

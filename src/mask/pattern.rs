@@ -1,9 +1,11 @@
 //! `pattern/1`: a bijection on the values of one shape. Each character keeps its class, everything else stays.
+//! Every letter and digit of Unicode has a class: the nineteen of MASKING.md, and those of [`scripts`].
 //!
 //! It is also what becomes of values other kinds cannot read.
 
 #[cfg(any(feature = "ff1", test))]
 mod ff1;
+mod scripts;
 
 use super::canon::is_telling;
 use super::column::{ColumnMask, Compile, CompileError};
@@ -44,8 +46,11 @@ fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
 /// Tweaks longer than this are not worth remembering: the text is mostly punctuation.
 const TWEAK_CACHED_MAX: usize = 96;
 
+/// The classes from here on are those of [`scripts`].
+const SCRIPTS: u16 = 20;
+
 /// Members of the classes 4 to 19 as ranges in code-point order, with a step (alternating cases of Latin Extended-A).
-const CLASSES: &[(u8, &[(u32, u32)])] = &[
+const CLASSES: &[(u16, &[(u32, u32)])] = &[
     (1, &[(0x30, 0x39)]),
     (2, &[(0x61, 0x7a)]),
     (3, &[(0x41, 0x5a)]),
@@ -68,12 +73,21 @@ const CLASSES: &[(u8, &[(u32, u32)])] = &[
 /// The class of a character, its index there, and the size of the class.
 #[derive(Clone, Copy)]
 struct Member {
-    class: u8,
+    class: u16,
     index: u32,
     radix: u32,
 }
 
+/// Every letter and digit is a member of one class.
 fn member(c: char) -> Option<Member> {
+    listed(c).or_else(|| {
+        let (class, index, radix) = scripts::find(c)?;
+        Some(Member { class: SCRIPTS + class as u16, index, radix })
+    })
+}
+
+/// As [`member`], of the classes 1 to 19.
+fn listed(c: char) -> Option<Member> {
     let code = u32::from(c);
     let ascii = |class, first, radix| Some(Member { class, index: code - first, radix });
     match c {
@@ -110,7 +124,17 @@ fn is_lower_extended(code: u32) -> bool {
     }
 }
 
-fn char_of(class: u8, mut index: u32) -> char {
+/// Writes a class into a tweak.
+fn push_class(class: u16, tweak: &mut Vec<u8>) {
+    if class < SCRIPTS {
+        tweak.push(class as u8);
+    } else {
+        tweak.push(0xff);
+        tweak.extend_from_slice(char_of(class, 0).encode_utf8(&mut [0; 4]).as_bytes());
+    }
+}
+
+fn char_of(class: u16, mut index: u32) -> char {
     let code = match class {
         1 => 0x30 + index,
         2 => 0x61 + index,
@@ -119,6 +143,7 @@ fn char_of(class: u8, mut index: u32) -> char {
             .filter(|code| is_lower_extended(*code) == (class == 6))
             .nth(index as usize)
             .expect("an index is below the size of its class"),
+        SCRIPTS.. => scripts::member_at(usize::from(class - SCRIPTS), index),
         _ => {
             let ranges = CLASSES.iter().find(|entry| entry.0 == class).map_or(&[][..], |entry| entry.1);
             let mut code = 0;
@@ -177,7 +202,7 @@ impl Pattern {
         }
     }
 
-    /// Appends the permuted value; false, with `out` unchanged, if it has a letter or digit of no class.
+    /// Appends the permuted value; false, with `out` unchanged, if it has a letter or digit of no class. There is none.
     pub fn push_permuted(&self, value: &str, memo: &mut PatternMemo, out: &mut String) -> bool {
         self.push_permuted_after(&[], value, memo, out)
     }
@@ -203,7 +228,7 @@ impl Pattern {
         let (mut product, mut index) = (Some(1u128), 0u128);
         for c in value.chars() {
             if let Some(found) = member(c) {
-                perm.tweak.push(found.class);
+                push_class(found.class, &mut perm.tweak);
                 digits.push(found.index);
                 radixes.push(found.radix);
                 product = product.and_then(|product| product.checked_mul(u128::from(found.radix)));
@@ -343,6 +368,39 @@ mod tests {
     }
 
     #[test]
+    fn masks_of_letters_beyond_the_nineteen_classes_match_their_golden_vectors() {
+        for (value, mask) in [
+            ("ІА123456", "ІХ221123"),
+            ("і", "ѕ"),
+            ("Їжак", "Ѓдйь"),
+            ("თბილისი", "ცცჹპტტჶ"),
+            ("Νίκος", "Λϓδσε"),
+            ("Nguyễn", "Qgktḭg"),
+            ("สวัสดี", "ฤษากริ"),
+            ("राम", "ऒेख"),
+            ("٠١٢٣", "٩٩٧٩"),
+            ("ա-5", "ւ-6"),
+            ("ＡＢ１", "ＱＢ９"),
+            ("a\u{16ea0}b", "y\u{b1e79}y"),
+            ("ⅷ", "ℂ"),
+            ("محمد", "جءةج"),
+        ] {
+            assert_eq!(pattern(value), mask, "{value}");
+        }
+    }
+
+    #[test]
+    fn values_of_any_script_get_their_own_masks() {
+        let letters = |first: char, last: char| (first..=last).map(|c| c.to_string()).collect::<Vec<_>>();
+        let passports = (0..20_000).map(|i| format!("ІА{:06}", i * 37)).collect();
+        for values in [letters('ა', 'ჰ'), letters('ѐ', 'џ'), letters('٠', '٩'), letters('ก', 'ู'), passports]
+        {
+            let masks: std::collections::HashSet<String> = values.iter().map(|value| pattern_fast(value)).collect();
+            assert_eq!(masks.len(), values.len(), "{}", values[0]);
+        }
+    }
+
+    #[test]
     fn classes_have_the_sizes_of_the_specification_and_one_byte_length() {
         let sizes = [10, 26, 26, 31, 30, 65, 63, 25, 24, 32, 32, 27, 36, 54, 46, 86, 90, 11_172, 20_992];
         for (class, size) in (1..=19).zip(sizes) {
@@ -385,11 +443,12 @@ mod tests {
     }
 
     #[test]
-    fn letters_and_digits_outside_the_classes_are_never_kept() {
+    fn letters_and_digits_of_any_script_are_read() {
         for value in ["ա-5", "٠١٢٣", "a\u{16ea0}b", "ⅷ"] {
-            let mask = pattern(value);
-            assert_eq!(mask.chars().count(), value.chars().count());
-            assert!(mask.is_ascii(), "{value} became {mask}");
+            let (mut memo, mut mask) = (PatternMemo::default(), String::new());
+            let pattern = Pattern::new(&MasterKey::test().realm("default"), "");
+            assert!(pattern.push_permuted(value, &mut memo, &mut mask), "no tag, which others could share");
+            assert!(mask != value && mask.len() == value.len(), "{value} became {mask}");
         }
     }
 }

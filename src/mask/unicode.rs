@@ -15,6 +15,32 @@ pub fn is_telling(c: char) -> bool {
     if c.is_ascii() { c.is_ascii_alphanumeric() } else { within(LETTERS, c) || !is_assigned(c) }
 }
 
+/// Alphabetic and N* beyond ASCII, in order.
+pub fn letters() -> &'static [(u32, u32)] {
+    LETTERS
+}
+
+/// The code points that are not assigned, in order, as ranges of one length in UTF-8.
+pub fn unassigned() -> Vec<(u32, u32)> {
+    /// The first code points of three and of four bytes, and the surrogates, which are no characters.
+    const CUTS: [(u32, u32); 3] = [(0x800, 0x800), (0xd800, 0xe000), (0x1_0000, 0x1_0000)];
+    let mut ranges = Vec::new();
+    let mut from = 0x80;
+    for (first, last) in ASSIGNED.iter().copied().chain([(0x11_0000, 0x11_0000)]) {
+        for (end, next) in CUTS {
+            if from < end && end < first {
+                ranges.push((from, end - 1));
+                from = next;
+            }
+        }
+        if from < first {
+            ranges.push((from, first - 1));
+        }
+        from = last + 1;
+    }
+    ranges
+}
+
 /// White_Space of Unicode 16.0.
 pub fn is_white_space(c: char) -> bool {
     matches!(c, '\u{9}'..='\u{d}' | ' ' | '\u{85}' | '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{2028}'
