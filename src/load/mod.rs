@@ -137,7 +137,7 @@ impl Diagnose for LoadError {
 fn hint(problem: &SqlProblem) -> Option<String> {
     Some(match problem.sqlstate.as_str() {
         "53100" => "The target's disk is full. Free space (a previous release: `restage releases`) and run again.".into(),
-        "23505" => "Two masked values are equal: the source holds spellings of one value (case, spaces around it, a dot at its end, full-width letters), which `email`, `username`, `uuid` and `ip` mask alike. Make them one at the source, or decide `pattern`, which tells all spellings apart; for case alone `fold = false` is enough.".into(),
+        "23505" => "Two masked values are equal. Under `email`, `username`, `uuid`, `ip` or `mac` the source holds spellings of one value (case, spaces around it, a dot at its end, full-width letters): make them one at the source, or decide `pattern`, which gives every spelling its own mask; for case alone `fold = false` is enough. Under `pattern` the index is over an expression, such as lower(), that makes different masks equal: choose a kind whose masks are lower case, such as `email` or `hash`.".into(),
         // A violated CHECK is named; what fits no partition has a table only.
         "23514" if problem.constraint.is_none() && problem.table.is_some() => "A masked partition key fits no partition. Keep the column, or add a DEFAULT partition at the source.".into(),
         "23514" => "A masked value breaks the CHECK constraint. Choose a kind that fits it; `restage explain` shows the column's decision.".into(),
