@@ -8,6 +8,7 @@ use super::column::{ColumnMask, Compile, CompileError, Leaves, MaskError, Rows};
 use super::kind::{Domain, Param};
 use super::lanes::Queue;
 use super::pattern::Pattern;
+use super::unicode::full_fold;
 use super::{Kind, Shape};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, StringArray, StringViewArray};
@@ -151,6 +152,8 @@ pub(super) struct TextMask<K: TextKind> {
     kind: K,
     /// `char(n)`: blanks at the end are padding, not value.
     padded: bool,
+    /// Case variants share a mask, also of what the kind cannot read.
+    folds: bool,
     on_invalid: OnInvalid,
     scratch: Mutex<Vec<K::Scratch>>,
 }
@@ -164,7 +167,8 @@ impl<K: TextKind> TextMask<K> {
             _ => OnInvalid::Pattern(Box::new(Pattern::new(compile.realm, &compile.spec.label))),
         };
         let padded = matches!(compile.shape, Shape::Text { padded: true, .. });
-        Ok(Box::new(Self { kind, padded, on_invalid, scratch: Mutex::default() }))
+        let folds = super::kind(&compile.spec.kind).is_some_and(|kind| kind.folds) && compile.flag("fold", true);
+        Ok(Box::new(Self { kind, padded, folds, on_invalid, scratch: Mutex::default() }))
     }
 
     /// Lends a scratch; one that saw an error may hold notes of values that were not answered and is dropped.
@@ -229,11 +233,12 @@ impl<K: TextKind> TextMask<K> {
         }
     }
 
-    /// Masks an unreadable value by pattern until the result is unreadable too, so valid and invalid never meet.
+    /// Masks an unreadable value by pattern until the result is unreadable too, so valid and invalid never meet. A kind that
+    /// folds case folds it here too: its masks stay distinct under `lower()`.
     #[cold]
     fn walk(&self, pattern: &Pattern, value: &str, scratch: &mut K::Scratch, out: &mut String) -> bool {
         let start = out.len();
-        let mut current = value.to_owned();
+        let mut current = if self.folds { folded(value) } else { value.to_owned() };
         let mut memo = Default::default();
         // A tag is followed by tags: as a pattern, it could be of a shape that the kind reads throughout.
         let mut permuted = true;
@@ -251,6 +256,16 @@ impl<K: TextKind> TextMask<K> {
         }
         false
     }
+}
+
+/// Folds the case of each character that stays one by it, so that the length in characters, which has to fit the column,
+/// stays.
+fn folded(value: &str) -> String {
+    let one = |c: char| match full_fold(c).map(str::chars) {
+        None => c.to_ascii_lowercase(),
+        Some(mut folded) => folded.next().filter(|_| folded.next().is_none()).unwrap_or(c),
+    };
+    value.chars().map(one).collect()
 }
 
 impl<K: TextKind> ColumnMask for TextMask<K> {

@@ -530,6 +530,31 @@ fn invalid_values_go_where_the_policy_says() {
 }
 
 #[test]
+fn what_a_folding_kind_cannot_read_stays_distinct_under_lower() {
+    let values: Vec<String> = (0..1_000_u32)
+        .map(|i| {
+            let letter = |n: u32| char::from(b'a' + (n % 26) as u8);
+            let text: String = [letter(i), letter(i / 26), letter(i * 7 / 13)].iter().collect();
+            if i % 2 == 0 { text.to_uppercase() } else { text }
+        })
+        .collect();
+    let values: Vec<Option<&str>> = values.iter().map(|value| Some(value.as_str())).collect();
+    let lowered = |texts: &mut dyn Iterator<Item = &str>| texts.map(str::to_lowercase).collect::<HashSet<_>>().len();
+    let distinct = lowered(&mut values.iter().flatten().copied());
+    for kind in KINDS.iter().filter(|kind| kind.folds && kind.lowercase && kind.takes(&TEXT)) {
+        let masks = mask_texts(&realm(), kind.name, "{}", &values, 64);
+        assert_eq!(lowered(&mut masks.iter().flatten().map(String::as_str)), distinct, "{}", kind.name);
+    }
+    for kind in ["email", "uuid", "ip", "mac"] {
+        let admin = one("pattern", "admin");
+        assert_eq!(["admin", "Admin", "ADMIN"].map(|text| one(kind, text)), [&*admin, &*admin, &*admin], "{kind}");
+        assert_eq!(one(kind, "Straße İ"), one("pattern", "straße İ"), "{kind}: the length has to stay");
+    }
+    let strict = |text: &str| value("email", r#"{"fold":false}"#, None, text);
+    assert_eq!(strict("Admin"), Some(one("pattern", "Admin")));
+}
+
+#[test]
 fn bad_specifications_are_all_refused_at_once() {
     let mut unknown = spec("email", None);
     unknown.params = params(r#"{"colour":"red"}"#);
