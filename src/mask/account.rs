@@ -1,6 +1,6 @@
 //! Numbers people are known by: `card/1`, `uuid/1`.
 
-use super::canon::is_telling;
+use super::canon::{is_telling, is_white_space};
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
 use super::key::{DomainKey, RealmKey};
 use super::kind::{Domain, Param};
@@ -11,6 +11,7 @@ use super::{Kind, Shape, Takes};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray};
 use arrow_buffer::Buffer;
+use std::ops::Range;
 use std::sync::Arc;
 
 pub(super) static CARD: Kind = Kind {
@@ -346,7 +347,8 @@ fn compile_uuid(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileErr
     }
 }
 
-/// `uuid/1` on text: 32 hex digits, with hyphens at the four usual places or without.
+/// `uuid/1` on text: 32 hex digits, with hyphens at the four usual places or without. Braces, `urn:uuid:` and white space
+/// around them stay.
 struct UuidText(Arc<UuidPerms>);
 
 impl UuidText {
@@ -365,24 +367,50 @@ impl UuidText {
         }
         Some(number)
     }
+
+    /// Where the digits stand among what is around them, and the number.
+    fn find(value: &str) -> Option<(Range<usize>, u128)> {
+        let mut start = value.len() - value.trim_start_matches(is_white_space).len();
+        let mut core = value.trim_matches(is_white_space);
+        if core.get(..URN.len()).is_some_and(|first| first.eq_ignore_ascii_case(URN)) {
+            (start, core) = (start + URN.len(), &core[URN.len()..]);
+        } else if let Some(inner) = core.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+            (start, core) = (start + 1, inner);
+        }
+        Some((start..start + core.len(), Self::read(core)?))
+    }
 }
+
+/// RFC 9562, section 4.
+const URN: &str = "urn:uuid:";
 
 impl Asks for UuidText {
     type Scratch = ();
-    type Note = u128;
+    type Note = (Range<usize>, u128);
 
-    fn ask(&self, value: &str, _at: At<'_>, _scratch: &mut (), queue: &mut Queue) -> Option<u128> {
-        let number = Self::read(value)?;
-        self.0.ask(number, queue);
-        Some(number)
+    fn ask(&self, value: &str, _at: At<'_>, _scratch: &mut (), queue: &mut Queue) -> Option<Self::Note> {
+        let found = Self::find(value)?;
+        self.0.ask(found.1, queue);
+        Some(found)
     }
 
-    fn answer(&self, value: &str, number: u128, _at: At<'_>, _scratch: &mut (), queue: &mut Queue, out: &mut String) {
-        push_uuid(self.0.answer(number, queue), value.len() == 36, out);
+    fn answer(
+        &self,
+        value: &str,
+        (digits, number): Self::Note,
+        _at: At<'_>,
+        _scratch: &mut (),
+        queue: &mut Queue,
+        out: &mut String,
+    ) {
+        // In lower case, as all of the mask.
+        out.extend(value[..digits.start].chars().map(|c| c.to_ascii_lowercase()));
+        push_uuid(self.0.answer(number, queue), digits.len() == 36, out);
+        out.push_str(&value[digits.end..]);
     }
 
     fn reads(&self, value: &str, _scratch: &mut ()) -> bool {
-        Self::read(value).is_some()
+        Self::find(value).is_some()
     }
 }
 
@@ -430,5 +458,28 @@ impl ColumnMask for UuidMask {
     fn text(&self, value: &str, row: usize, rows: &Rows<'_>, out: &mut String) -> Result<(), MaskError> {
         let read = TextKind::mask(&self.0, value, At { row, rows }, &mut Asked::default(), out);
         if read { Ok(()) } else { Err(MaskError::at(row, "the value is not a UUID")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::mask::tests::{one, value};
+
+    #[test]
+    fn a_uuid_keeps_its_mask_and_what_is_around_it() {
+        let (uuid, mask) = ("550e8400-e29b-41d4-a716-446655440000", "ce201ede-9dad-4c0d-92a6-057066a91ed2");
+        for (before, after) in [("", ""), ("{", "}"), (" {", "}\n"), ("urn:uuid:", ""), ("\t", " "), ("\u{a0}", "")] {
+            assert_eq!(one("uuid", &format!("{before}{uuid}{after}")), format!("{before}{mask}{after}"));
+            let upper = format!("{before}{}{after}", uuid.to_uppercase());
+            assert_eq!(one("uuid", &upper), format!("{before}{mask}{after}"), "{upper}");
+        }
+        assert_eq!(one("uuid", &format!("URN:UUID:{uuid}")), format!("urn:uuid:{mask}"), "lower case, as all masks");
+        let short = |text: &str| text.replace('-', "");
+        assert_eq!(one("uuid", &format!("{{{}}}", short(uuid))), format!("{{{}}}", short(mask)));
+        for text in
+            ["{", "}", "{}", "urn:uuid:", "{{", &format!("{{{uuid}"), &format!("urn:uuid:{{{uuid}}}"), "é{550e8400"]
+        {
+            assert_eq!(value("uuid", r#"{"on_invalid":"null"}"#, None, text), None, "{text}");
+        }
     }
 }
