@@ -1,4 +1,7 @@
 //! `phone/1`: telephone numbers by country code and national number (ITU-T E.164).
+//!
+//! Around a number may stand `tel:` (RFC 3966), which stays, and an extension: `ext 5`, `x5`, `;ext=5`, `#5`. Its digits are
+//! masked by pattern/1 under `K_dom("pattern/1", label)`, so the number gets the mask it has without.
 
 use super::Kind;
 use super::account::{number, push_digits, spread};
@@ -8,7 +11,9 @@ use super::key::DomainKey;
 use super::kind::{Domain, Param};
 use super::lanes::Queue;
 use super::leaf::{Asks, At, ON_INVALID, TEXT, TextMask};
+use super::pattern::{Pattern, PatternMemo};
 use super::token::{PermCache, PermMemo};
+use std::ops::Range;
 use std::sync::Arc;
 
 pub(super) static PHONE: Kind = Kind {
@@ -117,12 +122,18 @@ const TWO_DIGITS: &[u64] = &[
 const DIGITS_MAX: usize = 20;
 /// Digits of country code and national number (E.164).
 const NUMBER_MAX: usize = 15;
+/// Digits of an extension.
+const EXTENSION_MAX: usize = 7;
+/// What an extension begins with.
+const EXTENSIONS: [&str; 5] = ["extension", "extn", "ext", "x", "#"];
 /// Digits permuted at least; fewer would be a list one can try.
 const PERMUTED_MIN: usize = 4;
 
 struct Phone {
     key: DomainKey,
     cache: Arc<PermCache>,
+    /// Masks extensions.
+    pattern: Pattern,
     region: Option<(&'static str, &'static str)>,
     keep: usize,
 }
@@ -139,6 +150,7 @@ fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
     let phone = Phone {
         key: compile.realm.domain("phone/1", &compile.spec.label),
         cache: compile.realm.shared("phone/1", &compile.spec.label, PermCache::default),
+        pattern: Pattern::new(compile.realm, &compile.spec.label),
         region,
         keep: compile.number("keep").unwrap_or(2) as usize,
     };
@@ -182,19 +194,63 @@ fn country_len(digits: &[u8]) -> usize {
     }
 }
 
+/// Tells whether the area of a country is written behind a 0 at home.
+fn trunk_is_zero(country: &[u8]) -> bool {
+    REGIONS.iter().any(|(_, code, trunk)| code.as_bytes() == country && *trunk == "0")
+}
+
+/// Where the number ends and where the digits of its extension stand; none without an extension.
+fn extension(value: &str) -> Option<(usize, Range<usize>)> {
+    let end = value.trim_end_matches(' ').len();
+    let count = value[..end].bytes().rev().take_while(u8::is_ascii_digit).take(EXTENSION_MAX + 1).count();
+    let start = end - count;
+    let before = value[..start].trim_end_matches([' ', '.', ':', '=']);
+    let marked = EXTENSIONS.iter().find_map(|word| {
+        let at = before.len().checked_sub(word.len())?;
+        before.as_bytes()[at..].eq_ignore_ascii_case(word.as_bytes()).then_some(at)
+    });
+    let number = before[..marked?].trim_end_matches([' ', ',', ';']).len();
+    (1..=EXTENSION_MAX).contains(&count).then_some((number, start..end))
+}
+
+/// A number with what stands around it.
+struct Found {
+    parsed: Parsed,
+    /// Where it stands.
+    number: Range<usize>,
+    /// Where the digits of its extension stand.
+    extension: Option<Range<usize>>,
+}
+
 impl Phone {
+    fn find(&self, value: &str) -> Option<Found> {
+        let start = match value.get(..4) {
+            Some(scheme) if scheme.eq_ignore_ascii_case("tel:") => 4,
+            _ => 0,
+        };
+        if let Some((end, digits)) = extension(value)
+            && let Some(parsed) = value.get(start..end).and_then(|number| self.parse(number))
+        {
+            return Some(Found { parsed, number: start..end, extension: Some(digits) });
+        }
+        let parsed = self.parse(&value[start..])?;
+        Some(Found { parsed, number: start..value.len(), extension: None })
+    }
+
     fn parse(&self, value: &str) -> Option<Parsed> {
         let mut digits = [0u8; DIGITS_MAX];
         let mut len = 0;
         let mut plus = false;
-        // `(0)` after a country code is the national prefix, written for readers at home.
-        let mut parenthesized = None;
+        // `(0)` after a country code is the national prefix, written for readers at home; so is the 0 of `(030)`, but in
+        // countries where it is part of the number.
+        let (mut parenthesized, mut opened) = (None, None);
         let mut previous = ' ';
         for (at, c) in value.char_indices() {
             if c.is_ascii_digit() {
                 *digits.get_mut(len)? = c as u8 - b'0';
-                if c == '0' && previous == '(' && value[at + 1..].starts_with(')') {
-                    parenthesized = Some(len);
+                if c == '0' && previous == '(' {
+                    let alone = value[at + 1..].starts_with(')');
+                    *(if alone { &mut parenthesized } else { &mut opened }) = Some(len);
                 }
                 len += 1;
             } else if c == '+' && len == 0 && !plus {
@@ -227,7 +283,8 @@ impl Phone {
                     *slot = b'0' + digit;
                 }
                 national += count;
-                national += usize::from(parenthesized == Some(national));
+                let area = opened == Some(national) && trunk_is_zero(&country[..count]);
+                national += usize::from(parenthesized == Some(national) || area);
                 count
             }
         };
@@ -260,11 +317,12 @@ impl Phone {
 }
 
 impl Asks for Phone {
-    type Scratch = PermMemo;
-    type Note = Parsed;
+    type Scratch = (PermMemo, PatternMemo);
+    type Note = Found;
 
-    fn ask(&self, value: &str, _at: At<'_>, memo: &mut PermMemo, queue: &mut Queue) -> Option<Parsed> {
-        let parsed = self.parse(value)?;
+    fn ask(&self, value: &str, _at: At<'_>, (memo, _): &mut Self::Scratch, queue: &mut Queue) -> Option<Found> {
+        let found = self.find(value)?;
+        let parsed = &found.parsed;
         let (len, start, keep) = (parsed.len, parsed.national, parsed.keep);
         memo.tweak.clear();
         memo.tweak.extend_from_slice(b"tel");
@@ -274,25 +332,86 @@ impl Asks for Phone {
         let (all, base) = parsed.domain();
         let tail = &parsed.digits[start + keep..len];
         queue.permute(memo.perm(&self.cache, &self.key, (all - base).into()), (number(tail) - base).into());
-        Some(parsed)
+        Some(found)
     }
 
     fn answer(
         &self,
         value: &str,
-        mut parsed: Parsed,
+        Found { mut parsed, number, extension }: Found,
         _at: At<'_>,
-        _memo: &mut PermMemo,
+        (_, memo): &mut Self::Scratch,
         queue: &mut Queue,
         out: &mut String,
     ) {
         let masked = queue.next_permuted() as u64 + parsed.domain().1;
         let (len, tail) = (parsed.len, parsed.national + parsed.keep);
         spread(masked, &mut parsed.digits[tail..len]);
-        push_digits(value, &parsed.digits[..len], out);
+        out.push_str(&value[..number.start]);
+        push_digits(&value[number.clone()], &parsed.digits[..len], out);
+        let rest = extension.map_or(number.end, |digits| {
+            out.push_str(&value[number.end..digits.start]);
+            self.pattern.push(&value[digits.clone()], memo, out);
+            digits.end
+        });
+        out.push_str(&value[rest..]);
     }
 
-    fn reads(&self, value: &str, _memo: &mut PermMemo) -> bool {
-        self.parse(value).is_some()
+    fn reads(&self, value: &str, _scratch: &mut Self::Scratch) -> bool {
+        self.find(value).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::mask::tests::{one, value};
+
+    fn german(text: &str) -> String {
+        value("phone", r#"{"region":"DE"}"#, None, text).expect("a mask")
+    }
+
+    #[test]
+    fn a_number_keeps_its_mask_beside_an_extension_and_a_scheme() {
+        let (number, five) = (one("phone", "+1 212 555 0100"), one("pattern", "5"));
+        for (before, after) in [
+            ("", " ext 5"),
+            ("", " ext. 5 "),
+            ("", " Extension: 5"),
+            ("", ", extn 5"),
+            ("", "x5"),
+            ("", " x5"),
+            ("", " #5"),
+            ("", ";ext=5"),
+            ("tel:", ""),
+            ("TEL:", ";ext=5"),
+        ] {
+            let want = format!("{before}{number}{}", after.replace('5', &five));
+            assert_eq!(one("phone", &format!("{before}+1 212 555 0100{after}")), want);
+        }
+        let long = one("phone", "+1 212 555 0100 x4711");
+        assert_eq!(long, format!("{number} x{}", one("pattern", "4711")));
+        let extensions: std::collections::HashSet<String> =
+            (0..1_000).map(|n| one("phone", &format!("+49 30 1234567 x{n}"))).collect();
+        assert_eq!(extensions.len(), 1_000);
+        // Neither a number nor an extension: nothing stays readable.
+        for text in
+            ["x5", "ext 5", "#5", "+1 212 555 0100 y5", "+1 212 555 0100 x", "tel:", "+1 212 555 0100 x12345678"]
+        {
+            assert_eq!(value("phone", r#"{"on_invalid":"null"}"#, None, text), None, "{text}");
+        }
+        // What an extension leaves over is no number here, but all of it is.
+        assert_eq!(german("030 # 1234567").replace(" #", ""), german("030 1234567"));
+    }
+
+    #[test]
+    fn the_zero_in_front_of_an_area_is_no_part_of_the_number() {
+        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+        let plain = digits(&one("phone", "+49 30 1234567"));
+        let written = one("phone", "+49 (030) 1234567");
+        assert!(written.starts_with("+49 (030) ") && digits(&written)[5..] == plain[4..], "{written}");
+        assert_eq!(digits(&one("phone", "0049 (030) 1234567"))[7..], plain[4..]);
+        // In Italy it is one.
+        let italian = (digits(&one("phone", "+39 (06) 1234567")), digits(&one("phone", "+39 06 1234567")));
+        assert_eq!(italian.0, italian.1);
     }
 }
