@@ -58,37 +58,84 @@ fn view(kind: &Kind) -> KindView {
     }
 }
 
-/// What masks of a kind still tell, beside which rows hold a value (MASKING, sections 5 and 6).
+/// What masks of a kind still tell, beside which rows hold a value (MASKING, sections 5 and 6). Kinds that are not here tell
+/// nothing more than their record says.
+#[rustfmt::skip]
 const LEAKS: &[(&str, &str)] = &[
     ("int", "the sign, and the size up to a power of two"),
     ("uuid", "version and variant; of version 7 the day"),
-    ("pattern", "length, upper and lower case, and every character that is no letter and no digit"),
+    ("pattern", "length, upper and lower case, the script of each letter, and every character that is no letter and no digit"),
     ("secret.token", "length, upper and lower case, and every character that is no letter and no digit"),
-    ("phone", "the country, and the first digits"),
+    ("email", "which addresses have the same domain, and that of a public provider"),
+    ("address", "the country, unless `country` says otherwise"),
+    ("phone", "the country, the first digits of the national number, and how the number is written"),
     ("zip", "the digits that are kept"),
-    ("card", "the brand, and whether the number was valid"),
-    ("iban", "the country"),
-    ("ip", "about four leading bits, and whether it is a special address"),
-    ("mac", "whether it is a group address"),
+    ("card", "the brand, or the digits that `keep` and `keep_last4` keep, and whether the number was valid"),
+    ("iban", "the country, the length, and where letters stand"),
+    ("be.nn", "year of birth and sex"),
+    ("fr.nir", "year of birth and sex"),
+    ("it.cf", "year of birth, sex, whether the place of birth is abroad, and where names have consonants and vowels"),
+    ("pl.pesel", "year of birth and sex"),
+    ("se.pnr", "year of birth and sex"),
+    ("gb.nino", "the last letter"),
+    ("ca.sin", "the first digit: the province or the kind of status"),
+    ("us.ein", "the first two digits: the campus that gave it out"),
+    ("br.cnpj", "where letters stand"),
+    ("fi.hetu", "year of birth and sex"),
+    ("no.fnr", "year of birth and sex"),
+    ("dk.cpr", "year of birth and sex, and whether the old check held"),
+    ("pt.nif", "the digits that tell the type of taxpayer"),
+    ("cn.ric", "area, year of birth and sex"),
+    ("za.id", "year of birth, sex and citizenship"),
+    ("ip", "about four leading bits, how many leading bits two addresses share, and whether it is a special address"),
+    ("mac", "whether it is a group or a local address; with `keep_oui` the maker"),
     ("date.shift", "the day up to `days_max`, and every interval within one person"),
+    ("date.shift", "in timestamps the time of day to the microsecond, which finds the row for those who know it"),
     ("date.within_year", "the year"),
-    ("date.trunc", "the day up to what it is cut to"),
-    ("num.noise", "the number up to its noise"),
-    ("num.scale", "the ratios within one person"),
+    ("date.within_year", "in timestamps the time of day to the microsecond, which finds the row for those who know it"),
+    ("date.trunc", "the day or time up to what it is cut to"),
+    ("age.cap", "every age up to the limit, and every date of birth that is not before it"),
+    ("time.shift", "seconds and their fractions, and every interval within one person"),
+    ("time.trunc", "the time up to what it is cut to"),
+    ("num.noise", "the number up to its noise; small whole numbers may stay"),
+    ("num.scale", "the ratios within one person; small whole numbers may stay"),
     ("num.bucket", "the bucket"),
-    ("enum.perm", "how often each label occurs"),
+    ("num.cap", "every amount within the limits"),
+    ("enum.rr", "the value, in the share of rows that keep it"),
+    ("enum.perm", "how often each label occurs, so which one it is"),
+    ("geo.grid", "the cell"),
+    ("geo.laplace", "the place up to its noise"),
+    ("blob", "the format, or the length of what has no format that is known"),
     ("name.value", "how often each name occurs"),
     ("text.spans", "every name that no column of the row or its subject holds, and all other words"),
-    ("json", "its structure, and what `rest` keeps"),
-    ("url", "its structure"),
+    ("text.lorem", "the length of each word, upper and lower case, where digits stand, and all punctuation"),
+    ("json", "its structure and keys, and what `rest` and `paths` keep"),
+    ("composite", "what `rest` and `fields` keep"),
+    ("hstore", "its keys, and what `rest` and `fields` keep"),
+    ("xml", "its structure and names, and what `rest` and `paths` keep"),
+    ("url", "its structure, the keys of its query, and what `keep` and `keep_hosts` keep"),
+    ("secret.password", "the scheme of the hash"),
+    ("template", "what its columns tell"),
+    ("replace", "with `inside` and `else = \"keep\"` everything that `map` does not name"),
+    ("regex", "with `match` everything outside of the groups, and the form of what is inside"),
+    ("partial", "the first and last characters that are kept, length, case and punctuation"),
+    ("command", "what its program lets through"),
 ];
 
 /// What masks of a kind still tell.
 pub(super) fn leaks(name: &str) -> Vec<&'static str> {
     let Some(kind) = mask::kind(name) else { return Vec::new() };
     let told = LEAKS.iter().filter(|(known, _)| *known == kind.name).map(|(_, leak)| *leak);
-    let often = "which rows hold the same value, and how often each occurs";
-    let equal = (kind.keyed_on == KeyedOn::Value).then_some(often);
+    let equal = match kind.keyed_on {
+        KeyedOn::Value => Some("which rows hold the same value, and how often each occurs"),
+        KeyedOn::Either if kind.params.iter().any(|param| param.name == "by") => {
+            Some("without `by = \"subject\"` which rows hold the same value, and how often each occurs")
+        }
+        KeyedOn::Either => {
+            Some("where masks follow the value, which rows hold the same one, and how often each occurs")
+        }
+        KeyedOn::Subject | KeyedOn::Nothing | KeyedOn::Row => None,
+    };
     told.chain(equal).collect()
 }
 
@@ -218,6 +265,25 @@ fn input(report: Report) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_kind_tells_is_said_of_every_kind_that_keeps_something() {
+        for (known, _) in LEAKS {
+            assert!(mask::kind(known).is_some(), "{known} is no kind");
+        }
+        use mask::Remains::{Near, Open, Part, Subscriber};
+        for kind in mask::KINDS {
+            let keeps = matches!((kind.remains)(&Params::new()), Near | Open | Part | Subscriber);
+            let born = kind.summary.contains("year of birth");
+            let silent = ["null", "const", "text.drop"].contains(&kind.name);
+            if (keeps || born) && !silent {
+                assert!(LEAKS.iter().any(|(known, _)| *known == kind.name), "nothing is said of {}", kind.name);
+            }
+        }
+        assert!(leaks("email").iter().any(|leak| leak.contains("which rows hold the same value")));
+        assert!(leaks("date.shift").iter().any(|leak| leak.contains("microsecond")));
+        assert!(leaks("null").is_empty() && leaks("name.full").is_empty());
+    }
 
     #[test]
     fn input_is_one_value_per_line_and_empty_lines_are_values() {

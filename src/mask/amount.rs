@@ -42,7 +42,7 @@ pub(super) static NOISE: Kind = Kind {
     name: "num.noise",
     // Small or round amounts stay.
     remains: |_| super::Remains::Open,
-    summary: "Moves each amount up or down by a secret share of itself; sign, zero and decimal places stay",
+    summary: "Moves each amount up or down by a secret share of itself; sign, zero and decimal places stay, and small whole numbers may",
     params: &[RATIO, ON_INVALID],
     keyed_on: KeyedOn::Subject,
     needs_subject: true,
@@ -52,7 +52,7 @@ pub(super) static NOISE: Kind = Kind {
 pub(super) static SCALE: Kind = Kind {
     name: "num.scale",
     remains: |_| super::Remains::Part,
-    summary: "Multiplies all amounts of a person in a column by one secret factor; order, sign and zero stay",
+    summary: "Multiplies all amounts of a person in a column by one secret factor; order, sign and zero stay, and small whole numbers may",
     params: &[RATIO, ON_INVALID],
     keyed_on: KeyedOn::Subject,
     ranges: true,

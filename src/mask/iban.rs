@@ -19,7 +19,7 @@ use std::ops::Range;
 pub(super) static IBAN: Kind = Kind {
     name: "iban",
     remains: |_| super::Remains::Rare { bits: 24 },
-    summary: "Permutes bank account numbers (IBAN) inside their country; spaces stay, all check digits hold",
+    summary: "Permutes bank account numbers (IBAN) inside their country; spaces stay, mod 97 holds, and so do the inner check digits of BE, ES, FR, IT, NO and PT",
     params: &[ON_INVALID],
     samples: &["DE89 3704 0044 0532 0130 00", "GB82WEST12345698765432", "NL91ABNA0417164300"],
     compile: |compile| TextMask::boxed(compile, Iban::new(compile)),
