@@ -159,7 +159,7 @@ impl Sample {
 
 /// Whether values can be documents.
 fn may_nest(takes: Takes) -> bool {
-    matches!(takes, Takes::Json | Takes::Composite | Takes::Hstore | Takes::Text | Takes::Opaque)
+    matches!(takes, Takes::Json | Takes::Xml | Takes::Composite | Takes::Hstore | Takes::Text | Takes::Opaque)
 }
 
 /// The tests that a column of a type can pass: detector, and place in its content.

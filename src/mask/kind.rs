@@ -23,6 +23,7 @@ pub enum Takes {
     Mac,
     Point,
     Json,
+    Xml,
     Composite,
     Hstore,
     /// What no mask can change.
@@ -47,6 +48,7 @@ impl Takes {
         Takes::Mac,
         Takes::Point,
         Takes::Json,
+        Takes::Xml,
         Takes::Composite,
         Takes::Hstore,
     ];
@@ -69,6 +71,7 @@ impl Takes {
             Takes::Mac => "macaddr",
             Takes::Point => "point",
             Takes::Json => "json",
+            Takes::Xml => "xml",
             Takes::Composite => "composite",
             Takes::Hstore => "hstore",
             Takes::Opaque => "other",
@@ -94,6 +97,7 @@ impl From<&Shape> for Takes {
             Shape::Mac | Shape::Mac8 => Takes::Mac,
             Shape::Point => Takes::Point,
             Shape::Json | Shape::Jsonb => Takes::Json,
+            Shape::Xml => Takes::Xml,
             Shape::Composite(_) => Takes::Composite,
             Shape::Hstore => Takes::Hstore,
             // `leaf` has looked through these three.

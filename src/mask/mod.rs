@@ -193,7 +193,7 @@ pub const UNICODE: &str = "16.0";
 /// | `Numeric` | `BinaryViewArray`: the wire form, below | `BinaryArray` |
 /// | `Float4`, `Float8` | `Float32Array`, `Float64Array` | same |
 /// | `Bool` | `BooleanArray` | same |
-/// | `Text`, `Enum`, `Json`, `Jsonb` | `StringViewArray` over the wire buffer | `StringArray` |
+/// | `Text`, `Enum`, `Json`, `Jsonb`, `Xml` | `StringViewArray` over the wire buffer | `StringArray` |
 /// | `Bytea` | `BinaryViewArray` | `BinaryArray` |
 /// | `Uuid`, `Mac`, `Mac8`, `Point` | `FixedSizeBinaryArray` of 16, 6, 8, 16 | same |
 /// | `Date` | `Date32Array`, days since 1970-01-01, ±infinity = `i32::MAX`/`MIN` | same |
@@ -240,6 +240,7 @@ pub enum Shape {
     Cidr,
     Json,
     Jsonb,
+    Xml,
     /// Up to six dimensions of one element type.
     Array(Arc<Shape>),
     Range(Arc<Shape>),

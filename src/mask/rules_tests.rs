@@ -176,6 +176,11 @@ fn typed() -> Vec<(Shape, ArrayRef)> {
         (Shape::Cidr, binary([Some(&[2, 16, 1, 4, 81, 2, 0, 0]), None, Some(&[2, 0, 1, 4, 0, 0, 0, 0]), Some(&net)])),
         (Shape::Json, documents()),
         (Shape::Jsonb, documents()),
+        // The last two are no XML that the kind reads: content without an element, and declarations.
+        (
+            Shape::Xml,
+            texts([Some("<a b='x'>y</a>"), None, Some("x"), Some("<!DOCTYPE a [<!ENTITY e 'x'>]><a>&e;</a>")]),
+        ),
     ]
 }
 

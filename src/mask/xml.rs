@@ -18,16 +18,17 @@
 //! Nothing is expanded but `&lt; &gt; &amp; &quot; &apos;` and numbers of characters, so a document cannot grow, and an
 //! entity cannot carry a value past its mask. The pieces of a text between comments, CDATA sections and elements are
 //! masked one by one. A document may have several elements at the top, as PostgreSQL's `xml` content may. A mask that
-//! no longer fits `varchar(n)` goes to `on_invalid` too.
+//! no longer fits `varchar(n)` goes to `on_invalid` too. In a column of type `xml`, where a pattern would be no XML, what
+//! `on_invalid` makes a pattern of elsewhere becomes empty content.
 
 use super::canon::is_white_space;
-use super::column::{ColumnMask, Compile, CompileError, MaskError};
+use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
 use super::json::path::{Action, Automaton, Types};
 use super::json::rules;
 use super::kind::{Domain, Param};
 use super::leaf::{At, ON_INVALID, TEXT};
 use super::row::{Otherwise, RowKind, RowMask};
-use super::{Injective, KeyedOn, Kind, Shape, chars};
+use super::{Injective, KeyedOn, Kind, Shape, Takes, chars};
 
 pub(super) static XML: Kind = Kind {
     name: "xml",
@@ -48,6 +49,7 @@ pub(super) static XML: Kind = Kind {
         },
         ON_INVALID,
     ],
+    accepts: &[Takes::Text, Takes::Xml],
     keyed_on: KeyedOn::Either,
     injective: Injective::No,
     samples: &["<order id=\"7\"><email>bob@example.com</email><plan>3</plan></order>"],
@@ -58,14 +60,34 @@ pub(super) static XML: Kind = Kind {
 struct Xml {
     automaton: Automaton,
     masks: Vec<Box<dyn ColumnMask>>,
-    otherwise: Otherwise,
+    /// None: empty content.
+    otherwise: Option<Otherwise>,
     chars_max: Option<u32>,
 }
 
 fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
-    let Shape::Text { chars_max, .. } = compile.shape else { return Err(compile.wrong_shape()) };
     let (automaton, masks) = rules(compile)?;
-    Ok(RowMask::boxed(compile, Xml { automaton, masks, otherwise: Otherwise::on_invalid(compile)?, chars_max }))
+    let (otherwise, chars_max) = match compile.shape {
+        Shape::Text { chars_max, .. } => (Some(Otherwise::on_invalid(compile)?), chars_max),
+        Shape::Xml if matches!(compile.word("on_invalid"), Some("null" | "fail")) => {
+            (Some(Otherwise::on_invalid(compile)?), None)
+        }
+        Shape::Xml => (None, None),
+        _ => return Err(compile.wrong_shape()),
+    };
+    Ok(RowMask::boxed(compile, Xml { automaton, masks, otherwise, chars_max }))
+}
+
+/// Tells whether a text may stand in a column of type `xml`: elements, or text without mark-up.
+pub(super) fn is_content(text: &str) -> bool {
+    if !text.contains(['<', '&']) {
+        return true;
+    }
+    let Ok(automaton) = Automaton::build(&[], &[], Action::Keep, None) else { return false };
+    let xml = Xml { automaton, masks: Vec::new(), otherwise: None, chars_max: None };
+    let rows = Rows { len: 1, subjects: &[], raw: &[], masked: &[], origin: None };
+    let (at, mut out) = (At { row: 0, rows: &rows }, String::new());
+    Walk { xml: &xml, at, rest: text, open: Vec::new(), begun: false, out: &mut out }.document().is_ok()
 }
 
 /// Why a document was left: it is not well-formed, or a mask failed.
@@ -392,11 +414,12 @@ impl RowKind for Xml {
             return Ok(true);
         }
         out.truncate(start);
-        self.otherwise.mask(value, at, out)
+        self.otherwise.as_ref().map_or(Ok(true), |otherwise| otherwise.mask(value, at, out))
     }
 
     fn after(&self) -> Vec<usize> {
-        self.masks.iter().flat_map(|mask| mask.after()).chain(self.otherwise.after()).collect()
+        let otherwise = self.otherwise.iter().flat_map(Otherwise::after);
+        self.masks.iter().flat_map(|mask| mask.after()).chain(otherwise).collect()
     }
 }
 
@@ -475,6 +498,36 @@ mod tests {
         assert_eq!(one(pattern, "<o xmlns='http://bob@example.com/'/>"), format!("<o xmlns='{space}'/>"));
         let named = r#"{"rest":"keep","paths":{"$.o.@xmlns":"null"}}"#;
         assert_eq!(one(named, "<o xmlns='bob' a='x'/>"), "<o xmlns='' a='x'/>");
+    }
+
+    #[test]
+    fn a_column_of_type_xml_gets_nothing_but_xml() {
+        use crate::mask::batch::RawBatch;
+        use crate::mask::{ColumnSpec, MaskSpec, Masker, Shape, TableSpec};
+        use arrow_array::cast::AsArray;
+        use arrow_array::{ArrayRef, StringViewArray};
+        let masked = |kind: &str, json: &str, text: &str| {
+            let params = serde_json::from_str(json).unwrap();
+            let mask = Some(MaskSpec { kind: kind.to_owned(), label: String::new(), params, subject: None });
+            let columns = vec![ColumnSpec { name: "t.x".to_owned(), shape: Shape::Xml, mask }];
+            let table = TableSpec { columns, ..TableSpec::default() };
+            let masker = Masker::compile(&MasterKey::test().realm("default"), &table).ok()?;
+            let columns: Vec<ArrayRef> = vec![std::sync::Arc::new(StringViewArray::from(vec![text]))];
+            let raw = RawBatch { rows: 1, wire: bytes::Bytes::new(), gaps: Vec::new(), columns };
+            let masked = masker.apply(raw).ok()?;
+            masked.columns()[0].as_string::<i32>().iter().next().flatten().map(str::to_owned)
+        };
+        let rest = r#"{"rest":"pattern"}"#;
+        assert_eq!(masked("xml/1", rest, "<a>Bob</a>"), Some(format!("<a>{}</a>", mask("pattern", "Bob"))));
+        for text in ["Bob", "<!DOCTYPE a [<!ENTITY e 'Bob'>]><a>&e;</a>", "<a>Bob &e;</a>", "<a>Bob</b>"] {
+            assert_eq!(masked("xml/1", rest, text).as_deref(), Some(""), "{text}: a pattern of it would be no XML");
+            assert_eq!(masked("xml/1", r#"{"rest":"pattern","on_invalid":"null"}"#, text), None);
+        }
+        assert_eq!(masked("pattern/1", "{}", "<a>Bob</a>"), None, "refused");
+        for (value, fits) in [("", true), ("none", true), ("<a/>", true), ("<a>", false), ("a & b", false)] {
+            let constant = serde_json::json!({ "value": value }).to_string();
+            assert_eq!(masked("const/1", &constant, "<a>Bob</a>").as_deref(), fits.then_some(value), "{value}");
+        }
     }
 
     #[test]

@@ -457,7 +457,7 @@ impl Column {
             Shape::Float4 => Values::Float4(Vec::with_capacity(rows)),
             Shape::Float8 => Values::Float8(Vec::with_capacity(rows)),
             Shape::Bool => Values::Bool(Vec::with_capacity(rows)),
-            Shape::Text { .. } | Shape::Enum(_) | Shape::Json => Values::Text(texts()),
+            Shape::Text { .. } | Shape::Enum(_) | Shape::Json | Shape::Xml => Values::Text(texts()),
             Shape::Jsonb => Values::Jsonb(texts()),
             Shape::Uuid => fixed(Fixed::Uuid),
             Shape::Mac => fixed(Fixed::Mac),

@@ -222,7 +222,7 @@ impl<'a> Values<'a> {
             Shape::Time => fixed(Fixed::Time),
             Shape::TimeTz => fixed(Fixed::TimeTz),
             Shape::Point => fixed(Fixed::Point),
-            Shape::Text { .. } | Shape::Enum(_) | Shape::Json => {
+            Shape::Text { .. } | Shape::Enum(_) | Shape::Json | Shape::Xml => {
                 text().map(|(offsets, data)| Self::Text(offsets, data))
             }
             Shape::Jsonb => text().map(|(offsets, data)| Self::Jsonb(offsets, data)),

@@ -53,6 +53,7 @@ mod oid {
     pub const INT4: u32 = 23;
     pub const TEXT: u32 = 25;
     pub const JSON: u32 = 114;
+    pub const XML: u32 = 142;
     pub const POINT: u32 = 600;
     pub const CIDR: u32 = 650;
     pub const FLOAT4: u32 = 700;
@@ -135,6 +136,7 @@ fn shape_within(catalog: &Catalog, type_oid: Oid, typmod: i32, depth: u32) -> Op
         oid::CIDR => Shape::Cidr,
         oid::JSON => Shape::Json,
         oid::JSONB => Shape::Jsonb,
+        oid::XML => Shape::Xml,
         _ if depth == 0 || oid::VECTOR.contains(&type_oid) => return None,
         _ => return made_shape(catalog, type_oid, typmod, depth - 1),
     };
@@ -290,6 +292,7 @@ mod tests {
         assert_eq!(shape(&catalog, 20_002, -1), Some(Shape::Enum(["sad".into(), "ok".into()].into())));
         assert_eq!(shape(&catalog, 20_003, -1), Some(Shape::Hstore));
         assert_eq!(shape(&catalog, 1028, -1), None);
+        assert_eq!(shape(&catalog, 142, -1), Some(Shape::Xml));
     }
 
     #[test]

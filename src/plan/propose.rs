@@ -133,6 +133,7 @@ pub(super) fn suited(graph: &Graph<'_>, node: Node, findings: &[Finding]) -> Str
         }
         _ if !column.not_null && referencing(graph, node) == 0 => "\"null\"".to_owned(),
         Some(Shape::Json | Shape::Jsonb | Shape::Array(_)) => constant("\"{}\""),
+        Some(Shape::Xml) => "{ mask = \"xml\", rest = \"pattern\" }".to_owned(),
         Some(Shape::Int2 | Shape::Int4 | Shape::Int8) => constant("0"),
         Some(Shape::Numeric { .. } | Shape::Float4 | Shape::Float8) => constant("0"),
         Some(Shape::Bool) => constant("false"),
