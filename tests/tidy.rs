@@ -208,3 +208,29 @@ fn expressions_of_ours_compile_in_a_build_without_the_crates_of_tests() {
     let other = [r"\p{Greek", r"\p{Latin", r"\p{Han", r"\p{Alphabetic", r"\p{Upper"];
     assert!(!other.iter().any(|mark| used(mark)), "scripts and properties need more features of regex");
 }
+
+/// The table of `src/mask/tests.rs` is what finds the tests of MASKING.md, section 10.
+#[test]
+fn obligations_of_the_masking_core_are_met_by_tests_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &Path| std::fs::read_to_string(path).expect("a source file is text");
+    let mut texts: Vec<String> = sources().into_iter().map(|(_, text)| text).collect();
+    for entry in std::fs::read_dir(root.join("tests")).expect("the tests").flatten() {
+        if entry.path().extension().is_some_and(|extension| extension == "rs") {
+            texts.push(read(&entry.path()));
+        }
+    }
+    let table = read(&root.join("src/mask/tests.rs"));
+    let lines: Vec<&str> = table.lines().filter(|line| line.starts_with("//! | T")).collect();
+    for number in 1..=12 {
+        let named = lines.iter().any(|line| line.starts_with(&format!("//! | T{number} ")));
+        assert!(named, "T{number} is in the table");
+    }
+    for name in lines.iter().flat_map(|line| line.split('`').skip(1).step_by(2)) {
+        let exists = match name.contains('/') {
+            true => root.join(name).exists(),
+            false => texts.iter().any(|text| text.contains(&format!("fn {name}("))),
+        };
+        assert!(exists, "{name} is in the table of src/mask/tests.rs and nowhere else");
+    }
+}

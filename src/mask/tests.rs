@@ -1,4 +1,21 @@
 //! Facts that hold for every kind, and the golden vectors of kinds as users see them.
+//!
+//! Where the obligations of MASKING.md, section 10, are met; `tests/tidy.rs` holds that the tests named exist.
+//!
+//! | obligation | tests |
+//! |---|---|
+//! | T1 FF1 | `t1_nist_samples_are_met`, `t1_the_width_of_half_a_string_is_exact_for_every_radix`, `t1_fewer_than_a_million_forms_are_refused` |
+//! | T2 Crypto-PAn | `cryptopan_matches_the_published_samples`, `common_prefixes_stay_common`, `common_prefixes_of_long_addresses_stay_common`, `special_blocks_stay_special_and_others_stay_out_of_them`, `special_blocks_of_long_addresses_stay_special` |
+//! | T3 permutations | `every_small_domain_is_permuted_exactly`, `larger_domains_are_permuted_exactly`, `large_permutations_have_an_inverse`, `precomputed_rounds_change_no_output`, `outputs_are_spread_evenly`, `another_tweak_label_realm_or_key_gives_another_permutation` |
+//! | T4 keys and collisions | `every_foreign_key_has_the_orphans_it_had_and_no_others`, `every_kind_that_promises_it_is_looked_at` and the tests beside it, `a_million_cards_and_accounts_never_collide`, `a_million_numbers_never_collide`, `a_million_texts_never_collide`, `a_million_numbers_of_the_first_part_share_no_mask` and the other parts, `valid_numbers_become_valid_numbers_of_the_same_layout`, `every_void_card_fails_luhn_and_every_other_mask_keeps_its_validity` |
+//! | T5 80 bits | `tags_of_many_inputs_differ` |
+//! | T6 rules for every kind | `null_empty_and_blank_values_stay`, `every_mask_fits_its_column_whatever_the_value`, `letters_of_no_kind_leave_no_text_as_it_was`, `null_stays_null_and_all_else_stays_a_value_in_columns_of_every_type`, `what_a_kind_reads_and_what_it_cannot_never_meet`, `odd_values_are_masked_without_panic_and_never_become_null` |
+//! | T7 golden file | `golden_values_never_change`, `golden_values_depend_on_no_batch_no_order_and_no_thread`, `every_list_matches_the_manifest`, `every_list_of_a_locale_matches_the_manifest` |
+//! | T8 canonical texts | `spellings_of_one_address_agree`, `a_code_point_unassigned_in_16_0_leaves_the_text_alone`, `folding_is_full_and_stable` |
+//! | T9 keys | `wrong_texts_are_refused`, `weak_keys_and_the_test_key_are_refused`, `debug_shows_no_key_byte`, `key_is_nowhere_but_in_its_place_and_the_process_writes_no_core`, `another_realm_or_label_gives_other_masks` |
+//! | T10 leaks | `no_canary_of_any_column_reaches_staging_its_files_logs_or_reports`, `unmasked_twin_shows_every_canary`, `definitions_that_name_people_are_refused_whatever_object_holds_them`, `constraints_that_masks_break_are_told_without_the_row`, `killed_backends_leave_no_canary_in_errors_or_files` |
+//! | T11 attacks | `masks_tell_nothing_of_the_order_of_rows`, `frequencies_of_names_do_not_survive_unless_the_kind_says_so`, `values_of_the_source_are_among_the_masks_no_more_often_than_by_chance` |
+//! | T12 speed | `benches/kinds.rs` |
 
 use super::batch::RawBatch;
 use super::*;
