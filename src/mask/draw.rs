@@ -12,17 +12,24 @@
 //! - `lookup/1` with `find` draws nothing: the value is looked up in that column as it is written, the first row with it
 //!   counts, and a value that is not there goes to `else`.
 
-use super::column::{ColumnMask, Compile, CompileError, MaskError};
+use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
 use super::csv;
+use super::decimal::{push_text_wire, push_wire_text};
 use super::key::DomainKey;
 use super::kind::{Domain, Param};
 use super::leaf::{At, TEXT, TextKind, TextMask};
 use super::person::BY;
 use super::row::{Otherwise, RowKind, RowMask};
+use super::temporal::{push_date, read_day};
 use super::token::{Purpose, below, frame, word};
-use super::{Injective, KeyedOn, Kind, Params, chars};
+use super::{Injective, KeyedOn, Kind, Params, Shape, Takes, chars};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{ArrowPrimitiveType, Date32Type, Int16Type, Int32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, BinaryArray, BooleanArray, PrimitiveArray, StringArray};
 use serde_json::Value;
 use std::collections::HashMap;
+use std::str::FromStr;
+use std::sync::Arc;
 
 pub(super) static CHOICE: Kind = Kind {
     name: "choice",
@@ -30,12 +37,13 @@ pub(super) static CHOICE: Kind = Kind {
     params: &[
         Param {
             name: "values",
-            summary: "an array of texts, or a table of text = weight",
+            summary: "an array of texts, or a table of text = weight; each a value of the column's type, [\"7\", \"8\"]",
             domain: Domain::Any,
             default: "required",
         },
         BY,
     ],
+    accepts: &[Takes::Integer, Takes::Numeric, Takes::Bool, Takes::Text, Takes::Enum, Takes::Date],
     keyed_on: KeyedOn::Either,
     injective: Injective::No,
     samples: &["gold"],
@@ -151,17 +159,150 @@ fn compile_choice(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileE
     if sum == 0 {
         return Err(wrong());
     }
-    let values = list.iter().map(|(text, _)| (*text).to_owned()).collect();
-    TextMask::boxed(compile, Choice { draw: Draw::new(compile, "choice/1", &framed), values, cumulative })
+    let values: Vec<String> = list.iter().map(|(text, _)| (*text).to_owned()).collect();
+    let choice = Choice { draw: Draw::new(compile, "choice/1", &framed), values, cumulative };
+    if let Shape::Text { .. } = compile.shape {
+        return TextMask::boxed(compile, choice);
+    }
+    let typed = Typed::read(&compile.shape, &choice.values);
+    let typed = typed.ok_or_else(|| compile.bad_param("values", "texts that are values of the column's type"))?;
+    Ok(Box::new(TypedChoice { choice, typed }))
+}
+
+/// The values of a choice as those of a column that is not text.
+enum Typed {
+    Int2(Vec<i16>),
+    Int4(Vec<i32>),
+    Int8(Vec<i64>),
+    /// Wire forms.
+    Numeric(Vec<Vec<u8>>),
+    Bool(Vec<bool>),
+    Date(Vec<i32>),
+    Enum,
+}
+
+impl Typed {
+    /// None if one of them is not of the type.
+    fn read(shape: &Shape, values: &[String]) -> Option<Self> {
+        fn each<T: FromStr>(values: &[String]) -> Option<Vec<T>> {
+            values.iter().map(|text| text.parse().ok()).collect()
+        }
+        let wire = |text: &String| {
+            let mut wire = Vec::new();
+            push_text_wire(text, &mut wire).map(|()| wire)
+        };
+        match shape {
+            Shape::Int2 => each(values).map(Self::Int2),
+            Shape::Int4 => each(values).map(Self::Int4),
+            Shape::Int8 => each(values).map(Self::Int8),
+            Shape::Numeric { .. } => values.iter().map(wire).collect::<Option<_>>().map(Self::Numeric),
+            Shape::Bool => each(values).map(Self::Bool),
+            Shape::Date => values.iter().map(|text| read_day(text)).collect::<Option<_>>().map(Self::Date),
+            Shape::Enum(labels) => values.iter().all(|text| labels.contains(text)).then_some(Self::Enum),
+            _ => None,
+        }
+    }
+}
+
+/// `choice/1` on a column that is not text. Draws are those of a text column that holds the values as PostgreSQL writes
+/// them.
+struct TypedChoice {
+    choice: Choice,
+    typed: Typed,
+}
+
+impl TypedChoice {
+    fn drawn<T: ArrowPrimitiveType>(
+        &self,
+        column: &ArrayRef,
+        rows: &Rows<'_>,
+        masks: &[T::Native],
+        write: impl Fn(T::Native, &mut String),
+    ) -> Option<ArrayRef> {
+        let values = column.as_primitive_opt::<T>()?;
+        let mut text = String::new();
+        let masked = (0..values.len()).map(|row| {
+            if values.is_null(row) {
+                return T::Native::default();
+            }
+            text.clear();
+            write(values.value(row), &mut text);
+            masks[self.choice.index(&text, At { row, rows })]
+        });
+        let masked: Vec<T::Native> = masked.collect();
+        Some(Arc::new(PrimitiveArray::<T>::new(masked.into(), values.nulls().cloned())))
+    }
+
+    fn column(&self, column: &ArrayRef, rows: &Rows<'_>) -> Option<ArrayRef> {
+        let number = |value: i64, out: &mut String| out.push_str(&value.to_string());
+        match &self.typed {
+            Typed::Int2(masks) => self.drawn::<Int16Type>(column, rows, masks, |value, out| number(value.into(), out)),
+            Typed::Int4(masks) => self.drawn::<Int32Type>(column, rows, masks, |value, out| number(value.into(), out)),
+            Typed::Int8(masks) => self.drawn::<Int64Type>(column, rows, masks, number),
+            Typed::Date(masks) => self.drawn::<Date32Type>(column, rows, masks, |days, out| match days {
+                i32::MAX => out.push_str("infinity"),
+                i32::MIN => out.push_str("-infinity"),
+                days => push_date(days.into(), out),
+            }),
+            Typed::Numeric(masks) => {
+                let values = column.as_binary_view_opt()?;
+                let mut text = String::new();
+                let masked = (0..values.len()).map(|row| {
+                    if values.is_null(row) {
+                        return Some(None);
+                    }
+                    text.clear();
+                    push_wire_text(values.value(row), &mut text)?;
+                    Some(Some(&masks[self.choice.index(&text, At { row, rows })]))
+                });
+                Some(Arc::new(masked.collect::<Option<BinaryArray>>()?))
+            }
+            Typed::Bool(masks) => {
+                let values = column.as_boolean_opt()?;
+                let masked = (0..values.len()).map(|row| {
+                    let text = if values.value(row) { "true" } else { "false" };
+                    values.is_valid(row).then(|| masks[self.choice.index(text, At { row, rows })])
+                });
+                Some(Arc::new(masked.collect::<BooleanArray>()))
+            }
+            Typed::Enum => {
+                let values = column.as_string_view_opt()?;
+                let masked = (0..values.len()).map(|row| {
+                    let drawn = |text: &str| &*self.choice.values[self.choice.index(text, At { row, rows })];
+                    values.is_valid(row).then(|| drawn(values.value(row)))
+                });
+                Some(Arc::new(masked.collect::<StringArray>()))
+            }
+        }
+    }
+}
+
+impl ColumnMask for TypedChoice {
+    fn apply(&self, column: &ArrayRef, rows: &Rows<'_>) -> Result<ArrayRef, MaskError> {
+        let wrong = "the column was decoded in another shape than its mask was compiled for";
+        self.column(column, rows).ok_or_else(|| MaskError::at(0, wrong))
+    }
+
+    fn text(&self, value: &str, row: usize, rows: &Rows<'_>, out: &mut String) -> Result<(), MaskError> {
+        out.push_str(&self.choice.values[self.choice.index(value, At { row, rows })]);
+        Ok(())
+    }
+}
+
+impl Choice {
+    /// Which of the values a value becomes.
+    fn index(&self, value: &str, at: At<'_>) -> usize {
+        let sum = self.cumulative.last().copied().unwrap_or(1);
+        let drawn = self.draw.below(sum, value, at);
+        self.cumulative.partition_point(|end| *end <= drawn)
+    }
 }
 
 impl TextKind for Choice {
     type Scratch = ();
 
     fn mask(&self, value: &str, at: At<'_>, _scratch: &mut (), out: &mut String) -> bool {
-        let sum = self.cumulative.last().copied().unwrap_or(1);
-        let drawn = self.draw.below(sum, value, at);
-        out.push_str(&self.values[self.cumulative.partition_point(|end| *end <= drawn)]);
+        out.push_str(&self.values[self.index(value, at)]);
         true
     }
 
@@ -317,6 +458,50 @@ mod tests {
         let by = r#"{"values":["a","b","c","d","e","f","g","h"],"by":"subject"}"#;
         assert!((0..20).all(|i| one("choice", by, Some("7"), &i.to_string()) == one("choice", by, Some("7"), "x")));
         assert!((0..20).any(|i| one("choice", by, Some(&i.to_string()), "x") != one("choice", by, Some("7"), "x")));
+    }
+
+    #[test]
+    fn a_choice_in_a_column_of_another_type_draws_what_texts_of_its_values_draw() {
+        use crate::mask::batch::RawBatch;
+        use crate::mask::{ColumnSpec, MaskSpec, Masker, Shape, TableSpec};
+        use arrow_array::cast::AsArray;
+        use arrow_array::types::{Date32Type, Int32Type};
+        use arrow_array::{ArrayRef, Date32Array, Int32Array, StringViewArray};
+        use std::sync::Arc;
+        let masked = |shape: Shape, values: &str, column: ArrayRef| {
+            let params = serde_json::from_str(&format!(r#"{{"values":{values}}}"#)).unwrap();
+            let mask = Some(MaskSpec { kind: "choice/1".to_owned(), label: String::new(), params, subject: None });
+            let columns = vec![ColumnSpec { name: "t.c".to_owned(), shape, mask }];
+            let masker = Masker::compile(&realm(), &TableSpec { columns, ..TableSpec::default() }).ok()?;
+            let raw =
+                RawBatch { rows: column.len(), wire: bytes::Bytes::new(), gaps: Vec::new(), columns: vec![column] };
+            masker.apply(raw).ok().map(|masked| Arc::clone(&masked.columns()[0]))
+        };
+        let numbers = r#"["10","-20","30"]"#;
+        let column: ArrayRef = Arc::new(Int32Array::from(vec![Some(7), None, Some(-8), Some(i32::MAX)]));
+        let drawn = masked(Shape::Int4, numbers, Arc::clone(&column)).expect("numbers");
+        let drawn: Vec<Option<String>> =
+            drawn.as_primitive::<Int32Type>().iter().map(|number| number.map(|number| number.to_string())).collect();
+        let text = |value: &str| Some(one("choice", &format!(r#"{{"values":{numbers}}}"#), None, value));
+        assert_eq!(drawn, [text("7"), None, text("-8"), text("2147483647")]);
+        let days: ArrayRef = Arc::new(Date32Array::from(vec![Some(20_000), Some(i32::MAX), None]));
+        let drawn = masked(Shape::Date, r#"["1970-01-02"]"#, Arc::clone(&days)).expect("days");
+        assert_eq!(drawn.as_primitive::<Date32Type>().iter().collect::<Vec<_>>(), [Some(1), Some(1), None]);
+        let labels: Arc<[String]> = ["gold".to_owned(), "red".to_owned()].into();
+        let column: ArrayRef = Arc::new(StringViewArray::from(vec![Some("gold"), None]));
+        let drawn = masked(Shape::Enum(Arc::clone(&labels)), r#"{"red":1}"#, Arc::clone(&column)).expect("labels");
+        assert_eq!(drawn.as_string::<i32>().iter().collect::<Vec<_>>(), [Some("red"), None]);
+        for (shape, values) in [
+            (Shape::Int2, r#"["40000"]"#),
+            (Shape::Int4, r#"["7","x"]"#),
+            (Shape::Date, r#"["1 May"]"#),
+            (Shape::Bool, r#"["yes"]"#),
+            (Shape::Numeric { limit: None }, r#"["1.5","x"]"#),
+            (Shape::Enum(labels), r#"["gold","blue"]"#),
+            (Shape::Uuid, r#"["550e8400-e29b-41d4-a716-446655440000"]"#),
+        ] {
+            assert!(masked(shape, values, Arc::clone(&column)).is_none(), "{values}");
+        }
     }
 
     #[test]

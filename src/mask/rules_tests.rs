@@ -192,6 +192,17 @@ fn needed_on(kind: &Kind, shape: &Shape) -> Params {
         ("geo.grid", Shape::Float4 | Shape::Float8 | Shape::Numeric { .. }) => {
             params.insert("axis".to_owned(), "latitude".into());
         }
+        ("choice", shape) => {
+            let values: [&str; 2] = match shape {
+                Shape::Int2 | Shape::Int4 | Shape::Int8 => ["7", "8"],
+                Shape::Numeric { .. } => ["1.5", "-2"],
+                Shape::Bool => ["true", "false"],
+                Shape::Enum(_) => ["gold", "red"],
+                Shape::Date => ["2020-01-01", "2021-02-28"],
+                _ => ["a", "b"],
+            };
+            params.insert("values".to_owned(), values.as_slice().into());
+        }
         ("const", _) => {
             let value: serde_json::Value = match shape {
                 Shape::Int2 | Shape::Int4 | Shape::Int8 => 7.into(),

@@ -22,7 +22,8 @@ use std::sync::Arc;
 pub(super) fn column(found: &Kind, value: &str) -> Result<(Shape, ArrayRef), ValueError> {
     let text = || (Shape::TEXT, Arc::new(StringViewArray::from(vec![value])) as ArrayRef);
     let not_a_number = || ValueError::NotANumber { kind: found.full_name() };
-    if found.takes(&Shape::Int8) && found.keyed_on != KeyedOn::Nothing {
+    // A list of the user's is of texts.
+    if found.takes(&Shape::Int8) && found.keyed_on != KeyedOn::Nothing && found.name != "choice" {
         if let Some(number) = canonical_integer(value.trim()) {
             return Ok((Shape::Int8, Arc::new(Int64Array::from(vec![number]))));
         }
