@@ -4,12 +4,13 @@
 //! # Construction
 //!
 //! Frozen, from the tables of Unicode 16.0 alone. A letter or digit that is in none of the nineteen belongs to
-//! 1. the ten digits of its script ([`DIGITS`]), if it is one of them;
-//! 2. else the range of [`letters`] it stands in, if that has more than 1 024 code points (Han beyond the first block, Yi,
+//! 1. one of [`SETS`], if it is in one: letters that a database whose encoding has one of them has all of;
+//! 2. else the ten digits of its script ([`DIGITS`]), if it is one of them;
+//! 3. else the range of [`letters`] it stands in, if that has more than 1 024 code points (Han beyond the first block, Yi,
 //!    Tangut, hieroglyphs);
-//! 3. else its group: code points from one of [`BOUNDS`] to the next, beyond U+FFFF 256 of them. A group is two classes,
+//! 4. else its group: code points from one of [`BOUNDS`] to the next, beyond U+FFFF 256 of them. A group is two classes,
 //!    what case folding changes and the rest, if both have at least [`MEMBERS_MIN`] members; else it is one;
-//! 4. groups with fewer members are joined, by their length in UTF-8, and so are the code points that are not assigned.
+//! 5. groups with fewer members are joined, by their length in UTF-8, and so are the code points that are not assigned.
 //!
 //! Members are in the order of code points, and of one length in UTF-8. A class stands in the tweak as 0xff, which no
 //! UTF-8 has, and its first member.
@@ -17,6 +18,20 @@
 use crate::mask::unicode::{full_fold, letters, unassigned};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+
+/// Classes as ranges, which ISO 8859 and the code pages of Windows have as a whole or not at all, but for single letters:
+/// of LATIN1 (two more are in code pages of other alphabets), Greek, Cyrillic, Hebrew, Arabic.
+const SETS: &[&[(u32, u32)]] = &[
+    &[(0xaa, 0xaa), (0xba, 0xba), (0xdf, 0xdf)],
+    &[(0xb2, 0xb3), (0xbd, 0xbd)],
+    &[(0xb5, 0xb5), (0xb9, 0xb9), (0xbc, 0xbc), (0xbe, 0xbe)],
+    &[(0x386, 0x386), (0x388, 0x38a), (0x38c, 0x38c), (0x38e, 0x38f), (0x3aa, 0x3ab)],
+    &[(0x390, 0x390), (0x3ac, 0x3b0), (0x3ca, 0x3ce)],
+    &[(0x401, 0x40c), (0x40e, 0x40f)],
+    &[(0x451, 0x45c), (0x45e, 0x45f)],
+    &[(0x5b0, 0x5b9), (0x5bb, 0x5bd), (0x5bf, 0x5bf), (0x5c1, 0x5c2), (0x5f0, 0x5f2)],
+    &[(0x640, 0x640), (0x64b, 0x652)],
+];
 
 /// First code points of the groups. Source: blocks of Unicode 16.0, Cyrillic and full-width forms in parts.
 #[rustfmt::skip]
@@ -46,6 +61,7 @@ const RANGE_MIN: u32 = 1024;
 /// What decides the class of a character: the rule above, and which of its classes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Group {
+    Set(usize),
     /// By number, and whether case folding changes it.
     Block(u32, bool),
     Digits(u32),
@@ -108,6 +124,10 @@ pub(super) fn member_at(class: usize, index: u32) -> u32 {
 }
 
 fn group(code: u32, range: (u32, u32)) -> Group {
+    let holds = |set: &&[(u32, u32)]| set.iter().any(|(first, last)| (*first..=*last).contains(&code));
+    if let Some(set) = SETS.iter().position(|set| holds(set)) {
+        return Group::Set(set);
+    }
     let folds = char::from_u32(code).is_some_and(|c| full_fold(c).is_some());
     if let Some(zero) = DIGITS.iter().find(|zero| (**zero..**zero + 10).contains(&code)) {
         Group::Digits(*zero)
@@ -147,8 +167,8 @@ fn build() -> Tables {
             groups.entry(other).or_default().extend(folding);
         }
     }
-    let small: Vec<Group> =
-        groups.iter().filter(|(_, members)| members.len() < MEMBERS_MIN).map(|(group, _)| *group).collect();
+    let small = groups.iter().filter(|(group, members)| members.len() < MEMBERS_MIN && !matches!(group, Group::Set(_)));
+    let small: Vec<Group> = small.map(|(group, _)| *group).collect();
     for group in small {
         for code in groups.remove(&group).unwrap_or_default() {
             groups.entry(Group::Few(utf8_length(code))).or_default().push(code);
@@ -221,15 +241,16 @@ mod tests {
             class.ranges.iter().flat_map(|(first, last)| *first..=*last).for_each(&mut add);
         }
         let members: u32 = tables.classes.iter().map(|class| class.size).sum();
-        assert_eq!((tables.classes.len(), members, sum), (253, 931_034, 8_766_660_317_944_493_817));
-        assert!(tables.classes.iter().all(|class| class.size >= 7), "a class of one member would keep it");
+        assert_eq!((tables.classes.len(), members, sum), (259, 931_034, 1_478_263_868_496_414_361));
+        assert!(tables.classes.iter().all(|class| class.size >= 3), "a class of one member would keep it");
     }
 
     #[test]
     fn scripts_in_use_stay_themselves() {
         for (text, like) in [
-            ("іїєў", "ѐђѓѕјљњћќѝџ"),
-            ("ІЇЄЎ", "ЀЂЃЅЈЉЊЋЌЍЏ"),
+            ("іїєўё", "ђѓѕјљњћќџ"),
+            ("ІЇЄЎЁ", "ЂЃЅЈЉЊЋЌЏ"),
+            ("ß", "ªº"),
             ("ґ", "қңүһә"),
             ("აბგ", "ჟრსტ"),
             ("աբգ", "ժիլխ"),
