@@ -42,28 +42,33 @@ pub enum ValueFault {
     },
 }
 
-/// Encodings that have all letters of an alphabet that `pattern` draws from, or none: a mask of what they can write can
-/// be written too. SQL_ASCII takes any byte.
-const CLOSED: &[&str] = &[
-    "UTF8",
-    "SQL_ASCII",
-    "LATIN1",
-    "ISO_8859_5",
-    "ISO_8859_6",
-    "ISO_8859_7",
-    "ISO_8859_8",
-    "WIN866",
-    "WIN874",
-    "WIN1251",
-    "WIN1253",
-    "WIN1255",
-    "KOI8R",
-    "KOI8U",
+/// Encodings that have all letters of a class that `pattern` draws from, or none, but for these: a mask of what they can
+/// write can be written too, if none of these is in it. SQL_ASCII takes any byte.
+const CLOSED: &[(&str, &str)] = &[
+    ("UTF8", ""),
+    ("SQL_ASCII", ""),
+    ("LATIN1", ""),
+    ("ISO_8859_5", ""),
+    ("ISO_8859_6", ""),
+    ("ISO_8859_7", "\u{37a}"),
+    ("ISO_8859_8", ""),
+    ("WIN866", "ЁЄЇЎёєїў"),
+    ("WIN874", ""),
+    ("WIN1251", "µҐґ"),
+    ("WIN1253", "µƒ"),
+    ("WIN1255", "ƒˆ"),
+    ("KOI8R", "²Ёё"),
+    ("KOI8U", "²ЁЄІЇҐёєіїґ"),
 ];
 
+/// The letters of an encoding whose patterns it may be unable to write; none where these are any beyond ASCII.
+pub fn letters_at_risk(encoding: &str) -> Option<&'static str> {
+    CLOSED.iter().find(|(known, _)| *known == encoding).map(|(_, letters)| *letters)
+}
+
 /// Whether patterns of text in this encoding can always be written in it.
-pub fn holds_patterns(encoding: &str) -> bool {
-    CLOSED.contains(&encoding)
+fn holds_patterns(encoding: &str) -> bool {
+    letters_at_risk(encoding) == Some("")
 }
 
 /// White space that masks trim, as far as SQL can say it cheaply.
@@ -91,9 +96,10 @@ pub(super) fn collect(
         let columns: Vec<String> = probes[before..].iter().map(|probe| format!("\"{}\"", probe.column)).collect();
         if !columns.is_empty() {
             warnings.push(format!(
-                "the source has encoding {encoding}, which masks of {} could leave: a refresh first looks for letters \
-                 beyond ASCII there",
-                columns.join(", ")
+                "the source has encoding {encoding}, which masks of {} could leave: a refresh first looks for {} there",
+                columns.join(", "),
+                letters_at_risk(encoding)
+                    .map_or("letters beyond ASCII".to_owned(), |letters| format!("any of {letters}"))
             ));
         }
     }
@@ -118,32 +124,26 @@ struct Folded {
 /// None if the kind tells all spellings apart.
 fn folded(mask: &Mask, text: &str) -> Option<Folded> {
     let trimmed = format!("pg_catalog.btrim({text}, {BLANKS})");
+    // What a kind that folds case cannot read is folded too.
     let fold = mask.kind.folds && mask.params.get("fold").and_then(Value::as_bool) != Some(false);
     // Case of ASCII only: a locale may fold more than masks do, and refuse what would work.
     let plain = if fold { format!("pg_catalog.lower({trimmed} COLLATE \"C\")") } else { trimmed };
     let differs = format!("{plain} COLLATE \"C\" <> {text} COLLATE \"C\"");
+    let lower = format!("pg_catalog.lower({text} COLLATE \"C\")");
+    let other = if fold { lower.as_str() } else { text };
     let when = |pattern: &str, folded: &str, suspect: String| Folded {
-        spelling: format!("CASE WHEN {plain} ~ {pattern} THEN {folded} ELSE {text} END"),
+        spelling: format!("CASE WHEN {plain} ~ {pattern} THEN {folded} ELSE {other} END"),
         suspect: Some(suspect),
     };
-    // Kinds that fold case and nothing else: white space stands where it stood.
-    let cased = |pattern: &str| {
-        let lower = format!("pg_catalog.lower({text} COLLATE \"C\")");
-        Folded {
-            spelling: format!("CASE WHEN {lower} ~ {pattern} THEN {lower} ELSE {text} END"),
-            suspect: Some(format!("{lower} COLLATE \"C\" <> {text} COLLATE \"C\"")),
-        }
-    };
     Some(match mask.kind.name {
-        "mac" => cased("'^[-0-9a-f:. ]{12,}$'"),
-        "fr.nir" => cased("'^([^0-9a-z]*[0-9]){6}[^0-9a-z]*[ab]([^0-9a-z]*[0-9]){8}[^0-9a-z]*$'"),
-        "fi.hetu" => cased("'^[0-9]{6}[-+a-z][0-9]{3}[0-9a-z]$'"),
-        "cn.ric" => cased("'^([^0-9a-z]*[0-9]){17}[^0-9a-z]*x[^0-9a-z]*$'"),
+        // Kinds that fold case and nothing else: what is around a value stands where it stood.
+        "mac" | "uuid" | "fr.nir" | "fi.hetu" | "cn.ric" => {
+            Folded { suspect: Some(format!("{lower} COLLATE \"C\" <> {text} COLLATE \"C\"")), spelling: lower }
+        }
         "email" => {
             let suspect = format!("({differs} OR pg_catalog.right({text}, 1) = '.')");
             when(ADDRESS, &format!("pg_catalog.rtrim({plain}, '.')"), suspect)
         }
-        "uuid" => when("'^[0-9a-f-]{32,36}$'", &plain, differs),
         "ip" => when("'^[0-9a-f:.]+(/[0-9]+)?$'", &plain, differs),
         "username" => Folded { spelling: plain, suspect: None },
         _ => return None,
@@ -269,7 +269,10 @@ fn leaves_encoding(graph: &Graph<'_>, node: Node, rows: &Rows, domains: &Domains
     let table = graph.groups[column.group].root;
     let only = if graph.groups[column.group].partitioned.is_empty() { "ONLY " } else { "" };
     let text = format!("t.{}::pg_catalog.text", quote(&column.column.name));
-    let mut condition = format!("{text} ~ '[^\\x01-\\x7f]'");
+    let mut condition = match letters_at_risk(&graph.catalog.server.encoding) {
+        Some(letters) => format!("{text} ~ '[{letters}]'"),
+        None => format!("{text} ~ '[^\\x01-\\x7f]'"),
+    };
     if mask.kind.name == "email" {
         // An address becomes ASCII whatever it was.
         condition.push_str(&format!(" AND pg_catalog.btrim({text}, {BLANKS}) !~ {ADDRESS}"));
