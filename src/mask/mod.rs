@@ -326,4 +326,7 @@ pub struct TableSpec {
     pub conditions: Vec<Condition>,
     /// Masked columns of other tables that only masks of this one read: names that its texts may mention.
     pub unwritten: Vec<usize>,
+    /// Columns that are called after names of persons, and the kind that makes such names: texts may mention their values,
+    /// whatever masks them.
+    pub named: BTreeMap<usize, &'static str>,
 }

@@ -10,7 +10,7 @@
 //! | phone | international, North American, national with trunk 0, 10–13 bare digits, 6–15 digits after a word like `tel` | `phone` |
 //! | IP address | v4, v6 | `ip` |
 //! | URL | credentials and tokens; user names in path and query | `pattern`; `username` |
-//! | names of the row and its person | values of the name, user name, company and address columns of the same row and of the rows its subject leads to, and of `template` columns and `lookup` columns that draw, because names are made with them too | the mask of that column |
+//! | names of the row and its person | values of the name, user name, company and address columns of the same row and of the rows its subject leads to, of `template` columns and `lookup` columns that draw, because names are made with them too, and of every column that is called after names of persons and not kept; elements of arrays too | the mask of that column; `pattern` where that is NULL, a longer constant or no word |
 //!
 //! A span gets the mask the same value has in a column of that kind and label. Text outside of spans keeps its bytes, and
 //! a text without spans is returned as it is. A date, a time, an amount and a number behind `#` are no phone numbers; any
@@ -25,6 +25,7 @@ mod ids;
 mod names;
 mod net;
 mod numbers;
+mod sources;
 mod spans;
 
 use super::column::{ColumnMask, Compile, CompileError, Leaves, MaskError, Rows};
@@ -35,8 +36,9 @@ use super::leaf::{TextBuilder, view_values};
 use super::{Params, Shape};
 use arrow_array::builder::StringBuilder;
 use arrow_array::{Array, ArrayRef, StringArray, StringViewArray};
-use names::{Names, Role};
+use names::Names;
 use serde_json::Value;
+use sources::{Source, Sources};
 use spans::{Detector, Found};
 use std::ops::Range;
 use std::sync::Arc;
@@ -169,8 +171,10 @@ const SURVIVOR_MIN: usize = 6;
 struct Spans {
     /// By [`slot`]; none: spans of the detector stay.
     masks: [Option<Box<dyn ColumnMask>>; DETECTORS.len()],
-    /// Columns with names of the row, by index in the table.
-    sources: Vec<(usize, Role)>,
+    /// Columns with names of the row.
+    sources: Vec<Source>,
+    /// Masks names that have no mask which could stand in a text.
+    spare: Box<dyn ColumnMask>,
     chars_max: Option<u32>,
 }
 
@@ -193,7 +197,8 @@ fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
             None => Some(compile.nested(kind, label, Default::default(), LEAF)?),
         };
     }
-    Ok(Box::new(Spans { masks, sources: sources(compile), chars_max }))
+    let spare = compile.nested("pattern", "", Params::new(), LEAF)?;
+    Ok(Box::new(Spans { masks, sources: sources::of(compile), spare, chars_max }))
 }
 
 fn table<'a>(
@@ -210,63 +215,7 @@ fn table<'a>(
 
 /// Tells whether a column with this mask holds names, which texts may mention.
 pub fn holds_names(kind: &str, params: &Params) -> bool {
-    role(kind, params).is_some()
-}
-
-fn role(kind: &str, params: &Params) -> Option<Role> {
-    let kind = kind.split('/').next().unwrap_or(kind);
-    let part = params.get("part").and_then(Value::as_str);
-    match (kind, part) {
-        ("name.first", _) | ("name.value", Some("first")) => Some(Role::First),
-        ("name.last", _) | ("name.value", Some("last")) => Some(Role::Last),
-        ("name.full" | "name.value", _) => Some(Role::Full),
-        ("username", _) => Some(Role::Username),
-        ("company", _) | ("address", None | Some("street")) => Some(Role::Whole),
-        // Names are composed and drawn from lists of the user too; a `lookup` that finds codes holds no names.
-        ("template", _) => Some(Role::Username),
-        ("lookup", _) if !params.contains_key("find") => Some(Role::Username),
-        _ => None,
-    }
-}
-
-/// Returns the columns that hold names: of the row, and of the rows its subjects lead to. Columns with another subject
-/// count too: a note about an order names the seller as well as the buyer.
-fn sources(compile: &Compile<'_>) -> Vec<(usize, Role)> {
-    let columns = compile.table.columns.iter().enumerate().filter(|(index, _)| *index != compile.column);
-    columns
-        .filter(|(_, column)| matches!(column.shape, Shape::Text { .. }))
-        .filter_map(|(index, column)| {
-            let mask = column.mask.as_ref()?;
-            Some((index, role(&mask.kind, &mask.params)?))
-        })
-        .collect()
-}
-
-/// The name columns of a batch.
-struct Sources<'a>(Vec<(Role, &'a StringViewArray, &'a StringArray)>);
-
-impl<'a> Sources<'a> {
-    fn of(columns: &[(usize, Role)], rows: &Rows<'a>) -> Result<Self, MaskError> {
-        let found = columns.iter().map(|&(index, role)| {
-            let raw = rows.raw.get(index)?.as_any().downcast_ref::<StringViewArray>()?;
-            let masked = rows.masked.get(index)?.as_ref()?.as_any().downcast_ref::<StringArray>()?;
-            Some((role, raw, masked))
-        });
-        found
-            .collect::<Option<Vec<_>>>()
-            .map(Self)
-            .ok_or_else(|| MaskError::at(0, "the names of its row are not masked yet"))
-    }
-
-    fn fill(&self, row: usize, names: &mut Names) {
-        names.clear();
-        for (role, raw, masked) in &self.0 {
-            if raw.is_valid(row) {
-                names.add(*role, raw.value(row), if masked.is_valid(row) { masked.value(row) } else { "" });
-            }
-        }
-        names.join();
-    }
+    sources::role(kind, params).is_some()
 }
 
 /// Buffers that live as long as a batch.
@@ -298,7 +247,7 @@ impl Spans {
         rows: &Rows<'_>,
         out: &mut TextBuilder,
     ) -> Result<(), MaskError> {
-        let sources = Sources::of(&self.sources, rows)?;
+        let sources = Sources::of(&self.sources, &*self.spare, rows)?;
         let (mut draft, mut scratch) = (Draft::new(self.masks.len()), Scratch::default());
         loop {
             let mut met = 0;
@@ -327,7 +276,7 @@ impl Spans {
         scratch: &mut Scratch,
         draft: &mut Draft,
     ) -> Result<(), MaskError> {
-        sources.fill(rows.row(row), &mut scratch.names);
+        sources.fill(rows.row(row), rows, &mut scratch.names)?;
         scratch.found.find(value, &scratch.names);
         let mut copied = 0;
         for span in &scratch.found.spans {
@@ -416,7 +365,8 @@ impl ColumnMask for Spans {
 
     fn after(&self) -> Vec<usize> {
         let nested = self.masks.iter().flatten().flat_map(|mask| mask.after());
-        let mut after: Vec<usize> = self.sources.iter().map(|(index, _)| *index).chain(nested).collect();
+        let mut after: Vec<usize> =
+            self.sources.iter().filter(|source| source.masked).map(|source| source.index).chain(nested).collect();
         after.sort_unstable();
         after.dedup();
         after

@@ -384,9 +384,9 @@ pub enum Decided {
     Keep {
         reason: Option<String>,
     },
-    /// `NULL` in the select list: the value never leaves the source.
+    /// `NULL` in the select list: the value never leaves the source, unless it is a name that a text may mention.
     Null,
-    /// A constant in the select list, NULL stays NULL: the value never leaves the source.
+    /// A constant in the select list, NULL stays NULL: the value never leaves the source, with the same exception.
     Const,
     Mask {
         kind: String,

@@ -262,6 +262,10 @@ struct Query<'g> {
     /// Field of the subject, by field of another table that is masked only for texts.
     subjects_beside: HashMap<usize, usize>,
     types_beside: Vec<Oid>,
+    /// A text of the table may mention names.
+    finds_names: bool,
+    /// Column of each field that is masked only for texts.
+    named: HashMap<usize, Node>,
 }
 
 impl<'g> Query<'g> {
@@ -282,6 +286,8 @@ impl<'g> Query<'g> {
             beside: Vec::new(),
             subjects_beside: HashMap::new(),
             types_beside: Vec::new(),
+            finds_names: false,
+            named: HashMap::new(),
         }
     }
 
@@ -438,7 +444,7 @@ impl<'g> Query<'g> {
         let decoded = |field: &Field| !matches!(field, Field::Keep);
         // Decoded columns are numbered in the order of their fields.
         let number = |field: usize| self.fields[..field].iter().filter(|field| decoded(field)).count();
-        let (mut columns, mut unwritten) = (Vec::new(), Vec::new());
+        let (mut columns, mut unwritten, mut named) = (Vec::new(), Vec::new(), BTreeMap::new());
         for (field, (node, name, mask)) in self.nodes.iter().enumerate() {
             let (Field::Read(shape) | Field::Mask(shape)) = &self.fields[field] else { continue };
             let name = if name.is_empty() { leaf.full_name() } else { name.clone() };
@@ -455,6 +461,11 @@ impl<'g> Query<'g> {
                         .map(|field| number(*field)),
                 }),
             });
+            let node = node.or_else(|| self.named.get(&field).copied());
+            let kind = node.filter(|_| self.finds_names && mask.is_some());
+            if let Some(kind) = kind.and_then(|node| names::told(self.graph, node)) {
+                named.insert(columns.len() - 1, kind);
+            }
             if mask.is_some() && field >= written {
                 unwritten.push(columns.len() - 1);
             }
@@ -464,7 +475,7 @@ impl<'g> Query<'g> {
             Some(Condition { column: number(field), flag: number(*flag), keep: *keep })
         });
         let conditions = conditions.collect();
-        (Layout { fields: self.fields.clone(), written }, TableSpec { columns, tiers, conditions, unwritten })
+        (Layout { fields: self.fields.clone(), written }, TableSpec { columns, tiers, conditions, unwritten, named })
     }
 }
 

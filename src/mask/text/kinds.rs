@@ -1,6 +1,7 @@
 //! Free text and JSON with the real kinds: a span and a leaf get the mask of the column that holds the same value.
 
 use crate::mask::batch::RawBatch;
+use crate::mask::nested::Parts;
 use crate::mask::{ColumnSpec, MaskSpec, Masker, MasterKey, Shape, TableSpec};
 use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, StringViewArray};
@@ -146,4 +147,64 @@ fn names_that_lists_and_templates_mask_are_found_too() {
     let masked: Vec<&str> = masked.columns().iter().map(|column| column.as_string::<i32>().value(0)).collect();
     let [name, login, ..] = masked[..] else { unreachable!() };
     assert_eq!(masked[3], format!("{name} ({login}) has a new phone, says {}.", name.to_uppercase()));
+}
+
+#[test]
+fn names_count_whatever_masks_their_column() {
+    let list = |texts: &[&str]| -> ArrayRef {
+        let leaves: ArrayRef = Arc::new(StringViewArray::from(texts.to_vec()));
+        let lists = vec![(arrow_buffer::OffsetBuffer::from_lengths([texts.len()]), leaves)];
+        let skeleton = arrow_array::BinaryArray::from_vec(vec![b""]);
+        Parts { skeleton, lists, nulls: None }.join().unwrap()
+    };
+    let texts = Shape::Array(Arc::new(TEXT));
+    let mut table = TableSpec {
+        columns: vec![
+            column(TEXT, "hash", json!({}), None),
+            column(TEXT, "pattern", json!({}), None),
+            column(TEXT, "const", json!({ "value": "not known to us" }), None),
+            column(texts.clone(), "pattern", json!({}), None),
+            column(texts, "name.full", json!({}), Some(5)),
+            column(TEXT, "partial", json!({ "keep_first": 1, "fill": "*" }), None),
+            column(TEXT, "text.spans", json!({}), None),
+        ],
+        named: [(0, "name.first"), (1, "name.last"), (2, "name.first"), (3, "name.full"), (5, "username")].into(),
+        ..TableSpec::default()
+    };
+    let note = "Zebediah QUIRRELL; Xanthippe; Umberto Vane, Thornfield; Wilhelmina Oakes (zquirrell)";
+    let mask = |table: &TableSpec| {
+        let text = |text: &str| Arc::new(StringViewArray::from(vec![text])) as ArrayRef;
+        let columns = vec![
+            text("Zebediah"),
+            text("Quirrell"),
+            text("Xanthippe"),
+            list(&["Umberto Vane", "Perpetua Thornfield"]),
+            list(&["Wilhelmina Oakes"]),
+            text("zquirrell"),
+            text(note),
+        ];
+        let masker = Masker::compile(&MasterKey::test().realm("default"), table).unwrap();
+        let masked = masker.apply(RawBatch { rows: 1, wire: bytes::Bytes::new(), gaps: Vec::new(), columns }).unwrap();
+        let leaf = |column: usize, at: usize| match Parts::of(&masked.columns()[column]) {
+            Some(parts) => parts.lists[0].1.as_string::<i32>().value(at).to_owned(),
+            None => masked.columns()[column].as_string::<i32>().value(at).to_owned(),
+        };
+        (leaf(6, 0), [leaf(0, 0), leaf(1, 0), leaf(3, 0), leaf(3, 1), leaf(4, 0)])
+    };
+    let pattern = |value: &str| {
+        let realm = MasterKey::test().realm("default");
+        crate::mask::mask_value(&realm, "pattern", "", Default::default(), None, value).unwrap().unwrap()
+    };
+    let (masked, [first, last, umberto, perpetua, wilhelmina]) = mask(&table);
+    let thornfield = perpetua.split(' ').next_back().unwrap();
+    let want = format!(
+        "{first} {}; {}; {umberto}, {thornfield}; {wilhelmina} ({})",
+        last.to_uppercase(),
+        pattern("Xanthippe"),
+        pattern("zquirrell")
+    );
+    assert_eq!(masked, want);
+    // The twin: without what the plan tells of columns, only kinds that make names give names.
+    table.named.clear();
+    assert_eq!(mask(&table).0, note.replace("Wilhelmina Oakes", &wilhelmina));
 }

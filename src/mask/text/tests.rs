@@ -1,3 +1,4 @@
+use super::names::Role;
 use super::*;
 use proptest::prelude::*;
 
@@ -22,7 +23,12 @@ fn mask(names: &[(Role, &str, &str)], chars_max: Option<u32>, text: &str) -> Str
             let word = WORDS.get(slot).copied().unwrap_or("<id>");
             Some(Box::new(Word(word)) as Box<dyn ColumnMask>)
         }),
-        sources: names.iter().enumerate().map(|(index, (role, ..))| (index, *role)).collect(),
+        sources: names
+            .iter()
+            .enumerate()
+            .map(|(index, (role, ..))| Source { index, role: *role, told: false, masked: true })
+            .collect(),
+        spare: Box::new(Word("<name>")),
         chars_max,
     };
     let raw: Vec<ArrayRef> =

@@ -4,16 +4,38 @@
 //! read beside the text and masked as in their own table: the note then shows the name the customer has in staging.
 //! Conditions (`when`) of those columns are left out: a name that its own table keeps in some rows is masked in texts all
 //! the same.
+//!
+//! A column that is called after names of persons counts whatever masks it. One that becomes NULL or a constant is read
+//! after all where a text may mention it, its own row's included: else the text would keep the name that the column lost.
 
-use super::{Choice, Field, Mask, Query};
-use crate::mask::{self, Shape};
+use super::{Choice, Field, Mask, Query, propose};
+use crate::mask::{self, Params, Shape};
 use crate::plan::anchor::{Anchor, Hop, is_unique, quote, table_sql};
 use crate::plan::domain::Domains;
 use crate::plan::fit::Anchors;
 use crate::plan::graph::{Graph, Node};
+use std::sync::LazyLock;
 
 /// Foreign keys that are followed from the subject on. A person whose name is farther away needs a path in `subject`.
 const HOPS_MAX: usize = 3;
+
+/// What a name's score must reach: less than what counts as found elsewhere, because a word too many in a text is masked as
+/// nothing but a word.
+const TOLD_MIN: f64 = 0.29;
+
+/// Kinds of names, by the category that a column seems to hold.
+const TOLD: &[(&str, &str)] =
+    &[("first_name", "name.first"), ("last_name", "name.last"), ("full_name", "name.full"), ("username", "username")];
+
+/// The mask in texts of names that their own column drops: it has none to join with.
+static DROPPED: LazyLock<Mask> = LazyLock::new(|| Mask {
+    kind: mask::kind("pattern").expect("pattern is a kind"),
+    label: String::new(),
+    params: Params::new(),
+    subject: None,
+    when: None,
+    labelled: false,
+});
 
 /// A table joined for its names, where the user wrote conditions: its columns get names of ours, which no condition can
 /// mean, and the source can still hash the join, so that there is no query per row.
@@ -39,17 +61,55 @@ impl<'g> Query<'g> {
         if !mask.kind.finds_names(&mask.params) {
             return;
         }
+        self.finds_names = true;
+        self.dropped_names(known);
         let subject = mask.subject.as_ref().and_then(|text| known.anchors.get(&(self.group, text.clone())));
         let Some(subject) = subject else { return };
         for path in paths(self.graph, subject) {
             let Some(last) = path.last() else { continue };
             for node in self.graph.nodes_of(last.group) {
-                let named = mask_of(known, node).is_some_and(|mask| mask::holds_names(mask.kind.name, &mask.params));
-                if named && matches!(self.graph.nodes[node].shape, Some(Shape::Text { .. })) {
-                    self.read_beside(&path, node, known);
+                match choice_of(known, node) {
+                    _ if !is_text(self.graph, node) => {}
+                    Some(Choice::Mask(mask)) if mask::holds_names(mask.kind.name, &mask.params) => {
+                        self.read_beside(&path, node, known);
+                    }
+                    Some(Choice::Mask(mask)) if mask.kind.finds_names(&mask.params) => {}
+                    Some(Choice::Mask(_)) if told(self.graph, node).is_some() => self.read_beside(&path, node, known),
+                    Some(Choice::Null | Choice::Const(_)) if told(self.graph, node).is_some() => {
+                        let name = name(self.graph, &path, node);
+                        if !self.appended.contains_key(&name) {
+                            let sql = self.reach(&path, node);
+                            self.read_dropped(sql, name, node);
+                        }
+                    }
+                    _ => {}
                 }
             }
         }
+    }
+
+    /// Reads the names of the row itself that become NULL or a constant.
+    fn dropped_names(&mut self, known: Known<'g>) {
+        for node in self.graph.nodes_of(self.group) {
+            let dropped = matches!(choice_of(known, node), Some(Choice::Null | Choice::Const(_)));
+            let column = &self.graph.nodes[node].column;
+            let name = self.graph.name(node);
+            let new = dropped && !column.generated && !self.appended.contains_key(&name);
+            if new && is_text(self.graph, node) && told(self.graph, node).is_some() {
+                self.read_dropped(format!("t.{}", quote(&column.name)), name, node);
+            }
+        }
+    }
+
+    fn read_dropped(&mut self, sql: String, name: String, node: Node) {
+        let Some(shape) = self.graph.nodes[node].shape.clone() else { return };
+        let field = self.select.len();
+        self.appended.insert(name.clone(), field);
+        self.select.push(sql);
+        self.fields.push(Field::Read(shape));
+        self.nodes.push((None, name, Some(&*DROPPED)));
+        self.types_beside.push(self.graph.nodes[node].column.type_oid);
+        self.named.insert(field, node);
     }
 
     /// Reads a column of the table at the end of a path, and masks it as that table does, with all that its mask reads.
@@ -59,9 +119,8 @@ impl<'g> Query<'g> {
         let Some(shape) = graph.nodes[node].shape.clone().filter(|_| !self.appended.contains_key(&name)) else {
             return;
         };
-        let choice = known.domains.resolved[node].as_ref().map(|resolved| &resolved.choice);
         let column = &graph.nodes[node].column;
-        let sql = match choice {
+        let sql = match choice_of(known, node) {
             Some(Choice::Null) => format!("NULL::{}", column.type_name),
             Some(Choice::Const(text)) => {
                 let (reached, literal) = (self.reach(path, node), super::literal(text));
@@ -76,6 +135,7 @@ impl<'g> Query<'g> {
         self.fields.push(Field::Read(shape));
         self.nodes.push((None, name, mask));
         self.types_beside.push(column.type_oid);
+        self.named.insert(field, node);
         let Some(mask) = mask else { return };
         if let Some(subject) = self.subject_beside(path, node, mask, known) {
             self.subjects_beside.insert(field, subject);
@@ -155,11 +215,32 @@ impl<'g> Query<'g> {
     }
 }
 
+fn choice_of<'g>(known: Known<'g>, node: Node) -> Option<&'g Choice> {
+    known.domains.resolved[node].as_ref().map(|resolved| &resolved.choice)
+}
+
 fn mask_of<'g>(known: Known<'g>, node: Node) -> Option<&'g Mask> {
-    match known.domains.resolved[node].as_ref().map(|resolved| &resolved.choice) {
+    match choice_of(known, node) {
         Some(Choice::Mask(mask)) => Some(mask),
         _ => None,
     }
+}
+
+/// Texts, or arrays of texts.
+fn is_text(graph: &Graph<'_>, node: Node) -> bool {
+    match graph.nodes[node].shape.as_ref() {
+        Some(Shape::Array(inner)) => matches!(**inner, Shape::Text { .. }),
+        shape => matches!(shape, Some(Shape::Text { .. })),
+    }
+}
+
+/// The kind of names of persons that a column is called after.
+pub(super) fn told(graph: &Graph<'_>, node: Node) -> Option<&'static str> {
+    let findings = propose::findings(graph, node);
+    let named = findings.iter().filter(|finding| finding.score >= TOLD_MIN).find_map(|finding| {
+        TOLD.iter().find(|(category, _)| *category == finding.category.name).map(|(_, kind)| *kind)
+    });
+    named.filter(|_| is_text(graph, node))
 }
 
 /// Every table that a subject leads to: along its path, and on by the foreign keys of the column it ends in.

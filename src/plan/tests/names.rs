@@ -57,3 +57,54 @@ fn texts_without_a_subject_join_nothing() {
     assert_eq!((table.select.len(), table.from.as_str()), (3, "ONLY \"public\".\"orders\" AS t"));
     assert!(table.mask.unwritten.is_empty());
 }
+
+#[test]
+fn names_that_their_column_drops_are_read_for_texts_that_may_mention_them() {
+    let world = |note: serde_json::Value| {
+        World::new()
+            .table(
+                "people",
+                &["id int!", "first_name text", "last_name text", "nicknames text[]", "city text", "note text"],
+            )
+            .rule(
+                "public.people",
+                json!({
+                    "id": "keep",
+                    "first_name": "null",
+                    "last_name": {"mask": "const", "value": "X"},
+                    "nicknames": "null",
+                    "city": "null",
+                    "note": note,
+                }),
+            )
+    };
+    let table = world(json!("text.spans")).plan().tables.remove(0);
+    assert_eq!(table.select[1], "NULL::text");
+    assert_eq!(table.select[6..], ["t.\"first_name\"", "t.\"last_name\"", "t.\"nicknames\""]);
+    assert_eq!((table.layout.written, table.layout.masked()), (6, 1));
+    let kinds: Vec<&str> = table.mask.unwritten.iter().map(|index| &*table.mask.named[index]).collect();
+    assert_eq!(kinds, ["name.first", "name.last", "name.first"]);
+    for index in &table.mask.unwritten {
+        assert_eq!(table.mask.columns[*index].mask.as_ref().expect("masked").kind, "pattern/1");
+    }
+    // The twin: no text of the row looks for names, so nothing that is dropped leaves the source.
+    let table = world(json!("pattern")).plan().tables.remove(0);
+    assert_eq!((table.select.len(), table.mask.named.len(), table.mask.unwritten.len()), (6, 0, 0));
+}
+
+#[test]
+fn names_of_another_table_count_whatever_masks_them_there() {
+    let orders = |name: serde_json::Value| {
+        let mut world = orders(json!({"mask": "text.spans", "subject": "person_id"}));
+        world.rules.remove(0);
+        planned(world.rule("public.people", json!({"id": "keep", "city": "keep", "name": name})))
+    };
+    for (name, kind) in [(json!("hash"), "hash/1"), (json!("null"), "pattern/1")] {
+        let table = orders(name);
+        assert_eq!(table.select[3..], ["s1.\"name\""]);
+        let read = &table.mask.columns[2];
+        assert_eq!(read.mask.as_ref().expect("masked").kind, kind);
+        assert_eq!((table.mask.named[&2], &table.mask.unwritten[..]), ("name.full", &[2][..]));
+    }
+    assert_eq!(orders(json!({"keep": "stage names"})).select.len(), 3);
+}
