@@ -3,20 +3,20 @@
 //! | found | how | masked as |
 //! |---|---|---|
 //! | e-mail address | around `@`, `%40` in URLs | `email` |
-//! | card | 12–19 digits, Luhn; the usual blocks also with a wrong check digit | `card` |
+//! | card | 12–19 digits, Luhn; the usual blocks also with a wrong check digit, or with any separators if it is right | `card` |
 //! | US social security number | 3-2-4; nine digits after a word like SSN | `us.ssn` |
 //! | bank account | IBAN of a known country, all check digits right, with single separators | `iban` |
 //! | national identifier | valid, and written as hardly anything else is, or after a word like BSN, NHS, PESEL | its kind |
-//! | phone | international, North American, national with trunk 0, 10–13 bare digits, 6–15 digits after a word like `tel` | `phone` |
+//! | phone | international, North American, national with trunk 0, 10–13 bare digits, 6–15 digits after a word like `tel`; where `masks` gives `phone` a `region`, its national numbers in groups | `phone` |
 //! | IP address | v4, v6 | `ip` |
-//! | URL | credentials and tokens; user names in path and query | `pattern`; `username` |
+//! | URL | passwords and tokens; user names before the host, in path and query; with a scheme or without | `pattern`; `username` |
 //! | names of the row and its person | values of the name, user name, company and address columns of the same row and of the rows its subject leads to, of `template` columns and `lookup` columns that draw, because names are made with them too, and of every column that is called after names of persons and not kept; elements of arrays too | the mask of that column; `pattern` where that is NULL, a longer constant or no word |
 //!
 //! A span gets the mask the same value has in a column of that kind and label. Text outside of spans keeps its bytes, and
 //! a text without spans is returned as it is. A date, a time, an amount and a number behind `#` are no phone numbers; any
 //! other long number may be taken for one. Not looked for: names of persons who have no column there, digits other
-//! than ASCII, addresses spelled out (`bob at example dot com`), local phone numbers of seven digits without a word like
-//! `tel` before them. `null` is the choice for columns where that
+//! than ASCII, addresses spelled out (`bob at example dot com`), local phone numbers without a word like `tel` before them
+//! and without a region. `null` is the choice for columns where that
 //! matters.
 //!
 //! A text that no longer fits `varchar(n)` loses its tail, back to the end of a word.
@@ -25,6 +25,7 @@ mod ids;
 mod names;
 mod net;
 mod numbers;
+mod regions;
 mod sources;
 mod spans;
 
@@ -35,7 +36,7 @@ use super::kind::{Domain, Injective, KeyedOn, Kind, Param, Takes};
 use super::leaf::{TextBuilder, view_values};
 use super::{Params, Shape};
 use arrow_array::builder::StringBuilder;
-use arrow_array::{Array, ArrayRef, StringArray, StringViewArray};
+use arrow_array::{Array, ArrayRef, StringViewArray};
 use names::Names;
 use serde_json::Value;
 use sources::{Source, Sources};
@@ -128,6 +129,7 @@ fn kinds_in(text: &str) -> Vec<&'static str> {
             (Detector::Phone, number) if number.starts_with(['+', '(']) => Some("phone number"),
             (Detector::Ip, address) if net::is_public(address) => Some("IP address"),
             (Detector::Secret, _) => Some("credentials in a URL"),
+            (Detector::Username, _) if text[..span.start].ends_with("://") => Some("credentials in a URL"),
             _ => None,
         })
         .collect();
@@ -175,6 +177,8 @@ struct Spans {
     sources: Vec<Source>,
     /// Masks names that have no mask which could stand in a text.
     spare: Box<dyn ColumnMask>,
+    /// The region of `masks.phone`.
+    plan: Option<&'static regions::Plan>,
     chars_max: Option<u32>,
 }
 
@@ -197,8 +201,10 @@ fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
             None => Some(compile.nested(kind, label, Default::default(), LEAF)?),
         };
     }
+    let region = overrides.and_then(|masks| masks.get("phone")?.get("region")?.as_str());
+    let plan = region.and_then(regions::of);
     let spare = compile.nested("pattern", "", Params::new(), LEAF)?;
-    Ok(Box::new(Spans { masks, sources: sources::of(compile), spare, chars_max }))
+    Ok(Box::new(Spans { masks, sources: sources::of(compile), spare, plan, chars_max }))
 }
 
 fn table<'a>(
@@ -249,6 +255,7 @@ impl Spans {
     ) -> Result<(), MaskError> {
         let sources = Sources::of(&self.sources, &*self.spare, rows)?;
         let (mut draft, mut scratch) = (Draft::new(self.masks.len()), Scratch::default());
+        scratch.found.plan = self.plan;
         loop {
             let mut met = 0;
             for (value, row) in values.by_ref().take(draft::CHUNK) {
@@ -311,6 +318,19 @@ impl Spans {
             let mut masked = String::new();
             mask.text(&original.replacen("%40", "@", 1), row, rows, &mut masked)?;
             join(original, &masked.replace('@', "%40"), &mut draft.text).map_err(|reason| MaskError::at(row, reason))
+        } else if matches!(detector, Detector::Username | Detector::Secret) && net::is_encoded(original) {
+            // As the value stands in a column; the percent signs of its own are no part of it.
+            let plain = net::decoded(original);
+            let mut masked = String::new();
+            mask.text(&plain, row, rows, &mut masked)?;
+            join(original, &net::encoded(&masked), &mut draft.text).map_err(|reason| MaskError::at(row, reason))
+        } else if original.contains('&') && numbers::ENTITY_BLANKS.iter().any(|blank| original.contains(blank)) {
+            let plain =
+                numbers::ENTITY_BLANKS.iter().fold(original.to_owned(), |text, blank| text.replace(blank, "\u{a0}"));
+            let mut masked = String::new();
+            mask.text(&plain, row, rows, &mut masked)?;
+            let masked = masked.replace('\u{a0}', numbers::ENTITY_BLANKS[0]);
+            join(original, &masked, &mut draft.text).map_err(|reason| MaskError::at(row, reason))
         } else {
             draft.holes.push(draft.text.len(), slot, original, row);
             Ok(())

@@ -3,8 +3,10 @@
 //! A number counts when it is valid and written in a way that hardly anything else is. Where a bare number of its length is
 //! common, one of the words people put before it has to stand there too.
 
+use super::numbers::wide_separator;
 use super::spans::Detector;
 use crate::mask::{iban, national};
+use std::cell::OnceCell;
 
 /// The kinds found, in the order of [`Detector::Id`].
 pub(super) const KINDS: [&str; 25] = [
@@ -134,6 +136,12 @@ pub(super) fn find(text: &str, at: usize) -> Option<Id> {
     if let Some((start, end)) = account(text, at) {
         return Some(Id { start, end, detector: Detector::Id(0) });
     }
+    // Numbers with letters or signs before their first digit need no word.
+    let head = OnceCell::new();
+    let told = |words: &[&str]| {
+        let near = |start: usize| words.iter().any(|word| stands_before(bytes, start, word));
+        near(at) || !words.is_empty() && head.get_or_init(|| list_head(text, at)).is_some_and(near)
+    };
     let begins = |layout: &&Layout| layout.digits == digits || layout.open && layout.digits < digits;
     let mut hits = LAYOUTS.iter().filter(begins).filter_map(|layout| {
         let start = at.checked_sub(layout.before)?;
@@ -149,16 +157,17 @@ pub(super) fn find(text: &str, at: usize) -> Option<Id> {
         if !written.iter().zip(layout.form).all(fits) || !stands_alone(text, start, end) {
             return None;
         }
-        let told = layout.words.is_empty() || layout.words.iter().any(|word| stands_before(bytes, start, word));
+        let told = layout.words.is_empty() || told(layout.words);
         let kind = KINDS.iter().position(|kind| *kind == layout.kind)? as u8;
         let valid = told && national::is_valid(layout.kind, &text[start..end]);
         valid.then_some((layout.kind, Id { start, end, detector: Detector::Id(kind) }))
     });
     let first = hits.next()?;
     // One in thirty Danish numbers is a Finnish one too: the word before it tells.
-    let named = |(kind, id): &(&str, Id)| {
+    let named = |(kind, _): &(&str, Id)| {
         let words = LAYOUTS.iter().filter(|layout| layout.kind == *kind).flat_map(|layout| layout.words);
-        words.copied().any(|word| stands_before(bytes, id.start, word))
+        let words: Vec<&str> = words.copied().collect();
+        told(&words)
     };
     let (_, id) = if named(&first) { first } else { hits.find(named).unwrap_or(first) };
     Some(id)
@@ -185,11 +194,9 @@ fn account(text: &str, at: usize) -> Option<(usize, usize)> {
         }
         end += match byte {
             _ if separators == SEPARATORS_MAX => return None,
-            b' ' | b'-' | b'.' => 1,
-            // No-break space; hyphens and dashes of U+2010–2015, narrow no-break space.
-            0xc2 if bytes.get(end + 1) == Some(&0xa0) => 2,
-            0xe2 if bytes.get(end + 1) == Some(&0x80) && matches!(bytes.get(end + 2), Some(0x90..=0x95 | 0xaf)) => 3,
-            _ => return None,
+            // The check digits tell, so a line may end anywhere.
+            b' ' | b'-' | b'.' | b'\n' | b'\r' | b'\t' => 1,
+            _ => wide_separator(&bytes[end..])?,
         };
         separators += 1;
     }
@@ -210,6 +217,49 @@ fn stands_alone(text: &str, start: usize, end: usize) -> bool {
 
 /// How far before a number a word may stand, in bytes.
 const WORD_BYTES: usize = 32;
+
+/// How far before a number the list it is in may begin, in bytes.
+const LIST_BYTES: usize = 256;
+/// What stands before the last number of a list.
+const AND: &[&str] = &["and", "or", "und", "oder", "et", "ou", "y", "e", "en", "i", "og", "och", "ja"];
+/// Digits that a number of a list has at least.
+const LISTED_MIN: usize = 6;
+
+/// Returns where the first number of the list begins that the number at `start` is in: `111222333, 123456782 and …`; none
+/// if it is in no list.
+pub(super) fn list_head(text: &str, start: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let floor = start.saturating_sub(LIST_BYTES);
+    let mut head = None;
+    let mut end = start;
+    loop {
+        // A separator, with a short word where people write `and`.
+        let mut at = end;
+        while at > floor
+            && end - at < 8
+            && (bytes[at - 1].is_ascii_alphabetic() || b" ,;/&+\n\r\t".contains(&bytes[at - 1]))
+        {
+            at -= 1;
+        }
+        let between = &text[at..end];
+        let word = between.trim_matches(|c: char| !c.is_ascii_alphabetic());
+        let joins = AND.iter().any(|and| word.eq_ignore_ascii_case(and));
+        if !(joins || word.is_empty() && between.contains([',', ';', '/', '&', '+', '\n'])) {
+            return head;
+        }
+        let (mut first, mut digits) = (at, 0);
+        while first > floor && (bytes[first - 1].is_ascii_digit() || b"-. ".contains(&bytes[first - 1])) {
+            first -= 1;
+            digits += usize::from(bytes[first].is_ascii_digit());
+        }
+        if digits < LISTED_MIN || first == floor && floor > 0 {
+            return head;
+        }
+        first += bytes[first..at].iter().take_while(|byte| !byte.is_ascii_digit()).count();
+        head = Some(first);
+        end = first;
+    }
+}
 
 /// A word stands shortly before the number, not inside another word, with no digit between.
 fn stands_before(bytes: &[u8], start: usize, word: &str) -> bool {

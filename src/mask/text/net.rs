@@ -24,10 +24,30 @@ const USER_HOSTS: &[&str] = &[
     "threads.net",
     "pinterest.com",
 ];
+/// Path parts behind those that are pages, not users.
+const USER_PAGES: &[&str] = &[
+    "settings", "login", "logout", "signin", "signup", "register", "me", "new", "edit", "search", "password", "list",
+    "all",
+];
 /// First path parts on those hosts that are no user.
-const NOT_USERS: &[&str] =
-    &["in", "company", "groups", "p", "share", "search", "login", "about", "help", "orgs", "user", "users"];
+const NOT_USERS: &[&str] = &[
+    "in",
+    "company",
+    "groups",
+    "p",
+    "share",
+    "search",
+    "profile.php",
+    "login",
+    "about",
+    "help",
+    "orgs",
+    "user",
+    "users",
+];
 const USER_FIELDS: &[&str] = &["user", "username", "login", "screen_name", "account", "name"];
+/// Fields that hold user names, or numbers of records, which stay.
+const USER_OR_NUMBER_FIELDS: &[&str] = &["u", "uid", "uname", "user_id", "userid", "nick", "handle", "member"];
 const SECRET_FIELDS: &[&str] = &[
     "token",
     "access_token",
@@ -141,8 +161,36 @@ fn address(text: &str, at: usize, domain: usize) -> Option<(usize, usize)> {
         domain + text[domain..run].trim_end_matches(['.', '-']).len()
     };
     let host = &text[domain..end];
+    if is_release(host) || is_image(host) || is_digest(host, &text[end..]) {
+        return None;
+    }
     let named = host.chars().next().is_some_and(|c| c.is_alphabetic() || c == '[') || host.contains('.');
     (start < at && named && host.len() > 1).then_some((start, end))
+}
+
+/// `node@18.0.0`: two numbers begin the version of a package, and four are an address of a machine.
+fn is_release(host: &str) -> bool {
+    let number = |label: &&str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_digit());
+    let labels = host.split('.');
+    labels.clone().take(2).filter(number).count() == 2
+        && !(labels.clone().count() == 4 && labels.clone().all(|label| number(&label)))
+}
+
+/// `icon@2x.png`: the same picture with more points.
+fn is_image(host: &str) -> bool {
+    let Some((size, kind)) = host.split_once('.') else { return false };
+    let size = size.strip_suffix(['x', 'X']).unwrap_or("");
+    !size.is_empty()
+        && size.bytes().all(|byte| byte.is_ascii_digit())
+        && ["png", "jpg", "jpeg", "gif", "webp", "avif", "svg"].iter().any(|known| kind.eq_ignore_ascii_case(known))
+}
+
+/// `redis@sha256:4f…`: what a container image is called by.
+fn is_digest(host: &str, rest: &str) -> bool {
+    let mut rest = rest.bytes();
+    matches!(host, "sha256" | "sha512")
+        && rest.next() == Some(b':')
+        && rest.next().is_some_and(|c| c.is_ascii_hexdigit())
 }
 
 /// Tells whether an address belongs to somebody: it is none of a private network, of this machine, or of everybody.
@@ -222,41 +270,130 @@ pub(super) fn url(text: &str, at: usize, before: usize, found: &mut Found) -> us
     let mut host = start;
     if let Some(len) = text[start..host_end].rfind('@') {
         host = start + len + 1;
-        if len > 0 {
-            found.push(start, start + len, Detector::Secret, true);
-        }
+        userinfo(text, start, start + len, found);
     }
-    let path_end = run_after(&text[..end], host_end, |c| !matches!(c, '?' | '#'));
-    path(text, host, host_end, path_end, found);
-    for (from, field) in parts(text, path_end, if inner { path_end } else { end }, &['?', '&', '#', ';']) {
-        let Some((name, value)) = field.split_once('=') else { continue };
-        let is = |names: &[&str]| names.iter().any(|known| name.eq_ignore_ascii_case(known));
-        let detector = match () {
-            () if value.is_empty() || value.contains(['@', '%']) => continue,
-            () if is(USER_FIELDS) => Detector::Username,
-            () if is(SECRET_FIELDS) => Detector::Secret,
-            () => continue,
-        };
-        let value = from + name.len() + 1;
-        found.push(value, from + field.len(), detector, true);
-    }
+    resource(text, &text[host..host_end], host_end, end, inner, found);
     run
 }
 
-fn path(text: &str, host: usize, host_end: usize, path_end: usize, found: &mut Found) {
-    let name = text[host..host_end].strip_prefix("www.").unwrap_or(&text[host..host_end]);
-    let social = USER_HOSTS.iter().any(|known| name.eq_ignore_ascii_case(known));
+/// The user of a URL is who `/users/bob` names; the password is nobody's.
+fn userinfo(text: &str, start: usize, end: usize, found: &mut Found) {
+    let user = text[start..end].find(':').map_or(end, |len| start + len);
+    if holds_address(text, start, user) {
+        found.push(start, end, Detector::Secret, true);
+        return;
+    }
+    if user > start {
+        found.push(start, user, Detector::Username, true);
+    }
+    if user + 1 < end {
+        found.push(user + 1, end, Detector::Secret, true);
+    }
+}
+
+/// Looks at a URL without scheme, `www.example.com/users/bob`, whose first `/` or `?` stands at `at`. Returns where it
+/// ends; `at` if there is none.
+pub(super) fn bare_url(text: &str, at: usize, found: &mut Found) -> usize {
+    let port = run_before(text, at, |c| c.is_ascii_digit());
+    let host_end = if port < at && text[..port].ends_with(':') { port - 1 } else { at };
+    let host = run_before(text, host_end, |c| c.is_alphanumeric() || matches!(c, '.' | '-'));
+    let Some((name, top)) = text[host..host_end].rsplit_once('.') else { return at };
+    let is_host = !name.is_empty() && top.chars().count() >= 2 && top.chars().all(char::is_alphabetic);
+    if !is_host || text[..host].ends_with(['/', '\\', '%']) && !text[..host].ends_with("//") {
+        return at;
+    }
+    let belongs = |c: char| !c.is_whitespace() && !matches!(c, '<' | '>' | '"' | '`' | '|' | '\\' | '^');
+    let run = run_after(text, at, belongs);
+    let end = at + text[at..run].trim_end_matches(['.', ',', ';', ')', ']', '}', '\'', '!', '?']).len();
+    resource(text, &text[host..host_end], at, end, false, found);
+    run
+}
+
+/// Looks at what a URL names on its host: users in the path and in the fields of the query, and secrets there. `inner`:
+/// the URL it stands in has its fields.
+fn resource(text: &str, host: &str, start: usize, end: usize, inner: bool, found: &mut Found) {
+    let host = host.split(':').next().unwrap_or(host);
+    let host = host.strip_prefix("www.").unwrap_or(host);
+    let path_end = run_after(&text[..end], start, |c| !matches!(c, '?' | '#'));
+    path(text, host, start, path_end, found);
+    let profile = host.ends_with("facebook.com") && text[start..path_end].eq_ignore_ascii_case("/profile.php");
+    for (from, field) in parts(text, path_end, if inner { path_end } else { end }, &['?', '&', '#', ';']) {
+        let Some((name, value)) = field.split_once('=') else { continue };
+        let is = |names: &[&str]| names.iter().any(|known| name.eq_ignore_ascii_case(known));
+        let at = from + name.len() + 1;
+        let detector = match () {
+            () if value.is_empty() || holds_address(text, at, from + field.len()) => continue,
+            () if is(USER_FIELDS) || profile && is(&["id"]) => Detector::Username,
+            () if is(USER_OR_NUMBER_FIELDS) && value.contains(char::is_alphabetic) => Detector::Username,
+            () if is(SECRET_FIELDS) => Detector::Secret,
+            () => continue,
+        };
+        found.push(at, from + field.len(), detector, true);
+    }
+}
+
+/// An e-mail address stands in a part of a URL, where it is found as such.
+fn holds_address(text: &str, start: usize, end: usize) -> bool {
+    let part = &text[start..end];
+    let sign = part.find('@').map(|at| (at, 1)).or_else(|| part.find("%40").map(|at| (at, 3)));
+    sign.is_some_and(|(at, len)| address(text, start + at, start + at + len).is_some())
+}
+
+/// Percent-encoding stands in a part of a URL.
+pub(super) fn is_encoded(part: &str) -> bool {
+    let digit = |digit: Option<&u8>| digit.is_some_and(u8::is_ascii_hexdigit);
+    let bytes = part.as_bytes();
+    part.match_indices('%').any(|(at, _)| digit(bytes.get(at + 1)) && digit(bytes.get(at + 2)))
+}
+
+/// A part of a URL without percent-encoding; as it is where that is none of UTF-8.
+pub(super) fn decoded(part: &str) -> String {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let digit = |at: usize| after.get(at).and_then(|digit| char::from(*digit).to_digit(16));
+        match (first, digit(0), digit(1)) {
+            (b'%', Some(high), Some(low)) => {
+                bytes.push((high * 16 + low) as u8);
+                rest = &after[2..];
+            }
+            _ => {
+                bytes.push(first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| part.to_owned())
+}
+
+/// A text percent-encoded for a URL.
+pub(super) fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+fn path(text: &str, host: &str, start: usize, end: usize, found: &mut Found) {
+    let social = USER_HOSTS.iter().any(|known| host.eq_ignore_ascii_case(known));
     let mut previous = None;
-    for (from, part) in parts(text, host_end, path_end, &['/']) {
+    for (from, part) in parts(text, start, end, &['/']) {
         let marked = part.starts_with(['~', '@']);
         let follows =
             previous.is_some_and(|before: &str| USER_PARTS.iter().any(|word| before.eq_ignore_ascii_case(word)));
         let first = previous.is_none() && social && !NOT_USERS.iter().any(|word| part.eq_ignore_ascii_case(word));
         let user = if marked { &part[1..] } else { part };
         // A number is a record id, and an address is found as such.
-        let counts = user.chars().any(char::is_alphabetic) && !user.contains(['@', '%']);
-        if (marked || follows || first) && counts {
-            found.push(from + part.len() - user.len(), from + part.len(), Detector::Username, true);
+        let start = from + part.len() - user.len();
+        let counts = user.chars().any(char::is_alphabetic) && !holds_address(text, start, from + part.len());
+        let page = follows && USER_PAGES.iter().any(|word| user.eq_ignore_ascii_case(word));
+        if (marked || follows || first) && counts && !page {
+            found.push(start, from + part.len(), Detector::Username, true);
         }
         previous = Some(part);
     }

@@ -5,6 +5,7 @@
 //! count: full-width and other Unicode digits are not looked for.
 
 use super::ids;
+use super::regions::Plan;
 use super::spans::{Detector, Found};
 
 /// More groups than any number has; a longer run is read in overlapping pieces.
@@ -15,14 +16,45 @@ const GROUPS_AGAIN: usize = 8;
 const DIGITS_MIN: usize = 6;
 /// How far before a number a word like `tel` or `ssn` may stand, in bytes.
 const HINT_BYTES: usize = 24;
+/// The same for words of other scripts, whose letters take two and three.
+const HINT_BYTES_WIDE: usize = 40;
+/// Most digits and groups of a national number.
+const NATIONAL_MAX: usize = 12;
+const NATIONAL_GROUPS: usize = 6;
 
-const PHONE_WORDS: &[&str] = &["tel", "phone", "call", "mobile", "cell", "fax", "whatsapp", "sms", "mob", "handy"];
-const SSN_WORDS: &[&str] = &["ssn", "social sec", "soc sec", "soc. sec"];
+/// Beginnings of words, in small letters; those with others than ASCII stand below.
+const PHONE_WORDS: &[&str] = &[
+    "tel", "phone", "call", "mobile", "cell", "celular", "fax", "whatsapp", "sms", "mob", "handy", "movil", "puh",
+    "portable", "gsm", "komork", "natel", "viber",
+];
+const PHONE_WORDS_WIDE: &[&str] = &[
+    "móvil",
+    "komórk",
+    "тел",
+    "моб",
+    "факс",
+    "звон",
+    "τηλ",
+    "κιν",
+    "טלפון",
+    "נייד",
+    "هاتف",
+    "جوال",
+    "電話",
+    "电话",
+    "手机",
+    "手機",
+    "携帯",
+    "โทร",
+    "전화",
+    "휴대",
+];
+const SSN_WORDS: &[&str] = &["ssn", "ss#", "ss #", "ss no", "social", "soc sec", "soc. sec"];
 
 /// First letters of the words above, by the low five bits of the letter.
 const HINT_LETTERS: [bool; 32] = {
     let mut letters = [false; 32];
-    let firsts = b"tpcfwsmh";
+    let firsts = b"tpcfwsmhgknv";
     let mut at = 0;
     while at < firsts.len() {
         letters[(firsts[at] & 0x1f) as usize] = true;
@@ -44,6 +76,8 @@ struct Run<'a> {
     count: usize,
     /// Digits in all groups together.
     total: usize,
+    /// How numbers are written at home, where the policy says where that is.
+    plan: Option<&'static Plan>,
 }
 
 /// A match: how many groups it takes, and from where to where.
@@ -57,7 +91,7 @@ struct Hit {
 
 /// Looks at the run of digit groups that begins at `at`. Returns where the scan for numbers goes on.
 pub(super) fn find(text: &str, at: usize, found: &mut Found) -> usize {
-    let run = Run::read(text, at);
+    let run = Run::read(text, at, found.plan);
     if run.count == 1 && run.len(0) < DIGITS_MIN {
         return match ids::find(text, at) {
             Some(id) => {
@@ -107,19 +141,36 @@ fn separator_end(bytes: &[u8], mut at: usize) -> Option<usize> {
         at += match byte {
             b'0'..=b'9' => return (taken > 0).then_some(at),
             b' ' | b'-' | b'.' | b'/' | b'(' | b')' | b'\n' | b'\r' | b'\t' | b'_' => 1,
-            // No-break space; hyphens and dashes of U+2010–2015, narrow no-break space.
-            0xc2 if bytes.get(at + 1) == Some(&0xa0) => 2,
-            0xe2 if bytes.get(at + 1) == Some(&0x80) && matches!(bytes.get(at + 2), Some(0x90..=0x95 | 0xaf)) => 3,
-            _ => return None,
+            _ => wide_separator(&bytes[at..])?,
         };
     }
     None
 }
 
+/// The no-break space as HTML writes it.
+pub(super) const ENTITY_BLANKS: [&str; 3] = ["&nbsp;", "&#160;", "&#xa0;"];
+
+/// Length of a separator beyond ASCII: no-break space; spaces, hyphens and dashes of U+2000–2015, narrow no-break space.
+pub(super) fn wide_separator(bytes: &[u8]) -> Option<usize> {
+    match *bytes {
+        [0xc2, 0xa0, ..] => Some(2),
+        [0xe2, 0x80, 0x80..=0x8a | 0x90..=0x95 | 0xaf, ..] => Some(3),
+        [b'&', ..] => ENTITY_BLANKS.iter().find(|blank| bytes.starts_with(blank.as_bytes())).map(|blank| blank.len()),
+        _ => None,
+    }
+}
+
+/// One blank of any width stands between two groups.
+fn is_blank(gap: &str) -> bool {
+    let mut chars = gap.chars();
+    let blank = matches!(chars.next(), Some(' ' | '\u{a0}' | '\u{202f}' | '\u{2000}'..='\u{200a}'));
+    blank && chars.next().is_none() || ENTITY_BLANKS.contains(&gap)
+}
+
 impl<'a> Run<'a> {
-    fn read(text: &'a str, at: usize) -> Self {
+    fn read(text: &'a str, at: usize, plan: Option<&'static Plan>) -> Self {
         let bytes = text.as_bytes();
-        let mut run = Run { text, groups: [Group::default(); GROUPS_MAX], count: 0, total: 0 };
+        let mut run = Run { text, groups: [Group::default(); GROUPS_MAX], count: 0, total: 0, plan };
         let mut start = at;
         loop {
             let mut end = start;
@@ -166,9 +217,13 @@ impl<'a> Run<'a> {
         (at..at + count - 1).all(|group| self.gap(group) == self.gap(at))
     }
 
-    /// One of the words stands shortly before the group, with no digit between.
+    /// One of the words stands shortly before the group, or before the list of numbers it is in, with no digit between.
     fn hinted(&self, group: usize, words: &[&str]) -> bool {
-        let end = self.groups[group].start;
+        let start = self.groups[group].start;
+        self.hinted_at(start, words) || ids::list_head(self.text, start).is_some_and(|head| self.hinted_at(head, words))
+    }
+
+    fn hinted_at(&self, end: usize, words: &[&str]) -> bool {
         let bytes = &self.text.as_bytes()[end.saturating_sub(HINT_BYTES)..end];
         let from = bytes.iter().rposition(u8::is_ascii_digit).map_or(0, |at| at + 1);
         let bytes = &bytes[from..];
@@ -192,6 +247,9 @@ impl<'a> Run<'a> {
         let hit = |groups: usize, detector, sure| {
             Some(Hit { groups, start, end: self.groups[at + groups - 1].end, detector: Some(detector), sure })
         };
+        if let Some(groups) = self.of_things(at) {
+            return Some(Hit { groups, start, end: self.groups[at + groups - 1].end, detector: None, sure: false });
+        }
         if let Some(id) = ids::find(self.text, start) {
             let groups = self.groups[at..self.count].iter().take_while(|group| group.start < id.end).count();
             return Some(Hit { groups, start: id.start, end: id.end, detector: Some(id.detector), sure: true });
@@ -216,6 +274,35 @@ impl<'a> Run<'a> {
         self.date(at).then(|| Hit { groups: 3, start, end: self.groups[at + 2].end, detector: None, sure: false })
     }
 
+    /// Numbers of things by the word before them: a version in four parts, the number of an article with a right check
+    /// digit, and rooms or pages one after the other.
+    fn of_things(&self, at: usize) -> Option<usize> {
+        let parts = self.ipv4(at) && self.follows(at, &["version", "ver", "v"]);
+        let lens = matches!(self.len(at), 8 | 12 | 13 | 14);
+        let article =
+            lens && self.alone(at) && self.follows(at, &["ean", "gtin", "isbn", "upc"]) && article(self.digits(at));
+        let row = self.polish(at).is_some()
+            && self.follows(at, &["rooms", "pages", "seats"])
+            && (at..at + 2).all(|group| self.value(group) + 1 == self.value(group + 1));
+        match () {
+            () if parts => Some(4),
+            () if article => Some(1),
+            () if row => Some(3),
+            () => None,
+        }
+    }
+
+    /// One of these words stands right before the group.
+    fn follows(&self, at: usize, words: &[&str]) -> bool {
+        let before = self.text[..self.groups[at].start].trim_end_matches([' ', ':', '.', '-', '=', '#']);
+        words.iter().any(|word| {
+            let start = before.len().checked_sub(word.len()).filter(|start| before.is_char_boundary(*start));
+            start.is_some_and(|start| {
+                before[start..].eq_ignore_ascii_case(word) && !before[..start].ends_with(char::is_alphanumeric)
+            })
+        })
+    }
+
     /// The gap may stand inside a phone or social security number. Only cards are looked for across lines and `_`.
     fn close(&self, group: usize) -> bool {
         !self.gap(group).contains(['\n', '\r', '\t', '_'])
@@ -233,16 +320,20 @@ impl<'a> Run<'a> {
             Some(c) => !c.is_alphanumeric(),
             None => true,
         };
+        left && self.ends(at)
+    }
+
+    /// No letter, sign or decimal point follows a single group.
+    fn ends(&self, at: usize) -> bool {
         let mut after = self.text[self.groups[at].end..].chars();
-        let right = match after.next() {
+        match after.next() {
             Some('_' | '%' | '€') => false,
             Some('-' | '/' | '.' | ',') => !after.next().is_some_and(char::is_alphanumeric),
             // An extension: `4155550132x99`.
             Some('x' | 'X') => after.next().is_some_and(|c| c.is_ascii_digit()),
             Some(c) => !c.is_alphanumeric(),
             None => true,
-        };
-        left && right
+        }
     }
 
     /// Returns the number of groups of a card and whether its check digit holds. Cards written in the usual blocks
@@ -271,7 +362,15 @@ impl<'a> Run<'a> {
             }
         }
         let blocks = |lens: &[usize]| self.has_lens(at, lens) && self.card_gap(at) && self.same_gaps(at, lens.len());
+        // Where the separators differ, only a check digit that holds tells a card.
+        let mixed = |lens: &[usize]| {
+            self.has_lens(at, lens)
+                && (at..at + lens.len() - 1).all(|group| !self.gap(group).contains(['(', ')']))
+                && luhn((at..at + lens.len()).flat_map(|group| self.digits(group).bytes()))
+        };
         best.or_else(|| match self.digits(at).as_bytes().first() {
+            Some(b'2'..=b'6') if mixed(&[4, 4, 4, 4]) => Some((4, true)),
+            Some(b'3') if mixed(&[4, 6, 5]) => Some((3, true)),
             Some(b'2'..=b'6') if blocks(&[4, 4, 4, 4]) => Some((4, false)),
             Some(b'3') if blocks(&[4, 6, 5]) => Some((3, false)),
             _ => None,
@@ -293,7 +392,8 @@ impl<'a> Run<'a> {
     /// `123-45-6789` whatever its ranges; with blanks or dots only in the ranges that are given out; bare after `SSN`.
     fn ssn(&self, at: usize) -> Option<usize> {
         if self.len(at) == 9 {
-            return (self.alone(at) && self.hinted(at, SSN_WORDS)).then_some(1);
+            let alone = self.alone(at) || self.before(at) == Some('#') && self.ends(at);
+            return (alone && self.hinted(at, SSN_WORDS)).then_some(1);
         }
         if !self.has_lens(at, &[3, 2, 4]) || !self.same_gaps(at, 3) {
             return None;
@@ -301,7 +401,8 @@ impl<'a> Run<'a> {
         let (area, group, serial) = (self.value(at), self.value(at + 1), self.value(at + 2));
         let given = area != 0 && area != 666 && area < 900 && group != 0 && serial != 0;
         match self.gap(at) {
-            " " | "." | "\u{a0}" => given.then_some(3),
+            "." => given.then_some(3),
+            gap if is_blank(gap) => given.then_some(3),
             "/" | "(" | ")" => None,
             _ if !self.close(at) => None,
             _ => Some(3),
@@ -338,6 +439,7 @@ impl<'a> Run<'a> {
             .or_else(|| self.north_american(at))
             .or_else(|| self.trunk(at))
             .or_else(|| self.polish(at))
+            .or_else(|| self.national(at))
             .or_else(|| self.bare(at))
             .or_else(|| self.hinted_phone(at))?;
         // A parenthesis or plus before the first group belongs to the number.
@@ -372,9 +474,12 @@ impl<'a> Run<'a> {
         best
     }
 
-    /// `+` or `00`, country code, number.
+    /// `+`, `00` or `011`, country code, number.
     fn international(&self, at: usize) -> Option<usize> {
         let first = self.digits(at);
+        if matches!(first, "00" | "011") && self.before(at) != Some('+') {
+            return self.dialed(at);
+        }
         let (code, extra) = match first.strip_prefix("00") {
             Some(code) if self.before(at) != Some('+') => (code, 2),
             _ if self.before(at) == Some('+') => (first, 0),
@@ -397,12 +502,66 @@ impl<'a> Run<'a> {
         Some(groups)
     }
 
+    /// `00 44 20 …`, `011 49 30 …`: what is dialed before a country code stands apart from it.
+    fn dialed(&self, at: usize) -> Option<usize> {
+        let (prefix, code) = (self.len(at), self.digits(at + 1));
+        // Behind these it is the end of a time or an amount.
+        let part = matches!(self.before(at), Some(':' | '.' | ','));
+        if part || code.is_empty() || code.starts_with('0') || !self.close(at) {
+            return None;
+        }
+        self.take(at, 8 + prefix, prefix + digits_max(code))
+    }
+
+    /// As people of the region write their numbers: in groups, or a mobile number without separators.
+    fn national(&self, at: usize) -> Option<usize> {
+        let plan = self.plan?;
+        let mut before = self.text[..self.groups[at].start].chars().rev();
+        let touched = match before.next() {
+            Some('#' | '$' | '€' | '£' | '_' | '+') => true,
+            Some('-' | '/' | '.' | ',' | ':') => before.next().is_some_and(char::is_alphanumeric),
+            Some(c) => c.is_alphanumeric(),
+            None => false,
+        };
+        if touched || self.date(at) {
+            return None;
+        }
+        if plan.bare(self.digits(at).as_bytes()) && self.alone(at) {
+            return Some(1);
+        }
+        let (mut digits, mut lens) = ([0; NATIONAL_MAX], [0; NATIONAL_GROUPS]);
+        let (mut len, mut best) = (0, None);
+        for (number, group) in (at..self.count).take(NATIONAL_GROUPS).enumerate() {
+            let written = self.digits(group).as_bytes();
+            let apart = number > 0 && (self.date(group) || !self.near(group - 1));
+            let Some(place) = digits.get_mut(len..len + written.len()).filter(|_| !apart) else { break };
+            place.copy_from_slice(written);
+            len += written.len();
+            lens[number] = written.len();
+            // Seven digits are told by their dash, and a point between two groups is that of a decimal number.
+            let marked = len != 7 || self.gap(at).contains(['-', '\u{2010}', '\u{2011}', '\u{2013}']);
+            let decimal = number == 1 && self.gap(at) == ".";
+            let open = matches!(self.gap(group), "-" | ".") && !self.date(group + 1);
+            if number > 0 && marked && !decimal && !open && plan.grouped(&digits[..len], &lens[..=number]) {
+                best = Some(number + 1);
+            }
+        }
+        best
+    }
+
+    /// The gap stands inside numbers as people write them at home: one separator, or a parenthesis and one.
+    fn near(&self, group: usize) -> bool {
+        let gap = self.gap(group);
+        let gap = gap.strip_prefix(')').unwrap_or(gap);
+        self.close(group) && (gap.chars().count() <= 1 && gap != "(" || is_blank(gap) || gap == " (")
+    }
+
     /// 3-3-4 with any separators, also with a leading 1, and 3-7.
     fn north_american(&self, at: usize) -> Option<usize> {
         let first = at + usize::from(self.digits(at) == "1");
         let tail = first - at;
         let likely = matches!(self.digits(first).as_bytes().first(), Some(b'2'..=b'9'));
-        let blanks = [first, first + 1].iter().all(|group| matches!(self.gap(*group), " " | "\u{a0}"));
+        let blanks = [first, first + 1].iter().all(|group| is_blank(self.gap(*group)));
         if !(at..first + 1).all(|group| self.close(group)) {
             return None;
         }
@@ -452,7 +611,21 @@ impl<'a> Run<'a> {
         }
         // Two numbers side by side are rather two numbers than one of more than eleven digits.
         let groups = self.take(at, DIGITS_MIN, 11).or_else(|| self.take(at, DIGITS_MIN, 15))?;
-        self.hinted(at, PHONE_WORDS).then_some(groups)
+        (self.hinted(at, PHONE_WORDS) || self.hinted_wide(at)).then_some(groups)
+    }
+
+    /// As [`Run::hinted`], for words with letters beyond ASCII.
+    fn hinted_wide(&self, group: usize) -> bool {
+        let before = &self.text[..self.groups[group].start];
+        let near = &before[before.ceil_char_boundary(before.len().saturating_sub(HINT_BYTES_WIDE))..];
+        let near = near.rsplit(|c: char| c.is_ascii_digit()).next().unwrap_or("");
+        if near.is_ascii() {
+            return false;
+        }
+        let near = near.to_lowercase();
+        // Scripts that write without blanks have no words to be inside of.
+        let begins = |(at, _): (usize, &str)| !near[..at].ends_with(|c: char| c.is_alphabetic() && c < '\u{e00}');
+        PHONE_WORDS_WIDE.iter().any(|word| near.match_indices(word).any(begins))
     }
 }
 
@@ -489,6 +662,13 @@ fn digits_max(code: &str) -> usize {
         ("91", 12),
     ];
     plans.iter().find(|(prefix, _)| code.starts_with(prefix)).map_or(15, |(_, digits)| *digits)
+}
+
+/// The check digit of GTIN, EAN, UPC and ISBN-13.
+fn article(digits: &str) -> bool {
+    let weighted = digits.bytes().rev().enumerate();
+    let sum: u32 = weighted.map(|(place, digit)| u32::from(digit - b'0') * if place % 2 == 0 { 1 } else { 3 }).sum();
+    sum.is_multiple_of(10)
 }
 
 /// ISO/IEC 7812-1 check digit.

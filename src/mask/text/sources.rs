@@ -8,7 +8,6 @@
 use super::super::column::{ColumnMask, Compile, MaskError, Rows};
 use super::super::{Params, Shape, kind};
 use super::names::{Names, Role};
-use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, ListArray, StringArray, StringViewArray, StructArray};
 use serde_json::Value;
 

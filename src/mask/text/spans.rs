@@ -1,6 +1,7 @@
 //! One pass over a text that finds everything to be masked, and the choice among spans that overlap.
 
 use super::names::Names;
+use super::regions::Plan;
 use super::{net, numbers};
 
 /// What found a span; the order breaks ties between overlapping spans of equal length.
@@ -38,6 +39,8 @@ pub(super) struct Found {
     pub spans: Vec<Span>,
     /// Runs of digit groups with at least seven digits that no detector took.
     pub rejected: Vec<(usize, usize)>,
+    /// How telephone numbers are written where the texts come from.
+    pub plan: Option<&'static Plan>,
     chosen: Vec<Span>,
 }
 
@@ -50,6 +53,7 @@ const DIGIT: u8 = 2;
 const COLON: u8 = 4;
 const PERCENT: u8 = 8;
 pub(super) const NAME: u8 = 16;
+const PATH: u8 = 32;
 
 /// The classes without the row's names. Lead bytes of non-ASCII characters always may begin a name.
 pub(super) const CLASSES: [u8; 256] = {
@@ -61,6 +65,7 @@ pub(super) const CLASSES: [u8; 256] = {
             b'0'..=b'9' => DIGIT,
             b':' => COLON,
             b'%' => PERCENT,
+            b'/' | b'?' => PATH,
             0xc2.. => NAME,
             _ => 0,
         };
@@ -116,6 +121,10 @@ impl Found {
                     url = net::url(text, at, url, self);
                 } else if at >= address {
                     address = net::ipv6(text, at, self);
+                }
+            } else if class & PATH != 0 {
+                if at >= url && at > 0 && bytes[at - 1].is_ascii_alphanumeric() {
+                    url = net::bare_url(text, at, self).max(url);
                 }
             } else if class & PERCENT != 0 && bytes[at..].starts_with(b"%40") {
                 net::encoded_email(text, at, self);
@@ -180,8 +189,8 @@ fn add(chosen: &mut Vec<Span>, first: usize, text: &str, span: Span) {
         chosen.push(span);
         return;
     };
-    // The host of an address whose other part is a credential is no value of a person.
-    if span.detector == Detector::Email && other.detector == Detector::Secret {
+    // The host of an address whose other part is a user or a credential is no value of a person.
+    if span.detector == Detector::Email && matches!(other.detector, Detector::Secret | Detector::Username) {
         return;
     }
     for (start, end) in [(span.start, other.start), (other.end, span.end)] {

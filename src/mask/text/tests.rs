@@ -1,5 +1,6 @@
 use super::names::Role;
 use super::*;
+use arrow_array::StringArray;
 use proptest::prelude::*;
 
 /// Writes its word in place of every value.
@@ -18,6 +19,10 @@ impl ColumnMask for Word {
 const WORDS: [&str; 7] = ["<email>", "<card>", "<ssn>", "<phone>", "<ip>", "<user>", "<secret>"];
 
 fn mask(names: &[(Role, &str, &str)], chars_max: Option<u32>, text: &str) -> String {
+    mask_at(None, names, chars_max, text)
+}
+
+fn mask_at(region: Option<&str>, names: &[(Role, &str, &str)], chars_max: Option<u32>, text: &str) -> String {
     let spans = Spans {
         masks: std::array::from_fn(|slot| {
             let word = WORDS.get(slot).copied().unwrap_or("<id>");
@@ -29,6 +34,7 @@ fn mask(names: &[(Role, &str, &str)], chars_max: Option<u32>, text: &str) -> Str
             .map(|(index, (role, ..))| Source { index, role: *role, told: false, masked: true })
             .collect(),
         spare: Box::new(Word("<name>")),
+        plan: region.and_then(regions::of),
         chars_max,
     };
     let raw: Vec<ArrayRef> =
@@ -57,6 +63,7 @@ fn identifiers_are_found_where_they_are_unmistakable() {
         ("IBAN DE89 3704 0044 0532 0130 00, thanks", "IBAN <id>, thanks"),
         ("to gb82west12345698765432.", "to <id>."),
         ("(NL91ABNA0417164300)", "(<id>)"),
+        ("IBAN DE89 3704 0044\n0532 0130 00, DE89\t3704\t0044\t0532\t0130\t00", "IBAN <id>, <id>"),
         ("from DE89-3704-0044-0532-0130-00 to AT61 1904 3002 3457 3201", "from <id> to <id>"),
         ("FR14\u{202f}2004\u{202f}1010\u{202f}0505\u{202f}0001\u{202f}3M02\u{202f}606", "<id>"),
         (
@@ -76,6 +83,8 @@ fn identifiers_are_found_where_they_are_unmistakable() {
         ("ID 11010519491231002X", "ID <id>"),
         ("2 95 10 99 126 111 93", "<id>"),
         ("BSN: 111222333", "BSN: <id>"),
+        ("BSNs: 111222333, 123456782 and 111222333", "BSNs: <id>, <id> and <id>"),
+        ("BSN 111222333 (part 123456782)", "BSN <id> (part 123456782)"),
         ("the NHS number is 943 476 5870", "the NHS number is <id>"),
         ("PESEL 44051401359", "PESEL <id>"),
         // Nothing says that these are identifiers, or they are not valid.
@@ -101,6 +110,8 @@ fn addresses_are_found_where_people_put_them() {
         ("bob@[10.0.0.1]", "<email>"),
         ("root@dbhost", "<email>"),
         ("meet @ 5 or 10@50, @ , @", "meet @ 5 or 10@50, @ , @"),
+        ("mail@2x.png, @types/node@18.0.0, redis@sha256:4f2a", "mail@2x.png, @types/node@18.0.0, redis@sha256:4f2a"),
+        ("mail@2x.com, bob@10.0.0.1, redis@sha256", "<email>, <email>, <email>"),
     ] {
         assert_eq!(plain(text), want, "{text}");
     }
@@ -123,6 +134,10 @@ fn phones_are_found_in_the_usual_layouts() {
         "+44 (0)20 7946 0958",
         "(+44) 20 79460958",
         "0044 20 7946 0958",
+        "00 44 20 7946 0018",
+        "00 49 171 2345678",
+        "011 49 30 12345678",
+        "011-44-20-7946-0018",
         "020 7946 0958",
         "06 12 34 56 78",
         "06.12.34.56.78",
@@ -149,16 +164,84 @@ fn phones_are_found_in_the_usual_layouts() {
 }
 
 #[test]
+fn national_numbers_are_found_where_the_region_is_known() {
+    for (region, text) in [
+        ("ES", "612 345 678"),
+        ("ES", "612345678"),
+        ("IT", "333 1234567"),
+        ("RU", "8 (495) 123-45-67"),
+        ("RU", "123-45-67"),
+        ("BR", "(11) 91234-5678"),
+        ("BR", "91234-5678"),
+        ("IN", "98765 43210"),
+        ("CN", "138 0013 8000"),
+        ("PL", "600 123 456"),
+        ("PL", "600\u{2009}123\u{2009}456"),
+        ("DK", "12 34 56 78"),
+        ("NO", "912 34 567"),
+        ("SG", "9123 4567"),
+        ("SG", "9123\u{202f}4567"),
+        ("US", "555-0100"),
+    ] {
+        let at = |region: Option<&str>, text: &str| mask_at(region, &[], None, text);
+        assert_eq!(at(Some(region), &format!("Reach me: {text}, or not")), "Reach me: <phone>, or not", "{text}");
+        assert_eq!(at(Some(region), &format!("({text}).")), "(<phone>).", "{text}");
+        // The twin: nowhere in particular they are numbers.
+        assert_ne!(at(None, text), "<phone>", "{text}");
+    }
+    for (region, text) in [
+        ("DK", "31.01.2024 12:30, 2024-01-31, 20240131 and 31012024"),
+        ("SG", "2020-2021, 9123.4567"),
+        ("BR", "the years 2019-2024"),
+        ("US", "555 0100 and pages 100-200"),
+        ("ES", "#612345678, SKU-612 345 678, $612 345 678"),
+        ("ES", "312 345 678"),
+        ("DE", "612 345 678"),
+    ] {
+        assert_eq!(mask_at(Some(region), &[], None, text), text, "{region}");
+    }
+}
+
+#[test]
+fn words_for_telephones_are_known_in_more_languages() {
+    for word in [
+        "tel.",
+        "Телефон:",
+        "тел.",
+        "ТЕЛ",
+        "Móvil",
+        "MÓVIL:",
+        "movil",
+        "Celular",
+        "puh.",
+        "portable",
+        "gsm",
+        "Handy",
+        "komórka",
+    ] {
+        assert_eq!(plain(&format!("{word} 612 34 56")), format!("{word} <phone>"));
+    }
+    assert_eq!(plain("стол 612 34 56"), "стол 612 34 56");
+}
+
+#[test]
 fn numbers_are_found_as_people_really_write_them() {
     for (text, want) in [
         ("0049301234567 030/1234567", "<phone> <phone>"),
         ("415 5550132", "<phone>"),
+        ("EAN 4155550132123, 4006381333931", "EAN <phone>, <phone>"),
+        ("rooms 601-234-567, 101-102-103", "rooms <phone>, <phone>"),
         ("4155550132x99", "<phone>x99"),
         ("212-555-0100/0101", "<phone>/<phone>"),
         ("4111.1111.1111.1111", "<card>"),
         ("4111  1111  1111  1111", "<card>"),
         ("4111_1111_1111_1111", "<card>"),
-        ("4111 1111\n1111 1111", "4111 1111\n1111 1111"),
+        ("4111 1111\n1111 1111", "<card>"),
+        ("4111-1111 1111-1111", "<card>"),
+        ("4111/1111/1111/1111", "<card>"),
+        ("4111\u{2009}1111\u{2009}1111\u{2009}1111", "<card>"),
+        ("4111&nbsp;1111&nbsp;1111&nbsp;1111", "<card>"),
+        ("4111-1111 1111-1112", "4111-1111 1111-1112"),
         ("4111\n1111\n1111\n1111", "<card>"),
         ("order4111111111111111", "order<card>"),
         ("4111111111111111x", "<card>x"),
@@ -232,6 +315,9 @@ fn definitions_are_searched_for_what_is_hardly_anything_else() {
 #[test]
 fn dates_amounts_and_tickets_are_no_phones() {
     for text in [
+        "version 1.2.3.4, v1.2.3.4 and ver. 1.2.3.4",
+        "EAN 4006381333931, ISBN: 9783161484100",
+        "rooms 101-102-103",
         "Ticket #1234567: on 2024-01-31 10:30:00",
         "Ticket #2345678901 is closed",
         "31.01.2024 12:30",
@@ -272,6 +358,11 @@ fn cards_and_social_security_numbers_are_found() {
         ("900 05 1120", "900 05 1120"),
         ("900-05-1120", "<ssn>"),
         ("ssn: 078051120, id 078051120", "ssn: <ssn>, id <ssn>"),
+        ("SS# 078051120, SS#078051120", "SS# <ssn>, SS#<ssn>"),
+        ("Social: 078051120", "Social: <ssn>"),
+        ("mine is 078-05-1120?", "mine is <ssn>?"),
+        ("SSNs 078051120, 219099998 and 219099997", "SSNs <ssn>, <ssn> and <ssn>"),
+        ("SSN 078051120 of order 219099998", "SSN <ssn> of order 219099998"),
         ("social security no. 078051120", "social security no. <ssn>"),
         ("my SSN is 219099999", "my SSN is <ssn>"),
         ("id 123456789", "id 123456789"),
@@ -285,6 +376,7 @@ fn addresses_of_machines_are_found() {
     for (text, want) in [
         ("from 10.1.2.3, 8.8.8.8:53", "from <ip>, <ip>:53"),
         ("net 10.0.0.0/8", "net <ip>/8"),
+        ("server 1.2.3.4, dev 1.2.3.4", "server <ip>, dev <ip>"),
         ("[2001:db8::1]:443", "[<ip>]:443"),
         ("fe80::1 and ::ffff:1.2.3.4.", "<ip> and <ip>."),
         ("ip: 2001:db8:0:0:0:0:0:1", "ip: <ip>"),
@@ -297,7 +389,12 @@ fn addresses_of_machines_are_found() {
 #[test]
 fn urls_lose_credentials_users_and_tokens() {
     for (text, want) in [
-        ("https://bob:pw@db.example.com/x", "https://<secret>@db.example.com/x"),
+        ("https://bob:pw@db.example.com/x", "https://<user>:<secret>@db.example.com/x"),
+        (
+            "https://bob@db.example.com, ssh://:pw@db.example.com",
+            "https://<user>@db.example.com, ssh://:<secret>@db.example.com",
+        ),
+        ("https://bob%40y.test:pw@db.example.com", "https://%3Csecret%3E@db.example.com"),
         ("see https://github.com/jsmith/repo.", "see https://github.com/<user>/repo."),
         ("https://example.com/users/jsmith?tab=1", "https://example.com/users/<user>?tab=1"),
         ("https://example.com/users/42", "https://example.com/users/42"),
@@ -306,10 +403,30 @@ fn urls_lose_credentials_users_and_tokens() {
         ("https://x.test/?user=jsmith&token=abc#top", "https://x.test/?user=<user>&token=<secret>#top"),
         ("https://x.test/a/b?c=d", "https://x.test/a/b?c=d"),
         ("http:// and ://x", "http:// and ://x"),
+        (
+            "https://x.com/login?user=bob%20smith&token=abc%2Fdef12345",
+            "https://x.com/login?user=%3Cuser%3E&token=%3Csecret%3E",
+        ),
+        ("https://example.com/users/bob%20smith", "https://example.com/users/%3Cuser%3E"),
+        ("https://x.test/?user=bob%40example.com&token=ab%40", "https://x.test/?user=<email>&token=%3Csecret%3E"),
+        (
+            "see www.example.com/users/bob, or example.com:80/u/bob.",
+            "see www.example.com/users/<user>, or example.com:80/u/<user>.",
+        ),
+        ("x.test/a?u=bob&uid=42, x.test?user=bob", "x.test/a?u=<user>&uid=42, x.test?user=<user>"),
+        ("facebook.com/profile.php?id=100001234567890", "facebook.com/profile.php?id=<user>"),
+        (
+            "x.test/profile.php?id=17, and/or src/users/bob, 1.5kg/u/day",
+            "x.test/profile.php?id=17, and/or src/users/bob, 1.5kg/u/day",
+        ),
+        (
+            "https://x.test/users/settings and https://x.test/users/login",
+            "https://x.test/users/settings and https://x.test/users/login",
+        ),
         // One inside another has credentials and users of its own, and the fields of both.
         (
             "https://x.test/go/https://bob:pw@y.test/users/jo?token=abc",
-            "https://x.test/go/https://<secret>@y.test/users/<user>?token=<secret>",
+            "https://x.test/go/https://<user>:<secret>@y.test/users/<user>?token=<secret>",
         ),
         (
             "https://x.test/?next=https://y.test/~jo/a&user=jsmith",
@@ -323,7 +440,7 @@ fn urls_lose_credentials_users_and_tokens() {
 /// Would run for hours if each of them looked at all that follows.
 #[test]
 fn texts_made_of_beginnings_of_urls_are_read_once() {
-    for part in ["a://", "a://b?", "a://b@", "a://b/users/"] {
+    for part in ["a://", "a://b?", "a://b@", "a://b/users/", "b.cd/", "b.cd?u", "1/", "111222333, "] {
         let text = part.repeat(1 << 19);
         assert!(plain(&text).len() > 1 << 19);
     }
@@ -464,6 +581,9 @@ proptest! {
             let mut mask = String::new();
             match (span.detector, slot(span.detector)) {
                 (Detector::Name(needle), _) => names.push_mask(needle, &text[span.start..span.end], &mut mask),
+                (Detector::Username | Detector::Secret, Some(slot)) if net::is_encoded(&text[span.start..span.end]) => {
+                    mask.push_str(&net::encoded(WORDS[slot]));
+                }
                 (_, Some(slot)) => mask.push_str(WORDS.get(slot).copied().unwrap_or("<id>")),
                 _ => {}
             }
