@@ -107,7 +107,10 @@ const LEAKS: &[(&str, &str)] = &[
     ("geo.laplace", "the place up to its noise"),
     ("blob", "the format, or the length of what has no format that is known"),
     ("name.value", "how often each name occurs"),
-    ("text.spans", "every name that no column of the row or its subject holds, and all other words"),
+    (
+        "text.spans",
+        "every name that no column of the row or its subject holds, names that are inflected, and all other words",
+    ),
     ("text.lorem", "the length of each word, upper and lower case, where digits stand, and all punctuation"),
     ("json", "its structure and keys, and what `rest` and `paths` keep"),
     ("composite", "what `rest` and `fields` keep"),

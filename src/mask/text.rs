@@ -12,6 +12,10 @@
 //! | URL | passwords and tokens; user names before the host, in path and query; with a scheme or without | `pattern`; `username` |
 //! | names of the row and its person | values of the name, user name, company and address columns of the same row and of the rows its subject leads to, of `template` columns and `lookup` columns that draw, because names are made with them too, and of every column that is called after names of persons and not kept; elements of arrays too | the mask of that column; `pattern` where that is NULL, a longer constant or no word |
 //!
+//! Names are found in other spellings: case, accents, apostrophes and hyphens, umlauts as two letters, and letters written
+//! as entities, escapes or full-width forms or with invisible characters between them. Inflected forms are not
+//! found, but for the `s` of a genitive and Cyrillic endings: a row that says `Kowalska` keeps `Kowalskiej` in its text.
+//!
 //! A span gets the mask the same value has in a column of that kind and label. Text outside of spans keeps its bytes, and
 //! a text without spans is returned as it is. A date, a time, an amount and a number behind `#` are no phone numbers; any
 //! other long number may be taken for one. Not looked for: names of persons who have no column there, digits other
@@ -28,6 +32,7 @@ mod numbers;
 mod regions;
 mod sources;
 mod spans;
+mod written;
 
 use super::column::{ColumnMask, Compile, CompileError, Leaves, MaskError, Rows};
 use super::draft::{self, Draft};

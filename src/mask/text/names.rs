@@ -78,6 +78,11 @@ impl Names {
         &self.classes
     }
 
+    /// The row has no names.
+    pub(super) fn is_empty(&self) -> bool {
+        self.needles.is_empty()
+    }
+
     /// Forgets the row.
     pub(super) fn clear(&mut self) {
         for byte in self.marked.drain(..) {
@@ -169,14 +174,17 @@ impl Names {
         if !last.is_empty() {
             let mask = self.mask(mask_last);
             self.needle(last, mask, 2, true);
+            self.variants(last, mask, true);
             for word in last.split_whitespace().filter(|word| !is_particle(word)) {
                 self.needle(word, mask, 2, true);
+                self.variants(word, mask, true);
             }
             self.parts(last, mask, true);
         }
         let mask = self.mask(mask_first);
         for word in first.split_whitespace().filter(|word| !is_particle(word)) {
             self.needle(word, mask, 2, false);
+            self.variants(word, mask, false);
         }
         self.set_initial(first, mask_first);
     }
@@ -185,6 +193,11 @@ impl Names {
     fn variants(&mut self, raw: &str, mask: (usize, usize), surname: bool) {
         if raw.bytes().all(|byte| byte.is_ascii_alphabetic()) && !raw.contains('e') {
             return;
+        }
+        // `O Brien`: the apostrophe got lost.
+        if raw.contains(is_apostrophe) && !raw.ends_with(is_apostrophe) {
+            let apart: String = raw.chars().map(|c| if is_apostrophe(c) { ' ' } else { c }).collect();
+            self.needle(&apart, mask, PART_MIN, surname);
         }
         if raw.contains(['ä', 'ö', 'ü', 'å', 'ø', 'Ä', 'Ö', 'Ü', 'Å', 'Ø']) {
             let mut spelled = String::with_capacity(raw.len() + 4);

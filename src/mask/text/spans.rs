@@ -2,6 +2,7 @@
 
 use super::names::Names;
 use super::regions::Plan;
+use super::written::Plain;
 use super::{net, numbers};
 
 /// What found a span; the order breaks ties between overlapping spans of equal length.
@@ -42,6 +43,7 @@ pub(super) struct Found {
     /// How telephone numbers are written where the texts come from.
     pub plan: Option<&'static Plan>,
     chosen: Vec<Span>,
+    plain: Plain,
 }
 
 /// Numbers whose copies are looked for in one text.
@@ -84,6 +86,7 @@ impl Found {
         self.spans.clear();
         self.rejected.clear();
         self.scan(text, names);
+        self.names_as_seen(text, names);
         if self.spans.is_empty() {
             return;
         }
@@ -130,6 +133,24 @@ impl Found {
                 net::encoded_email(text, at, self);
             }
         }
+    }
+
+    /// Looks for names once more where a text has letters written as something else.
+    fn names_as_seen(&mut self, text: &str, names: &Names) {
+        if names.is_empty() || !self.plain.read(text) {
+            return;
+        }
+        let plain = std::mem::take(&mut self.plain);
+        let (bytes, classes, first) = (plain.text.as_bytes(), names.classes(), self.spans.len());
+        for (at, &byte) in bytes.iter().enumerate() {
+            if classes[usize::from(byte)] & NAME != 0 && (at == 0 || !bytes[at - 1].is_ascii_alphanumeric()) {
+                names.find(&plain.text, at, self);
+            }
+        }
+        for span in &mut self.spans[first..] {
+            (span.start, span.end) = plain.place(span.start, span.end);
+        }
+        self.plain = plain;
     }
 
     /// Adds exact copies of found numbers that no detector took, for instance because a `#` stands before them.

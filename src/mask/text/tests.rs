@@ -270,6 +270,25 @@ fn names_are_found_in_other_spellings() {
         assert_eq!(mask(german, None, text), want, "{text}");
     }
     assert_eq!(mask(&[(Role::Last, "Mueller", "Ruiz")], None, "Herr Müller"), "Herr Ruiz");
+    assert_eq!(mask(&[(Role::Full, "Jürgen Müller", "Carlos Ruiz")], None, "Juergen, mueller"), "Carlos, ruiz");
+    for text in [
+        "M&uuml;ller",
+        "M&#252;ller",
+        "M=C3=BCller",
+        "M%C3%BCller",
+        "M\u{fc}l\u{ad}ler",
+        "M\u{fc}l-\nler",
+        "Ｍüｌｌｅｒ",
+    ] {
+        assert_eq!(mask(german, None, &format!("Jürgen {text}, a=b & 5 %")), "Carlos Ruiz, a=b & 5 %", "{text}");
+    }
+    let irish = &[(Role::Last, "O'Brien", "Ruiz")][..];
+    for text in
+        ["O Brien", "O&#39;Brien", "O&apos;Brien", "O%27Brien", "O=27Brien", "o\u{200b}’\u{200b}Brien", "OBrien"]
+    {
+        assert_eq!(mask(irish, None, &format!("Mr {text} called")).replace("ruiz", "Ruiz"), "Mr Ruiz called", "{text}");
+    }
+    assert_eq!(mask(irish, None, "Brien, O&#39;Brienne, M&uuml;ller"), "Brien, O&#39;Brienne, M&uuml;ller");
     assert_eq!(mask(&[(Role::First, "Anne-Marie", "Eva")], None, "AnneMarie, Anne Marie"), "Eva, Eva");
     assert_eq!(
         mask(&[(Role::Last, "Петров", "Ruiz")], None, "с Петровым и Петровой, Петроград"),

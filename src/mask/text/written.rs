@@ -1,0 +1,214 @@
+//! Texts in which letters are written as something else: entities of HTML, percent- and quoted-printable escapes, full-width
+//! forms, and words with invisible characters or the end of a line inside.
+//!
+//! Names are looked for in such a text a second time, as a reader sees it. A text without any of that is not copied.
+
+use unicode_normalization::UnicodeNormalization as _;
+
+/// A piece that is written otherwise: where it stands in the plain text, and where in the original.
+#[derive(Clone, Copy)]
+struct Piece {
+    plain: (usize, usize),
+    text: (usize, usize),
+}
+
+/// A text as a reader sees it. Reused from text to text.
+#[derive(Default)]
+pub(super) struct Plain {
+    pub text: String,
+    pieces: Vec<Piece>,
+}
+
+/// Longest entity, with its ends.
+const ENTITY_MAX: usize = 12;
+
+/// Bytes that such a piece begins with. Most texts have some, and no piece; blocks of bytes compare side by side.
+fn may_be_escaped(text: &str) -> bool {
+    let begins = |byte: u8| matches!(byte, b'&' | b'=' | b'%' | b'-' | 0xc2 | 0xe2 | 0xef);
+    text.as_bytes().chunks(64).any(|block| block.iter().fold(false, |any, byte| any | begins(*byte)))
+}
+
+impl Plain {
+    /// Reads a text; false if it is plain already.
+    pub(super) fn read(&mut self, text: &str) -> bool {
+        self.text.clear();
+        self.pieces.clear();
+        if !may_be_escaped(text) {
+            return false;
+        }
+        let (bytes, mut copied, mut at) = (text.as_bytes(), 0, 0);
+        while at < bytes.len() {
+            let piece = match bytes[at] {
+                b'&' => entity(&text[at..]),
+                b'=' | b'%' => escape(&text[at..]),
+                b'-' => broken(text, at),
+                0xc2 | 0xe2 | 0xef => character(&text[at..]),
+                _ => None,
+            };
+            let Some((len, seen)) = piece else {
+                at += 1;
+                continue;
+            };
+            self.text.push_str(&text[copied..at]);
+            let start = self.text.len();
+            self.text.push_str(&seen);
+            self.pieces.push(Piece { plain: (start, self.text.len()), text: (at, at + len) });
+            at += len;
+            copied = at;
+        }
+        self.text.push_str(&text[copied..]);
+        !self.pieces.is_empty()
+    }
+
+    /// The place in the original of a place in the plain text.
+    pub(super) fn place(&self, start: usize, end: usize) -> (usize, usize) {
+        let first = self.pieces[..self.pieces.partition_point(|piece| piece.plain.0 <= start)].last();
+        let start = match first {
+            Some(piece) if piece.plain.1 > start => piece.text.0,
+            Some(piece) => piece.text.1 + (start - piece.plain.1),
+            None => start,
+        };
+        let last = self.pieces[..self.pieces.partition_point(|piece| piece.plain.0 < end)].last();
+        let end = match last {
+            Some(piece) => piece.text.1 + end.saturating_sub(piece.plain.1),
+            None => end,
+        };
+        (start, end)
+    }
+}
+
+/// What a piece is long, and what a reader sees in its place.
+type Seen = Option<(usize, String)>;
+
+/// `&uuml;`, `&#39;`. Accents do not matter to names, so a letter stands for all its forms.
+fn entity(text: &str) -> Seen {
+    const MARKS: &[&str] = &[
+        "acute", "grave", "circ", "uml", "tilde", "ring", "cedil", "slash", "caron", "strok", "dot", "ogon", "macr",
+        "breve", "dblac",
+    ];
+    const NAMES: &[(&str, &str)] = &[
+        ("apos", "'"),
+        ("rsquo", "'"),
+        ("lsquo", "'"),
+        ("nbsp", " "),
+        ("shy", ""),
+        ("zwj", ""),
+        ("zwnj", ""),
+        ("hyphen", "-"),
+        ("ndash", "-"),
+        ("szlig", "ss"),
+        ("aelig", "ae"),
+        ("AElig", "AE"),
+        ("oelig", "oe"),
+        ("OElig", "OE"),
+        ("eth", "d"),
+        ("ETH", "D"),
+        ("thorn", "th"),
+        ("THORN", "TH"),
+    ];
+    let end = text.bytes().take(ENTITY_MAX).position(|byte| byte == b';')?;
+    let name = &text[1..end];
+    let seen = if let Some(number) = name.strip_prefix('#') {
+        let hex = number.strip_prefix(['x', 'X']);
+        let code = hex.map_or_else(|| number.parse().ok(), |hex| u32::from_str_radix(hex, 16).ok())?;
+        let c = char::from_u32(code)?;
+        if is_invisible(c) { String::new() } else { c.to_string() }
+    } else if let Some((_, seen)) = NAMES.iter().find(|(known, _)| *known == name) {
+        (*seen).to_owned()
+    } else {
+        let letter = name.chars().next().filter(char::is_ascii_alphabetic)?;
+        MARKS.contains(&&name[1..]).then(|| letter.to_string())?
+    };
+    Some((end + 1, seen))
+}
+
+/// `=C3=BC`, `%C3%BC`, `%FC`, `%27`: letters beyond ASCII, apostrophes, blanks and hyphens; `=` at the end of a line.
+fn escape(text: &str) -> Seen {
+    let sign = text.as_bytes()[0];
+    if sign == b'=' {
+        for end in ["=\n", "=\r\n"] {
+            if text.starts_with(end) {
+                return Some((end.len(), String::new()));
+            }
+        }
+    }
+    let mut bytes = Vec::new();
+    // No letter takes more than four bytes.
+    for group in text.as_bytes().chunks_exact(3).take(4) {
+        let digit = |byte: u8| char::from(byte).to_digit(16);
+        match (group[0] == sign, digit(group[1]), digit(group[2])) {
+            (true, Some(high), Some(low)) => bytes.push((high * 16 + low) as u8),
+            _ => break,
+        }
+        match std::str::from_utf8(&bytes) {
+            Ok(seen) => {
+                let c = seen.chars().next()?;
+                let counts = !c.is_ascii() || matches!(c, '\'' | ' ' | '-' | '.');
+                let seen = if is_invisible(c) { String::new() } else { seen.to_owned() };
+                return counts.then_some((bytes.len() * 3, seen));
+            }
+            Err(error) if error.error_len().is_some() => break,
+            Err(_) => {}
+        }
+    }
+    // No UTF-8: Latin-1, as older programs write it.
+    let first = bytes.first().map(|byte| char::from(*byte)).filter(|c| !c.is_ascii() && c.is_alphabetic())?;
+    Some((3, first.to_string()))
+}
+
+/// A hyphen and the end of a line inside a word.
+fn broken(text: &str, at: usize) -> Seen {
+    let rest = &text[at + 1..];
+    let line = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n'))?;
+    let next = line.trim_start_matches([' ', '\t']);
+    let inside = text[..at].ends_with(char::is_alphabetic) && next.starts_with(char::is_alphabetic);
+    inside.then(|| (text.len() - at - next.len(), String::new()))
+}
+
+/// An invisible character, or a letter in another form.
+fn character(text: &str) -> Seen {
+    let c = text.chars().next()?;
+    if is_invisible(c) {
+        return Some((c.len_utf8(), String::new()));
+    }
+    let other = matches!(c, '\u{ff01}'..='\u{ff5e}' | '\u{fb00}'..='\u{fb06}');
+    other.then(|| (c.len_utf8(), std::iter::once(c).nfkc().collect()))
+}
+
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_seen_and_found_again() {
+        for (text, seen) in [
+            ("M&uuml;ller", "Muller"),
+            ("O&#39;Brien &#x4f;", "O'Brien O"),
+            ("M=C3=BCller, M%FCller, M=\r\n=FCller", "Müller, Müller, Müller"),
+            ("bob%20smith%2Fx 100%", "bob smith%2Fx 100%"),
+            ("Sea-\n  n and Sea-\r\nn", "Sean and Sean"),
+            ("Qui\u{ad}rr\u{200b}ell", "Quirrell"),
+            ("Ｑｕｉｒｒｅｌｌ", "Quirrell"),
+        ] {
+            let mut plain = Plain::default();
+            assert!(plain.read(text), "{text}");
+            assert_eq!(plain.text, seen);
+            assert_eq!(plain.place(0, seen.len()), (0, text.len()), "{text}");
+        }
+        let mut plain = Plain::default();
+        assert!(plain.read("a M&uuml;l\u{ad}ler b"));
+        assert_eq!(plain.place(2, 8), (2, 15));
+    }
+
+    #[test]
+    fn plain_texts_are_not_copied() {
+        for text in ["", "AT&T; a=b, 5 % - x-\n 7", "a&b;c&;&#;&#x;&#99999999;", "a=3D1 %2F%zz", "é ü – “x”", "&&&&&&"]
+        {
+            assert!(!Plain::default().read(text), "{text}");
+        }
+    }
+}
