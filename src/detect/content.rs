@@ -209,7 +209,7 @@ pub(super) fn is_country(small: &str) -> bool {
     COUNTRIES.contains(small)
 }
 
-static EMAIL: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:[^<>@]*<)?[^@\s<>]+@[^@\s<>]+\.[\w-]{2,}>?$"));
+static EMAIL: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:[^<>@]*<)?[^@\s<>]+@[^@\s<>:/]+\.\p{L}[\w-]+>?$"));
 
 fn email(value: &str) -> bool {
     value.len() <= 320 && EMAIL.is_match(value)

@@ -31,7 +31,7 @@ pub use definition::{personal_in_definition, personal_in_text};
 pub use prose::names_somebody;
 use rules::RULES;
 pub use rules::{Category, Class, Detector, Proposal};
-pub use sample::Sample;
+pub use sample::{Few, Sample};
 use serde::Serialize;
 use std::collections::HashMap;
 

@@ -73,6 +73,9 @@ pub struct Content {
     pub(super) refutes: bool,
     /// One value is enough.
     pub(super) rare: bool,
+    /// What passes is what it seems, so a few among others are found where nothing may be; the share of other numbers that
+    /// pass at most.
+    pub(super) few: Option<f64>,
 }
 
 /// One way to find a category.
@@ -203,6 +206,7 @@ struct ContentText {
     refutes: bool,
     #[serde(default)]
     rare: bool,
+    few: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -278,6 +282,7 @@ impl Rules {
             sure: content.sure,
             refutes: content.refutes,
             rare: content.rare,
+            few: content.few,
         });
         self.detectors.push(Detector {
             id: text.id,

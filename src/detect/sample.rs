@@ -2,7 +2,7 @@
 
 use super::content::{self, Somebody, VALUE_BYTES_MAX};
 use super::rules::{Content, RULES};
-use super::{Class, Evidence, Facts, Finding, Signal, by_detector, join, name, nested};
+use super::{Category, Class, Detector, Evidence, Facts, Finding, Signal, by_detector, join, name, nested};
 use crate::mask::kind::Takes;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::BuildHasher as _;
@@ -26,6 +26,11 @@ const OF_THING: f64 = 0.5;
 /// z of a one-sided bound: patterns hardly pass by chance, checksums do.
 const Z_PATTERN: f64 = 1.0;
 const Z_CHECKSUM: f64 = 1.96;
+/// Different values of one sort that are no slip, and how far above chance they have to be: many columns are looked at.
+const FEW_MIN: u32 = 5;
+const FEW_DEVIATIONS: f64 = 5.0;
+/// Fewest digits of a number with a check digit.
+const DIGITS_MIN: usize = 6;
 
 /// What was seen of a column. Bounded: counts, and hashes of at most 400 values a path under a key of this process.
 pub struct Sample {
@@ -51,6 +56,20 @@ struct Counts {
     /// Values that name somebody, and those that may be a login.
     named: u32,
     logins: u32,
+    /// Values with digits enough to have a right check digit by chance.
+    numbers: u32,
+}
+
+/// Values of one category among others: as many as cannot be chance.
+#[derive(Debug, Clone, Copy)]
+pub struct Few {
+    pub category: &'static Category,
+    pub detector: &'static Detector,
+    /// Different values that are such, of so many.
+    pub hits: u32,
+    pub of: u32,
+    /// They are leaves of documents.
+    pub inside: bool,
 }
 
 impl Counts {
@@ -118,6 +137,24 @@ impl Sample {
         named > 0 || logins >= 2 && logins * 2 >= self.distinct()
     }
 
+    /// What some values are beyond doubt, whatever the others are: addresses, numbers with check digits, keys, and full names
+    /// where most values are such.
+    pub fn few(&self) -> Vec<Few> {
+        let columns = [(false, &self.tests[..], &self.values)].into_iter();
+        let all = columns.chain(self.paths.values().map(|(_, counts)| (true, text_tests(), counts)));
+        let mut found = Vec::new();
+        for (inside, tests, counts) in all {
+            for ((number, place), hits) in tests.iter().zip(&counts.hits) {
+                let detector = &RULES.detectors[*number];
+                if is_some(&detector.content[*place], *hits, counts) {
+                    let category = &RULES.categories[detector.category];
+                    found.push(Few { category, detector, hits: *hits, of: counts.distinct(), inside });
+                }
+            }
+        }
+        found
+    }
+
     fn counts(&self) -> impl Iterator<Item = &Counts> {
         [&self.values].into_iter().chain(self.paths.values().map(|(_, counts)| counts))
     }
@@ -181,6 +218,7 @@ fn test(tests: &[(usize, usize)], hasher: &foldhash::quality::RandomState, value
     }
     let value = &value[..value.floor_char_boundary(VALUE_BYTES_MAX)];
     counts.letters += u32::from(value.chars().any(char::is_alphabetic));
+    counts.numbers += u32::from(value.bytes().filter(u8::is_ascii_digit).nth(DIGITS_MIN - 1).is_some());
     counts.sentences += u32::from(value.split_whitespace().nth(WORDS_MAX).is_some());
     // Only lists of words are asked for persons, and these are short.
     if counts.seen.len() <= FEW_MAX && value.len() <= SHORT_MAX && counts.letters > 0 {
@@ -268,6 +306,21 @@ fn score(content: &Content, hits: u32, of: u32) -> f64 {
         ramp(wilson(hits, of, Z_PATTERN), 0.05, 0.6)
     };
     content.weight * strength
+}
+
+/// Whether so many hits of a test are enough among values that are something else.
+fn is_some(content: &Content, hits: u32, counts: &Counts) -> bool {
+    if hits < FEW_MIN {
+        return false;
+    }
+    if content.words.as_deref() == Some("full_names") {
+        return hits * 2 > counts.distinct();
+    }
+    // As many random numbers of its form would pass, and some more.
+    content.few.is_some_and(|share| {
+        let chance = share * f64::from(counts.numbers);
+        f64::from(hits) > chance + FEW_DEVIATIONS * chance.sqrt()
+    })
 }
 
 /// Lower bound of the share that `hits` of `of` stand for (Wilson, 1927).

@@ -59,7 +59,7 @@ pub enum Standing {
     Generated,
     /// A foreign key: it follows the column it points to.
     Follows,
-    /// The policy, and what it says; `keeps` without a `reason` looks away.
+    /// The policy, and what it says; `keeps` without a `reason` of a person's looks away.
     Decided {
         because: String,
         keeps: bool,
@@ -160,10 +160,7 @@ impl<'a> Draft<'a> {
             None => PLAIN_TYPES.iter().any(|known| type_name == *known || type_name.starts_with(&format!("{known}("))),
         };
         if plain && seen.values > 0 {
-            let thing = if seen.of_thing { "it tells of a thing: " } else { "" };
-            let toml =
-                format!("{{ keep = \"{thing}no sign of a person in its name or in {} sampled values\" }}", seen.values);
-            return Proposed { toml, open: false };
+            return Proposed { toml: propose::keep_unseen(seen.of_thing, seen.values), open: false };
         }
         Proposed { toml, open: true }
     }
@@ -283,7 +280,7 @@ fn column(graph: &Graph<'_>, node: Node, decisions: &policy::Decisions<'_>) -> D
         Some(own) => Standing::Decided {
             because: own.because.clone(),
             keeps: matches!(own.action, Action::Keep { .. }),
-            reason: matches!(own.action, Action::Keep { reason: Some(_) }),
+            reason: matches!(&own.action, Action::Keep { reason: Some(reason) } if !propose::is_own_reason(reason)),
         },
         None if follows() => Standing::Follows,
         None => Standing::Open,

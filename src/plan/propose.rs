@@ -21,6 +21,26 @@ const KEEP_KEY: &str = "{ keep = \"technical key, names nobody outside\" }";
 const KEEP_CHOICE: &str = "{ keep = \"one of the words that the schema lists\" }";
 /// … or there is nothing in it that a constant could replace: a switch in a unique index.
 const KEEP_SWITCH: &str = "{ keep = \"yes or no, names nobody\" }";
+/// Begins the reason of a column of which nothing but a sample was seen, and that of a column of a catalog of things.
+const UNSEEN: &str = "no sign of a person in its name or in ";
+const THING: &str = "it tells of a thing: ";
+
+/// Keeps a column in whose sampled values nobody was found.
+pub(super) fn keep_unseen(of_thing: bool, values: u64) -> String {
+    format!("{{ keep = \"{}{UNSEEN}{values} sampled values\" }}", if of_thing { THING } else { "" })
+}
+
+/// Whether a reason to keep a column was written by restage: nobody looked at the column then, so what it says holds for
+/// the values of that day. Numbers may differ; what somebody put into words of their own is theirs.
+pub fn is_own_reason(reason: &str) -> bool {
+    let reason = reason.trim();
+    let keys = [KEEP_KEY, KEEP_CHOICE, KEEP_SWITCH];
+    let unseen = || {
+        let rest = reason.strip_prefix(THING).unwrap_or(reason).strip_prefix(UNSEEN)?;
+        rest.strip_suffix(" sampled values").filter(|count| count.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    keys.iter().any(|line| line.split('"').nth(1) == Some(reason)) || unseen().is_some()
+}
 
 /// Reports the undecided columns of a table, with lines that can be pasted together.
 pub(super) fn undecided(graph: &Graph<'_>, policy: &Policy<'_>, nodes: &[Node]) -> Report {
@@ -435,4 +455,31 @@ pub fn escape(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The text between the first quotes of a decision.
+    fn reason(line: &str) -> String {
+        line.split('"').nth(1).expect("a reason").to_owned()
+    }
+
+    #[test]
+    fn what_restage_writes_as_a_reason_is_told_from_what_a_person_does() {
+        let own = [KEEP_KEY, KEEP_CHOICE, KEEP_SWITCH].map(str::to_owned);
+        for line in own.into_iter().chain([keep_unseen(false, 60), keep_unseen(true, 0)]) {
+            assert!(is_own_reason(&reason(&line)), "{line}");
+        }
+        for theirs in [
+            "why",
+            "a technical key",
+            "no sign of a person in its name or in 60 sampled values, and legal agreed",
+            "no sign of a person in its name or in all sampled values",
+            "it tells of a thing: ",
+        ] {
+            assert!(!is_own_reason(theirs), "{theirs}");
+        }
+    }
 }

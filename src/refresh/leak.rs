@@ -9,7 +9,7 @@ use crate::load::objects::Objects;
 use crate::mask::Remains;
 use crate::mask::kind::Takes;
 use crate::outcome::Gate;
-use crate::plan::{ColumnPlan, Decided, Plan};
+use crate::plan::{ColumnPlan, Decided, Plan, is_own_reason};
 use crate::proof::Proof;
 use crate::verify::leak::{Choice, Declared, Known, Leak};
 use std::collections::BTreeMap;
@@ -65,7 +65,11 @@ pub(super) fn leak<'a>(
 fn choice(column: &ColumnPlan, remains: Option<Remains>) -> Choice {
     match &column.decision {
         Decided::Null | Decided::Const => Choice::Replaced,
-        Decided::Keep { reason } => Choice::Kept { open: reason.is_none(), takes: privacy::takes(&column.type_name) },
+        Decided::Keep { reason } => {
+            // What `init` wrote by itself holds for what it saw that day.
+            let open = reason.as_deref().is_none_or(is_own_reason);
+            Choice::Kept { open, takes: privacy::takes(&column.type_name) }
+        }
         Decided::Mask { when: Some(when), .. } if when.keep.is_some() => Choice::Allowed,
         Decided::Mask { .. } => match remains {
             // A program may write something around its value.

@@ -10,11 +10,12 @@
 use super::record::{OURS, OWN};
 use super::{gate, some_of};
 use crate::config::{LeakConfig, Severity, TableRule};
-use crate::detect::{self, Class, Facts, Sample, Signal};
+use crate::detect::{self, Category, Class, Evidence, Facts, Few, Sample, Signal};
 use crate::error::{Exit, Failure, Report};
 use crate::load::LoadError;
 use crate::load::objects::Objects;
 use crate::load::postgres::Sessions;
+use crate::mask::Shape;
 use crate::mask::kind::Takes;
 use crate::outcome::Gate;
 use crate::pg;
@@ -23,6 +24,7 @@ use crate::proof::{Hits, Judged, Judgement, Proof, Sought, Traces};
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::task::JoinSet;
@@ -42,7 +44,7 @@ pub enum Choice {
     Replaced,
     /// Something of its values stays on purpose.
     Masked,
-    /// It is kept; `open`: nobody gave a reason.
+    /// It is kept; `open`: no person gave a reason.
     Kept { open: bool, takes: Takes },
     /// Some of its rows are kept, for a reason.
     Allowed,
@@ -83,7 +85,7 @@ pub struct Leak<'a> {
     pub proof: &'a Proof,
     /// By `schema.table.column`, of leaves and roots alike.
     pub columns: BTreeMap<String, Known>,
-    /// What detectors find in a kept column without a reason: a failure where the policy lists packs.
+    /// What detectors find in a kept column without a person's reason: a failure where the policy lists packs.
     pub detected: Severity,
     pub objects: &'a Objects,
     /// Tables that are read at once.
@@ -319,11 +321,18 @@ impl Leak<'_> {
 
     fn detected(&self, read: &Read, started: Instant) -> Found {
         let found = match read.detected.is_empty() {
-            true => Ok(format!("{} kept columns without a reason: nothing personal was detected", read.looked)),
-            false => Err(some_of(read.detected.iter().map(|(column, what)| format!("{column}: {what}")))),
+            true => {
+                Ok(format!("{} kept columns without a person's reason: nothing personal was detected", read.looked))
+            }
+            false => Err(some_of(read.detected.iter().map(|(column, found)| format!("{column}: {}", found.what)))),
         };
-        let lines = decide(self.rules, read.detected.keys().map(|declared| (declared, "{ keep = \"why\" }")));
-        let hint = format!("Mask these columns, or say why they may be kept:\n{lines}");
+        let mask = |declared: &Declared, found: &Detected| {
+            let proposal = self.columns.get(&declared.to_string()).and_then(|known| known.proposal);
+            found.mask.clone().or_else(|| proposal.map(str::to_owned)).unwrap_or_else(|| "\"null\"".to_owned())
+        };
+        let masks = decide(self.rules, read.detected.iter().map(|(declared, found)| (declared, mask(declared, found))));
+        let reasons = decide(self.rules, read.detected.keys().map(|declared| (declared, "{ keep = \"why\" }")));
+        let hint = format!("Mask these columns:\n{masks}\nOr, where their values may stay, say why:\n{reasons}");
         let hint = (!read.detected.is_empty()).then_some(hint);
         let gate = Gate { severity: self.detected, hint, ..gate("leak: detectors", started, found) };
         Found { gate, names: BTreeSet::new(), hint: String::new() }
@@ -477,7 +486,7 @@ struct Read {
     /// Columns the detectors looked at.
     looked: u64,
     /// What detectors found, by column.
-    detected: BTreeMap<Declared, String>,
+    detected: BTreeMap<Declared, Detected>,
 }
 
 impl Read {
@@ -666,36 +675,81 @@ impl Search {
             }
             if let (Some(sample), Some(facts)) = (sample, facts) {
                 read.looked += 1;
-                read.detected.extend(detected(sample, facts).map(|what| (column.declared.clone(), what)));
+                read.detected.extend(detected(sample, facts).map(|found| (column.declared.clone(), found)));
             }
         }
         Ok(read)
     }
 
     fn facts<'s>(&'s self, column: &'s Looked) -> Option<Facts<'s>> {
-        let takes = column.takes?;
+        // A type of the user's own that is read here is a domain over text, or is written as text.
+        let takes = column.takes.map(|takes| if takes == Takes::Enum { Takes::Text } else { takes })?;
         Some(Facts { table: &self.table.name, column: &column.declared.column, takes, domain: None })
     }
 }
 
-/// What the values of a kept column say by themselves; its name was judged by the plan.
-fn detected(sample: &Sample, facts: &Facts<'_>) -> Option<String> {
-    let found = sample.findings(facts).into_iter().find(|finding| {
-        let content = finding.evidence.iter().any(|evidence| match evidence.signal {
+/// What detectors found in a kept column.
+#[derive(Debug, PartialEq, Eq)]
+struct Detected {
+    /// The category, and how many values.
+    what: String,
+    /// A decision in TOML that hides them; none: what suits the type.
+    mask: Option<String>,
+}
+
+/// What the values of a kept column say by themselves; its name was judged by the plan. A few that are what they are beyond
+/// doubt are enough: they stand in staging, whatever stands around them.
+fn detected(sample: &Sample, facts: &Facts<'_>) -> Option<Detected> {
+    let personal = |category: &Category| matches!(category.class, Class::Secret | Class::Direct);
+    let most = sample.findings(facts).into_iter().find_map(|finding| {
+        let said = |evidence: &&Evidence| match evidence.signal {
             Signal::Content => evidence.hits >= HITS_MIN,
             Signal::Path => true,
             _ => false,
-        });
-        finding.found() && content && matches!(finding.category.class, Class::Secret | Class::Direct)
-    })?;
-    let hits = found.evidence.iter().map(|evidence| evidence.hits).max().unwrap_or(0);
-    let of = found.evidence.iter().map(|evidence| evidence.of).max().unwrap_or(0);
-    let counted = if of == 0 { String::new() } else { format!(", {hits} of {of} different values") };
-    Some(format!("{}{counted}", found.category.name))
+        };
+        let said = finding.evidence.iter().find(said).filter(|_| finding.found() && personal(finding.category))?;
+        let hits = finding.evidence.iter().map(|evidence| evidence.hits).max().unwrap_or(0);
+        let of = finding.evidence.iter().map(|evidence| evidence.of).max().unwrap_or(0);
+        Some(Few {
+            detector: finding.detector,
+            category: finding.category,
+            hits,
+            of,
+            inside: said.signal == Signal::Path,
+        })
+    });
+    let found = most.or_else(|| sample.few().into_iter().find(|few| personal(few.category)))?;
+    let counted = match found.of {
+        0 => String::new(),
+        of => format!(", {} of {of} different values", found.hits),
+    };
+    let what = format!("{}{counted}", found.category.name);
+    Some(Detected { what, mask: mask(&found, facts.takes) })
+}
+
+/// The mask for what was found, as far as values and type alone can tell.
+fn mask(found: &Few, takes: Takes) -> Option<String> {
+    if takes != Takes::Text {
+        return None;
+    }
+    if found.inside {
+        return Some("{ mask = \"json\", rest = \"pattern\" }".to_owned());
+    }
+    let written = |proposal: &detect::Proposal| match (proposal.kind.as_str(), proposal.params.as_str()) {
+        // Whose names these are nobody has said.
+        ("name.full", _) => Some("\"name.value\"".to_owned()),
+        ("name.first", _) => Some("{ mask = \"name.value\", part = \"first\" }".to_owned()),
+        ("name.last", _) => Some("{ mask = \"name.value\", part = \"last\" }".to_owned()),
+        (name, params) => {
+            crate::mask::kind(name).filter(|kind| kind.takes(&Shape::TEXT) && !kind.needs_subject)?;
+            Some(if params.is_empty() { format!("\"{name}\"") } else { format!("{{ mask = \"{name}\", {params} }}") })
+        }
+    };
+    found.detector.propose.iter().find_map(written).or_else(|| Some("\"pattern\"".to_owned()))
 }
 
 /// The lines that decide columns anew, under the headers that stand there: neither those nor keys may be there twice.
-fn decide<'n>(rules: &[TableRule], columns: impl Iterator<Item = (&'n Declared, &'static str)>) -> String {
+fn decide<'n, D: Display>(rules: &[TableRule], columns: impl Iterator<Item = (&'n Declared, D)>) -> String {
     let mut tables: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (declared, decision) in columns {
         let there = listed(rules, &declared.table, &declared.column);
@@ -710,6 +764,66 @@ fn decide<'n>(rules: &[TableRule], columns: impl Iterator<Item = (&'n Declared, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is told of a kept column of texts.
+    fn told(values: impl Iterator<Item = String>) -> Option<(String, String)> {
+        let facts = Facts { table: "jobs", column: "stage", takes: Takes::Text, domain: None };
+        let mut sample = Sample::new(&facts);
+        values.for_each(|value| sample.push(Some(&value)));
+        detected(&sample, &facts).map(|found| (found.what, found.mask.expect("texts have a mask")))
+    }
+
+    /// 200 rows, of which `some` are made by `odd`.
+    fn among(some: usize, odd: impl Fn(usize) -> String) -> Option<(String, String)> {
+        told((0..200).map(|n| if n < some { odd(n) } else { format!("step {n} of the build") }))
+    }
+
+    #[test]
+    fn a_few_values_that_are_beyond_doubt_are_enough_in_a_kept_column() {
+        let email = |n: usize| format!("u{n}@planted.test");
+        let found = Some(("email, 20 of 200 different values".to_owned(), "\"email\"".to_owned()));
+        assert_eq!(among(20, email), found);
+        assert_eq!(among(4, email), None, "a slip, or an address of a service");
+        let key = |n: usize| format!("sk_test_abcdefghij{n:03}");
+        assert_eq!(among(6, key).map(|(what, _)| what), Some("token, 6 of 200 different values".to_owned()));
+        // Versions of packages and addresses of repositories have the sign, and are nobody's.
+        assert_eq!(among(20, |n| format!("lodash@4.17.{n:02}")), None);
+        assert_eq!(among(20, |n| format!("git@planted.test:team/repo{n}.git")), None);
+    }
+
+    #[test]
+    fn check_digits_that_are_right_by_chance_are_not_told() {
+        // One of ten has a right check digit, and it looks like a card in fewer.
+        let number = |n: usize| (4_000_000_000_000_000 + n as u64 * 7_919_131).to_string();
+        assert_eq!(told((0..200).map(number)), None);
+        let cards = |n: usize| {
+            let body = format!("40000000{n:07}");
+            let sum: u32 = body.bytes().rev().enumerate().fold(0, |sum, (place, digit)| {
+                let digit = u32::from(digit - b'0') * if place % 2 == 0 { 2 } else { 1 };
+                sum + digit / 10 + digit % 10
+            });
+            format!("{body}{}", (10 - sum % 10) % 10)
+        };
+        assert_eq!(among(8, cards).map(|(what, _)| what), Some("credit_card, 8 of 200 different values".to_owned()));
+    }
+
+    #[test]
+    fn full_names_are_told_where_most_values_are_such() {
+        let names =
+            ["Robert Miller", "Patricia Kowalska", "James Smith", "Maria Schneider", "Thomas Fischer", "Anna Weber"];
+        let found = told(names.iter().map(ToString::to_string));
+        assert_eq!(found, Some(("full_name, 6 of 6 different values".to_owned(), "\"name.value\"".to_owned())));
+        // The twins: a few among words, and what is called like nobody.
+        assert_eq!(told(names.iter().map(ToString::to_string).chain((0..20).map(|n| format!("step {n}")))), None);
+        assert_eq!(
+            told(
+                ["Quality Gate", "Unit Tests", "Blue Jeans", "Build Image", "Code Freeze"]
+                    .map(str::to_owned)
+                    .into_iter()
+            ),
+            None
+        );
+    }
 
     #[test]
     fn parts_of_a_table_are_named_and_what_literals_hold_is_not() {
