@@ -264,12 +264,14 @@ impl Lock {
     /// Takes in the paths of JSON columns: those that were accepted before stay known, whatever a sample happens to show.
     #[must_use]
     pub fn with_json(mut self, before: Option<&Self>, surveyed: Vec<Surveyed>) -> Self {
-        for Surveyed { table, column, mut paths, closed } in surveyed {
+        for Surveyed { table, column, mut paths, named, closed } in surveyed {
             let known = before.and_then(|lock| lock.paths(&table, &column));
             let Some(locked) = self.tables.get_mut(&table) else { continue };
             if let (Some(known), true) = (known, closed) {
                 // Only types for entries of before types were written down.
                 paths.retain(|entry| known.contains(mask::json::path_of(entry)));
+                // A path that is said to be kept is said with what stands below it now.
+                paths.extend(named);
             }
             let accepted = mask::json::join(known.into_iter().flatten(), paths.iter());
             locked.json.insert(column, accepted);
@@ -294,7 +296,7 @@ impl Lock {
         self
     }
 
-    /// Makes the JSON masks of a plan keep by `rest` what is known here, and nothing else.
+    /// Makes the JSON masks of a plan keep what is known here, and nothing else.
     pub fn pin(&self, catalog: &Catalog, plan: &mut Plan) {
         for planned in &mut plan.tables {
             let table = self.tables.get(&locked_name(catalog, planned));
@@ -303,6 +305,10 @@ impl Lock {
                 let Some(mask) = spec.mask.as_mut().filter(|mask| pins_paths(mask)) else { continue };
                 let column = spec.name.strip_prefix(&name).and_then(|rest| rest.strip_prefix('.')).unwrap_or_default();
                 let known = table.and_then(|table| table.json.get(column));
+                // A lock of before paths that are kept were pinned has no entry for a mask that keeps nothing else.
+                if known.is_none() && !mask::json::keeps_rest(&mask.params) {
+                    continue;
+                }
                 let known: Vec<&String> = known.into_iter().flatten().collect();
                 mask.params.insert("known".to_owned(), serde_json::json!(known));
             }
@@ -323,13 +329,15 @@ pub struct Surveyed {
     pub table: String,
     pub column: String,
     pub paths: BTreeSet<String>,
+    /// Those among them that a rule of its mask keeps.
+    pub named: BTreeSet<String>,
     /// Its mask makes null of what is not known, so that writing a lock lets nothing new through.
     pub closed: bool,
 }
 
-/// Whether a mask keeps what no rule of it names, so that its paths must be known.
+/// Whether a mask keeps what no rule of it names, or what a rule does, so that its paths must be known.
 pub fn pins_paths(mask: &MaskSpec) -> bool {
-    mask.kind.starts_with("json/") && mask.params.get("rest").and_then(serde_json::Value::as_str) == Some("keep")
+    mask.kind.starts_with("json/") && mask::json::keeps(&mask.params)
 }
 
 /// A column that holds documents and is kept with all that is in them.

@@ -12,6 +12,8 @@
 //! | `null` | stays |
 //! | keys | stay, unless `keys` names a mask for the keys of the object on a path |
 //! | a value that `rest = "keep"` would keep, on a path that is not `known` | ends the run, or `null` with `unknown_keys = "null"` |
+//! | a value that `paths` would keep, below a path that is not `known` | the same; `null` without it, too, if `rest` keeps nothing |
+//! | a key that is personal data, among the open keys of a map (`$.users.*`) | ends the run, or a hash with `unknown_keys = "null"` |
 //! | text that is not JSON | `pattern` over the whole value in a text column; JSON `null` in a `json` column |
 //!
 //! Digits of a number are masked as often (up to 64 times) as it takes to have no leading zero, so a permutation stays
@@ -61,15 +63,15 @@ pub static JSON: Kind = Kind {
         },
         Param {
             name: "known",
-            summary: "Paths (`$.plan`, or `$.plan: number` for one type) whose values `rest = \"keep\"` may keep; restage.lock gives them",
+            summary: "Paths (`$.plan`, or `$.plan: number` for one type) whose values `rest = \"keep\"` and `paths` may keep; restage.lock gives them",
             domain: Domain::Texts,
             default: "any",
         },
         Param {
             name: "unknown_keys",
-            summary: "What becomes of a value that `rest` would keep at a path that is not known",
+            summary: "What becomes of a value that would be kept at a path that is not known",
             domain: Domain::OneOf(&["refuse", "null"]),
-            default: "refuse",
+            default: "refuse, but null below paths if rest keeps nothing",
         },
     ],
     accepts: &[Takes::Text, Takes::Json],
@@ -153,6 +155,22 @@ pub fn rule_at<'p>(params: &'p Params, keys: &[String]) -> Option<&'p Value> {
     }
 }
 
+/// Whether a mask with these parameters keeps something of a document, by `rest` or by a path.
+pub fn keeps(params: &Params) -> bool {
+    keeps_rest(params) || names_kept(params)
+}
+
+/// Whether it keeps what no path names.
+pub fn keeps_rest(params: &Params) -> bool {
+    params.get("rest").and_then(Value::as_str) == Some("keep")
+}
+
+/// Whether a path says that what stands there is kept.
+pub fn names_kept(params: &Params) -> bool {
+    let paths = params.get("paths").and_then(Value::as_object);
+    paths.is_some_and(|paths| paths.values().any(|action| action.as_str() == Some("keep")))
+}
+
 /// The path of `paths` that names what these keys lead to.
 pub fn path_to(keys: &[String]) -> String {
     let step = |key: &String| {
@@ -174,11 +192,15 @@ fn known(compile: &Compile<'_>) -> Result<Option<Known>, CompileError> {
         let (path, types) = path::typed(text);
         Ok((parse(compile, "known", path)?, types.unwrap_or(Types::ANY)))
     });
-    let otherwise = match compile.word("unknown_keys") {
-        Some("null") => Action::Null,
-        _ => Action::Refuse,
+    let rest = compile.word("rest") == Some("keep");
+    let (otherwise, named) = match compile.word("unknown_keys") {
+        Some("null") => (Action::Null, Action::Null),
+        // Where nothing but what is named may stay, what is not known goes with the rest.
+        None if !rest => (Action::Refuse, Action::Null),
+        _ => (Action::Refuse, Action::Refuse),
     };
-    Ok(Some(Known { paths: paths.collect::<Result<_, _>>()?, otherwise, seal: survey::seal(compile.realm) }))
+    let (paths, seal) = (paths.collect::<Result<_, _>>()?, survey::seal(compile.realm));
+    Ok(Some(Known { paths, otherwise, named, strict: !rest, seal }))
 }
 
 fn table<'a>(

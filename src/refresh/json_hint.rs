@@ -75,7 +75,11 @@ fn line(asked: &Asked<'_>) -> String {
     let paths = rule.params.entry("paths").or_insert_with(|| json!({}));
     if let Some(paths) = paths.as_object_mut() {
         for path in named.into_iter().take(NAMED_MAX) {
-            paths.entry(path).or_insert_with(|| json!("null"));
+            let decided = paths.entry(path).or_insert_with(|| json!("null"));
+            // What stands there is of another type than was reviewed: the path itself goes.
+            if decided == "keep" {
+                *decided = json!("null");
+            }
         }
         if paths.is_empty() {
             rule.params.remove("paths");

@@ -8,7 +8,7 @@ use crate::config::Rows;
 use crate::error::{Failure, Report};
 use crate::extract::{ExtractError, snapshot};
 use crate::lock::{Change, Documents, Lock, Sign, Surveyed, kept_documents, locked_name, pins_paths};
-use crate::mask::json::{Survey, path_of, types_of};
+use crate::mask::json::{Survey, keeps_rest, names_kept, path_of, types_of};
 use crate::mask::{ColumnSpec, MaskSpec, Params, Shape};
 use crate::pg::{SourceSession, quote_ident};
 use crate::plan::{Plan, TablePlan};
@@ -56,7 +56,7 @@ struct Target<'a> {
     params: Params,
 }
 
-/// Samples the JSON columns of a plan that are kept, by `rest` of their masks or as they are.
+/// Samples the JSON columns of a plan that are kept, by `rest` or paths of their masks, or as they are.
 ///
 /// # Errors
 /// The source cannot be reached.
@@ -89,8 +89,13 @@ pub async fn survey(job: &Job, catalog: &Catalog, plan: &Plan, purpose: Purpose)
     }
     session.close().await;
     let surveyed = surveys.into_iter();
-    let surveyed =
-        surveyed.map(|((table, column), (survey, closed))| Surveyed { table, column, paths: survey.paths(), closed });
+    let surveyed = surveyed.map(|((table, column), (survey, closed))| Surveyed {
+        table,
+        column,
+        paths: survey.paths(),
+        named: survey.named(),
+        closed,
+    });
     Ok(Found { surveyed: surveyed.collect(), unread: unread.into_iter().collect() })
 }
 
@@ -111,8 +116,12 @@ fn targets<'a>(
     let masked = specs.filter_map(|spec| {
         let mask = spec.mask.as_ref().filter(|mask| pins_paths(mask))?;
         let (column, mut params) = (column_name(table, spec), mask.params.clone());
-        if known(column).is_none() && purpose == Purpose::Review {
-            params.remove("known");
+        match (purpose, known(column).is_none()) {
+            // A lock of before paths that are kept were pinned: what is below them was not compared.
+            (Purpose::Compare, true) if !keeps_rest(&params) => return None,
+            (Purpose::Compare, _) => {}
+            (Purpose::Review, unknown) if unknown || names_kept(&params) => drop(params.remove("known")),
+            (Purpose::Review, _) => {}
         }
         let documents = if matches!(spec.shape, Shape::Array(_)) { Documents::Array } else { Documents::One };
         Some(Target { table, column, documents, params })
@@ -210,7 +219,7 @@ pub fn changes(job: &Job, catalog: &Catalog, plan: &Plan, found: &Found) -> Vec<
 }
 
 fn refusal(job: &Job, catalog: &Catalog, plan: &Plan, surveyed: &Surveyed) -> Option<Report> {
-    let Surveyed { table: name, column, paths, closed: _ } = surveyed;
+    let Surveyed { table: name, column, paths, named, closed: _ } = surveyed;
     let table = plan.tables.iter().find(|table| locked_name(catalog, table) == *name)?;
     let mask = mask_of(table, column);
     if mask.is_some_and(|mask| is_closed(&mask.params)) {
@@ -237,7 +246,11 @@ fn refusal(job: &Job, catalog: &Catalog, plan: &Plan, surveyed: &Surveyed) -> Op
         count => format!("at {count} paths, or of types, that nobody has reviewed"),
     };
     let message = format!("documents in \"{name}.{column}\" hold values {what}");
-    let keeps = if mask.is_some() { "`rest = \"keep\"` would keep them" } else { "The column is kept with them" };
+    let keeps = match mask {
+        Some(_) if named.is_empty() => "`rest = \"keep\"` would keep them",
+        Some(_) => "A path that is kept has them below it, or `rest` would keep them",
+        None => "The column is kept with them",
+    };
     let report = Report::new("plan::json-keys", message).detail(format!("{keeps}: {}", shown.join(", "))).hint(hint);
     Some(Report { place: planned.and_then(|planned| Some(planned.place.as_ref()?.to_string())), ..report })
 }
@@ -247,8 +260,8 @@ pub fn unread(found: &Found) -> Option<String> {
     let columns = found.unread.join(", ");
     (!columns.is_empty()).then(|| {
         format!(
-            "the keys of {columns} could not be looked at in time; a `json` mask stops the load at a new one, a column \
-             that is kept does not"
+            "the keys of {columns} could not be looked at in time; a `json` mask lets no new one pass while it masks, a \
+             column that is kept does"
         )
     })
 }

@@ -4,6 +4,7 @@
 //! unescaping. A path names a value and everything below it; a longer or more exact path decides about its own part.
 
 use crate::mask::key::DomainKey;
+use crate::mask::text::personal_kinds;
 use std::collections::HashMap;
 
 /// What happens to the scalars of a value.
@@ -71,12 +72,17 @@ pub(in crate::mask) fn typed(entry: &str) -> (&str, Option<Types>) {
     }
 }
 
-/// The paths at which `rest = "keep"` has been reviewed.
+/// The paths at which what is kept, by `rest = "keep"` or by a rule, has been reviewed.
 #[derive(Debug)]
 pub(in crate::mask) struct Known {
     pub paths: Vec<(Path, Types)>,
-    /// What becomes of a value that would be kept at any other path: [`Action::Refuse`] or [`Action::Null`].
+    /// What becomes of a value that `rest` would keep at any other path: [`Action::Refuse`] or [`Action::Null`].
     pub otherwise: Action,
+    /// The same of one that a rule would keep.
+    pub named: Action,
+    /// Rules keep at known paths only, even if none of these is theirs. Lists of before values under rules were written
+    /// down have none, and are taken for such where this is false.
+    pub strict: bool,
     /// Names keys that stand in the paths by a hash only.
     pub seal: DomainKey,
 }
@@ -84,6 +90,15 @@ pub(in crate::mask) struct Known {
 /// The name of a key that is not written down: `#` and 16 hex digits.
 pub(in crate::mask) fn sealed(seal: &DomainKey, key: &str) -> String {
     format!("#{}", seal.name_of(key))
+}
+
+/// Shortest key that can be personal data: `a@b.c`.
+const PERSONAL_MIN: usize = 5;
+
+/// The name under which keys that are personal data stand in a list of known paths, all of one kind together.
+pub(in crate::mask) fn class(key: &str) -> Option<String> {
+    let kinds = if key.len() < PERSONAL_MIN { Vec::new() } else { personal_kinds(key) };
+    kinds.first().map(|kind| format!("#{kind}"))
 }
 
 fn is_sealed(name: &str) -> bool {
@@ -201,6 +216,17 @@ pub(in crate::mask) struct State {
     other_index: u32,
     /// Some of the keys are names of keys.
     sealed: bool,
+    /// Where a key leads that is personal data itself, and that the open keys of a map (`.*`) must not let pass; none
+    /// where keys are not open.
+    personal: Option<u32>,
+}
+
+/// Where a key leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::mask) struct Member {
+    pub state: u32,
+    /// It is personal data that nobody has reviewed, and here: what becomes of it.
+    pub personal: Option<Action>,
 }
 
 impl State {
@@ -220,17 +246,27 @@ impl State {
         }
     }
 
-    /// Returns the state of the member `key`, which may be known by its name only.
-    pub(in crate::mask) fn member_sealed(&self, key: &str, seal: Option<&DomainKey>) -> u32 {
-        match seal.filter(|_| self.sealed && !self.keys.iter().any(|(name, _)| name == key)) {
-            Some(seal) => self.member(sealed(seal, key).as_bytes()),
-            None => self.member(key.as_bytes()),
+    /// Returns the state of the member `key`, which may be known by its name, or by what it is, only.
+    pub(in crate::mask) fn member_sealed(&self, key: &str, seal: Option<&DomainKey>) -> Member {
+        let at = |name: &str| self.keys.iter().find(|(known, _)| known == name).map(|(_, state)| *state);
+        let named = || seal.filter(|_| self.sealed).and_then(|seal| at(&sealed(seal, key)));
+        if let Some(state) = at(key).or_else(named) {
+            return Member { state, personal: None };
+        }
+        let open = Member { state: self.other_key, personal: None };
+        let Some(personal) = self.personal else { return open };
+        match class(key) {
+            Some(class) => at(&class).map_or(Member { state: personal, personal: Some(self.otherwise) }, |state| {
+                Member { state, personal: None }
+            }),
+            None => open,
         }
     }
 
+    /// A key has to be read, not only compared.
     #[inline]
     pub(in crate::mask) fn sealed(&self) -> bool {
-        self.sealed
+        self.sealed || self.personal.is_some()
     }
 
     /// Returns the state of the element at `index`.
@@ -245,7 +281,7 @@ impl State {
     /// All members share one state, so keys need not be looked at.
     #[inline]
     pub(in crate::mask) fn blind(&self) -> bool {
-        self.keys.is_empty()
+        self.keys.is_empty() && self.personal.is_none()
     }
 }
 
@@ -266,6 +302,8 @@ enum Passed {
     By(Action),
     /// `rest = "keep"` where the known paths are pinned: kept at those, and nowhere else.
     Pinned,
+    /// The same below a path that a rule keeps.
+    Named,
 }
 
 /// Positions, and the action inherited from the container above.
@@ -275,16 +313,18 @@ struct Builder<'a> {
     /// Most exact first.
     rules: Vec<(&'a Path, Action)>,
     keys: Vec<(&'a Path, u16)>,
-    known: &'a [(Path, Types)],
-    /// What becomes of values at paths that are not known.
-    otherwise: Action,
+    known: Option<&'a Known>,
+    /// Rules keep at known paths only.
+    named: bool,
+    /// Some known path is below one that a rule keeps.
+    met: bool,
     numbers: HashMap<Key, u32>,
     queue: Vec<Key>,
 }
 
 impl Automaton {
     /// Joins the paths of values (`rules`) and of objects whose keys are masked (`keys`); `rest` is for what no rule names.
-    /// With known paths, `rest = "keep"` keeps there only.
+    /// With known paths, `rest = "keep"` and rules that keep do so there only.
     pub(in crate::mask) fn build(
         rules: &[(Path, Action)],
         keys: &[(Path, u16)],
@@ -295,30 +335,46 @@ impl Automaton {
         let mut keys: Vec<_> = keys.iter().map(|(path, mask)| (path, *mask)).collect();
         rules.sort_by_cached_key(|(path, _)| std::cmp::Reverse(path.rank()));
         keys.sort_by_cached_key(|(path, _)| std::cmp::Reverse(path.rank()));
-        let pinned = known.as_ref().map_or(&[][..], |known| &known.paths);
-        if rules.len() + keys.len() + pinned.len() > usize::from(u16::MAX) {
+        let pinned = known.as_ref().map_or(0, |known| known.paths.len());
+        if rules.len() + keys.len() + pinned > usize::from(u16::MAX) {
             return Err(PathError::TooMany);
         }
-        let otherwise = known.as_ref().map_or(rest, |known| known.otherwise);
-        let mut builder = Builder { rules, keys, known: pinned, otherwise, numbers: HashMap::new(), queue: Vec::new() };
-        let start = (0..builder.paths()).map(|path| (path as u16, 0)).collect();
-        let pins = known.is_some() && rest == Action::Keep;
-        builder.state(start, if pins { Passed::Pinned } else { Passed::By(rest) });
-        let mut states = Vec::new();
-        // `queue` grows while it is worked off; a state's number is its place in it.
-        while let Some((spots, inherited)) = builder.queue.get(states.len()).cloned() {
-            if states.len() == STATES_MAX {
-                return Err(PathError::TooMany);
-            }
-            states.push(builder.expand(&spots, inherited));
+        let build = |named: bool| {
+            let (rules, keys, known) = (rules.clone(), keys.clone(), known.as_ref());
+            Builder { rules, keys, known, named, met: false, numbers: HashMap::new(), queue: Vec::new() }.states(rest)
+        };
+        let keeps = known.as_ref().filter(|_| rules.iter().any(|(_, action)| *action == Action::Keep));
+        let (mut states, met) = build(keeps.is_some())?;
+        if keeps.is_some_and(|known| !known.strict && !met) {
+            (states, _) = build(false)?;
         }
         Ok(Self { states, seal: known.map(|known| known.seal) })
     }
 }
 
 impl<'a> Builder<'a> {
+    /// All states, and whether a known path is below one that a rule keeps.
+    fn states(mut self, rest: Action) -> Result<(Vec<State>, bool), PathError> {
+        let start = (0..self.paths()).map(|path| (path as u16, 0)).collect();
+        let pins = self.known.is_some() && rest == Action::Keep;
+        self.state(start, if pins { Passed::Pinned } else { Passed::By(rest) });
+        let mut states = Vec::new();
+        // `queue` grows while it is worked off; a state's number is its place in it.
+        while let Some((spots, inherited)) = self.queue.get(states.len()).cloned() {
+            if states.len() == STATES_MAX {
+                return Err(PathError::TooMany);
+            }
+            states.push(self.expand(&spots, inherited));
+        }
+        Ok((states, self.met))
+    }
+
+    fn known(&self) -> &'a [(Path, Types)] {
+        self.known.map_or(&[], |known| &known.paths)
+    }
+
     fn paths(&self) -> usize {
-        self.rules.len() + self.keys.len() + self.known.len()
+        self.rules.len() + self.keys.len() + self.known().len()
     }
 
     fn path(&self, index: u16) -> &'a Path {
@@ -327,7 +383,7 @@ impl<'a> Builder<'a> {
             return path;
         }
         let index = index - self.rules.len();
-        self.keys.get(index).map_or_else(|| &self.known[index - self.keys.len()].0, |(path, _)| path)
+        self.keys.get(index).map_or_else(|| &self.known()[index - self.keys.len()].0, |(path, _)| path)
     }
 
     fn complete(&self, spot: Spot) -> bool {
@@ -341,7 +397,10 @@ impl<'a> Builder<'a> {
         // Rules are sorted, so the first complete one is the most exact.
         let done = spots.iter().filter(|spot| self.complete(**spot));
         let own = done.filter_map(|spot| self.rules.get(usize::from(spot.0))).next();
-        let action = own.map_or(inherited, |(_, action)| Passed::By(*action));
+        let action = own.map_or(inherited, |(_, action)| match action {
+            Action::Keep if self.named => Passed::Named,
+            action => Passed::By(*action),
+        });
         let key = (spots, action);
         if let Some(number) = self.numbers.get(&key) {
             return *number;
@@ -355,13 +414,19 @@ impl<'a> Builder<'a> {
     fn expand(&mut self, spots: &[Spot], passed: Passed) -> State {
         let base = self.rules.len() + self.keys.len();
         let ends = spots.iter().filter(|spot| self.complete(**spot));
-        let known = ends.filter_map(|spot| self.known.get(usize::from(spot.0).checked_sub(base)?));
+        let known = ends.filter_map(|spot| self.known().get(usize::from(spot.0).checked_sub(base)?));
         let known = known.fold(Types::NONE, |types, (_, own)| types.with(*own));
+        let otherwise = match (passed, self.known) {
+            (Passed::Named, Some(known)) => known.named,
+            (Passed::Pinned, Some(known)) => known.otherwise,
+            _ => Action::Null,
+        };
         let (action, types) = match passed {
             Passed::By(action) => (action, Types::ANY),
-            Passed::Pinned if !known.is_empty() => (Action::Keep, known),
-            Passed::Pinned => (self.otherwise, Types::ANY),
+            Passed::Pinned | Passed::Named if known.is_empty() => (otherwise, Types::ANY),
+            Passed::Pinned | Passed::Named => (Action::Keep, known),
         };
+        self.met |= passed == Passed::Named && !known.is_empty();
         let keys_mask = spots
             .iter()
             .filter(|spot| self.complete(**spot))
@@ -385,13 +450,16 @@ impl<'a> Builder<'a> {
             builder.state(next, passed)
         };
         let sealed = names.iter().any(|name| is_sealed(name));
+        let classes = names.iter().any(|name| name.starts_with('#') && !is_sealed(name));
+        let seal = self.known.filter(|_| sealed).map(|known| &known.seal);
         let keys = names
             .into_iter()
             .map(|name| {
-                (
-                    name.to_owned(),
-                    follow(self, &|step| *step == Step::Any || matches!(step, Step::Key(key) if key == name)),
-                )
+                // A rule may say the name that a list of known paths does not.
+                let hidden = seal.map(|seal| self::sealed(seal, name));
+                let is = |key: &String| key == name || hidden.as_ref() == Some(key);
+                let next = follow(self, &|step| *step == Step::Any || matches!(step, Step::Key(key) if is(key)));
+                (name.to_owned(), next)
             })
             .collect();
         let indexes = places
@@ -399,8 +467,28 @@ impl<'a> Builder<'a> {
             .map(|place| (place, follow(self, &|step| *step == Step::Any || *step == Step::Index(place))))
             .collect();
         let other = follow(self, &|step| *step == Step::Any);
-        let otherwise = self.otherwise;
-        State { action, types, otherwise, keys_mask, keys, indexes, other_key: other, other_index: other, sealed }
+        let (rules, listed): (Vec<Spot>, Vec<Spot>) =
+            spots.iter().copied().partition(|spot| usize::from(spot.0) < base);
+        let open =
+            |spot: &Spot| self.path(spot.0).hops.get(usize::from(spot.1)).is_some_and(|hop| hop.step == Step::Any);
+        let pinned = !matches!(passed, Passed::By(_)) && keys_mask.is_none();
+        let watched = pinned && (classes || listed.iter().any(open));
+        let personal = watched.then(|| {
+            let next = self.next(&rules, &|step| *step == Step::Any);
+            self.state(next, passed)
+        });
+        State {
+            action,
+            types,
+            otherwise,
+            keys_mask,
+            keys,
+            indexes,
+            other_key: other,
+            other_index: other,
+            sealed,
+            personal,
+        }
     }
 
     fn next(&self, spots: &[Spot], matches: &dyn Fn(&Step) -> bool) -> Vec<Spot> {

@@ -4,7 +4,7 @@
 //! keys). The grammar of RFC 8259 is checked on the way, because two readers that disagree about a document would also
 //! disagree about what is masked.
 
-use super::path::{Action, Automaton, State, Types};
+use super::path::{Action, Automaton, State, Types, sealed};
 use crate::mask::key::DomainKey;
 use std::fmt::Write;
 
@@ -216,7 +216,17 @@ impl<L: Masks> Splicer<'_, L> {
         }
         self.scratch.plain.clear();
         unescape(raw, &mut self.scratch.plain);
-        Ok(here.member_sealed(&self.scratch.plain, self.seal))
+        let member = here.member_sealed(&self.scratch.plain, self.seal);
+        match (member.personal, self.seal) {
+            (None, _) => {}
+            (Some(Action::Null), Some(seal)) => {
+                let name = sealed(seal, &self.scratch.plain);
+                self.replace(start, end, &name);
+            }
+            // A key without a value tells as much as one with.
+            (Some(_), _) => return Err(Stop::Leaf(self.masks.unknown())),
+        }
+        Ok(member.state)
     }
 
     #[inline]

@@ -1,8 +1,10 @@
-//! Which paths hold the values that `rest = "keep"` keeps: gathered from documents, written down without their values.
+//! Which paths hold the values that are kept, by `rest = "keep"` or below a path that says so: gathered from documents,
+//! written down without their values.
 //!
 //! A key can be personal data too (`{"bob@example.com": {…}}`), so a key is written as it is only if it looks like the
 //! name of a field and more than one document has it. Any other key is named by a keyed hash; and where an object has so
-//! many of them that it is a map, its keys are open: `$.users.*`. Beside a path stand the types of its values.
+//! many of them that it is a map, its keys are open: `$.users.*`. Keys of a map that are personal data stand together by
+//! their kind (`$.users["#e-mail address"]`): open keys let none of them pass. Beside a path stand the types of its values.
 
 use super::path::{self, Action, Automaton, Known, Path, Types, sealed};
 use crate::mask::dict::{FIRST_FEMALE, FIRST_MALE};
@@ -20,6 +22,9 @@ const NAME_MAX: usize = 40;
 /// Levels that are written down; values further below are known together.
 const DEPTH_MAX: usize = 24;
 
+/// What becomes of a value that a rule keeps at a path that is not known: no mask has this number.
+const NAMED: Action = Action::Mask(u16::MAX);
+
 /// Gathers paths from documents. Memory grows with the number of different paths, not of documents.
 pub struct Survey {
     automaton: Automaton,
@@ -32,8 +37,9 @@ struct Node {
     /// Documents that have it.
     documents: u32,
     last: u32,
-    /// Types of the values that are kept and stand here.
+    /// Types of the values that are kept by `rest` and stand here, and of those that a rule keeps.
     types: Types,
+    named: Types,
     members: BTreeMap<String, Node>,
     elements: Option<Box<Node>>,
 }
@@ -44,11 +50,11 @@ pub(super) fn seal(realm: &RealmKey) -> DomainKey {
 }
 
 impl Survey {
-    /// Prepares for documents of a column; none if its parameters keep nothing by `rest`.
+    /// Prepares for documents of a column; none if its parameters keep nothing.
     ///
     /// With `known` among them, only values at other paths are gathered.
     pub fn new(realm: &RealmKey, params: &Params) -> Option<Self> {
-        if params.get("rest").and_then(Value::as_str) != Some("keep") {
+        if !super::keeps(params) {
             return None;
         }
         let mut rules = Vec::new();
@@ -60,12 +66,17 @@ impl Survey {
             };
             rules.push((Path::parse(path).ok()?, action));
         }
-        let known = params.get("known").and_then(Value::as_array).into_iter().flatten();
-        let typed = known.filter_map(|entry| Some(path::typed(entry.as_str()?)));
+        // Keys that a mask hides are as open as it makes them.
+        let keys = params.get("keys").and_then(Value::as_object).into_iter().flatten();
+        let keys: Vec<(Path, u16)> = keys.filter_map(|(path, _)| Some((Path::parse(path).ok()?, 0))).collect();
+        let rest = if super::keeps_rest(params) { Action::Keep } else { Action::Null };
+        let known = params.get("known").and_then(Value::as_array);
+        let strict = known.is_none() || rest != Action::Keep;
+        let typed = known.into_iter().flatten().filter_map(|entry| Some(path::typed(entry.as_str()?)));
         let paths = typed.filter_map(|(path, types)| Some((Path::parse(path).ok()?, types.unwrap_or(Types::ANY))));
         let paths = paths.collect();
-        let known = Known { paths, otherwise: Action::Refuse, seal: seal(realm) };
-        let automaton = Automaton::build(&rules, &[], Action::Keep, Some(known)).ok()?;
+        let known = Known { paths, otherwise: Action::Refuse, named: NAMED, strict, seal: seal(realm) };
+        let automaton = Automaton::build(&rules, &keys, rest, Some(known)).ok()?;
         Some(Self { automaton, seal: seal(realm), root: Node::default() })
     }
 
@@ -80,10 +91,18 @@ impl Survey {
     /// The paths of all values gathered with their types (`$.plan: number`), sorted. No value is in them, and no key that
     /// could be one.
     pub fn paths(&self) -> BTreeSet<String> {
-        let mut paths = BTreeMap::new();
-        let mut path = String::from("$");
-        list(&[&self.root], &self.seal, &mut path, 0, &mut paths);
-        paths.into_iter().map(|(path, types)| format!("{path}{}{}", path::OF_TYPE, types.words())).collect()
+        self.listed(|node| node.types.with(node.named))
+    }
+
+    /// Those of values that a rule keeps.
+    pub fn named(&self) -> BTreeSet<String> {
+        self.listed(|node| node.named)
+    }
+
+    fn listed(&self, types: fn(&Node) -> Types) -> BTreeSet<String> {
+        let mut list = List { types, seal: &self.seal, path: String::from("$"), paths: BTreeMap::new() };
+        list.add(&[&self.root], 0);
+        list.paths.into_iter().map(|(path, types)| format!("{path}{}{}", path::OF_TYPE, types.words())).collect()
     }
 }
 
@@ -125,7 +144,14 @@ fn walk(automaton: &Automaton, state: u32, value: &Value, node: &mut Node) {
         Value::Object(members) => {
             for (key, value) in members {
                 let next = here.member_sealed(key, automaton.seal.as_ref());
-                below(next, value, node.members.entry(key.clone()).or_default());
+                let child = node.members.entry(key.clone()).or_default();
+                below(next.state, value, child);
+                // The key stays, whatever becomes of what is below it.
+                match next.personal {
+                    Some(NAMED) => child.named = child.named.with(Types::NULL),
+                    Some(_) => child.types = child.types.with(Types::NULL),
+                    None => {}
+                }
             }
         }
         Value::Array(items) => {
@@ -141,62 +167,83 @@ fn walk(automaton: &Automaton, state: u32, value: &Value, node: &mut Node) {
                 Value::Bool(_) => Types::BOOLEAN,
                 _ => Types::NULL,
             };
-            if here.action(scalar) == Action::Refuse {
-                node.types = node.types.with(scalar);
+            match here.action(scalar) {
+                Action::Refuse => node.types = node.types.with(scalar),
+                NAMED => node.named = node.named.with(scalar),
+                _ => {}
             }
         }
     }
 }
 
-/// Writes down the values below several nodes that stand at one path.
-fn list(nodes: &[&Node], seal: &DomainKey, path: &mut String, depth: usize, paths: &mut BTreeMap<String, Types>) {
-    let types = nodes.iter().fold(Types::NONE, |types, node| types.with(node.types));
-    let note = |path: &str, types: Types, paths: &mut BTreeMap<String, Types>| {
-        let known = paths.entry(path.to_owned()).or_default();
-        *known = known.with(types);
-    };
-    if !types.is_empty() {
-        note(path, types, paths);
-    }
-    let length = path.len();
-    let mut step = |step: &str, nodes: &[&Node], paths: &mut BTreeMap<String, Types>| {
-        path.push_str(step);
-        if depth < DEPTH_MAX {
-            list(nodes, seal, path, depth + 1, paths);
-        } else if nodes.iter().any(|node| node.holds_values()) {
-            // What lies below is known together, whatever it is.
-            note(path, Types::ANY, paths);
-        }
-        path.truncate(length);
-    };
-    let elements: Vec<&Node> = nodes.iter().filter_map(|node| node.elements.as_deref()).collect();
-    if !elements.is_empty() {
-        step("[*]", &elements, paths);
-    }
-    let mut members: BTreeMap<&str, Vec<&Node>> = BTreeMap::new();
-    for (key, node) in nodes.iter().flat_map(|node| &node.members) {
-        members.entry(key).or_default().push(node);
-    }
-    // Keys below which everything is masked say nothing that has to be known.
-    members.retain(|_, nodes| nodes.iter().any(|node| node.holds_values()));
-    let odd = members.keys().filter(|key| !is_name(key)).count();
-    if members.len() > KEYS_MAX || odd >= ODD_MAX {
-        let all: Vec<&Node> = members.values().flatten().copied().collect();
-        return step(".*", &all, paths);
-    }
-    for (key, nodes) in &members {
-        let documents: u32 = nodes.iter().map(|node| node.documents).sum();
-        let name =
-            if documents > 1 && is_name(key) { format!(".{key}") } else { format!("[\"{}\"]", sealed(seal, key)) };
-        step(&name, nodes, paths);
-    }
+/// Paths as they are written down.
+struct List<'a> {
+    /// Which values of a node are.
+    types: fn(&Node) -> Types,
+    seal: &'a DomainKey,
+    path: String,
+    paths: BTreeMap<String, Types>,
 }
 
-impl Node {
-    fn holds_values(&self) -> bool {
-        !self.types.is_empty()
-            || self.members.values().any(Node::holds_values)
-            || self.elements.as_ref().is_some_and(|elements| elements.holds_values())
+impl List<'_> {
+    /// Writes down the values below several nodes that stand at one path.
+    fn add(&mut self, nodes: &[&Node], depth: usize) {
+        let types = nodes.iter().fold(Types::NONE, |types, node| types.with((self.types)(node)));
+        if !types.is_empty() {
+            self.note(types);
+        }
+        let elements: Vec<&Node> = nodes.iter().filter_map(|node| node.elements.as_deref()).collect();
+        if !elements.is_empty() {
+            self.step("[*]", &elements, depth);
+        }
+        let mut members: BTreeMap<&str, Vec<&Node>> = BTreeMap::new();
+        for (key, node) in nodes.iter().flat_map(|node| &node.members) {
+            members.entry(key).or_default().push(node);
+        }
+        // Keys below which everything is masked say nothing that has to be known.
+        members.retain(|_, nodes| nodes.iter().any(|node| self.holds_values(node)));
+        let odd = members.keys().filter(|key| !is_name(key)).count();
+        if members.len() > KEYS_MAX || odd >= ODD_MAX {
+            let mut kinds: BTreeMap<Option<String>, Vec<&Node>> = BTreeMap::new();
+            for (key, nodes) in &members {
+                kinds.entry(path::class(key)).or_default().extend(nodes);
+            }
+            for (kind, nodes) in &kinds {
+                let step = kind.as_ref().map_or_else(|| ".*".to_owned(), |kind| format!("[\"{kind}\"]"));
+                self.step(&step, nodes, depth);
+            }
+            return;
+        }
+        for (key, nodes) in &members {
+            let documents: u32 = nodes.iter().map(|node| node.documents).sum();
+            let plain = documents > 1 && is_name(key);
+            let step = if plain { format!(".{key}") } else { format!("[\"{}\"]", sealed(self.seal, key)) };
+            self.step(&step, nodes, depth);
+        }
+    }
+
+    /// Notes types at the path that is written so far.
+    fn note(&mut self, types: Types) {
+        let known = self.paths.entry(self.path.clone()).or_default();
+        *known = known.with(types);
+    }
+
+    fn step(&mut self, step: &str, nodes: &[&Node], depth: usize) {
+        let length = self.path.len();
+        self.path.push_str(step);
+        if depth < DEPTH_MAX {
+            self.add(nodes, depth + 1);
+        } else if nodes.iter().any(|node| self.holds_values(node)) {
+            // What lies below is known together, whatever it is.
+            self.note(Types::ANY);
+        }
+        self.path.truncate(length);
+    }
+
+    fn holds_values(&self, node: &Node) -> bool {
+        !(self.types)(node).is_empty()
+            || node.members.values().any(|node| self.holds_values(node))
+            || node.elements.as_ref().is_some_and(|elements| self.holds_values(elements))
     }
 }
 
@@ -269,7 +316,88 @@ mod tests {
         let members: Vec<String> = (0..9).map(|n| format!(r#""user{n}@example.com": {{"seen": {n}}}"#)).collect();
         let document = format!("{{\"users\": {{{}}}}}", members.join(","));
         let params = json!({ "rest": "keep" });
+        // Keys that are personal data stand apart from those that are open.
+        assert_eq!(survey(&params, &[&document, &document]), ["$.users[\"#e-mail address\"].seen: number"]);
+        let members: Vec<String> = (0..9).map(|n| format!(r#""user {n}": {{"seen": {n}}}"#)).collect();
+        let document = format!("{{\"users\": {{{}}}}}", members.join(","));
         assert_eq!(survey(&params, &[&document, &document]), ["$.users.*.seen: number"]);
+    }
+
+    #[test]
+    fn what_a_path_keeps_is_kept_as_it_was_reviewed() {
+        let params = json!({ "rest": "null", "paths": { "$.limits": "keep", "$.flags.*": "keep" } });
+        let document = r#"{"limits":{"cpu":1,"tags":[1]},"flags":{"x":true},"name":"Bob"}"#;
+        let known = survey(&params, &[document, document]);
+        assert_eq!(known, ["$.flags.x: boolean", "$.limits.cpu: number", "$.limits.tags[*]: number"]);
+        let mut pinned = params.clone();
+        pinned["known"] = json!(known);
+        assert_eq!(masked(&pinned, document).unwrap(), document.replace("\"Bob\"", "null"));
+        assert!(survey(&pinned, &[document]).is_empty());
+        let mut strict = pinned.clone();
+        strict["unknown_keys"] = json!("refuse");
+        for document in [
+            r#"{"limits":{"cpu":1,"owner":"Bob"}}"#,
+            r#"{"limits":{"cpu":"Bob"}}"#,
+            r#"{"limits":{"cpu":{"of":"Bob"}}}"#,
+            r#"{"limits":"Bob"}"#,
+            r#"{"flags":{"of":"Bob"}}"#,
+        ] {
+            assert!(masked(&params, document).unwrap().contains("Bob"), "the twin: nothing is pinned");
+            assert!(!masked(&pinned, document).unwrap().contains("Bob"), "{document}");
+            assert!(masked(&strict, document).unwrap_err().contains("JSON key"), "{document}");
+            assert_eq!(survey(&pinned, &[document]).len(), 1, "{document}");
+        }
+    }
+
+    #[test]
+    fn lists_of_before_paths_were_pinned_compare_none_below_them() {
+        let rules = json!({ "rest": "keep", "paths": { "$..plan": "null", "$.limits": "keep" } });
+        let pinned = |known: &[&str]| {
+            let mut params = rules.clone();
+            params["known"] = json!(known);
+            params
+        };
+        let document = r#"{"size":1,"limits":{"owner":"Bob"}}"#;
+        assert_eq!(masked(&pinned(&["$.size: number"]), document).unwrap(), document);
+        assert!(survey(&pinned(&["$.size: number"]), &[document]).is_empty());
+        assert!(masked(&pinned(&["$.size: number", "$.limits.cpu: number"]), document).is_err());
+    }
+
+    #[test]
+    fn a_path_that_is_kept_is_known_by_the_name_of_its_keys() {
+        let mut params = json!({ "rest": "keep", "paths": { "$.by.nickname": "keep" }, "unknown_keys": "null" });
+        let document = r#"{"by":{"nickname":"Bob"}}"#;
+        // One document alone: its keys are written down as hashes.
+        let known = survey(&params, &[document]);
+        assert!(known.len() == 1 && known[0].starts_with("$[\"#"), "{known:?}");
+        params["known"] = json!(known);
+        assert_eq!(masked(&params, document).unwrap(), document);
+        assert_eq!(masked(&params, r#"{"by":{"name":"Bob"}}"#).unwrap(), r#"{"by":{"name":null}}"#);
+    }
+
+    #[test]
+    fn open_keys_let_no_key_pass_that_is_personal_data() {
+        let document = r#"{"perms":{"read":1,"zebediah@realmail.org":2}}"#;
+        let params = |more: Value| {
+            let mut params = json!({ "rest": "keep", "known": ["$.perms.*: number"] });
+            params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            params
+        };
+        let error = masked(&params(json!({})), document).unwrap_err();
+        assert!(error.contains("JSON key") && !error.contains("zebediah"), "{error}");
+        let new = survey(&params(json!({})), &[document]);
+        assert!(new.len() == 1 && new[0].contains("[\"#"), "{new:?}");
+        let nulled = masked(&params(json!({ "unknown_keys": "null" })), document).unwrap();
+        assert!(nulled.starts_with(r##"{"perms":{"read":1,"#"##) && nulled.ends_with(":null}}"), "{nulled}");
+        // A key without a value says as much.
+        assert!(masked(&params(json!({})), r#"{"perms":{"zebediah@realmail.org":{}}}"#).is_err());
+        // The twins: other keys, keys of a kind that was reviewed, and keys that a mask hides.
+        let plain = r#"{"perms":{"read":1,"write":2}}"#;
+        assert_eq!(masked(&params(json!({})), plain).unwrap(), plain);
+        let known = json!({ "known": ["$.perms.*: number", "$.perms[\"#e-mail address\"]: number"] });
+        assert_eq!(masked(&params(known), document).unwrap(), document);
+        let hidden = masked(&params(json!({ "keys": { "$.perms": "email" } })), document).unwrap();
+        assert!(!hidden.contains("zebediah") && hidden.ends_with(":2}}"), "{hidden}");
     }
 
     #[test]
