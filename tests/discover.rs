@@ -355,6 +355,10 @@ fn findings_without_a_decision_are_annotations() {
     let github = lab.restage(&["discover", "--format", "github"]).stdout;
     assert!(github.lines().all(|line| line.starts_with("::warning file=")), "{github}");
     let about = |column: &str| github.lines().any(|line| line.contains(&format!("public.people.{column}\"")));
+    // Where it is decided, under the lines that every configuration here begins with.
+    let line = std::fs::read_to_string(lab.path("restage.toml")).expect("text");
+    let line = line.lines().position(|line| line.starts_with("contact = ")).expect("the line") + 1;
+    assert!(github.contains(&format!("line={line},title=email in public.people.contact")), "{github}");
     assert!(about("contact") && about("ssn") && !about("mail") && !about("phone") && !about("status"), "{github}");
     let sarif: serde_json::Value =
         serde_json::from_str(&lab.restage(&["discover", "--format", "sarif"]).stdout).expect("JSON");
@@ -555,8 +559,9 @@ fn names_with_line_breaks_and_marks_of_globs_are_written_as_toml_reads_them() {
         "CREATE TABLE \"odd\nname\" (id int PRIMARY KEY, \"e\nmail\" text, \"so\tcalled\" text);
          INSERT INTO \"odd\nname\" SELECT n, 'u' || n || '@example.org', 'they said it was ' || n || ' or so'
          FROM generate_series(1, 50) n;
-         CREATE TABLE \"st*r\\back\" (id int PRIMARY KEY, email text);
-         INSERT INTO \"st*r\\back\" SELECT n, 'u' || n || '@example.org' FROM generate_series(1, 50) n; ANALYZE;",
+         CREATE TABLE \"st*r\\back\" (id int PRIMARY KEY, email text, \"*\" text);
+         INSERT INTO \"st*r\\back\" SELECT n, 'u' || n || '@example.org', 'v' || n || '@example.org'
+         FROM generate_series(1, 50) n; ANALYZE;",
     );
     std::fs::remove_file(lab.path("restage.toml")).expect("no configuration");
     let (from, to) = (lab.source.url("reader", &lab.name), lab.target.url("restage", &lab.name));
@@ -571,6 +576,7 @@ fn names_with_line_breaks_and_marks_of_globs_are_written_as_toml_reads_them() {
     // A name is no pattern: what is written for a table is about it.
     let starred = &read["tables"]["public.st\\*r\\\\back"]["columns"];
     assert_eq!(starred["email"].as_str(), Some("email"), "{text}");
+    assert!(starred.get("*").is_none() && starred["\\*"].as_str() == Some("email"), "{text}");
     assert!(!plan.stdout.contains("plan::unknown-table"), "{plan:?}");
 }
 

@@ -23,7 +23,7 @@ pub(super) async fn discover(context: &Context, args: DiscoverArgs) -> Result<Ou
     if args.write {
         let files = edit::write(&found, &config.file)?;
         let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-        found.written = Some(names.join(", "));
+        found.written = (!names.is_empty()).then(|| names.join(", "));
     }
     let file = config.file.display().to_string();
     Ok(match args.format {

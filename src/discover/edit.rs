@@ -1,11 +1,12 @@
 //! Adds decisions to a configuration file and leaves everything that stands in it as it is, comments included.
 
 use super::Discovery;
+use crate::config::literal;
 use crate::error::{Exit, Failure, Report};
 use crate::plan::draft::{table_pattern, toml_escape};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use toml_edit::{DocumentMut, Item, Table, Value};
+use toml_edit::{DocumentMut, InlineTable, Item, Table, Value};
 
 /// Columns of one table and their decisions, each with the evidence as comment.
 pub type Additions = Vec<(String, Vec<Addition>)>;
@@ -45,27 +46,60 @@ pub fn additions(found: &Discovery, main: &Path) -> BTreeMap<PathBuf, Additions>
 /// In words, if the text is no TOML or has something else where a table belongs.
 pub fn add(text: &str, additions: &Additions) -> Result<String, String> {
     let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| error.message().to_owned())?;
-    let implicit = || {
-        let mut table = Table::new();
-        table.set_implicit(true);
-        Item::Table(table)
-    };
-    let wrong = |what: &str| format!("`{what}` is no table");
     for (name, lines) in additions {
-        let tables = document.entry("tables").or_insert_with(implicit);
-        let tables = tables.as_table_like_mut().ok_or_else(|| wrong("tables"))?;
-        let table = tables.entry(&table_pattern(name)).or_insert_with(implicit);
-        let table = table.as_table_like_mut().ok_or_else(|| wrong(name))?;
-        let columns = table.entry("columns").or_insert_with(|| Item::Table(Table::new()));
-        let columns = columns.as_table_like_mut().ok_or_else(|| wrong("columns"))?;
-        for line in lines.iter().filter(|line| !columns.contains_key(&line.column)).collect::<Vec<_>>() {
+        let wrong = |what: &str| format!("`{what}` is no table");
+        let tables = inner(document.as_item_mut(), "tables", true).ok_or_else(|| wrong("tables"))?;
+        let table = inner(tables, &table_pattern(name), true).ok_or_else(|| wrong(name))?;
+        let columns = inner(table, "columns", false).ok_or_else(|| wrong("columns"))?;
+        let inline = columns.is_inline_table();
+        for line in lines {
+            // The name is a pattern there.
+            let key = literal(&line.column);
+            let like = columns.as_table_like_mut().ok_or_else(|| wrong("columns"))?;
+            if like.contains_key(&key) {
+                continue;
+            }
             let mut value: Value = line.toml.parse().map_err(|_| format!("the line for {} is no TOML", line.column))?;
-            let comment = if line.comment.is_empty() { String::new() } else { format!("  # {}", line.comment) };
-            *value.decor_mut() = toml_edit::Decor::new(" ", comment);
-            columns.insert(&line.column, Item::Value(value));
+            // Nothing can be said inside of an inline table.
+            if !inline {
+                let comment = if line.comment.is_empty() { String::new() } else { format!("  # {}", line.comment) };
+                *value.decor_mut() = toml_edit::Decor::new(" ", comment);
+            }
+            like.insert(&key, Item::Value(value));
         }
+        tidy(columns);
     }
     Ok(document.to_string())
+}
+
+/// A table inside of another, made in the way that one is written: in an inline table there is room for no other.
+fn inner<'t>(parent: &'t mut Item, name: &str, implicit: bool) -> Option<&'t mut Item> {
+    let inline = parent.is_inline_table();
+    let like = parent.as_table_like_mut()?;
+    if !like.contains_key(name) {
+        let mut table = Table::new();
+        table.set_implicit(implicit);
+        let new = if inline { Item::Value(Value::InlineTable(InlineTable::new())) } else { Item::Table(table) };
+        like.insert(name, new);
+        tidy(parent);
+    }
+    parent.as_table_like_mut()?.get_mut(name).filter(|found| found.is_table_like())
+}
+
+/// Spaces what is in an inline table on one line; one of several lines may hold comments.
+fn tidy(item: &mut Item) {
+    if let Some(inline) = item.as_inline_table_mut()
+        && !inline.to_string().contains('\n')
+    {
+        inline.fmt();
+    }
+}
+
+/// Lines that end as those of the text before do.
+fn lines_like(text: &str, edited: String) -> String {
+    let ends = text.matches('\n').count();
+    let same = ends > 0 && text.matches("\r\n").count() == ends;
+    if same { edited.replace("\r\n", "\n").replace('\n', "\r\n") } else { edited }
 }
 
 /// Adds `[[references]]` that are not there yet.
@@ -120,6 +154,7 @@ pub fn write(found: &Discovery, main: &Path) -> Result<Vec<PathBuf>, Failure> {
         if path == main {
             edited = add_references(&edited, found).map_err(|why| failed(path, why))?;
         }
+        let edited = lines_like(&text, edited);
         if edited != text {
             replace(path, &edited).map_err(|error| failed(path, error.to_string()))?;
         }
@@ -162,6 +197,34 @@ mod tests {
             )
         );
         assert_eq!(add(&edited, &additions).expect("TOML"), edited, "twice changes nothing");
+    }
+
+    #[test]
+    fn inline_tables_stay_in_their_lines() {
+        let additions = vec![("public.a".to_owned(), vec![line("mail", "\"email\""), line("*", "\"null\"")])];
+        for (text, expected) in [
+            (
+                "[tables]\n\"public.a\" = { columns = { id = \"keep\" } }  # mine\n",
+                "[tables]\n\"public.a\" = { columns = { id = \"keep\", mail = \"email\", \"\\\\*\" = \"null\" } }  # mine\n",
+            ),
+            (
+                "tables = { \"public.a\" = { rows = \"all\" } }\n",
+                "tables = { \"public.a\" = { rows = \"all\", columns = { mail = \"email\", \"\\\\*\" = \"null\" } } }\n",
+            ),
+        ] {
+            let edited = add(text, &additions).expect("TOML");
+            let read = |text: &str| text.parse::<toml::Table>().unwrap_or_else(|error| panic!("{error}: {text}"));
+            assert_eq!(read(&edited), read(expected), "{edited}");
+            assert_eq!(edited.lines().count(), text.lines().count(), "{edited}");
+            assert_eq!(edited.contains("# mine"), text.contains("# mine"), "{edited}");
+            assert_eq!(add(&edited, &additions).expect("TOML"), edited, "twice changes nothing");
+        }
+    }
+
+    #[test]
+    fn lines_end_as_they_did() {
+        assert_eq!(lines_like("a = 1\r\nb = 2\r\n", "a = 1\nb = 2\nc = 3\n".to_owned()), "a = 1\r\nb = 2\r\nc = 3\r\n");
+        assert_eq!(lines_like("a = 1\n", "a = 1\nc = 3\n".to_owned()), "a = 1\nc = 3\n");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod sample;
 pub mod starter;
 
 use crate::catalog::{self, Catalog, CatalogError};
+use crate::config::Place;
 use crate::detect::{self, Class, Evidence, Finding, Sample};
 use crate::error::{Diagnose, Exit, Failure, Report};
 use crate::pg::{Conninfo, SessionError, SourceSession};
@@ -116,6 +117,9 @@ pub struct ColumnFound {
     pub proposal: Option<String>,
     /// Only a person can decide it; the proposal is what is safe.
     pub open: bool,
+    /// Where it is decided, or where the table is; none if neither stands in a file.
+    #[serde(skip)]
+    pub place: Option<Place>,
 }
 
 /// A finding as it is told: no value is in it.
@@ -321,11 +325,16 @@ fn judge(draft: &Draft<'_>, number: usize, table: &DraftTable, samples: &Samples
             Standing::Open => ("undecided", None, false),
             Standing::Generated => ("generated", None, false),
             Standing::Follows => ("follows", None, false),
-            Standing::Decided { because, keeps, reason } => {
+            Standing::Decided { because, keeps, reason, .. } => {
                 ("decided", Some(because.clone()), personal && *keeps && !reason && !table.empty)
             }
         };
+        let place = match &column.standing {
+            Standing::Decided { place, .. } => Some(place).filter(|place| place.line > 0),
+            _ => table.place.as_ref(),
+        };
         ColumnFound {
+            place: place.cloned(),
             name: column.name.clone(),
             type_name: column.type_name.clone(),
             findings: findings.iter().filter(|finding| finding.found()).map(Said::of).collect(),
@@ -345,7 +354,7 @@ fn judge(draft: &Draft<'_>, number: usize, table: &DraftTable, samples: &Samples
         rows: samples.rows,
         rows_estimate: table.leaves.iter().map(|leaf| leaf.rows).sum(),
         columns,
-        file: table.file.clone(),
+        file: table.place.as_ref().map(|place| place.file.clone()),
     }
 }
 

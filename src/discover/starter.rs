@@ -150,6 +150,7 @@ mod tests {
                 open: false,
                 because: None,
                 looks_away: false,
+                place: None,
             };
             let mut text = String::new();
             let (table, columns) = ("public.t".into(), vec![column]);
@@ -175,6 +176,7 @@ mod tests {
             open,
             because: None,
             looks_away: false,
+            place: None,
         };
         for open in [false, true] {
             let mut text = String::new();

@@ -421,7 +421,7 @@ fn agreement(graph: &Graph<'_>, rules: &[TableRule], root: (Node, &Resolved), me
             format!(
                 "Mask \"{head}\" too, in place of its line:\n{}\n{} = {}{own}",
                 under(rules, &table),
-                propose::key(name),
+                propose::column_key(name),
                 mask_line(&rule, &Terms::default())
             )
         }

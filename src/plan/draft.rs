@@ -3,11 +3,10 @@
 use super::graph::{Graph, Node};
 use super::{Policy, Suggested, packs, policy, propose};
 use crate::catalog::Catalog;
-use crate::config::{Action, Rows};
+use crate::config::{Action, Place, Rows};
 use crate::detect::{Facts, Finding};
 use crate::mask::Shape;
 use crate::mask::kind::Takes;
-use std::path::PathBuf;
 
 /// One value in so many that is of another sort is no slip.
 const MIXED_SHARE: u32 = 10;
@@ -25,8 +24,8 @@ pub struct DraftTable {
     pub columns: Vec<DraftColumn>,
     /// The policy leaves its rows out.
     pub empty: bool,
-    /// The file with this table's own rule, if there is one.
-    pub file: Option<PathBuf>,
+    /// Where this table's own rule stands, if there is one.
+    pub place: Option<Place>,
     /// Anchor of the persons it holds.
     pub anchor: Option<String>,
 }
@@ -62,6 +61,7 @@ pub enum Standing {
     /// The policy, and what it says; `keeps` without a `reason` of a person's looks away.
     Decided {
         because: String,
+        place: Place,
         keeps: bool,
         reason: bool,
     },
@@ -256,7 +256,8 @@ fn table(graph: &Graph<'_>, group: usize, user: &Policy<'_>, decisions: &policy:
         .collect();
     leaves.sort_by(|a, b| b.blocks.cmp(&a.blocks).then_with(|| a.name.cmp(&b.name)));
     let full_name = found.root.full_name();
-    let rule = user.rules.iter().find(|rule| rule.pattern == full_name);
+    let pattern = crate::config::literal(&full_name);
+    let rule = user.rules.iter().find(|rule| rule.pattern == pattern);
     let nobody = graph.nodes.len();
     DraftTable {
         schema: found.root.schema.clone(),
@@ -264,7 +265,7 @@ fn table(graph: &Graph<'_>, group: usize, user: &Policy<'_>, decisions: &policy:
         leaves,
         columns: graph.nodes_of(group).map(|node| column(graph, node, decisions)).collect(),
         empty: decisions.rows[group] == Rows::None,
-        file: rule.map(|rule| rule.place.file.clone()),
+        place: rule.map(|rule| rule.place.clone()),
         anchor: propose::subject(graph, group, nobody),
     }
 }
@@ -279,6 +280,7 @@ fn column(graph: &Graph<'_>, node: Node, decisions: &policy::Decisions<'_>) -> D
         _ if known.column.generated => Standing::Generated,
         Some(own) => Standing::Decided {
             because: own.because.clone(),
+            place: own.place.clone(),
             keeps: matches!(own.action, Action::Keep { .. }),
             reason: matches!(&own.action, Action::Keep { reason: Some(reason) } if !propose::is_own_reason(reason)),
         },
@@ -300,9 +302,9 @@ pub fn table_pattern(table: &str) -> String {
     crate::config::literal(table)
 }
 
-/// A column name as TOML key.
+/// A column name as TOML key, which is a pattern, too.
 pub fn toml_key(name: &str) -> String {
-    propose::key(name)
+    propose::column_key(name)
 }
 
 /// Text between the quotes of a TOML string.

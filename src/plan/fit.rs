@@ -227,7 +227,7 @@ fn check_subject(
         return Err(Box::new(match propose::subject(graph, group, node) {
             Some(subject) => {
                 let rule = MaskRule { subject: Some(subject), ..mask.rule() };
-                let column = propose::key(&graph.nodes[node].column.name);
+                let column = propose::column_key(&graph.nodes[node].column.name);
                 report.hint(format!("{column} = {}", mask_line(&rule, &Terms::default())))
             }
             None => report.hint("Add `subject = \"column\"` or `subject = \"column -> schema.table.column\"`."),
@@ -334,7 +334,7 @@ fn check_references(graph: &Graph<'_>, domains: &Domains, reports: &mut Vec<Repo
                     .detail("A value that is not of the kind becomes a pattern, and patterns of two spellings differ.")
                     .hint(format!(
                         "{} = {{ mask = \"{}\", on_invalid = \"fail\" }}     # stops at such a value; \"null\" drops it",
-                        propose::key(&graph.nodes[to].column.name),
+                        propose::column_key(&graph.nodes[to].column.name),
                         mask.kind.name
                     )),
                     _ => continue,

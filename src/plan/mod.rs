@@ -36,7 +36,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use packs::{About, Floor, Held, Suggested};
-pub use propose::{escape, is_own_reason, key as toml_key};
+pub use propose::{column_key as toml_key, escape, is_own_reason};
 pub use source::rights;
 pub use sql::items;
 pub use subset::{EdgeCut, NodeCover, SubsetEdge, SubsetLeaf, SubsetNode, SubsetPlan, SubsetSeed, equal_ids};

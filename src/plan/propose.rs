@@ -7,7 +7,7 @@ use super::Policy;
 use super::graph::{Edge, Graph, Node};
 use super::written::header;
 use crate::catalog::ConstraintKind;
-use crate::config::Action;
+use crate::config::{Action, literal};
 use crate::detect::{self, Facts, Finding};
 use crate::error::Report;
 use crate::mask::kind::{Injective, Takes};
@@ -47,7 +47,7 @@ pub(super) fn undecided(graph: &Graph<'_>, policy: &Policy<'_>, nodes: &[Node]) 
     let group = graph.nodes[nodes[0]].group;
     let table = &graph.groups[group].root;
     let full_name = table.full_name();
-    let line = |node: &Node| format!("{} = {}", key(&graph.nodes[*node].column.name), proposal(graph, *node));
+    let line = |node: &Node| format!("{} = {}", column_key(&graph.nodes[*node].column.name), proposal(graph, *node));
     let lines = nodes.iter().map(line).collect::<Vec<_>>().join("\n");
     let hint = match header(policy.rules, &full_name) {
         (header, Some(at)) => format!("Add under {header} ({at}):\n{lines}"),
@@ -436,7 +436,12 @@ fn has_names(graph: &Graph<'_>, group: usize) -> bool {
     })
 }
 
-/// A column name as TOML key.
+/// The name of a column as `columns` of a table takes it: a pattern that is about this one column, as TOML key.
+pub fn column_key(name: &str) -> String {
+    key(&literal(name))
+}
+
+/// A name as TOML key.
 pub fn key(name: &str) -> String {
     let bare = |symbol: char| symbol.is_ascii_alphanumeric() || symbol == '_' || symbol == '-';
     if !name.is_empty() && name.chars().all(bare) { name.to_owned() } else { format!("\"{}\"", escape(name)) }

@@ -23,9 +23,9 @@ pub fn under(rules: &[TableRule], table: &str) -> String {
 
 /// The decision that stands there for a column, by the names of both: a new one goes in its place.
 pub fn listed<'a>(rules: &'a [TableRule], table: &str, column: &str) -> Option<&'a Decision> {
-    let pattern = literal(table);
+    let (pattern, name) = (literal(table), literal(column));
     let own = rules.iter().filter(|rule| rule.pattern == pattern).flat_map(|rule| &rule.columns);
-    own.into_iter().find(|(name, _)| name == column).map(|(_, decision)| decision)
+    own.into_iter().find(|(pattern, _)| *pattern == name).map(|(_, decision)| decision)
 }
 
 /// An option that lists globs, with names beside those that are there: one line, because a second one would be no TOML.

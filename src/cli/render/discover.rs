@@ -83,6 +83,9 @@ pub(super) fn discovery(found: &Discovery, look: &Look) -> String {
                 totals.undecided - totals.proposed
             );
         }
+        None if totals.undecided > 0 && totals.proposed == 0 => {
+            let _ = writeln!(text, "  undecided  {} columns, all of them yours to answer", totals.undecided);
+        }
         None if totals.undecided > 0 => {
             let _ = writeln!(
                 text,

@@ -301,7 +301,7 @@ fn report(graph: &Graph<'_>, group: usize, wrong: &[Wrong], rules: &[TableRule])
         (header, None) => header,
     };
     for Wrong { node, proposal, .. } in wrong {
-        let column = propose::key(&graph.nodes[*node].column.name);
+        let column = propose::column_key(&graph.nodes[*node].column.name);
         hint.push_str(&format!("\n{column} = {proposal}"));
     }
     let until = if wrong.iter().any(|wrong| wrong.dated) { ", until = 2027-01-31" } else { "" };
