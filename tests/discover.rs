@@ -192,12 +192,14 @@ fn few_values_are_no_reason_to_keep_persons_pay_health_places_or_secrets() {
         "CREATE TYPE impairment AS ENUM ('none', 'partial');
          CREATE TABLE cases (id int PRIMARY KEY, desk text, created_by text, assigned_to text, owner text, signed text, agent text,
              hint text, salary_amount numeric, wage money, has_disability boolean NOT NULL, disability_type impairment,
-             latitude double precision, longitude real, sex smallint, color text, flag boolean, size int);
+             latitude double precision, longitude real, sex smallint, krankenkasse text, party_membership text, fumeur boolean,
+             poids_kg numeric, kuendigungsgrund text, color text, flag boolean, size int);
          INSERT INTO cases SELECT n, (ARRAY['Dr. Q', 'Dr. Z', 'front'])[1 + n % 3], (ARRAY['root', 'batch'])[1 + n % 2],
              (ARRAY['Team A', 'Team B'])[1 + n % 2], (ARRAY['x1', 'x2'])[1 + n % 2], (ARRAY['Maria Schneider', 'nobody'])[1 + n % 2],
              (ARRAY['jmiller', 'rsmith', 'm.schneider'])[1 + n % 3],
              (ARRAY['use AKIAIOSFODNN7EXAMPLE to log in', 'none'])[1 + n % 2], 2000 + n % 4, (2000 + n % 4)::money, n % 2 = 0, 'none',
-             48 + n % 7 * 0.5, 11 + n % 5 * 0.25, 1 + n % 2, (ARRAY['red', 'blue'])[1 + n % 2], true, n % 9
+             48 + n % 7 * 0.5, 11 + n % 5 * 0.25, 1 + n % 2, (ARRAY['AOK', 'TK'])[1 + n % 2], (ARRAY['left', 'right'])[1 + n % 2],
+             n % 2 = 0, 60 + n % 9, (ARRAY['moved', 'late'])[1 + n % 2], (ARRAY['red', 'blue'])[1 + n % 2], true, n % 9
          FROM generate_series(1, 300) n; ANALYZE;",
     );
     let document = document(&lab, &["discover", "--json"]);
@@ -217,6 +219,11 @@ fn few_values_are_no_reason_to_keep_persons_pay_health_places_or_secrets() {
         "latitude",
         "longitude",
         "sex",
+        "krankenkasse",
+        "party_membership",
+        "fumeur",
+        "poids_kg",
+        "kuendigungsgrund",
     ] {
         let (toml, open) = proposed(column);
         assert!(open || !toml.contains("keep"), "{column}: {toml}");

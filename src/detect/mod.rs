@@ -118,6 +118,17 @@ pub fn is_told_by_name(facts: &Facts<'_>) -> bool {
     })
 }
 
+/// Categories of Article 9 GDPR, and what is as telling.
+const SPECIAL: &[&str] = &["health", "religion", "ethnicity", "orientation", "gender"];
+
+/// Whether a name may say what must not be known about a person, although it is not found: few different values are no
+/// reason to keep it then.
+pub fn may_be_special(facts: &Facts<'_>) -> bool {
+    let words = matches!(facts.takes, Takes::Text | Takes::Enum | Takes::Bool | Takes::Opaque);
+    words && name::is_special(facts)
+        || by_name(facts).iter().any(|finding| SPECIAL.contains(&finding.category.name.as_str()))
+}
+
 /// All text in a JSON document, without its marks: values, neighbours side by side, and then keys. None for what is no document.
 pub fn words(text: &str) -> Option<String> {
     nested::words(text)

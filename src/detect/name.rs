@@ -2,7 +2,7 @@
 
 use super::rules::{Mark, RULES, Rules};
 use super::token::{self, Words};
-use super::{Evidence, Facts, Signal};
+use super::{Class, Evidence, Facts, Signal};
 use std::collections::HashMap;
 
 const SURE: f64 = 0.95;
@@ -89,6 +89,12 @@ pub(super) fn of_thing(facts: &Facts<'_>) -> bool {
     let words = token::unglue(token::split(facts.column, true), &RULES.known);
     let named = words.iter().any(|word| owner(word) == Owner::Thing);
     named || Table::read(facts.table, true).owner == Owner::Thing
+}
+
+/// Whether a column, or its table, is called by a word for what must not be known about a person.
+pub(super) fn is_special(facts: &Facts<'_>) -> bool {
+    let begins = |word: &String| RULES.context.special.iter().any(|special| word.starts_with(special.as_str()));
+    [facts.column, facts.table].iter().any(|name| token::split(name, true).iter().any(begins))
 }
 
 /// Words for what somebody does, before `by`, and for somebody.
@@ -306,6 +312,11 @@ impl Reading<'_> {
             return;
         }
         let context = &self.rules.context;
+        // What a list of countries calls a country is nobody's.
+        let quasi = self.rules.categories[detector.category].class == Class::Quasi;
+        if quasi && self.table.words.last().is_some_and(|head| context.catalog.contains(head)) {
+            return;
+        }
         let before = &words[from..hit.start];
         let behind = &words[hit.end..];
         if before.iter().any(|word| context.ask.contains(word)) {

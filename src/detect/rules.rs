@@ -131,6 +131,8 @@ pub(super) struct Context {
     pub catalog: HashSet<String>,
     pub shell: HashSet<String>,
     pub generic: HashSet<String>,
+    /// Beginnings of words.
+    pub special: Vec<String>,
 }
 
 /// Everything, ready to be asked.
@@ -220,6 +222,7 @@ struct ContextText {
     catalog: String,
     shell: String,
     generic: String,
+    special: String,
 }
 
 impl Rules {
@@ -325,6 +328,7 @@ impl Context {
             catalog: set(&text.catalog),
             shell: set(&text.shell),
             generic: set(&text.generic),
+            special: text.special.split_whitespace().map(str::to_owned).collect(),
         }
     }
 }

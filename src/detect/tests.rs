@@ -172,6 +172,60 @@ fn last_names_beside_what_comes_before_one_name_somebody() {
 }
 
 #[test]
+fn what_may_tell_of_health_or_belief_is_not_kept_for_few_values() {
+    for name in [
+        "members.krankenkasse",
+        "t.party_membership",
+        "t.fumeur:boolean",
+        "t.poids_kg:numeric",
+        "health_records.status_text",
+        "t.kirchensteuer_text",
+        "t.race",
+        "t.is_smoker:boolean",
+    ] {
+        assert!(may_be_special(&facts(name)), "{name}");
+    }
+    for name in [
+        "products.weight_kg:numeric",
+        "orders.status",
+        "t.disabled:boolean",
+        "t.invalid_reason",
+        "images.orientation",
+        "t.third_party_name",
+        "products.genre",
+    ] {
+        assert!(!may_be_special(&facts(name)), "{name}");
+    }
+}
+
+#[test]
+fn groups_of_nine_digits_do_not_speak_against_a_phone_and_books_are_no_patients() {
+    let phones: Vec<String> = (0..60).map(|n| format!("6{:02} {:03} {:03}", n % 90, n * 7, n * 11)).collect();
+    let phones: Vec<&str> = phones.iter().map(String::as_str).collect();
+    assert!(score(&sampled("uczniowie.telefon_rodzica", &phones), "phone") >= FOUND);
+    assert!(score(&sampled("t.amount", &phones), "phone") < FOUND);
+    let books: Vec<String> = (0..60_u32).filter_map(|n| isbn(306_406_150 + n * 7919)).collect();
+    let books: Vec<&str> = books.iter().map(String::as_str).collect();
+    assert!(books.len() > 40 && score(&sampled("t.ref", &books), "national_id") < FOUND);
+    assert!(score(&sampled("t.nhs_number", &books), "national_id") >= FOUND);
+    let bics = ["40000001", "40000002", "40000003", "40000004"];
+    assert!(score(&sampled("t.k_bic", &bics), "bank_account") < FOUND);
+    assert!(score(&sampled("t.k_bic", &["DEUTDEFF", "COBADEFFXXX", "BYLADEM1"]), "bank_account") >= FOUND);
+    let said = ["she/her", "he/him", "they/them", "er/ihm"];
+    assert!(score(&sampled("users.pronouns", &said), "gender") >= FOUND);
+    let months = ["January", "February", "March", "April", "May", "June", "July", "August"];
+    assert!(score(&sampled("calendar.month_name", &months), "first_name") < FOUND);
+}
+
+/// Nine digits and the check digit of a book; none where it would be an X.
+fn isbn(body: u32) -> Option<String> {
+    let body = format!("{body:09}");
+    let sum: u32 = body.bytes().zip((2..=10).rev()).map(|(digit, weight)| u32::from(digit - b'0') * weight).sum();
+    let check = (11 - sum % 11) % 11;
+    (check < 10).then(|| format!("{body}{check}"))
+}
+
+#[test]
 fn evidence_holds_no_value() {
     let secret = "canary-7391@example.org";
     let findings = sampled("t.profile:json", &[&format!(r#"{{"{secret}": "{secret}", "mail": "{secret}"}}"#)]);

@@ -314,7 +314,8 @@ fn judge(draft: &Draft<'_>, number: usize, table: &DraftTable, samples: &Samples
         };
         let paths = sample.path_findings(&facts);
         let (distinct, sentences) = (sample.distinct(), sample.sentences());
-        let person = detect::is_told_by_name(&facts) || sample.names_somebody();
+        let named = detect::is_told_by_name(&facts) || detect::may_be_special(&facts);
+        let person = named || sample.names_somebody();
         let actor = detect::of_actor(&column.name);
         let seen = Seen { values: sample.rows - sample.nulls, distinct, sentences, person, actor, of_thing };
         let undecided = column.standing == Standing::Open && !table.empty;
