@@ -340,3 +340,24 @@ fn a_new_key_of_a_kept_hstore_stops_the_run_and_is_hidden_by_the_line() {
     let query = hint.lines().find(|line| line.starts_with("SELECT ")).expect("a query");
     assert!(lab.source.sql(&lab.name, query).contains("nickname"), "{query}");
 }
+
+#[test]
+fn a_new_key_of_an_hstore_whose_rest_is_kept_stops_the_run_and_is_hidden_by_the_line() {
+    let lab = Lab::new("pinned_hstore_rest");
+    lab.seed(
+        "CREATE EXTENSION hstore;
+         CREATE TABLE p (id int PRIMARY KEY, doc hstore);
+         INSERT INTO p SELECT i, hstore(ARRAY['size', 'email'], ARRAY[i::text, 'u' || i || '@example.com'])
+         FROM generate_series(1, 30) i",
+    );
+    lab.config(&documents_policy("doc = { mask = \"hstore\", fields = { email = \"email\" }, rest = \"keep\" }"));
+    write_lock(&lab);
+    lab.refresh();
+    lab.source.sql_as("app", &lab.name, "UPDATE p SET doc = doc || hstore('nickname', 'canary8842') WHERE id = 7");
+    let hint = paste(&lab);
+    let line = "\ndoc = { mask = \"hstore\", fields = { email = \"email\", size = \"keep\" }, rest = \"null\" }";
+    assert!(hint.contains(line) && !hint.contains("unknown_keys"), "{hint}");
+    assert!(!lab.target.dump(&lab.name).contains("canary"), "{hint}");
+    // The twin: what was reviewed stays.
+    assert_eq!(lab.staging("SELECT sum((doc -> 'size')::int) FROM p"), "465");
+}

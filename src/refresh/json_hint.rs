@@ -41,7 +41,7 @@ pub(super) fn hint(asked: &Asked<'_>) -> String {
         toml_key(asked.column),
         line(asked)
     ));
-    if asked.mask.is_some() && !has_sealed(asked.paths) {
+    if asked.mask.is_some() && !asked.hstore && !has_sealed(asked.paths) {
         hint.push_str("\nOr let unknown keys become null: unknown_keys = \"null\"");
     }
     let queries = queries(asked);
@@ -95,10 +95,15 @@ fn line(asked: &Asked<'_>) -> String {
 fn hstore_line(asked: &Asked<'_>) -> String {
     let new: BTreeSet<&str> = asked.paths.iter().map(|entry| path_of(entry)).collect();
     let known = asked.known.into_iter().flatten().map(|entry| path_of(entry)).filter(|path| !new.contains(path));
-    let fields: Params = known.filter_map(|path| Some((member(path, "$")?.to_owned(), json!("keep")))).collect();
-    let params = Params::from_iter([("fields".to_owned(), json!(fields)), ("rest".to_owned(), json!("null"))]);
-    let rule = MaskRule { kind: "hstore".to_owned(), label: None, subject: None, when: None, params };
-    plan::mask_line(&rule, &Terms::default())
+    let (mut rule, terms) = decided(asked);
+    "hstore".clone_into(&mut rule.kind);
+    let fields = rule.params.get("fields").and_then(serde_json::Value::as_object);
+    let mut fields: Params = fields.cloned().unwrap_or_default();
+    for key in known.filter_map(|path| member(path, "$")) {
+        fields.entry(key).or_insert_with(|| json!("keep"));
+    }
+    rule.params = Params::from_iter([("fields".to_owned(), json!(fields)), ("rest".to_owned(), json!("null"))]);
+    plan::mask_line(&rule, &terms)
 }
 
 /// The mask of the column as it is written, or one that keeps everything.

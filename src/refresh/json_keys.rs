@@ -8,7 +8,7 @@ use crate::config::Rows;
 use crate::error::{Failure, Report};
 use crate::extract::{ExtractError, snapshot};
 use crate::lock::{Change, Documents, Lock, Sign, Surveyed, kept_documents, locked_name, pins_paths};
-use crate::mask::json::{Survey, keeps_rest, names_kept, path_of, types_of};
+use crate::mask::json::{Survey, keeps_rest, names_kept, path_of, path_to, types_of};
 use crate::mask::{ColumnSpec, MaskSpec, Params, Shape};
 use crate::pg::{SourceSession, quote_ident};
 use crate::plan::{Plan, TablePlan};
@@ -126,6 +126,19 @@ fn targets<'a>(
         let documents = if matches!(spec.shape, Shape::Array(_)) { Documents::Array } else { Documents::One };
         Some(Target { table, column, documents, params })
     });
+    let pairs = table.mask.columns.iter().filter(|_| table.rows != Rows::None).filter_map(|spec| {
+        let mask = spec.mask.as_ref().filter(|mask| keeps_pairs(mask) && matches!(spec.shape, Shape::Hstore))?;
+        let column = column_name(table, spec);
+        let known = known(column);
+        if known.is_none() && purpose == Purpose::Compare {
+            return None;
+        }
+        let fields = mask.params.get("fields").and_then(serde_json::Value::as_object).into_iter().flatten();
+        let decided: Params = fields.map(|(key, _)| (path_to(std::slice::from_ref(key)), "null".into())).collect();
+        let mut params = Params::from_iter([("rest".to_owned(), "keep".into()), ("paths".to_owned(), decided.into())]);
+        params.extend(known.map(|known| ("known".to_owned(), serde_json::json!(known))));
+        Some(Target { table, column, documents: Documents::Hstore, params })
+    });
     let kept = table.columns.iter().filter_map(|column| {
         let documents = kept_documents(catalog, table, column)?;
         let known = known(&column.name);
@@ -136,7 +149,12 @@ fn targets<'a>(
         params.extend(known.map(|known| ("known".to_owned(), serde_json::json!(known))));
         Some(Target { table, column: &column.name, documents, params })
     });
-    masked.chain(kept).collect::<Vec<_>>().into_iter()
+    masked.chain(pairs).chain(kept).collect::<Vec<_>>().into_iter()
+}
+
+/// Whether a mask of an hstore keeps what none of its fields names: it is looked at as a column that is kept.
+fn keeps_pairs(mask: &MaskSpec) -> bool {
+    mask.kind.starts_with("hstore/") && keeps_rest(&mask.params)
 }
 
 /// Whether a mask makes null of what is not known.
@@ -239,7 +257,8 @@ fn refusal(job: &Job, catalog: &Catalog, plan: &Plan, surveyed: &Surveyed) -> Op
         shown.push("…".to_owned());
     }
     let planned = table.columns.iter().find(|known| known.name == *column);
-    let hstore = planned.and_then(|planned| kept_documents(catalog, table, planned)) == Some(Documents::Hstore);
+    let hstore = mask.is_some_and(keeps_pairs)
+        || planned.and_then(|planned| kept_documents(catalog, table, planned)) == Some(Documents::Hstore);
     let hint = json_hint::hint(&json_hint::Asked { job, table, name, column, mask, paths, known, hstore });
     let what = match paths.len() {
         1 => "at a path, or of a type, that nobody has reviewed".to_owned(),
