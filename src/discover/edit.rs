@@ -52,6 +52,7 @@ pub fn add(text: &str, additions: &Additions) -> Result<String, String> {
         let table = inner(tables, &table_pattern(name), true).ok_or_else(|| wrong(name))?;
         let columns = inner(table, "columns", false).ok_or_else(|| wrong("columns"))?;
         let inline = columns.is_inline_table();
+        let mut added = false;
         for line in lines {
             // The name is a pattern there.
             let key = literal(&line.column);
@@ -66,8 +67,11 @@ pub fn add(text: &str, additions: &Additions) -> Result<String, String> {
                 *value.decor_mut() = toml_edit::Decor::new(" ", comment);
             }
             like.insert(&key, Item::Value(value));
+            added = true;
         }
-        tidy(columns);
+        if added {
+            tidy(columns);
+        }
     }
     Ok(document.to_string())
 }
