@@ -1,9 +1,8 @@
 //! Adds decisions to a configuration file and leaves everything that stands in it as it is, comments included.
 
 use super::Discovery;
-use crate::config::literal;
 use crate::error::{Exit, Failure, Report};
-use crate::plan::draft::{table_pattern, toml_escape};
+use crate::plan::draft::{name_pattern, toml_escape};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, InlineTable, Item, Table, Value};
@@ -49,13 +48,13 @@ pub fn add(text: &str, additions: &Additions) -> Result<String, String> {
     for (name, lines) in additions {
         let wrong = |what: &str| format!("`{what}` is no table");
         let tables = inner(document.as_item_mut(), "tables", true).ok_or_else(|| wrong("tables"))?;
-        let table = inner(tables, &table_pattern(name), true).ok_or_else(|| wrong(name))?;
+        let table = inner(tables, &name_pattern(name), true).ok_or_else(|| wrong(name))?;
         let columns = inner(table, "columns", false).ok_or_else(|| wrong("columns"))?;
         let inline = columns.is_inline_table();
         let mut added = false;
         for line in lines {
             // The name is a pattern there.
-            let key = literal(&line.column);
+            let key = name_pattern(&line.column);
             let like = columns.as_table_like_mut().ok_or_else(|| wrong("columns"))?;
             if like.contains_key(&key) {
                 continue;

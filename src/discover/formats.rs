@@ -80,8 +80,8 @@ fn property(text: &str) -> String {
 mod tests {
     use super::super::Said;
     use super::*;
-    use crate::config::Place;
     use crate::detect::Class;
+    use crate::plan::Place;
 
     fn column(name: &str, place: Option<Place>) -> ColumnFound {
         let said = Said {

@@ -11,12 +11,11 @@ mod sample;
 pub mod starter;
 
 use crate::catalog::{self, Catalog, CatalogError};
-use crate::config::Place;
 use crate::detect::{self, Class, Evidence, Finding, Sample};
 use crate::error::{Diagnose, Exit, Failure, Report};
 use crate::pg::{Conninfo, SessionError, SourceSession};
 use crate::plan::draft::{Draft, DraftTable, Seen, Standing};
-use crate::plan::{Floor, Policy, Suggested};
+use crate::plan::{Floor, Place, Policy, Suggested};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -2,7 +2,7 @@
 
 use super::edit::reference;
 use super::{ColumnFound, Discovery, TableFound};
-use crate::plan::draft::{table_pattern, toml_escape, toml_key};
+use crate::plan::draft::{name_pattern, toml_escape, toml_key};
 use std::fmt::Write as _;
 
 /// What stands at the top of the file.
@@ -116,7 +116,7 @@ fn push_table(table: &TableFound, text: &mut String) {
         text,
         "\n# {rows}{}\n[tables.\"{}\".columns]",
         remark(&anchor),
-        toml_escape(&table_pattern(&table.table))
+        toml_escape(&name_pattern(&table.table))
     );
     for column in columns {
         let toml = column.proposal.as_deref().unwrap_or_default();

@@ -297,9 +297,9 @@ fn column(graph: &Graph<'_>, node: Node, decisions: &policy::Decisions<'_>) -> D
     }
 }
 
-/// A table as `[tables]` names it: names may hold what means something in a glob.
-pub fn table_pattern(table: &str) -> String {
-    crate::config::literal(table)
+/// A table or column as `[tables]` names it: names may hold what means something in a glob.
+pub fn name_pattern(name: &str) -> String {
+    crate::config::literal(name)
 }
 
 /// A column name as TOML key, which is a pattern, too.

@@ -26,7 +26,7 @@ mod written;
 mod tests;
 
 use crate::catalog::{Catalog, Oid, TableKind};
-use crate::config::{Action, Parent, Place, ReferenceRule, Rows, SubsetConfig, TableRule, Undecided, When};
+use crate::config::{Action, Parent, ReferenceRule, Rows, SubsetConfig, TableRule, Undecided, When};
 use crate::error::{Diagnose, Exit, Report};
 use crate::mask::{MaskSpec, Shape, TableSpec};
 use crate::pg::types::{Field, Format, Layout};
@@ -35,6 +35,7 @@ use graph::Graph;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use crate::config::Place;
 pub use packs::{About, Floor, Held, Suggested};
 pub use propose::{column_key as toml_key, escape, is_own_reason};
 pub use source::rights;
