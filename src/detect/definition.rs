@@ -77,7 +77,7 @@ fn told(text: &str, detector: &str, start: usize, end: usize, sure: bool) -> Opt
             given.then_some("IP address")
         }
         "secret" => (!is_placeholder(value)).then_some("credentials in a URL"),
-        "username" => None,
+        "username" => (text[..start].ends_with("://") && !is_placeholder(value)).then_some("credentials in a URL"),
         // Without check digits, or with one that many numbers have: the word has to stand beside it.
         "dk.cpr" | "in.aadhaar" | "za.id" => {
             let words = WORDS.iter().find(|(kind, _)| *kind == detector).map_or(&[][..], |(_, words)| words);
@@ -92,11 +92,10 @@ fn is_reserved(address: &str) -> bool {
     let host = address.rsplit(['@', '\u{ff20}', '\u{fe6b}']).next().unwrap_or_default();
     let host = host.rsplit("%40").next().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
     let mut parts = host.rsplit('.');
-    match (parts.next(), parts.next()) {
-        (Some("test" | "example" | "invalid" | "localhost"), _) => true,
-        (Some("com" | "net" | "org"), Some("example")) => true,
-        _ => false,
-    }
+    matches!(
+        (parts.next(), parts.next()),
+        (Some("test" | "example" | "invalid" | "localhost"), _) | (Some("com" | "net" | "org"), Some("example"))
+    )
 }
 
 /// Numbers that the brands and payment services publish for tests.

@@ -361,10 +361,10 @@ mod tests {
             assert_eq!(pan.v6(address.to_bits(), 128), address.to_bits(), "{address}");
         }
         let compatible: std::collections::HashSet<u128> =
-            (0..20_000_u128).map(|i| pan.v6(i * 0x0003_4567 & 0xffff_ffff, 128)).collect();
+            (0..20_000_u128).map(|i| pan.v6((i * 0x0003_4567) & 0xffff_ffff, 128)).collect();
         assert_eq!(
             compatible.len(),
-            (0..20_000_u128).map(|i| i * 0x0003_4567 & 0xffff_ffff).collect::<std::collections::HashSet<_>>().len()
+            (0..20_000_u128).map(|i| (i * 0x0003_4567) & 0xffff_ffff).collect::<std::collections::HashSet<_>>().len()
         );
     }
 

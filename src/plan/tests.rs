@@ -242,6 +242,7 @@ fn decision(value: &serde_json::Value, at: &Place) -> Decision {
         serde_json::Value::String(word) if word == "keep" => Action::Keep { reason: None },
         serde_json::Value::String(word) if word == "null" => Action::Null,
         serde_json::Value::String(word) => mask(word, serde_json::Map::new()),
+        value if value["keep"].is_string() => Action::Keep { reason: value["keep"].as_str().map(str::to_owned) },
         value => {
             let mut fields = value.as_object().expect("an object").clone();
             let kind = fields.remove("mask").expect("a mask");

@@ -287,8 +287,8 @@ impl Sought {
 
     /// Whether a mask may be this first name and last name.
     fn may_be_both(&self, text: &str) -> bool {
-        let mut spaces = text.match_indices(' ');
-        spaces.any(|(at, _)| self.may_be_mask(text[..at].as_bytes()) && self.may_be_mask(text[at + 1..].as_bytes()))
+        let mut halves = text.match_indices(' ').map(|(at, _)| (&text[..at], &text[at + 1..]));
+        halves.any(|(first, last)| self.may_be_mask(first.as_bytes()) && self.may_be_mask(last.as_bytes()))
     }
 
     /// Whether a mask may have this word as first or as last name.

@@ -19,6 +19,8 @@ CREATE TABLE users (
     drivers_license text, -- "keep" => pii.numbers, hipaa.identifiers, gdpr.national
     religion text, -- "keep" => pii.sensitive, gdpr.special
     ethnicity text, -- "keep" => pii.sensitive, gdpr.special
+    marital_status text, -- "keep" => pii.sensitive
+    sexual_orientation text, -- "keep" => pii.sensitive, gdpr.special
     fingerprint text, -- "keep" => pii.sensitive, hipaa.identifiers, gdpr.special
     gender text, -- "keep" => pii.sensitive
     birth_date date, -- "keep" => pii.birth, hipaa.dates
@@ -40,6 +42,7 @@ CREATE TABLE weak_1.users (
     drivers_license text, -- { keep = "why" } => hipaa.identifiers, gdpr.national
     religion text, -- { keep = "why" } => gdpr.special
     ethnicity text, -- { keep = "why" } => gdpr.special
+    sexual_orientation text, -- { keep = "why" } => gdpr.special
     fingerprint text, -- { keep = "why" } => hipaa.identifiers, gdpr.special
     password_hash text, -- { keep = "why" } => dora.credentials
     api_key text -- { keep = "why" } => dora.credentials
@@ -120,6 +123,7 @@ CREATE TABLE weak_2.patients (
     zip text -- { keep = "why" } => hipaa.zip
 );
 CREATE TABLE employees (
+    termination_reason text, -- "keep" => pii.sensitive
     salary text -- "keep" => pii.sensitive, dora.accounts
 );
 CREATE TABLE weak_1.employees (

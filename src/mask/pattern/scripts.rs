@@ -125,7 +125,7 @@ pub(super) fn member_at(class: usize, index: u32) -> u32 {
 
 fn group(code: u32, range: (u32, u32)) -> Group {
     let holds = |set: &&[(u32, u32)]| set.iter().any(|(first, last)| (*first..=*last).contains(&code));
-    if let Some(set) = SETS.iter().position(|set| holds(set)) {
+    if let Some(set) = SETS.iter().position(holds) {
         return Group::Set(set);
     }
     let folds = char::from_u32(code).is_some_and(|c| full_fold(c).is_some());
