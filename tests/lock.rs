@@ -401,7 +401,21 @@ fn what_a_path_keeps_is_pinned_with_all_that_is_below_it() {
     lab.source.sql_as("app", &lab.name, hidden);
     lab.refresh();
     assert_eq!(lab.staging("SELECT doc -> 'limits' FROM p WHERE id = 5"), "{\"cpu\": 5, \"hidden\": null}");
+    // The line that hides what is new goes on hiding it when the lock is written anew.
+    lab.config(
+        "[tables.\"public.p\".columns]\nid = \"keep\"\n\
+         doc = { mask = \"json\", rest = \"null\", unknown_keys = \"null\", paths = { \"$.limits\" = \"keep\" } }\n",
+    );
+    lab.source.sql_as("app", &lab.name, "UPDATE p SET doc = jsonb_set(doc, '{limits,late}', '\"canary8842\"')");
+    write_lock(&lab);
+    assert!(!lock_text(&lab).contains("late"), "{}", lock_text(&lab));
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT doc -> 'limits' -> 'late' FROM p WHERE id = 5"), "null");
     // The twin: without a lock nothing pins what is below.
+    lab.config(
+        "[tables.\"public.p\".columns]\nid = \"keep\"\n\
+         doc = { mask = \"json\", rest = \"null\", paths = { \"$.limits\" = \"keep\" } }\n",
+    );
     std::fs::remove_file(lab.path("restage.lock")).expect("removed");
     lab.refresh();
     assert_eq!(lab.staging("SELECT length(doc #>> '{limits,hidden}') FROM p WHERE id = 5"), "96000");

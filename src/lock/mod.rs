@@ -264,14 +264,13 @@ impl Lock {
     /// Takes in the paths of JSON columns: those that were accepted before stay known, whatever a sample happens to show.
     #[must_use]
     pub fn with_json(mut self, before: Option<&Self>, surveyed: Vec<Surveyed>) -> Self {
-        for Surveyed { table, column, mut paths, named, closed } in surveyed {
+        for Surveyed { table, column, mut paths, closed, .. } in surveyed {
             let known = before.and_then(|lock| lock.paths(&table, &column));
             let Some(locked) = self.tables.get_mut(&table) else { continue };
             if let (Some(known), true) = (known, closed) {
-                // Only types for entries of before types were written down.
+                // Only types for entries of before types were written down. What a path keeps that was added since is not
+                // let through either: nobody says which of the values below it are new.
                 paths.retain(|entry| known.contains(mask::json::path_of(entry)));
-                // A path that is said to be kept is said with what stands below it now.
-                paths.extend(named);
             }
             let accepted = mask::json::join(known.into_iter().flatten(), paths.iter());
             locked.json.insert(column, accepted);
