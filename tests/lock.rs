@@ -154,6 +154,27 @@ fn a_kept_column_that_takes_the_place_of_a_masked_one_stops_the_next_run() {
 }
 
 #[test]
+fn a_partition_whose_columns_stand_in_another_order_has_the_places_of_its_root() {
+    let lab = Lab::new("lock_order");
+    lab.seed(
+        "CREATE TABLE e (id int, note text, who text) PARTITION BY RANGE (id);
+         CREATE TABLE e_1 (who text, note text, id int);
+         ALTER TABLE e ATTACH PARTITION e_1 FOR VALUES FROM (0) TO (100);
+         INSERT INTO e SELECT i, 'n', 'w' || i FROM generate_series(1, 9) i;",
+    );
+    lab.config("[tables.\"public.e\".columns]\nid = \"keep\"\nnote = { keep = \"a test\" }\nwho = \"pattern\"\n");
+    write_lock(&lab);
+    let text = lock_text(&lab);
+    assert!(
+        text.contains("note = { type = \"text\", at = 2,") && text.contains("who = { type = \"text\", at = 3,"),
+        "{text}"
+    );
+    let rest = "CREATE TABLE e_2 PARTITION OF e FOR VALUES FROM (100) TO (200)";
+    let ran = stopped_by(&lab, rest);
+    assert!(ran.stderr.contains("+ partition public.e_2") && !ran.stderr.contains("changed places"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_new_column_that_nobody_decided_arrives_as_null_under_a_lock() {
     let lab = Lab::new("lock_null");
     lab.seed("CREATE TABLE t (id int PRIMARY KEY, a text); INSERT INTO t VALUES (1, 'x')");

@@ -328,8 +328,8 @@ pub struct Surveyed {
     pub table: String,
     pub column: String,
     pub paths: BTreeSet<String>,
-    /// Those among them that a rule of its mask keeps.
-    pub named: BTreeSet<String>,
+    /// A rule of its mask keeps some of them.
+    pub by_rule: bool,
     /// Its mask makes null of what is not known, so that writing a lock lets nothing new through.
     pub closed: bool,
 }

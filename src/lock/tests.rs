@@ -178,6 +178,17 @@ fn columns_that_exchange_their_names_are_told() {
     - column public.e.name: not copied any more; in its place stands product, keep: was it renamed?
     ~ column public.e.product: changed places with note, null: are their names exchanged?
     ");
+    // Values of another type would not have gone unseen.
+    let dated = |columns: &[(&str, &str, i16)]| {
+        let mut lock = placed(columns);
+        lock.tables.get_mut("public.e").unwrap().columns.get_mut("name").unwrap().type_name = "date".into();
+        hashed(lock)
+    };
+    let start = [("id", "keep", 1), ("name", "name.full/1", 2), ("product", "keep", 5)];
+    assert!(
+        lines(&dated(&start), &dated(&[("id", "keep", 1), ("name", "name.full/1", 5), ("product", "keep", 2)]))
+            .is_empty()
+    );
     // A restored copy has no holes; and of columns that are masked both nothing gets out.
     assert!(
         told(&[("id", "keep", 1), ("name", "name.full/1", 2), ("note", "null", 3), ("product", "keep", 4)]).is_empty()

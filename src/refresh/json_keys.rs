@@ -93,7 +93,7 @@ pub async fn survey(job: &Job, catalog: &Catalog, plan: &Plan, purpose: Purpose)
         table,
         column,
         paths: survey.paths(),
-        named: survey.named(),
+        by_rule: survey.keeps_by_rule(),
         closed,
     });
     Ok(Found { surveyed: surveyed.collect(), unread: unread.into_iter().collect() })
@@ -237,7 +237,7 @@ pub fn changes(job: &Job, catalog: &Catalog, plan: &Plan, found: &Found) -> Vec<
 }
 
 fn refusal(job: &Job, catalog: &Catalog, plan: &Plan, surveyed: &Surveyed) -> Option<Report> {
-    let Surveyed { table: name, column, paths, named, closed: _ } = surveyed;
+    let Surveyed { table: name, column, paths, by_rule, closed: _ } = surveyed;
     let table = plan.tables.iter().find(|table| locked_name(catalog, table) == *name)?;
     let mask = mask_of(table, column);
     if mask.is_some_and(|mask| is_closed(&mask.params)) {
@@ -266,8 +266,8 @@ fn refusal(job: &Job, catalog: &Catalog, plan: &Plan, surveyed: &Surveyed) -> Op
     };
     let message = format!("documents in \"{name}.{column}\" hold values {what}");
     let keeps = match mask {
-        Some(_) if named.is_empty() => "`rest = \"keep\"` would keep them",
-        Some(_) => "A path that is kept has them below it, or `rest` would keep them",
+        Some(_) if *by_rule => "A path that is kept has them below it, or `rest` would keep them",
+        Some(_) => "`rest = \"keep\"` would keep them",
         None => "The column is kept with them",
     };
     let report = Report::new("plan::json-keys", message).detail(format!("{keeps}: {}", shown.join(", "))).hint(hint);

@@ -94,9 +94,9 @@ impl Survey {
         self.listed(|node| node.types.with(node.named))
     }
 
-    /// Those of values that a rule keeps.
-    pub fn named(&self) -> BTreeSet<String> {
-        self.listed(|node| node.named)
+    /// Whether a rule keeps any of the values gathered.
+    pub fn keeps_by_rule(&self) -> bool {
+        !self.listed(|node| node.named).is_empty()
     }
 
     fn listed(&self, types: fn(&Node) -> Types) -> BTreeSet<String> {
