@@ -127,14 +127,31 @@ fn a_kept_column_that_takes_the_place_of_a_masked_one_stops_the_next_run() {
     let exchange = "ALTER TABLE people RENAME email TO old; ALTER TABLE people RENAME note TO email; \
                     ALTER TABLE people RENAME old TO note";
     let told = "~ column public.people.note: changed places with email, email/1: are their names exchanged?";
-    let ran = stopped_by(&locked("lock_exchange"), exchange);
+    let lab = locked("lock_exchange");
+    let ran = stopped_by(&lab, exchange);
     assert!(ran.stderr.contains("error[plan::lock]") && ran.stderr.contains(told), "{}", ran.stderr);
+    // The line that is offered hides what stands under the kept name now.
+    let line = "note = { mask = \"email\" }";
+    assert!(ran.stderr.contains(line), "{}", ran.stderr);
+    lab.config(&format!("{POLICY}{line}\n"));
+    write_lock(&lab);
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT count(*) FROM people WHERE note LIKE 'user%'"), "0");
+    assert_eq!(lab.staging("SELECT count(*) FROM people WHERE note LIKE '%@%'"), "20");
     // Whoever takes out the line of a column that is gone is told where its values may be now.
     let lab = locked("lock_replace");
     lab.config("[tables.\"public.*\"]\ndefault = { keep = \"a test\" }\n");
     let told = "- column public.people.email: not copied any more; in its place stands note, keep: was it renamed?";
     let ran = stopped_by(&lab, "ALTER TABLE people DROP COLUMN note; ALTER TABLE people RENAME email TO note");
     assert!(ran.stderr.contains("error[plan::lock]") && ran.stderr.contains(told), "{}", ran.stderr);
+    assert!(ran.stderr.contains(line), "{}", ran.stderr);
+    // Where there is no plan nobody has compared anything.
+    lab.config("[tables.\"public.people\".columns]\nnobody = \"keep\"\n");
+    for arguments in [&["plan"][..], &["plan", "--diff"]] {
+        let ran = lab.restage(arguments);
+        assert!(ran.code == 3 && ran.stdout.contains("not compared: the plan is refused"), "{ran:?}");
+        assert!(!ran.stdout.contains("nothing changed"), "{ran:?}");
+    }
     // Twin: a lock that does not know the places lets the values through.
     let lab = locked("lock_places");
     let text = lock_text(&lab);

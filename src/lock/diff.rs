@@ -1,7 +1,7 @@
 //! What a plan does differently from the lock, in the words of the person who has to decide whether that is right.
 
 use super::{Column, Lock, Table};
-use crate::config::{NewPartitions, TableRule};
+use crate::config::{MaskRule, NewPartitions, TableRule, Terms};
 use crate::error::Report;
 use crate::plan;
 use serde::Serialize;
@@ -317,6 +317,10 @@ impl Changes {
             None => "not copied any more".to_owned(),
         };
         self.push(Sign::Removed, format!("column {table}.{name}"), detail);
+        if let (Some((heir, column)), Some(last)) = (here, self.0.last_mut()) {
+            let shows = column.decision == "keep" && gone.decision != "keep" && column.type_name == gone.type_name;
+            last.patch = shows.then(|| (table.to_owned(), as_of(heir, gone)));
+        }
     }
 
     /// Columns of one type that changed places, one of which is kept: the names say what was decided, but the values of the
@@ -334,6 +338,9 @@ impl Changes {
             if let Some((name, other, ..)) = moved {
                 let detail = format!("changed places with {name}, {}: are their names exchanged?", words(other));
                 self.push(Sign::Changed, format!("column {table}.{kept}"), detail);
+                if let Some(last) = self.0.last_mut() {
+                    last.patch = Some((table.to_owned(), as_of(kept, other)));
+                }
             }
         }
     }
@@ -367,6 +374,19 @@ impl Changes {
             self.push(Sign::Changed, what(), detail);
         }
     }
+}
+
+/// Decides a column as another whose values it may hold now; parameters are not in the lock.
+fn as_of(name: &str, other: &Column) -> String {
+    let decision = match other.decision.split('/').next() {
+        None | Some("null" | "const") => "\"null\"".to_owned(),
+        Some(kind) => {
+            let (label, subject) = (other.label.clone(), other.subject.clone());
+            let rule = MaskRule { kind: kind.to_owned(), label, subject, when: None, params: serde_json::Map::new() };
+            plan::mask_line(&rule, &Terms::default())
+        }
+    };
+    format!("{} = {decision}", plan::toml_key(name))
 }
 
 /// `email/1 label crm by id`.

@@ -32,7 +32,7 @@ pub(super) fn plan(view: &PlanView, look: &Look) -> String {
         blocks.push(format!("{}\n{}", look.strong("Guards"), lines.map(trimmed).collect::<Vec<_>>().join("\n")));
     }
     if view.lock.all {
-        blocks.push(changes(&view.lock, look));
+        blocks.push(changes(view, look));
     }
     if !view.warnings.is_empty() {
         let lines = view.warnings.iter().map(|text| format!("{} {}", look.warn("!"), super::hang(text, 2)));
@@ -43,12 +43,16 @@ pub(super) fn plan(view: &PlanView, look: &Look) -> String {
 }
 
 /// Everything that differs from the lock file.
-fn changes(lock: &LockView, look: &Look) -> String {
+fn changes(view: &PlanView, look: &Look) -> String {
+    let lock = &view.lock;
     if !lock.present {
         return format!("{}\n  there is no lock file yet", look.strong(&format!("Since {}", lock.file)));
     }
     let lines: Vec<String> = lock.changes.iter().map(|change| change_line(change, look)).collect();
-    let body = if lines.is_empty() { "  nothing changed".to_owned() } else { lines.join("\n") };
+    let body = match lines.is_empty() {
+        true => format!("  {}", unchanged(view)),
+        false => lines.join("\n"),
+    };
     format!("{}\n{body}", look.strong(&format!("Since {}", lock.file)))
 }
 
@@ -288,13 +292,18 @@ fn sum(view: &PlanView, look: &Look) -> String {
     facts(&list, look)
 }
 
+/// No difference is known: there is none, or there is no plan to compare.
+fn unchanged(view: &PlanView) -> &'static str {
+    if view.hash.is_empty() { "not compared: the plan is refused" } else { "nothing changed" }
+}
+
 /// What is true of the lock file; nothing where there is none, which a warning tells.
 fn lock_line(view: &PlanView) -> String {
     let LockView { file, present, changes, .. } = &view.lock;
     match (&view.lock_written, present, changes.len()) {
         (Some(file), ..) => format!("written to {file}"),
         (None, false, _) => String::new(),
-        (None, true, 0) => format!("{file}, nothing changed"),
+        (None, true, 0) => format!("{file}, {}", unchanged(view)),
         (None, true, count) => {
             format!("{file}, {} since: restage plan --diff", units::plural(count as u64, "change"))
         }
