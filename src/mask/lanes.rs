@@ -17,6 +17,9 @@ use zeroize::Zeroize;
 /// The input is one block of one chunk; longer ones are hashed by the crate, one by one.
 const FLAGS: u32 = rounds::KEYED_HASH | rounds::CHUNK_START | rounds::CHUNK_END | rounds::ROOT;
 
+/// Bytes that the round function of a permutation hashes: the number of the round and half of the value.
+const ROUND_INPUT: u32 = 9;
+
 /// A hash to compute.
 #[derive(Clone, Copy)]
 struct Input {
@@ -82,8 +85,74 @@ struct Walk {
     b: u64,
     l: u64,
     r: u64,
-    y: u128,
-    done: bool,
+    /// Place of the answer.
+    place: usize,
+}
+
+/// Takes each of `walks` through the ten rounds of its permutation.
+///
+/// All rounds of a group stay in the registers' lanes: keys are laid side by side once, a round changes three words of the
+/// message and reads four of the hash.
+struct Networks<'a> {
+    walks: &'a mut [Walk],
+}
+
+impl WithSimd for Networks<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let lanes = S::U32_LANES.min(LANES_MAX);
+        for walks in self.walks.chunks_mut(lanes) {
+            let mut keys = [[0u32; LANES_MAX]; 8];
+            // Halves and the sizes of their ranges: a round adds to one half what the other one gives.
+            let (mut changed, mut fixed) = ([0u64; LANES_MAX], [0u64; LANES_MAX]);
+            let (mut size, mut other) = ([1u64; LANES_MAX], [1u64; LANES_MAX]);
+            for (lane, walk) in walks.iter().enumerate() {
+                for (column, word) in keys.iter_mut().zip(&walk.key) {
+                    column[lane] = *word;
+                }
+                (changed[lane], fixed[lane]) = (walk.l, walk.r);
+                (size[lane], other[lane]) = (walk.a, walk.b);
+            }
+            let load = |column: &[u32; LANES_MAX]| S::as_simd_u32s(&column[..lanes]).0[0];
+            let key: [S::u32s; 8] = std::array::from_fn(|word| load(&keys[word]));
+            for round in 0..ROUNDS {
+                let mut input = [[0u32; LANES_MAX]; 3];
+                for (lane, half) in fixed.iter().enumerate() {
+                    input[0][lane] = u32::from(round) | (*half as u32) << 8;
+                    input[1][lane] = (*half >> 24) as u32;
+                    input[2][lane] = (*half >> 56) as u32;
+                }
+                let mut message = [simd.splat_u32s(0); 16];
+                for (word, column) in message.iter_mut().zip(&input) {
+                    *word = load(column);
+                }
+                let mut v: [S::u32s; 16] = std::array::from_fn(|index| match index {
+                    0..8 => key[index],
+                    8..12 => simd.splat_u32s(IV[index - 8]),
+                    14 => simd.splat_u32s(ROUND_INPUT),
+                    15 => simd.splat_u32s(FLAGS),
+                    _ => simd.splat_u32s(0),
+                });
+                rounds::all(simd, &mut v, &message);
+                let mut hash = [[0u32; LANES_MAX]; 4];
+                for (word, column) in hash.iter_mut().enumerate() {
+                    S::as_mut_simd_u32s(&mut column[..lanes]).0[0] = simd.xor_u32s(v[word], v[word + 8]);
+                }
+                for lane in 0..lanes {
+                    let two = |word: usize| u64::from(hash[word][lane]) | u64::from(hash[word + 1][lane]) << 32;
+                    changed[lane] = Perm::add_round(changed[lane], [two(0), two(2)], size[lane]);
+                }
+                std::mem::swap(&mut changed, &mut fixed);
+                std::mem::swap(&mut size, &mut other);
+            }
+            // An even number of rounds: the halves are where they were.
+            for (lane, walk) in walks.iter_mut().enumerate() {
+                (walk.l, walk.r) = (changed[lane], fixed[lane]);
+            }
+        }
+    }
 }
 
 /// Hashes and permutations asked for by several values, computed together, answered in the order of asking.
@@ -100,9 +169,11 @@ pub(super) struct Queue {
     plain: Vec<usize>,
     draws: Vec<Pick>,
     walks: Vec<Walk>,
+    /// Answers of permutations.
+    permuted: Vec<u128>,
     plain_taken: usize,
     draws_taken: usize,
-    walks_taken: usize,
+    permuted_taken: usize,
     /// Keeps the loads that warm the cache from being optimized away.
     warmed: u8,
     arch: Arch,
@@ -176,15 +247,13 @@ impl Queue {
     /// Asks for `perm.apply(x)`.
     #[inline]
     pub fn permute(&mut self, perm: &Perm, x: u128) {
-        let (key, n, a, b) = perm.network();
-        let walk = match perm.apply_known(x) {
-            Some(y) => Walk { key: [0; 8], n, a, b, l: 0, r: 0, y, done: true },
-            None => {
-                let (l, r) = perm.split(x);
-                Walk { key: words(&key.0), n, a, b, l, r, y: 0, done: false }
-            }
-        };
-        self.walks.push(walk);
+        let known = perm.apply_known(x);
+        if known.is_none() {
+            let (key, n, a, b) = perm.network();
+            let (l, r) = perm.split(x);
+            self.walks.push(Walk { key: words(&key.0), n, a, b, l, r, place: self.permuted.len() });
+        }
+        self.permuted.push(known.unwrap_or_default());
     }
 
     /// Computes everything asked for.
@@ -194,7 +263,7 @@ impl Queue {
             self.hashes[place] = hash;
         }
         self.pick_all();
-        while self.walks.iter().any(|walk| !walk.done) {
+        while !self.walks.is_empty() {
             self.step();
         }
     }
@@ -231,8 +300,8 @@ impl Queue {
 
     /// Takes the answer of the next permutation.
     pub fn next_permuted(&mut self) -> u128 {
-        self.walks_taken += 1;
-        self.walks[self.walks_taken - 1].y
+        self.permuted_taken += 1;
+        self.permuted[self.permuted_taken - 1]
     }
 
     /// Forgets all answers.
@@ -240,8 +309,8 @@ impl Queue {
         self.hashes.clear();
         self.plain.clear();
         self.draws.clear();
-        self.walks.clear();
-        (self.plain_taken, self.draws_taken, self.walks_taken) = (0, 0, 0);
+        self.permuted.clear();
+        (self.plain_taken, self.draws_taken, self.permuted_taken) = (0, 0, 0);
     }
 
     /// Hashes the inputs to the end of `hashes` and wipes them.
@@ -254,36 +323,17 @@ impl Queue {
 
     /// Takes all unfinished values through the ten rounds; who comes out of range goes again.
     fn step(&mut self) {
-        let mut walks = std::mem::take(&mut self.walks);
-        let kept = self.hashes.len();
-        for round in 0..ROUNDS {
-            for walk in walks.iter().filter(|walk| !walk.done) {
-                let v = if round % 2 == 0 { walk.r } else { walk.l };
-                let mut block = [0; 16];
-                block[0] = u32::from(round) | (v as u32) << 8;
-                block[1] = (v >> 24) as u32;
-                block[2] = (v >> 56) as u32;
-                self.inputs.push(Input { key: walk.key, block, len: 9 });
+        self.arch.dispatch(Networks { walks: &mut self.walks });
+        let permuted = &mut self.permuted;
+        self.walks.retain_mut(|walk| {
+            let y = u128::from(walk.l) * u128::from(walk.b) + u128::from(walk.r);
+            if y < walk.n {
+                permuted[walk.place] = y;
+                return false;
             }
-            self.hash_all();
-            let hashes = &self.hashes[kept..];
-            for (walk, hash) in walks.iter_mut().filter(|walk| !walk.done).zip(hashes) {
-                if round % 2 == 0 {
-                    walk.l = Perm::add_round(walk.l, hash, walk.a);
-                } else {
-                    walk.r = Perm::add_round(walk.r, hash, walk.b);
-                }
-            }
-            self.hashes.truncate(kept);
-        }
-        for walk in walks.iter_mut().filter(|walk| !walk.done) {
-            walk.y = u128::from(walk.l) * u128::from(walk.b) + u128::from(walk.r);
-            walk.done = walk.y < walk.n;
-            if !walk.done {
-                (walk.l, walk.r) = ((walk.y / u128::from(walk.b)) as u64, (walk.y % u128::from(walk.b)) as u64);
-            }
-        }
-        self.walks = walks;
+            // Its halves are those it would be split into.
+            true
+        });
     }
 
     /// Computes `F(round, v, m)` of a permutation for `v` in `0..count`, in order.
@@ -298,10 +348,10 @@ impl Queue {
                 block[0] = u32::from(round) | (v as u32) << 8;
                 block[1] = (v >> 24) as u32;
                 block[2] = (v >> 56) as u32;
-                Input { key, block, len: 9 }
+                Input { key, block, len: ROUND_INPUT }
             }));
             self.hash_all();
-            table.extend(self.hashes.iter().map(|hash| Perm::add_round(0, hash, m) as u16));
+            table.extend(self.hashes.iter().map(|hash| Perm::add_round(0, [word(hash, 0), word(hash, 1)], m) as u16));
             self.hashes.clear();
             from = to;
         }
@@ -315,7 +365,7 @@ impl Drop for Queue {
         self.inputs.clear();
         self.inputs.resize(inputs, Input { key: [0; 8], block: [0; 16], len: 0 });
         self.walks.clear();
-        let blank = || Walk { key: [0; 8], n: 0, a: 0, b: 0, l: 0, r: 0, y: 0, done: true };
+        let blank = || Walk { key: [0; 8], n: 0, a: 0, b: 0, l: 0, r: 0, place: 0 };
         self.walks.resize_with(walks, blank);
         self.inputs.iter_mut().for_each(|input| input.key.zeroize());
         self.walks.iter_mut().for_each(|walk| walk.key.zeroize());

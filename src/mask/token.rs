@@ -118,15 +118,12 @@ pub fn below(x: u64, n: u64) -> u64 {
     ((u128::from(x) * u128::from(n)) >> 64) as u64
 }
 
-/// Maps 16 random bytes to `0..m`: the high half of the 256-bit product.
-fn scale(bytes: &[u8], m: u64) -> u64 {
-    let mut low = [0; 8];
-    let mut high = [0; 8];
-    low.copy_from_slice(&bytes[..8]);
-    high.copy_from_slice(&bytes[8..16]);
+/// Maps 128 random bits, low half first, to `0..m`: the high half of the 256-bit product.
+#[inline(always)]
+fn scale([low, high]: [u64; 2], m: u64) -> u64 {
     let m = u128::from(m);
-    let carry = (u128::from(u64::from_le_bytes(low)) * m) >> 64;
-    ((u128::from(u64::from_le_bytes(high)) * m + carry) >> 64) as u64
+    let carry = (u128::from(low) * m) >> 64;
+    ((u128::from(high) * m + carry) >> 64) as u64
 }
 
 /// Appends base-32 digits, most significant bit first; `bytes` holds a multiple of 5 bytes.
@@ -237,9 +234,10 @@ impl Perm {
         }
     }
 
-    /// Adds the round function, whose hash is given, to one half.
-    pub(super) fn add_round(half: u64, hash: &[u8; 32], m: u64) -> u64 {
-        add_mod(half, scale(&hash[..16], m), m)
+    /// Adds the round function, the first words of whose hash are given, to one half.
+    #[inline(always)]
+    pub(super) fn add_round(half: u64, hash: [u64; 2], m: u64) -> u64 {
+        add_mod(half, scale(hash, m), m)
     }
 
     /// Maps `x` again and again until `holds` accepts the result. Still a bijection on the accepted values.
@@ -282,7 +280,8 @@ impl Perm {
         let mut input = [0u8; 9];
         input[0] = i;
         input[1..].copy_from_slice(&v.to_le_bytes());
-        scale(blake3::keyed_hash(&self.key.0, &input).as_bytes(), m)
+        let hash = blake3::keyed_hash(&self.key.0, &input);
+        scale([word(hash.as_bytes(), 0), word(hash.as_bytes(), 1)], m)
     }
 
     fn apply_plain(&self, mut x: u128) -> u128 {
@@ -368,6 +367,7 @@ impl Drop for Perm {
 }
 
 /// Adds modulo `m` without overflow; both terms are below `m`.
+#[inline(always)]
 fn add_mod(x: u64, y: u64, m: u64) -> u64 {
     let (sum, over) = x.overflowing_add(y);
     if over || sum >= m { sum.wrapping_sub(m) } else { sum }
@@ -406,9 +406,10 @@ pub fn wide(key: &DomainKey, tweak: &[u8], digits: &mut [u32], radixes: &[u32]) 
         input.extend(fixed.iter().flat_map(|digit| digit.to_le_bytes()));
         let mut reader = blake3::Hasher::new_keyed(&key.0).update(&input).finalize_xof();
         for (digit, radix) in changed.iter_mut().zip(radixes) {
-            let mut bytes = [0; 16];
-            reader.fill(&mut bytes);
-            *digit = add_mod(u64::from(*digit), scale(&bytes, u64::from(*radix)), u64::from(*radix)) as u32;
+            let mut halves = [[0; 8]; 2];
+            reader.fill(halves.as_flattened_mut());
+            let scaled = scale(halves.map(u64::from_le_bytes), u64::from(*radix));
+            *digit = add_mod(u64::from(*digit), scaled, u64::from(*radix)) as u32;
         }
     }
 }
