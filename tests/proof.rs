@@ -87,6 +87,33 @@ fn sound_masks_pass_every_leak_gate() {
 }
 
 #[test]
+fn columns_of_what_a_kind_keeps_by_design_are_published() {
+    let lab = Lab::new("designed");
+    lab.seed(PEOPLE);
+    lab.seed(
+        "ALTER TABLE people ADD device uuid, ADD nic macaddr, ADD host inet; \
+         UPDATE people SET device = CASE WHEN id = 7 THEN '6f1c2d9e-8a4b-4c3d-9e2f-1a2b3c4d5e6f' ELSE '00000000-0000-0000-0000-000000000000' END, \
+           nic = '00:00:00:00:00:00', host = ('127.0.0.' || id)::inet",
+    );
+    let own = "badge = \"pattern\"\ndevice = \"uuid\"\nnic = \"mac\"\nhost = \"ip\"";
+    lab.config(&POLICY.replace("badge = \"pattern\"", own));
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let ran = lab.restage(&["explain", "people.device", "--json"]);
+    assert!(ran.stdout.contains("the nil UUID and the max UUID"), "{ran:?}");
+    // The twin: of a mask that keeps the value of one row, beside them, nothing is published.
+    let echo = echoing(&lab);
+    lab.seed("UPDATE people SET badge = '00000000-0000-0000-0000-000000000000' WHERE id <> 7");
+    let told = "public.people.badge: 1 of 1 different values of the source are in staging in their rows";
+    leaks(
+        &lab,
+        &echo.replace("badge = {", "device = \"uuid\"\nnic = \"mac\"\nhost = \"ip\"\nbadge = {"),
+        "masked columns",
+        &[told],
+    );
+}
+
+#[test]
 fn a_kept_column_that_holds_masked_values_is_a_leak() {
     let lab = Lab::new("kept");
     lab.seed(PEOPLE);

@@ -119,8 +119,7 @@ fn leaks(column: &ColumnView) -> Vec<String> {
         DecisionView::Null => Vec::new(),
         DecisionView::Const => vec!["which rows hold a value".to_owned()],
         DecisionView::Mask => {
-            let mut leaks: Vec<String> =
-                column.kind.as_deref().map(masks::leaks).unwrap_or_default().into_iter().map(str::to_owned).collect();
+            let mut leaks: Vec<String> = column.kind.as_deref().map(masks::leaks).unwrap_or_default();
             leaks.push("which rows hold a value".to_owned());
             if let Some(DecisionView::Keep) = column.otherwise {
                 leaks.insert(0, "everything in the rows its condition leaves out".to_owned());

@@ -126,9 +126,11 @@ const LEAKS: &[(&str, &str)] = &[
 ];
 
 /// What masks of a kind still tell.
-pub(super) fn leaks(name: &str) -> Vec<&'static str> {
+pub(super) fn leaks(name: &str) -> Vec<String> {
     let Some(kind) = mask::kind(name) else { return Vec::new() };
-    let told = LEAKS.iter().filter(|(known, _)| *known == kind.name).map(|(_, leak)| *leak);
+    let told = LEAKS.iter().filter(|(known, _)| *known == kind.name).map(|(_, leak)| (*leak).to_owned());
+    let kept = Some(kind.keeps.words).filter(|words| !words.is_empty());
+    let kept = kept.map(|words| format!("which rows hold one of these, which stay as they are: {words}"));
     let equal = match kind.keyed_on {
         KeyedOn::Value => Some("which rows hold the same value, and how often each occurs"),
         KeyedOn::Either if kind.params.iter().any(|param| param.name == "by") => {
@@ -139,7 +141,7 @@ pub(super) fn leaks(name: &str) -> Vec<&'static str> {
         }
         KeyedOn::Subject | KeyedOn::Nothing | KeyedOn::Row => None,
     };
-    told.chain(equal).collect()
+    told.chain(kept).chain(equal.map(str::to_owned)).collect()
 }
 
 /// What the record of a kind promises, in sentences.
@@ -169,6 +171,9 @@ fn guarantees(kind: &Kind) -> Vec<String> {
     }
     if kind.needs_subject {
         list.push("needs a subject".to_owned());
+    }
+    if !kind.keeps.words.is_empty() {
+        list.push(format!("keeps as they are: {}", kind.keeps.words));
     }
     list
 }

@@ -7,7 +7,7 @@ use super::kind::{Domain, Param};
 use super::lanes::Queue;
 use super::leaf::{Asked, Asks, At, CHUNK, ON_INVALID, TEXT, TextKind, TextMask};
 use super::token::{Perm, PermCache, PermMemo};
-use super::{Kind, Shape, Takes};
+use super::{Keeps, Kind, Raw, Shape, Takes};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray};
 use arrow_buffer::Buffer;
@@ -42,6 +42,14 @@ pub(super) static CARD: Kind = Kind {
 pub(super) static UUID: Kind = Kind {
     name: "uuid",
     remains: |_| super::Remains::Rare { bits: 60 },
+    keeps: Keeps {
+        words: "the nil UUID and the max UUID",
+        holds: |raw, _| match raw {
+            Raw::Bytes(bytes) => <[u8; 16]>::try_from(bytes).is_ok_and(|bytes| kept(u128::from_be_bytes(bytes))),
+            Raw::Text(text) => UuidText::find(text).is_some_and(|(_, uuid)| kept(uuid)),
+            _ => false,
+        },
+    },
     summary: "Permutes UUIDs; version and variant stay, and the day of a version 7",
     params: &[ON_INVALID],
     accepts: &[Takes::Uuid, Takes::Text],

@@ -16,7 +16,7 @@ use super::key::DomainKey;
 use super::kind::{Domain, Param};
 use super::leaf::{At, ON_INVALID, TEXT, TextKind, TextMask};
 use super::token::{Purpose, frame, word};
-use super::{Injective, KeyedOn, Kind, Shape, Takes};
+use super::{Injective, Keeps, KeyedOn, Kind, Shape, Takes};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, BinaryArray, PrimitiveArray};
@@ -40,6 +40,7 @@ const AMOUNT: Kind =
 
 pub(super) static NOISE: Kind = Kind {
     name: "num.noise",
+    keeps: Keeps::ZERO,
     // Small or round amounts stay.
     remains: |_| super::Remains::Open,
     summary: "Moves each amount up or down by a secret share of itself; sign, zero and decimal places stay, and small whole numbers may",
@@ -51,6 +52,7 @@ pub(super) static NOISE: Kind = Kind {
 
 pub(super) static SCALE: Kind = Kind {
     name: "num.scale",
+    keeps: Keeps::ZERO,
     remains: |_| super::Remains::Part,
     summary: "Multiplies all amounts of a person in a column by one secret factor; order, sign and zero stay, and small whole numbers may",
     params: &[RATIO, ON_INVALID],
@@ -62,6 +64,7 @@ pub(super) static SCALE: Kind = Kind {
 
 pub(super) static BUCKET: Kind = Kind {
     name: "num.bucket",
+    keeps: Keeps::ZERO,
     // Small or round amounts stay.
     remains: |_| super::Remains::Open,
     summary: "Rounds amounts down to the next multiple of a width",

@@ -9,7 +9,7 @@ use super::temporal::{
     DATE_RANGE, DAY_US, PG_EPOCH_DAYS, TIMESTAMP_RANGE, civil, days_from_civil, push_date, read_date, read_day,
 };
 use super::token::Perm;
-use super::{Injective, Kind, Shape, Takes};
+use super::{Injective, Keeps, Kind, Shape, Takes};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Date32Type, Int16Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, PrimitiveArray};
@@ -19,6 +19,7 @@ const DATES: &[Takes] = &[Takes::Date, Takes::Timestamp, Takes::Text];
 
 pub(super) static WITHIN_YEAR: Kind = Kind {
     name: "date.within_year",
+    keeps: Keeps::INFINITY,
     remains: |_| super::Remains::Near,
     summary: "Permutes the days of each year: dates stay in their year, joinable and unique; the time of day stays",
     params: &[ON_INVALID],
@@ -30,6 +31,7 @@ pub(super) static WITHIN_YEAR: Kind = Kind {
 
 pub(super) static TRUNC: Kind = Kind {
     name: "date.trunc",
+    keeps: Keeps::INFINITY,
     remains: |_| super::Remains::Open,
     summary: "Cuts dates to the first day of their week, month, quarter or year, and times to the hour or minute",
     params: &[
@@ -52,6 +54,7 @@ pub(super) static TRUNC: Kind = Kind {
 
 pub(super) static AGE_CAP: Kind = Kind {
     name: "age.cap",
+    keeps: Keeps::INFINITY,
     remains: |_| super::Remains::Open,
     summary: "Replaces ages over a limit by the limit plus one, and dates and years of birth before them likewise",
     params: &[

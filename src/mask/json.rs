@@ -40,6 +40,7 @@ use splice::{Masks, Scratch, push_escaped, rewrite};
 pub static JSON: Kind = Kind {
     name: "json",
     remains: |_| super::Remains::Open,
+    keeps: super::Keeps::NOTHING,
     version: 1,
     summary: "Masks values inside JSON by path; all other bytes stay as they are",
     params: &[

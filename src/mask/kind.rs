@@ -1,6 +1,7 @@
 //! The record of a mask kind: its name, parameters, promises and limits. Listing, docs and refusals come from here.
 
 use super::column::{ColumnMask, Compile, CompileError, Refusal};
+use super::keeps::Keeps;
 use super::text::SPANS;
 use super::{Params, Shape, nested};
 use serde_json::Value;
@@ -217,6 +218,8 @@ pub struct Kind {
     pub samples: &'static [&'static str],
     /// How masks differ from their values with these parameters.
     pub remains: fn(&Params) -> Remains,
+    /// Values that stay as they are by design.
+    pub keeps: Keeps,
     /// What holds with these parameters, for kinds whose parameters decide; none: what the other fields say.
     pub promises: Option<fn(&Params) -> Promise>,
     /// Columns of the row that the mask reads, by name.

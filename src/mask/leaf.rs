@@ -376,6 +376,7 @@ pub(super) const TEXT: Kind = Kind {
     samples: &[],
     // A kind that says nothing is held to change what it masks.
     remains: |_| super::Remains::Chance,
+    keeps: super::Keeps::NOTHING,
     promises: None,
     columns: |_| Vec::new(),
     least: any_length,

@@ -10,7 +10,7 @@ use super::key::DomainKey;
 use super::kind::{Domain, Param};
 use super::leaf::{At, ON_INVALID, TEXT, TextKind, TextMask};
 use super::token::{PermCache, PermMemo};
-use super::{Kind, Shape, Takes};
+use super::{Keeps, Kind, Raw, Shape, Takes};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray};
 use arrow_buffer::Buffer;
@@ -19,6 +19,16 @@ use std::sync::Arc;
 pub(super) static MAC: Kind = Kind {
     name: "mac",
     remains: |_| super::Remains::Rare { bits: 20 },
+    keeps: Keeps {
+        words: "the addresses of zeros only and of ones only",
+        holds: |raw, _| match raw {
+            Raw::Bytes(bytes) => {
+                matches!(bytes.len(), 6 | 8) && [0, u8::MAX].iter().any(|of| bytes.iter().all(|byte| byte == of))
+            }
+            Raw::Text(text) => MacText::read(text).is_some_and(|(address, octets)| names_none(address, octets * 8)),
+            _ => false,
+        },
+    },
     summary: "Permutes MAC addresses; the group and local bits and separators stay, letters become lowercase",
     params: &[
         Param {
@@ -65,7 +75,7 @@ impl Mac {
     pub fn mask(&self, address: u64, octets: u32, memo: &mut PermMemo) -> u64 {
         let bits = octets * 8;
         let all = u64::MAX >> (64 - bits);
-        if address == 0 || address == all {
+        if names_none(address, bits) {
             return address;
         }
         memo.tweak.clear();
@@ -90,10 +100,14 @@ impl Mac {
             }
         };
         let perm = memo.perm(&self.cache, &self.key, 1 << payload_bits);
-        let masked =
-            perm.walk(payload.into(), |payload| !matches!(whole(payload as u64), 0) && whole(payload as u64) != all);
+        let masked = perm.walk(payload.into(), |payload| !names_none(whole(payload as u64), bits));
         whole(masked as u64)
     }
+}
+
+/// All zeros and all ones, of so many bits.
+fn names_none(address: u64, bits: u32) -> bool {
+    address == 0 || address == u64::MAX >> (64 - bits)
 }
 
 struct MacText(Mac);

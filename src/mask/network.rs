@@ -4,7 +4,7 @@ use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
 use super::key::DomainKey;
 use super::kind::{Domain, Param};
 use super::leaf::{At, ON_INVALID, TEXT, TextKind, TextMask};
-use super::{Kind, Shape, Takes};
+use super::{Keeps, Kind, Raw, Shape, Takes};
 use aes::Aes128;
 use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use arrow_array::cast::AsArray;
@@ -18,6 +18,19 @@ pub(super) static IP: Kind = Kind {
     name: "ip",
     // Special blocks are permuted within themselves, and the smallest hold few addresses or one.
     remains: |_| super::Remains::Near,
+    keeps: Keeps {
+        words: "without `cryptopan` the addresses of 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/3, ::/8 and ff00::/8, but those that hold another IPv4 address",
+        holds: |raw, params| {
+            params.get("mode").and_then(|mode| mode.as_str()) != Some("cryptopan")
+                && match raw {
+                    Raw::Bytes(wire) => address_of(wire).is_some_and(is_fixed),
+                    Raw::Text(text) => {
+                        text.trim().split('/').next().and_then(|text| text.parse::<IpAddr>().ok()).is_some_and(is_fixed)
+                    }
+                    _ => false,
+                }
+        },
+    },
     summary: "Permutes IP addresses; common prefixes of two addresses stay common, private ranges stay private",
     params: &[
         Param {
@@ -78,6 +91,23 @@ const SPECIAL_V4: &[Block] = &[
 const FIXED_V4: &[Block] = &[v4(0, 8), v4(0x7f00_0000, 8), v4(0xa9fe_0000, 16), v4(0xe000_0000, 3)];
 const SPECIAL_V6: &[Block] = &[v6(0, 8), v6(0x2000, 3), v6(0xfc00, 8), v6(0xfd00, 8), v6(0xfe80, 10), v6(0xff00, 8)];
 const FIXED_V6: &[Block] = &[v6(0, 8), v6(0xff00, 8)];
+
+/// What stands before an IPv4 address in one of IPv6: `::ffff:1.2.3.4`, `::1.2.3.4` (RFC 4291; `::` and `::1` are of 0/8,
+/// which stays), `::ffff:0:1.2.3.4` (RFC 2765) and `64:ff9b::1.2.3.4` of translators (RFC 6052).
+const HEADS: [u128; 4] = [0xffff, 0, 0xffff_0000, 0x64_ff9b << 64];
+/// Translators of one network (RFC 8215), who choose where the IPv4 address stands.
+const LOCAL: Block = (0x0064_ff9b_0001 << 80, 48);
+
+/// Addresses that `safe` masks leave as they are.
+fn is_fixed(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => inside(u128::from(v4.to_bits()) << 96, FIXED_V4),
+        IpAddr::V6(v6) if HEADS.contains(&(v6.to_bits() >> 32)) => {
+            inside(u128::from(v6.to_bits() as u32) << 96, FIXED_V4)
+        }
+        IpAddr::V6(v6) => inside(v6.to_bits(), FIXED_V6) && !inside(v6.to_bits(), &[LOCAL]),
+    }
+}
 
 /// The first `bits` bits of a left-aligned address.
 fn head(address: u128, bits: u32) -> u128 {
@@ -152,11 +182,6 @@ impl Pan {
 
     /// Masks the first `bits` bits of an IPv6 address; one that holds an IPv4 address as that.
     fn v6(&self, address: u128, bits: u32) -> u128 {
-        // `::ffff:1.2.3.4`, `::1.2.3.4` (RFC 4291; `::` and `::1` are of 0/8, which stays), `::ffff:0:1.2.3.4` (RFC 2765)
-        // and `64:ff9b::1.2.3.4` of translators (RFC 6052).
-        const HEADS: [u128; 4] = [0xffff, 0, 0xffff_0000, 0x64_ff9b << 64];
-        /// Translators of one network (RFC 8215), who choose where the IPv4 address stands.
-        const LOCAL: Block = (0x0064_ff9b_0001 << 80, 48);
         if self.safe && HEADS.contains(&(address >> 32)) {
             return head(address, 96) | u128::from(self.v4(address as u32, bits.saturating_sub(96)));
         }
@@ -214,6 +239,13 @@ impl TextKind for IpText {
 
 /// Bytes before the address: family, prefix length, is-cidr, address length.
 const HEADER: usize = 4;
+
+/// The address in a wire form.
+fn address_of(wire: &[u8]) -> Option<IpAddr> {
+    let address = wire.get(HEADER..)?;
+    let v4 = <[u8; 4]>::try_from(address).map(IpAddr::from);
+    v4.or_else(|_| <[u8; 16]>::try_from(address).map(IpAddr::from)).ok()
+}
 
 /// `ip/1` on an `inet` or `cidr` column.
 struct InetMask {
@@ -315,6 +347,22 @@ mod tests {
             ("2001:db8::1", "3c81:15c7:f9e4:7fc0:133e:3f0c:e03:a19e"),
         ] {
             assert_eq!(masked(&safe(), address), mask, "{address}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_are_fixed_stay_and_others_of_their_size_move() {
+        let pan = safe();
+        let parsed = |text: &str| text.parse::<IpAddr>().unwrap();
+        for text in
+            ["0.0.0.0", "127.9.8.7", "169.254.1.1", "239.1.2.3", "::", "::1", "::7f00:1", "ff02::1", "64:ff9b::7f00:1"]
+        {
+            assert!(is_fixed(parsed(text)) && pan.ip(parsed(text), 128) == parsed(text), "{text}");
+        }
+        for text in
+            ["8.8.8.8", "::ffff:8.8.8.8", "::808:808", "64:ff9b::808:808", "64:ff9b:1::808:808", "fe80::1", "fd00::1"]
+        {
+            assert!(!is_fixed(parsed(text)) && pan.ip(parsed(text), 128) != parsed(text), "{text}");
         }
     }
 

@@ -6,7 +6,7 @@ use super::kind::{Domain, Param};
 use super::lanes::Queue;
 use super::leaf::{At, CHUNK, ON_INVALID, TEXT, TextKind, TextMask};
 use super::token::Perm;
-use super::{Kind, Shape, Takes};
+use super::{Keeps, Kind, Raw, Shape, Takes};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Int16Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, PrimitiveArray};
@@ -16,6 +16,14 @@ use std::sync::{Arc, OnceLock};
 
 pub(super) static INT: Kind = Kind {
     name: "int",
+    keeps: Keeps {
+        words: "0",
+        holds: |raw, _| match raw {
+            Raw::Number(number) => number == 0,
+            Raw::Text(text) => canonical_integer(text) == Some(0),
+            _ => false,
+        },
+    },
     summary: "Permutes whole numbers inside their power-of-two block: keys stay unique, joinable and of the same size",
     accepts: &[Takes::Integer, Takes::Text],
     // A short number of a text column can become a longer one: 20 characters hold every int8.

@@ -3,12 +3,13 @@
 use super::calendar::{AFTER, not_before};
 use super::canon::canonical;
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
+use super::keeps::is_infinite;
 use super::key::DomainKey;
 use super::kind::{Domain, Param};
 use super::lanes::Queue;
 use super::leaf::{At, CHUNK, ON_INVALID, TEXT, TextKind, TextMask};
 use super::token::{Purpose, below, word};
-use super::{Injective, KeyedOn, Kind, Shape, Takes};
+use super::{Injective, Keeps, KeyedOn, Kind, Params, Raw, Shape, Takes};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, PrimitiveArray};
@@ -18,6 +19,18 @@ use std::sync::Arc;
 pub(super) static DATE_SHIFT: Kind = Kind {
     name: "date.shift",
     remains: |_| super::Remains::Near,
+    keeps: Keeps {
+        words: "-infinity, infinity and the `sentinels`",
+        holds: |raw, params| {
+            is_infinite(raw)
+                || sentinels(params).is_some_and(|sentinels| match raw {
+                    Raw::Day(days) => sentinels.contains(&days.into()),
+                    Raw::Number(micros) => sentinels.contains(&(micros.div_euclid(DAY_US) + PG_EPOCH_DAYS)),
+                    Raw::Text(text) => read_date(text).is_some_and(|(days, _)| sentinels.contains(&days)),
+                    _ => false,
+                })
+        },
+    },
     summary: "Moves all dates of a person by the same secret number of days; order and intervals stay",
     params: &[
         Param {
@@ -76,11 +89,8 @@ fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
     if steps == 0 {
         return Err(compile.bad_param("days_max", "at least 7 with `weekday = true`"));
     }
-    let texts = compile.spec.params.get("sentinels").and_then(|value| value.as_array());
-    let days =
-        texts.into_iter().flatten().map(|text| text.as_str().and_then(|text| read_date(text)).map(|date| date.0));
-    let sentinels = days.collect::<Option<Vec<i64>>>();
-    let sentinels = sentinels.ok_or_else(|| compile.bad_param("sentinels", "an array of dates, \"9999-12-31\""))?;
+    let sentinels = sentinels(&compile.spec.params)
+        .ok_or_else(|| compile.bad_param("sentinels", "an array of dates, \"9999-12-31\""))?;
     let key = compile.realm.domain("date.shift/1", &compile.spec.label);
     let shift = Shift { key, slot: compile.subject, steps, step_days, sentinels };
     match compile.shape {
@@ -90,6 +100,12 @@ fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
         Shape::Text { .. } => not_before(compile, TextMask::boxed(compile, shift)?),
         _ => Err(compile.wrong_shape()),
     }
+}
+
+/// The days that stay, from 1970-01-01; none if they are not written as dates.
+fn sentinels(params: &Params) -> Option<Vec<i64>> {
+    let texts = params.get("sentinels").and_then(|value| value.as_array());
+    texts.into_iter().flatten().map(|text| text.as_str().and_then(|text| read_date(text)).map(|date| date.0)).collect()
 }
 
 impl Shift {

@@ -53,6 +53,7 @@ use std::sync::Arc;
 pub static SPANS: Kind = Kind {
     name: "text.spans",
     remains: |_| super::Remains::Open,
+    keeps: super::Keeps::NOTHING,
     version: 1,
     summary: "Masks addresses, numbers and the row's own names inside free text",
     params: &[

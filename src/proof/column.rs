@@ -3,10 +3,10 @@
 use super::fingerprint::Salt;
 use super::form::{self, Form};
 use super::{Tally, Watched};
-use crate::mask::Remains;
 use crate::mask::nested::Parts;
+use crate::mask::{Raw, Remains};
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type};
+use arrow_array::types::{ArrowPrimitiveType, Date32Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, BooleanArray};
 use arrow_buffer::OffsetBuffer;
 use arrow_schema::DataType;
@@ -50,13 +50,15 @@ impl Look<'_> {
         }
         let (salt, sought) = (self.salt, self.sought);
         macro_rules! primitives {
-            ($type:ty, $bits:expr) => {
+            ($type:ty, $bits:expr, $raw:expr) => {
                 if let (Some(old), Some(new)) = (before.as_primitive_opt::<$type>(), after.as_primitive_opt::<$type>())
                 {
                     let bits = $bits;
+                    let raw = $raw;
                     self.rows(
                         before,
                         after,
+                        |row| raw(old.value(row)),
                         |_| Form::Plain,
                         |row| (Some(salt.number(bits(old.value(row)))), Some(salt.number(bits(new.value(row))))),
                     );
@@ -71,11 +73,14 @@ impl Look<'_> {
                         self.rows(
                             before,
                             after,
+                            |row| Raw::Number(old.value(row).into()),
                             |row| form::of(&i64::from(old.value(row)).unsigned_abs().to_string()),
                             |row| (Some(written(old.value(row).into())), Some(written(new.value(row).into()))),
                         );
                     }
-                    _ => primitives!($type, |value| value as u64),
+                    _ => primitives!($type, |value| value as u64, |value: <$type as ArrowPrimitiveType>::Native| {
+                        Raw::Number(value.into())
+                    }),
                 }
             };
         }
@@ -84,13 +89,20 @@ impl Look<'_> {
             DataType::Utf8View if self.column.remains == Remains::Open => {
                 let (old, Some(new)) = (before.as_string_view(), after.as_string_opt::<i32>()) else { return };
                 let print = |value: &str| (!value.is_empty()).then(|| salt.raw(value.as_bytes()));
-                self.rows(before, after, |_| Form::Plain, |row| (print(old.value(row)), print(new.value(row))));
+                self.rows(
+                    before,
+                    after,
+                    |row| Raw::Text(old.value(row)),
+                    |_| Form::Plain,
+                    |row| (print(old.value(row)), print(new.value(row))),
+                );
             }
             DataType::Utf8View => {
                 let (old, Some(new)) = (before.as_string_view(), after.as_string_opt::<i32>()) else { return };
                 self.rows(
                     before,
                     after,
+                    |row| Raw::Text(old.value(row)),
                     |row| form::of(form::core(old.value(row))),
                     |row| (text(salt, old.value(row)), text(salt, new.value(row))),
                 );
@@ -100,6 +112,7 @@ impl Look<'_> {
                 self.rows(
                     before,
                     after,
+                    |row| Raw::Bytes(old.value(row)),
                     |_| Form::Plain,
                     |row| {
                         let (old, new) = (old.value(row), new.value(row));
@@ -110,16 +123,17 @@ impl Look<'_> {
             DataType::FixedSizeBinary(_) => {
                 let old = before.as_fixed_size_binary();
                 let Some(new) = after.as_fixed_size_binary_opt() else { return };
+                let raw = |row| Raw::Bytes(old.value(row));
                 if sought {
                     let written = |bytes: &[u8]| {
                         let (text, length) = form::hexadecimal(bytes);
                         salt.text(&text[..length])
                     };
                     let pair = |row| (Some(written(old.value(row))), Some(written(new.value(row))));
-                    self.rows(before, after, |_| Form::Mixed, pair);
+                    self.rows(before, after, raw, |_| Form::Mixed, pair);
                 } else {
                     let pair = |row| (Some(salt.raw(old.value(row))), Some(salt.raw(new.value(row))));
-                    self.rows(before, after, |_| Form::Plain, pair);
+                    self.rows(before, after, raw, |_| Form::Plain, pair);
                 }
             }
             DataType::Boolean => {
@@ -127,6 +141,7 @@ impl Look<'_> {
                 self.rows(
                     before,
                     after,
+                    |row| Raw::Number(old.value(row).into()),
                     |_| Form::Plain,
                     |row| (Some(salt.number(old.value(row).into())), Some(salt.number(new.value(row).into()))),
                 );
@@ -134,9 +149,11 @@ impl Look<'_> {
             DataType::Int16 => integers!(Int16Type),
             DataType::Int32 => integers!(Int32Type),
             DataType::Int64 => integers!(Int64Type),
-            DataType::Float32 => primitives!(Float32Type, |value: f32| u64::from(value.to_bits())),
-            DataType::Float64 => primitives!(Float64Type, |value: f64| value.to_bits()),
-            DataType::Date32 => primitives!(Date32Type, |value: i32| value as u64),
+            DataType::Float32 => {
+                primitives!(Float32Type, |value: f32| u64::from(value.to_bits()), |value: f32| Raw::Real(value.into()))
+            }
+            DataType::Float64 => primitives!(Float64Type, |value: f64| value.to_bits(), Raw::Real),
+            DataType::Date32 => primitives!(Date32Type, |value: i32| value as u64, Raw::Day),
             DataType::Struct(_) => self.containers(before, after),
             _ => {}
         }
@@ -155,13 +172,14 @@ impl Look<'_> {
         self.flags = flags;
     }
 
-    /// Walks the rows. `pair` gives the fingerprints of a row that is NULL on neither side; none for a blank value. `form`
-    /// is asked for few of them.
+    /// Walks the rows. `pair` gives the fingerprints of a row that is NULL on neither side; none for a blank value. `raw` and
+    /// `form` are asked for few of them.
     #[inline]
-    fn rows(
+    fn rows<'v>(
         &mut self,
         before: &ArrayRef,
         after: &ArrayRef,
+        raw: impl Fn(usize) -> Raw<'v>,
         form: impl Fn(usize) -> Form,
         pair: impl Fn(usize) -> (Option<u64>, Option<u64>),
     ) {
@@ -199,6 +217,10 @@ impl Look<'_> {
                 continue;
             };
             if new == Some(value) {
+                if column.keeps(raw(row)) {
+                    tally.kept += 1;
+                    continue;
+                }
                 tally.unchanged += 1;
                 tally.telling += u64::from(looks(row) != Form::Plain);
             }

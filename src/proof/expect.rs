@@ -15,6 +15,8 @@
 //! - [`Remains::Part`]: not all of many different values.
 //! - [`Remains::Open`]: nothing can be said here; texts are searched instead.
 //!
+//! What a kind keeps by design ([`crate::mask::Keeps`]) is left out on both sides.
+//!
 //! Counts of a sample are compared with the expectation of the same sample, by the tail of a Poisson distribution.
 
 use super::form::Form;
@@ -146,7 +148,8 @@ impl Look<'_> {
         let shares = self.counts().filter(|counts| counts.before > 0);
         let stayed = shares.map(|counts| f64::from(counts.stayed) / f64::from(counts.before)).sum::<f64>() as u64;
         let masks = self.counts().filter(|counts| counts.after > 0).count() as f64 / self.seen.sample.share();
-        let rows = self.seen.tally.values.saturating_sub(self.seen.tally.nulls_out).max(1) as f64;
+        let tally = &self.seen.tally;
+        let rows = tally.values.saturating_sub(tally.nulls_out + tally.kept).max(1) as f64;
         let both = self.counts().filter(|counts| counts.before > 0 && counts.after > 0);
         let expected: f64 = both.map(|counts| (f64::from(counts.after) / rows).max(1.0 / masks)).sum();
         if of < DISTINCT_MIN {

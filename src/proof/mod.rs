@@ -33,7 +33,7 @@ pub use fingerprint::Salt;
 pub use sample::{Counts, Sample};
 pub use search::{Hits, Sought, Traces};
 
-use crate::mask::{Condition, Kind, Remains, Shape, TableSpec, kind};
+use crate::mask::{Condition, Kind, Params, Raw, Remains, Shape, TableSpec, kind};
 use crate::measure::rows::{self, Rows};
 use arrow_array::ArrayRef;
 use form::Form;
@@ -109,6 +109,7 @@ pub struct Watched {
     pub kind: &'static Kind,
     pub shape: Shape,
     pub remains: Remains,
+    params: Params,
     /// Index into the raw columns.
     raw: usize,
     /// Index into the masked columns.
@@ -121,6 +122,11 @@ impl Watched {
     /// Its values tell who is meant wherever they stand, and no mask of it is one of them.
     fn is_sought(&self) -> bool {
         matches!(self.remains, Remains::Rare { .. } | Remains::Subscriber | Remains::Names | Remains::Foreign)
+    }
+
+    /// Its kind leaves the value as it is by design, so that this is no leak.
+    fn keeps(&self, raw: Raw<'_>) -> bool {
+        self.kind.keeps.hold(raw, &self.params)
     }
 
     /// What makes a value of this form tell who is meant. Words alone do only where they are names: another column's may be
@@ -164,7 +170,7 @@ impl Watch {
             let (name, shape) = (column.name.clone(), column.shape.clone());
             let kind = kind(&spec.kind)?;
             let remains = (kind.remains)(&spec.params);
-            Some(Watched { name, kind, shape, remains, raw, masked, condition })
+            Some(Watched { name, kind, shape, remains, params: spec.params.clone(), raw, masked, condition })
         });
         let columns: Vec<Watched> = watched.collect();
         let people = people(table, &columns);
@@ -303,7 +309,9 @@ pub struct Tally {
     pub filled: u64,
     /// Without a letter or a digit at the source: every mask leaves them.
     pub blank: u64,
-    /// The same in staging as at the source, blank ones and NULL left out.
+    /// The same in staging as at the source because the kind keeps them by design: the nil UUID, zero.
+    pub kept: u64,
+    /// The same in staging as at the source, those, blank ones and NULL left out.
     pub unchanged: u64,
     /// Those of them that name somebody by themselves.
     pub telling: u64,
@@ -316,6 +324,7 @@ impl Tally {
         self.nulls_out += other.nulls_out;
         self.filled += other.filled;
         self.blank += other.blank;
+        self.kept += other.kept;
         self.unchanged += other.unchanged;
         self.telling += other.telling;
     }

@@ -268,3 +268,52 @@ fn what_kinds_and_parameters_keep_is_no_leak() {
     let moved = judged("phone/1", (0..3_000).map(|n| (long(n), if n < 300 { long(n + 1) } else { long(n + 9_000) })));
     assert_eq!(moved.judgement, Judgement::Elsewhere, "{moved:?}");
 }
+
+/// As [`judged`], for bytes of a fixed number.
+fn judged_bytes<const N: usize>(kind: &str, shape: Shape, pairs: &[([u8; N], [u8; N])]) -> (Judged, Tally) {
+    let mut spec = table(kind);
+    spec.columns[0].shape = shape;
+    let proof = Proof::new(Salt::new([7; 16]), [(&spec, pairs.len() as u64)]);
+    let unit = proof.tables()[0].unit();
+    let side = |values: Vec<[u8; N]>| -> ArrayRef {
+        Arc::new(arrow_array::FixedSizeBinaryArray::try_from_iter(values.into_iter()).expect("bytes of one length"))
+    };
+    let raw = side(pairs.iter().map(|pair| pair.0).collect());
+    let masked = side(pairs.iter().map(|pair| pair.1).collect());
+    unit.see(pairs.len(), &[raw], &[masked]);
+    unit.keep();
+    let watch = &proof.tables()[0];
+    (watch.judge().remove(0), watch.seen(|seen| seen[0].tally))
+}
+
+#[test]
+fn what_a_kind_keeps_by_design_is_left_out_on_both_sides() {
+    let uuid = |n: u128| n.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes();
+    let (nil, max) = ([0; 16], [255; 16]);
+    let moved: Vec<_> = (1..100).map(|n| (uuid(n), uuid(n + 1_000))).collect();
+    let with = |more: &[([u8; 16], [u8; 16])]| [&moved[..], more].concat();
+    let kept = [(nil, nil), (nil, nil), (max, max)];
+    for pairs in [with(&kept), kept.to_vec()] {
+        let (found, tally) = judged_bytes("uuid/1", Shape::Uuid, &pairs);
+        assert_eq!((found.judgement, found.found), (Judgement::Holds, 0), "{found:?}");
+        assert_eq!((tally.kept, tally.unchanged, tally.telling), (3, 0, 0));
+    }
+    // The twins: a kind that keeps nothing, and another UUID beside those that may stay.
+    let (found, tally) = judged_bytes("pattern/1", Shape::Uuid, &with(&kept));
+    assert_eq!((found.judgement, tally.kept), (Judgement::Stays, 0), "{found:?}");
+    let (found, tally) = judged_bytes("uuid/1", Shape::Uuid, &with(&[(nil, nil), (uuid(7_000), uuid(7_000))]));
+    assert_eq!((found.judgement, found.found, tally.kept), (Judgement::Stays, 1, 1), "{found:?}");
+
+    let zero = [0; 6];
+    let (found, _) = judged_bytes("mac/1", Shape::Mac, &[(zero, zero), ([255; 6], [255; 6])]);
+    assert_eq!(found.judgement, Judgement::Holds, "{found:?}");
+    let own = [8, 0, 0x2b, 1, 2, 3];
+    let (found, _) = judged_bytes("mac/1", Shape::Mac, &[(zero, zero), (own, own)]);
+    assert_eq!(found.judgement, Judgement::Stays, "{found:?}");
+
+    // Of addresses that stay there may be many.
+    let local = |n: usize| (format!("127.0.0.{n}"), format!("127.0.0.{n}"));
+    let public = |n: usize| (format!("81.2.69.{n}"), format!("81.2.69.{n}"));
+    assert_ne!(judged("ip/1", (1..200).map(local)).judgement, Judgement::Stays);
+    assert_eq!(judged("ip/1", (1..200).map(public)).judgement, Judgement::Stays);
+}
