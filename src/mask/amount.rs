@@ -168,7 +168,7 @@ pub(super) fn read_param(value: &Value) -> Option<Decimal> {
 }
 
 /// Tells whether a column can hold the number, with all of its decimal places.
-fn fits(shape: &Shape, value: &Decimal) -> bool {
+pub(super) fn fits(shape: &Shape, value: &Decimal) -> bool {
     let whole = |min: i64, max: i64| value.integer().is_some_and(|number| (min..=max).contains(&number));
     match shape {
         Shape::Int2 => whole(i16::MIN.into(), i16::MAX.into()),

@@ -9,27 +9,23 @@
 //!   `by = "subject"` (a row without one: its value). `choice/1` maps it by `below(sum of weights)` to the cumulative
 //!   weights; a table of weights is sorted bytewise by value, an array keeps its order. `lookup/1` takes row
 //!   `below(rows)`, so several columns that draw from one file with one label get cells of one row.
+//! - In a column that is not text a value is what PostgreSQL writes for it ([`super::listed`]).
 //! - `lookup/1` with `find` draws nothing: the value is looked up in that column as it is written, the first row with it
 //!   counts, and a value that is not there goes to `else`.
 
-use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
+use super::column::{ColumnMask, Compile, CompileError, MaskError};
 use super::csv;
-use super::decimal::{push_text_wire, push_wire_text};
 use super::key::DomainKey;
 use super::kind::{Domain, Param};
 use super::leaf::{At, TEXT, TextKind, TextMask};
+use super::listed::{self, ELSE_NEEDED, Known, Listed, Picks};
 use super::person::BY;
 use super::row::{Otherwise, RowKind, RowMask};
-use super::temporal::{push_date, read_day};
 use super::token::{Purpose, below, frame, word};
 use super::{Injective, KeyedOn, Kind, Params, Shape, Takes, chars};
-use arrow_array::cast::AsArray;
-use arrow_array::types::{ArrowPrimitiveType, Date32Type, Int16Type, Int32Type, Int64Type};
-use arrow_array::{Array, ArrayRef, BinaryArray, BooleanArray, PrimitiveArray, StringArray};
+use arrow_array::ArrayRef;
 use serde_json::Value;
 use std::collections::HashMap;
-use std::str::FromStr;
-use std::sync::Arc;
 
 pub(super) static CHOICE: Kind = Kind {
     name: "choice",
@@ -81,10 +77,11 @@ pub(super) static LOOKUP: Kind = Kind {
             name: "else",
             summary: "with `find`, what becomes of a value that is not there: \"pattern\", \"null\", \"fail\" or a mask",
             domain: Domain::Any,
-            default: "pattern",
+            default: "pattern; in a column that is no text it must be given",
         },
         BY,
     ],
+    accepts: listed::TYPES,
     keyed_on: KeyedOn::Either,
     injective: Injective::No,
     samples: &["Sales"],
@@ -164,129 +161,11 @@ fn compile_choice(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileE
     if let Shape::Text { .. } = compile.shape {
         return TextMask::boxed(compile, choice);
     }
-    let typed = Typed::read(&compile.shape, &choice.values);
-    let typed = typed.ok_or_else(|| compile.bad_param("values", "texts that are values of the column's type"))?;
-    Ok(Box::new(TypedChoice { choice, typed }))
-}
-
-/// The values of a choice as those of a column that is not text.
-enum Typed {
-    Int2(Vec<i16>),
-    Int4(Vec<i32>),
-    Int8(Vec<i64>),
-    /// Wire forms.
-    Numeric(Vec<Vec<u8>>),
-    Bool(Vec<bool>),
-    Date(Vec<i32>),
-    Enum,
-}
-
-impl Typed {
-    /// None if one of them is not of the type.
-    fn read(shape: &Shape, values: &[String]) -> Option<Self> {
-        fn each<T: FromStr>(values: &[String]) -> Option<Vec<T>> {
-            values.iter().map(|text| text.parse().ok()).collect()
-        }
-        let wire = |text: &String| {
-            let mut wire = Vec::new();
-            push_text_wire(text, &mut wire).map(|()| wire)
-        };
-        match shape {
-            Shape::Int2 => each(values).map(Self::Int2),
-            Shape::Int4 => each(values).map(Self::Int4),
-            Shape::Int8 => each(values).map(Self::Int8),
-            Shape::Numeric { .. } => values.iter().map(wire).collect::<Option<_>>().map(Self::Numeric),
-            Shape::Bool => each(values).map(Self::Bool),
-            Shape::Date => values.iter().map(|text| read_day(text)).collect::<Option<_>>().map(Self::Date),
-            Shape::Enum(labels) => values.iter().all(|text| labels.contains(text)).then_some(Self::Enum),
-            _ => None,
-        }
-    }
-}
-
-/// `choice/1` on a column that is not text. Draws are those of a text column that holds the values as PostgreSQL writes
-/// them.
-struct TypedChoice {
-    choice: Choice,
-    typed: Typed,
-}
-
-impl TypedChoice {
-    fn drawn<T: ArrowPrimitiveType>(
-        &self,
-        column: &ArrayRef,
-        rows: &Rows<'_>,
-        masks: &[T::Native],
-        write: impl Fn(T::Native, &mut String),
-    ) -> Option<ArrayRef> {
-        let values = column.as_primitive_opt::<T>()?;
-        let mut text = String::new();
-        let masked = (0..values.len()).map(|row| {
-            if values.is_null(row) {
-                return T::Native::default();
-            }
-            text.clear();
-            write(values.value(row), &mut text);
-            masks[self.choice.index(&text, At { row, rows })]
-        });
-        let masked: Vec<T::Native> = masked.collect();
-        Some(Arc::new(PrimitiveArray::<T>::new(masked.into(), values.nulls().cloned())))
-    }
-
-    fn column(&self, column: &ArrayRef, rows: &Rows<'_>) -> Option<ArrayRef> {
-        let number = |value: i64, out: &mut String| out.push_str(&value.to_string());
-        match &self.typed {
-            Typed::Int2(masks) => self.drawn::<Int16Type>(column, rows, masks, |value, out| number(value.into(), out)),
-            Typed::Int4(masks) => self.drawn::<Int32Type>(column, rows, masks, |value, out| number(value.into(), out)),
-            Typed::Int8(masks) => self.drawn::<Int64Type>(column, rows, masks, number),
-            Typed::Date(masks) => self.drawn::<Date32Type>(column, rows, masks, |days, out| match days {
-                i32::MAX => out.push_str("infinity"),
-                i32::MIN => out.push_str("-infinity"),
-                days => push_date(days.into(), out),
-            }),
-            Typed::Numeric(masks) => {
-                let values = column.as_binary_view_opt()?;
-                let mut text = String::new();
-                let masked = (0..values.len()).map(|row| {
-                    if values.is_null(row) {
-                        return Some(None);
-                    }
-                    text.clear();
-                    push_wire_text(values.value(row), &mut text)?;
-                    Some(Some(&masks[self.choice.index(&text, At { row, rows })]))
-                });
-                Some(Arc::new(masked.collect::<Option<BinaryArray>>()?))
-            }
-            Typed::Bool(masks) => {
-                let values = column.as_boolean_opt()?;
-                let masked = (0..values.len()).map(|row| {
-                    let text = if values.value(row) { "true" } else { "false" };
-                    values.is_valid(row).then(|| masks[self.choice.index(text, At { row, rows })])
-                });
-                Some(Arc::new(masked.collect::<BooleanArray>()))
-            }
-            Typed::Enum => {
-                let values = column.as_string_view_opt()?;
-                let masked = (0..values.len()).map(|row| {
-                    let drawn = |text: &str| &*self.choice.values[self.choice.index(text, At { row, rows })];
-                    values.is_valid(row).then(|| drawn(values.value(row)))
-                });
-                Some(Arc::new(masked.collect::<StringArray>()))
-            }
-        }
-    }
-}
-
-impl ColumnMask for TypedChoice {
-    fn apply(&self, column: &ArrayRef, rows: &Rows<'_>) -> Result<ArrayRef, MaskError> {
-        let wrong = "the column was decoded in another shape than its mask was compiled for";
-        self.column(column, rows).ok_or_else(|| MaskError::at(0, wrong))
-    }
-
-    fn text(&self, value: &str, row: usize, rows: &Rows<'_>, out: &mut String) -> Result<(), MaskError> {
-        out.push_str(&self.choice.values[self.choice.index(value, At { row, rows })]);
-        Ok(())
-    }
+    let masks = listed::read(&compile.shape, &choice.values);
+    let masks = masks.map_err(|_| compile.bad_param("values", "texts that are values of the column's type"))?;
+    let (shape, texts) = (compile.shape.clone(), choice.values.clone());
+    // Every value is drawn for.
+    Ok(Box::new(Listed { picks: choice, shape, texts, masks, otherwise: Otherwise::Null }))
 }
 
 impl Choice {
@@ -295,6 +174,13 @@ impl Choice {
         let sum = self.cumulative.last().copied().unwrap_or(1);
         let drawn = self.draw.below(sum, value, at);
         self.cumulative.partition_point(|end| *end <= drawn)
+    }
+}
+
+/// Draws are those of a text column that holds the values as PostgreSQL writes them.
+impl Picks for Choice {
+    fn pick(&self, value: &str, at: At<'_>) -> Option<usize> {
+        Some(self.index(value, at))
     }
 }
 
@@ -367,10 +253,25 @@ fn compile_lookup(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileE
             return Err(compile.bad_param("else", "left out, or `find` given: a row that is drawn is always there"));
         }
         let draw = Draw::new(compile, "lookup/1", &frame(&[table.text.as_bytes()]));
-        return TextMask::boxed(compile, Drawn { draw, masks });
+        let drawn = Drawn { draw, masks };
+        if let Shape::Text { .. } = compile.shape {
+            return TextMask::boxed(compile, drawn);
+        }
+        let (texts, masks) = (drawn.masks.clone(), typed(compile, &drawn.masks)?);
+        let shape = compile.shape.clone();
+        return Ok(Box::new(Listed { picks: drawn, shape, texts, masks, otherwise: Otherwise::Null }));
     };
     if compile.word("by") == Some("subject") {
         return Err(compile.bad_param("by", "\"value\", because `find` looks the value up"));
+    }
+    if !matches!(compile.shape, Shape::Text { .. }) {
+        if !compile.spec.params.contains_key("else") {
+            return Err(compile.bad_param("else", ELSE_NEEDED));
+        }
+        let picks = Known::read(&compile.shape, table.cells(find)).map_err(|row| no_value(compile, "find", row))?;
+        let (shape, otherwise) = (compile.shape.clone(), Otherwise::from_else(compile)?);
+        let typed = typed(compile, &masks)?;
+        return Ok(Box::new(Listed { picks, shape, texts: masks, masks: typed, otherwise }));
     }
     let mut known = HashMap::with_capacity(masks.len());
     for (value, mask) in table.cells(find).zip(masks) {
@@ -379,17 +280,40 @@ fn compile_lookup(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileE
     Ok(RowMask::boxed(compile, Found { known, otherwise: Otherwise::from_else(compile)? }))
 }
 
+/// The cells of a file as masks of a column that is not text.
+fn typed(compile: &Compile<'_>, masks: &[String]) -> Result<ArrayRef, CompileError> {
+    listed::read(&compile.shape, masks).map_err(|row| no_value(compile, "take", row))
+}
+
+/// A cell of a column that a parameter names is no value of the type. The record is told, for the cell may be a person's.
+fn no_value(compile: &Compile<'_>, param: &str, row: usize) -> CompileError {
+    let expected = format!("a column of values of the column's type; that of record {} is none", row + 2);
+    compile.bad_param(param, &expected)
+}
+
 /// `lookup/1` without `find`.
 struct Drawn {
     draw: Draw,
     masks: Vec<String>,
 }
 
+impl Drawn {
+    fn index(&self, value: &str, at: At<'_>) -> usize {
+        self.draw.below(self.masks.len() as u64, value, at) as usize
+    }
+}
+
+impl Picks for Drawn {
+    fn pick(&self, value: &str, at: At<'_>) -> Option<usize> {
+        Some(self.index(value, at))
+    }
+}
+
 impl TextKind for Drawn {
     type Scratch = ();
 
     fn mask(&self, value: &str, at: At<'_>, _scratch: &mut (), out: &mut String) -> bool {
-        out.push_str(&self.masks[self.draw.below(self.masks.len() as u64, value, at) as usize]);
+        out.push_str(&self.masks[self.index(value, at)]);
         true
     }
 

@@ -31,6 +31,7 @@ pub mod kind;
 pub mod known;
 mod lanes;
 mod leaf;
+mod listed;
 mod locale;
 mod mac;
 mod masker;

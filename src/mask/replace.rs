@@ -3,11 +3,13 @@
 //! Construction: without `inside` a value equal to a key of `map`, byte by byte, becomes its text; all others go to
 //! `else`. With `inside = true` the value is read from left to right, at each place the longest key that stands there is
 //! replaced, and replaced text is not read again; the pieces between go to `else`, each for itself, or stay with
-//! `else = "keep"`, which has to be written. A text that no longer fits `varchar(n)` loses its tail.
+//! `else = "keep"`, which has to be written. A text that no longer fits `varchar(n)` loses its tail. In a column that is not
+//! text the map is of values: `1.5` is `1.50`, and `else` has to be written, because a pattern is of texts.
 
 use super::column::{ColumnMask, Compile, CompileError, MaskError};
 use super::kind::{Domain, Param};
 use super::leaf::{At, TEXT};
+use super::listed::{self, ELSE_NEEDED, Known, Listed};
 use super::row::{Otherwise, RowKind, RowMask, cut};
 use super::{Injective, KeyedOn, Kind, Shape, chars};
 use serde_json::Value;
@@ -28,9 +30,10 @@ pub(super) static REPLACE: Kind = Kind {
             name: "else",
             summary: "what becomes of all else: \"pattern\", \"null\", \"fail\" or a mask; with `inside` also \"keep\"",
             domain: Domain::Any,
-            default: "pattern; with `inside` it must be given",
+            default: "pattern; with `inside`, and in a column that is no text, it must be given",
         },
     ],
+    accepts: listed::TYPES,
     keyed_on: KeyedOn::Either,
     injective: Injective::No,
     samples: &["internal"],
@@ -45,7 +48,6 @@ pub(super) static REPLACE: Kind = Kind {
 };
 
 fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
-    let Shape::Text { chars_max, .. } = compile.shape else { return Err(compile.wrong_shape()) };
     let wrong = || compile.bad_param("map", "a table of text = replacement, none of the texts empty");
     let table = compile.spec.params.get("map").and_then(Value::as_object).filter(|table| !table.is_empty());
     let pairs = table.ok_or_else(wrong)?.iter().map(|(text, replacement)| {
@@ -55,6 +57,7 @@ fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
     let mut map: Vec<(String, String)> = pairs.collect::<Option<_>>().ok_or_else(wrong)?;
     map.sort_unstable();
     let inside = compile.flag("inside", false);
+    let Shape::Text { chars_max, .. } = compile.shape else { return typed(compile, &map, inside) };
     if !inside {
         return Ok(RowMask::boxed(compile, Whole { map, otherwise: Otherwise::from_else(compile)? }));
     }
@@ -73,6 +76,30 @@ fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
         by_byte[usize::from(text.as_bytes()[0])].push(index);
     }
     Ok(RowMask::boxed(compile, Inside { map, by_byte, between, chars_max }))
+}
+
+/// A map in a column that is not text. What is replaced may be somebody's: an entry is told by its replacement.
+fn typed(compile: &Compile<'_>, map: &[(String, String)], inside: bool) -> Result<Box<dyn ColumnMask>, CompileError> {
+    if inside {
+        return Err(compile.bad_param("inside", "left out: the values of the column are no texts"));
+    }
+    if !compile.spec.params.contains_key("else") {
+        return Err(compile.bad_param("else", ELSE_NEEDED));
+    }
+    let wrong = |what: &str| {
+        let expected = format!("a table of values of the column's type, written as texts; {what}");
+        compile.bad_param("map", &expected)
+    };
+    let texts: Vec<String> = map.iter().map(|(_, replacement)| replacement.clone()).collect();
+    let masks =
+        listed::read(&compile.shape, &texts).map_err(|index| wrong(&format!("\"{}\" is none", texts[index])))?;
+    let picks = Known::read(&compile.shape, map.iter().map(|(text, _)| text.as_str()))
+        .map_err(|index| wrong(&format!("the text that becomes \"{}\" is none", texts[index])))?;
+    if picks.len() < map.len() {
+        return Err(wrong("it has one value twice"));
+    }
+    let (shape, otherwise) = (compile.shape.clone(), Otherwise::from_else(compile)?);
+    Ok(Box::new(Listed { picks, shape, texts, masks, otherwise }))
 }
 
 /// The value as a whole; keys are sorted.

@@ -184,6 +184,19 @@ fn typed() -> Vec<(Shape, ArrayRef)> {
     ]
 }
 
+/// Two values of the type as texts.
+fn two(shape: &Shape) -> [&'static str; 2] {
+    match shape {
+        Shape::Int2 | Shape::Int4 | Shape::Int8 => ["7", "8"],
+        Shape::Numeric { .. } => ["1.5", "-2"],
+        Shape::Bool => ["true", "false"],
+        Shape::Enum(_) => ["gold", "red"],
+        Shape::Date => ["2020-01-01", "2021-02-28"],
+        Shape::Uuid => ["550e8400-e29b-41d4-a716-446655440000", "ce201ede-9dad-4c0d-92a6-057066a91ed2"],
+        _ => ["a", "b"],
+    }
+}
+
 /// The parameters that a kind cannot do without on a column of this type.
 fn needed_on(kind: &Kind, shape: &Shape) -> Params {
     let mut params = needed(kind);
@@ -192,16 +205,15 @@ fn needed_on(kind: &Kind, shape: &Shape) -> Params {
         ("geo.grid", Shape::Float4 | Shape::Float8 | Shape::Numeric { .. }) => {
             params.insert("axis".to_owned(), "latitude".into());
         }
-        ("choice", shape) => {
-            let values: [&str; 2] = match shape {
-                Shape::Int2 | Shape::Int4 | Shape::Int8 => ["7", "8"],
-                Shape::Numeric { .. } => ["1.5", "-2"],
-                Shape::Bool => ["true", "false"],
-                Shape::Enum(_) => ["gold", "red"],
-                Shape::Date => ["2020-01-01", "2021-02-28"],
-                _ => ["a", "b"],
-            };
-            params.insert("values".to_owned(), values.as_slice().into());
+        ("choice", shape) => drop(params.insert("values".to_owned(), two(shape).as_slice().into())),
+        ("lookup", shape) => drop(params.insert("file".to_owned(), format!("a\n{}\n", two(shape).join("\n")).into())),
+        ("replace", shape) if *shape != Shape::TEXT => {
+            let [one, other] = two(shape);
+            params.insert("map".to_owned(), serde_json::json!({ one: other }));
+            params.insert("else".to_owned(), serde_json::json!({"mask": "choice", "values": [one]}));
+            if *shape == Shape::Uuid {
+                params.insert("else".to_owned(), "uuid".into());
+            }
         }
         ("const", _) => {
             let value: serde_json::Value = match shape {

@@ -23,7 +23,8 @@ pub(super) fn column(found: &Kind, value: &str) -> Result<(Shape, ArrayRef), Val
     let text = || (Shape::TEXT, Arc::new(StringViewArray::from(vec![value])) as ArrayRef);
     let not_a_number = || ValueError::NotANumber { kind: found.full_name() };
     // A list of the user's is of texts.
-    if found.takes(&Shape::Int8) && found.keyed_on != KeyedOn::Nothing && found.name != "choice" {
+    let listed = matches!(found.name, "choice" | "lookup" | "replace");
+    if found.takes(&Shape::Int8) && found.keyed_on != KeyedOn::Nothing && !listed {
         if let Some(number) = canonical_integer(value.trim()) {
             return Ok((Shape::Int8, Arc::new(Int64Array::from(vec![number]))));
         }
