@@ -367,3 +367,38 @@ fn the_reference_of_kinds_is_what_the_program_prints() {
     assert_eq!(code, 0);
     assert!(out == page, "restage kinds --markdown >samples/kinds.md");
 }
+
+#[test]
+fn mask_stops_at_the_first_signal_while_it_masks_one_long_value() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let key = dir.path().join("restage.key");
+    let key = key.to_str().expect("a UTF-8 path");
+    assert_eq!(run(&["key", "new", "--out", key]).0, 0);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_restage"))
+        .args(["mask", "pattern", "--key-file", key])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("restage starts");
+    // One line that takes much longer than a signal.
+    let line = vec![b'7'; 32 << 20];
+    std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), &line).expect("written");
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
+    assert!(sent.success());
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    let ended = loop {
+        match child.try_wait().expect("a child of ours") {
+            Some(status) => break Some(status),
+            None if std::time::Instant::now() > until => break None,
+            None => std::thread::sleep(std::time::Duration::from_millis(20)),
+        }
+    };
+    if ended.is_none() {
+        child.kill().expect("killed");
+    }
+    let out = child.wait_with_output().expect("ended");
+    assert_eq!(ended.and_then(|status| status.code()), Some(143), "{}", String::from_utf8_lossy(&out.stderr));
+    assert!(out.stdout.is_empty());
+}

@@ -195,21 +195,24 @@ pub(super) async fn mask(context: &Context, args: MaskArgs) -> Result<MaskResult
         let text = crate::config::read_lookup(std::path::Path::new(path));
         params.insert("file".to_owned(), text.map_err(|report| input(*report))?.into());
     }
-    let mut masked = Vec::with_capacity(values.len());
-    for (index, value) in values.iter().enumerate() {
-        if context.cancel.is_cancelled() {
-            return Err(signal::interrupted());
+    let (cancel, label) = (context.cancel.clone(), args.label.clone());
+    let work = move || {
+        let mut masked = Vec::with_capacity(values.len());
+        for (index, value) in values.iter().enumerate() {
+            if cancel.is_cancelled() {
+                return Err(signal::interrupted());
+            }
+            let one = mask::mask_value(&realm, &args.kind, &args.label, params.clone(), args.subject.as_deref(), value);
+            masked.push(one.map_err(|error| refused(error, index + 1))?);
         }
-        let one = mask::mask_value(&realm, &args.kind, &args.label, params.clone(), args.subject.as_deref(), value);
-        masked.push(one.map_err(|error| refused(error, index + 1))?);
-    }
-    Ok(MaskResult {
-        kind: kind.full_name(),
-        label: args.label,
-        realm: chosen.realm,
-        key_id: loaded.key.id(),
-        values: masked,
-    })
+        Ok(masked)
+    };
+    // A long value takes its time, in which a signal has to be heard: the thread is left to itself then.
+    let values = match tokio::task::spawn_blocking(work).await {
+        Ok(masked) => masked?,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    };
+    Ok(MaskResult { kind: kind.full_name(), label, realm: chosen.realm, key_id: loaded.key.id(), values })
 }
 
 /// Says what is wrong with the call, or with the n-th value; never the value.
