@@ -79,3 +79,48 @@ fn texts_are_composed_looked_up_and_masked_by_their_format() {
     assert_eq!(ran.code, 2, "{ran:?}");
     assert!(ran.stderr.contains("config::mask-file") && ran.stderr.contains("teams.csv"), "{}", ran.stderr);
 }
+
+#[test]
+fn lists_replace_values_of_other_types_and_one_that_does_not_fit_is_refused_with_its_line() {
+    let lab = Lab::new("lists");
+    lab.seed(
+        "CREATE TYPE tier AS ENUM ('free', 'gold'); \
+         CREATE TABLE things (id int PRIMARY KEY, n smallint, amount numeric(6,2), day date, ref uuid, ok boolean, tier tier, code varchar(4), ns bigint[]); \
+         INSERT INTO things VALUES \
+           (1, 7, 1.5, '2020-01-01', '550e8400-e29b-41d4-a716-446655440000', true, 'gold', 'ab', '{7,8,NULL}'), \
+           (2, 9, 9.99, '2020-01-02', '550e8400-e29b-41d4-a716-446655440001', false, 'free', 'cd', '{}'), \
+           (3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
+    );
+    std::fs::write(lab.path("ok.csv"), "was,is\ntrue,false\nfalse,true\n").expect("written");
+    std::fs::write(lab.path("tier.csv"), "tier\nfree\n").expect("written");
+    let policy = r#"
+[tables."public.things".columns]
+id = "keep"
+n = { mask = "replace", map = { 7 = "70" }, else = { mask = "const", value = 0 } }
+amount = { mask = "replace", map = { "1.5" = "2.25" }, else = "null" }
+day = { mask = "replace", map = { 2020-01-01 = "2021-02-28" }, else = "null" }
+ref = { mask = "replace", map = { "550E8400E29B41D4A716446655440000" = "ce201ede-9dad-4c0d-92a6-057066a91ed2" }, else = "null" }
+ok = { mask = "lookup", file = "ok.csv", find = "was", else = "fail" }
+tier = { mask = "lookup", file = "tier.csv" }
+code = { mask = "replace", map = { ab = "abcd" }, else = "null" }
+ns = { mask = "replace", map = { 7 = "9223372036854775807" }, else = "int" }
+"#;
+    lab.config(policy);
+    lab.refresh();
+    let row = |id: u32| lab.staging(&format!("SELECT n, amount, day, ref, ok, tier, code FROM things WHERE id = {id}"));
+    assert_eq!(row(1), "70|2.25|2021-02-28|ce201ede-9dad-4c0d-92a6-057066a91ed2|f|free|abcd");
+    assert_eq!(row(2), "0||||t|free|");
+    assert_eq!(row(3), "||||||");
+    let array = "SELECT ns[1] = 9223372036854775807 AND ns[2] > 0 AND ns[3] IS NULL AND cardinality(ns) = 3 FROM things WHERE id = 1";
+    assert_eq!(lab.staging(array), "t");
+
+    // The twin: a text that is no number of the column, and one that is no decimal of so few places.
+    for (right, wrong) in
+        [("7 = \"70\"", "7 = \"70000\""), ("\"2.25\"", "\"2.255\""), ("ab = \"abcd\"", "ab = \"abcde\"")]
+    {
+        lab.config(&policy.replace(right, wrong));
+        let ran = lab.restage(&["plan"]);
+        assert_eq!(ran.code, 3, "{wrong}: {ran:?}");
+        assert!(ran.stderr.contains("restage.toml:"), "{wrong}: {ran:?}");
+    }
+}
