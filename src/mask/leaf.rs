@@ -57,6 +57,11 @@ pub(super) trait TextKind: Send + Sync + 'static {
     fn listed(&self) -> bool {
         false
     }
+
+    /// As [`ColumnMask::after`].
+    fn after(&self) -> Vec<usize> {
+        Vec::new()
+    }
 }
 
 /// A [`TextKind`] that says which hashes and permutations a value needs before it writes the mask.
@@ -85,6 +90,11 @@ pub(super) trait Asks: Send + Sync + 'static {
 
     /// As [`TextKind::reads`].
     fn reads(&self, value: &str, scratch: &mut Self::Scratch) -> bool;
+
+    /// As [`ColumnMask::after`].
+    fn after(&self) -> Vec<usize> {
+        Vec::new()
+    }
 }
 
 /// The scratch of an [`Asks`]: the queue, and the notes of values that have asked and wait for their answer.
@@ -124,6 +134,10 @@ impl<K: Asks> TextKind for K {
 
     fn reads(&self, value: &str, scratch: &mut Asked<K>) -> bool {
         Asks::reads(self, value, &mut scratch.own)
+    }
+
+    fn after(&self) -> Vec<usize> {
+        Asks::after(self)
     }
 }
 
@@ -298,6 +312,10 @@ impl<K: TextKind> ColumnMask for TextMask<K> {
         let mut masked = String::new();
         self.text(if value { "true" } else { "false" }, row, rows, &mut masked)?;
         Ok(masked.parse().ok())
+    }
+
+    fn after(&self) -> Vec<usize> {
+        self.kind.after()
     }
 }
 

@@ -50,6 +50,7 @@ mod quantity;
 mod regular;
 mod replace;
 mod row;
+mod sex;
 mod single;
 mod template;
 mod temporal;

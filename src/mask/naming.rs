@@ -171,10 +171,10 @@ impl Asks for NameValue {
         canonical.clear();
         push_canonical(value, self.fold, canonical);
         if self.part != Part::Last {
-            self.persona.ask_first(&LOCALES[0], canonical, queue);
+            self.persona.ask_first(&LOCALES[0], canonical, None, queue);
         }
         if self.part != Part::First {
-            self.persona.ask_last(&LOCALES[0], canonical, queue);
+            self.persona.ask_last(&LOCALES[0], canonical, None, queue);
         }
         Some(())
     }

@@ -5,12 +5,14 @@
 
 use super::canon::{push_canonical, push_email};
 use super::column::{ColumnMask, Compile, CompileError};
+use super::dict::Dictionary;
 use super::key::{DomainKey, RealmKey};
 use super::kind::{Domain, Param};
 use super::lanes::Queue;
 use super::leaf::{Asks, At, FOLD, ON_INVALID, TEXT, TextMask};
-use super::locale::{self, Chosen, LOCALE, LOCALE_FROM, LOCALES, Locale, longest_of};
+use super::locale::{Chosen, LOCALE, LOCALE_FROM, LOCALES, Locale, longest_of};
 use super::quantity::canonical_integer;
+use super::sex::{self, SEX_FROM, Sex, Told};
 use super::token::{Perm, Purpose, push_b32};
 use super::{Injective, KeyedOn, Kind, Params, Shape};
 use std::collections::HashMap;
@@ -19,8 +21,8 @@ const NAME: Kind = Kind {
     keyed_on: KeyedOn::Subject,
     injective: Injective::No,
     needs_subject: true,
-    params: &[LOCALE, LOCALE_FROM],
-    columns: locale::columns,
+    params: &[LOCALE, LOCALE_FROM, SEX_FROM],
+    columns: sex::columns,
     ..TEXT
 };
 
@@ -98,8 +100,8 @@ pub(super) static EMAIL: Kind = Kind {
     name: "email",
     remains: |_| super::Remains::Rare { bits: 60 },
     summary: "Replaces e-mail addresses by undeliverable ones under `.example`; equal addresses stay equal",
-    params: &[BY, FOLD, ON_INVALID, LOCALE, LOCALE_FROM],
-    columns: locale::columns,
+    params: &[BY, FOLD, ON_INVALID, LOCALE, LOCALE_FROM, SEX_FROM],
+    columns: sex::columns,
     keyed_on: KeyedOn::Either,
     injective: Injective::Bits80,
     folds: true,
@@ -114,8 +116,8 @@ pub(super) static USERNAME: Kind = Kind {
     name: "username",
     remains: |_| super::Remains::Rare { bits: 40 },
     summary: "Replaces user names by `first_<token>`; equal names stay equal",
-    params: &[BY, FOLD, LOCALE, LOCALE_FROM],
-    columns: locale::columns,
+    params: &[BY, FOLD, LOCALE, LOCALE_FROM, SEX_FROM],
+    columns: sex::columns,
     keyed_on: KeyedOn::Either,
     injective: Injective::Bits80,
     folds: true,
@@ -144,21 +146,32 @@ impl Persona {
         Self { key }
     }
 
-    /// Asks for the first name, from the list of the persona's sex: one draw.
-    pub(super) fn ask_first(&self, locale: &Locale, subject: &str, queue: &mut Queue) {
-        let lists = locale.first();
-        attribute(subject, "sex", |sex| {
-            attribute(subject, "first", |first| queue.draw_either(lists, &self.key, sex, first));
-        });
+    /// Asks for the first name, from the list of the sex that is told, else of the persona's own: one draw.
+    pub(super) fn ask_first(&self, locale: &Locale, subject: &str, sex: Option<Sex>, queue: &mut Queue) {
+        self.ask_either(locale.first(), "first", subject, sex, queue);
     }
 
-    /// Asks for the last name: one draw.
-    pub(super) fn ask_last(&self, locale: &Locale, subject: &str, queue: &mut Queue) {
+    fn ask_either(
+        &self,
+        lists: [&'static Dictionary; 2],
+        name: &str,
+        subject: &str,
+        sex: Option<Sex>,
+        queue: &mut Queue,
+    ) {
+        match sex {
+            Some(sex) => attribute(subject, name, |parts| queue.draw(lists[sex as usize], &self.key, parts)),
+            None => attribute(subject, "sex", |sex| {
+                attribute(subject, name, |parts| queue.draw_either(lists, &self.key, sex, parts));
+            }),
+        }
+    }
+
+    /// Asks for the last name, as the first: one draw.
+    pub(super) fn ask_last(&self, locale: &Locale, subject: &str, sex: Option<Sex>, queue: &mut Queue) {
         match locale.last() {
             Ok(list) => attribute(subject, "last", |parts| queue.draw(list, &self.key, parts)),
-            Err(lists) => attribute(subject, "sex", |sex| {
-                attribute(subject, "last", |last| queue.draw_either(lists, &self.key, sex, last));
-            }),
+            Err(lists) => self.ask_either(lists, "last", subject, sex, queue),
         }
     }
 
@@ -172,8 +185,8 @@ impl Persona {
         let mut queue = Queue::default();
         let locale = &LOCALES[0];
         match name {
-            "first" => self.ask_first(locale, subject, &mut queue),
-            "last" => self.ask_last(locale, subject, &mut queue),
+            "first" => self.ask_first(locale, subject, None, &mut queue),
+            "last" => self.ask_last(locale, subject, None, &mut queue),
             "street" => self.ask(subject, "street", &mut queue),
             "city" | "region" | "zip" => self.ask(subject, "place", &mut queue),
             _ => return false,
@@ -236,11 +249,13 @@ struct Side {
     part: Part,
     slot: Option<usize>,
     locale: Chosen,
+    sex: Told,
 }
 
 fn compile_name(compile: &Compile<'_>, part: Part) -> Result<Box<dyn ColumnMask>, CompileError> {
     let persona = Persona::new(compile.realm, &compile.spec.label);
-    TextMask::boxed(compile, Side { persona, part, slot: compile.subject, locale: Chosen::new(compile)? })
+    let (locale, sex) = (Chosen::new(compile)?, Told::new(compile)?);
+    TextMask::boxed(compile, Side { persona, part, slot: compile.subject, locale, sex })
 }
 
 fn compile_address(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
@@ -279,13 +294,13 @@ impl Asks for Side {
 
     fn ask(&self, value: &str, at: At<'_>, _scratch: &mut (), queue: &mut Queue) -> Option<&'static Locale> {
         let persona = &self.persona;
-        let locale = self.locale.of(at);
+        let (locale, sex) = (self.locale.of(at), self.sex.of(at));
         with_subject(value, at, self.slot, |subject| match self.part {
-            Part::First => persona.ask_first(locale, subject, queue),
-            Part::Last => persona.ask_last(locale, subject, queue),
+            Part::First => persona.ask_first(locale, subject, sex, queue),
+            Part::Last => persona.ask_last(locale, subject, sex, queue),
             Part::Full => {
-                persona.ask_first(locale, subject, queue);
-                persona.ask_last(locale, subject, queue);
+                persona.ask_first(locale, subject, sex, queue);
+                persona.ask_last(locale, subject, sex, queue);
             }
             Part::Street => persona.ask(subject, "street", queue),
             Part::City | Part::Region | Part::Zip => persona.ask(subject, "place", queue),
@@ -333,6 +348,10 @@ impl Asks for Side {
     fn reads(&self, _value: &str, _scratch: &mut ()) -> bool {
         true
     }
+
+    fn after(&self) -> Vec<usize> {
+        self.sex.after()
+    }
 }
 
 /// Longest part of a name in an e-mail address or user name.
@@ -353,15 +372,17 @@ struct Handle {
     /// The anchor is an integer column.
     integer_anchor: bool,
     locale: Chosen,
+    sex: Told,
 }
 
 impl Handle {
     fn new(compile: &Compile<'_>, kind: &str) -> Result<Self, CompileError> {
         let label = &compile.spec.label;
         let by_subject = compile.word("by") == Some("subject");
-        if !by_subject && compile.word("locale_from").is_some() {
-            // Equal values in rows of two countries would get two masks.
-            return Err(compile.bad_param("locale_from", "used together with `by = \"subject\"`"));
+        // Equal values in rows of two countries, or of two sexes, would get two masks.
+        let of_row = ["locale_from", SEX_FROM.name].into_iter().find(|param| compile.word(param).is_some());
+        if let Some(param) = of_row.filter(|_| !by_subject) {
+            return Err(compile.bad_param(param, "used together with `by = \"subject\"`"));
         }
         let anchor = compile.spec.subject.and_then(|column| compile.table.columns.get(column));
         let integer_anchor =
@@ -375,16 +396,18 @@ impl Handle {
             slot: compile.subject.filter(|_| by_subject),
             integer_anchor,
             locale: Chosen::new(compile)?,
+            sex: Told::new(compile)?,
         })
     }
 
     /// Asks for the names that the tier shows, the last one if `with_last`, and for the token.
-    fn ask(&self, keyed: &str, from_subject: bool, with_last: bool, locale: &Locale, queue: &mut Queue) -> Token {
+    fn ask(&self, keyed: &str, at: At<'_>, from_subject: bool, with_last: bool, queue: &mut Queue) -> Token {
+        let (locale, sex) = (self.locale.of(at), self.sex.of(at));
         if self.tier <= 1 {
-            self.persona.ask_first(locale, keyed, queue);
+            self.persona.ask_first(locale, keyed, sex, queue);
         }
         if self.tier == 0 && with_last {
-            self.persona.ask_last(locale, keyed, queue);
+            self.persona.ask_last(locale, keyed, sex, queue);
         }
         let id = if from_subject && self.integer_anchor { canonical_integer(keyed) } else { None };
         match id.filter(|id| (0..UID_MAX).contains(id)) {
@@ -557,7 +580,7 @@ impl Asks for Email {
         let subject = at.subject(self.handle.slot);
         let keyed = subject.unwrap_or(&memo.canonical[start..]);
         let locale = self.handle.locale.of(at);
-        let token = self.handle.ask(keyed, subject.is_some(), true, locale, queue);
+        let token = self.handle.ask(keyed, at, subject.is_some(), true, queue);
         Some(EmailNote { domain: Some((start + domain, memo.canonical.len())), token, locale })
     }
 
@@ -596,6 +619,10 @@ impl Asks for Email {
         memo.canonical.truncate(before);
         read
     }
+
+    fn after(&self) -> Vec<usize> {
+        self.handle.sex.after()
+    }
 }
 
 struct Username(Handle);
@@ -615,7 +642,7 @@ impl Asks for Username {
             }
         };
         let locale = self.0.locale.of(at);
-        Some((self.0.ask(keyed, subject.is_some(), false, locale, queue), locale))
+        Some((self.0.ask(keyed, at, subject.is_some(), false, queue), locale))
     }
 
     fn answer(
@@ -635,6 +662,10 @@ impl Asks for Username {
 
     fn reads(&self, _value: &str, _scratch: &mut String) -> bool {
         true
+    }
+
+    fn after(&self) -> Vec<usize> {
+        self.0.sex.after()
     }
 }
 
@@ -666,8 +697,8 @@ mod tests {
         let locale = &LOCALES[0];
         let person = |subject: &str| {
             let mut queue = Queue::default();
-            persona.ask_first(locale, subject, &mut queue);
-            persona.ask_last(locale, subject, &mut queue);
+            persona.ask_first(locale, subject, None, &mut queue);
+            persona.ask_last(locale, subject, None, &mut queue);
             persona.ask(subject, "place", &mut queue);
             queue.run();
             let mut zip = String::new();

@@ -210,7 +210,11 @@ fn a_column_that_a_mask_names_is_read_and_kept() {
     let text = Shape::Text { chars_max: None, padded: false };
     let fields = [Field::Read(Shape::Int4), Field::Read(text.clone()), Field::Mask(text.clone()), Field::Keep];
     assert_eq!(plan.tables[0].layout.fields, fields);
-    assert_eq!(rule("country", "pattern").plan().tables[0].layout.fields[1], Field::Mask(text));
+    assert_eq!(rule("country", "pattern").plan().tables[0].layout.fields[1], Field::Mask(text.clone()));
+
+    let sex = json!({"mask": "name.first", "subject": "id", "sex_from": "country"});
+    let told = world.clone().rule("public.a", json!({"id": "keep", "country": "keep", "name": sex, "total": "keep"}));
+    assert_eq!(told.plan().tables[0].layout.fields[1], Field::Read(text.clone()), "whatever it is called");
 
     assert!(rule("land", "keep").refusal().to_string().contains("has no such column"));
     assert!(rule("country", "null").refusal().to_string().contains("never leaves the source"));
