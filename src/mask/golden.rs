@@ -1,7 +1,7 @@
 //! The golden file: what every kind and version gave once, and gives forever (MASKING.md section 9).
 //!
-//! `tests/golden/v1.jsonl` is append-only. After a new kind: `RESTAGE_GOLDEN=append cargo test --lib golden`, then the
-//! hash below.
+//! `tests/golden/v1.jsonl` is append-only. After a new kind or parameter: `RESTAGE_GOLDEN=append cargo test --lib golden`,
+//! then the hash below.
 
 use super::batch::RawBatch;
 use super::tests::needed;
@@ -10,7 +10,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, StringViewArray};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -19,6 +19,111 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v1.jsonl")
 const HASH: &str = "2b3115d592faf7215683462fe51e7ca653eaa852be6b41ff2a83702cbd5e585b";
 /// Values masked one after the other from each sample.
 const CHAIN: usize = 24;
+/// Lines of each set of parameters.
+const LINES_MIN: usize = 10;
+
+/// Sets of parameters, each beside those the kind cannot do without, and values to begin with in place of the samples.
+/// `null` takes one of the needed away. `on_invalid = "null"` is tried of every kind and not listed.
+const VARIANTS: &[(&str, &str, &[&str])] = &[
+    ("pattern", r#"{"algo":"ff1"}"#, &["AB-1234567", "1234567"]),
+    ("email", r#"{"by":"subject"}"#, &[]),
+    ("email", r#"{"fold":false}"#, &["Bob@Example.com", "bob@example.com"]),
+    ("email", r#"{"locale":"de_DE"}"#, &[]),
+    ("username", r#"{"by":"subject"}"#, &[]),
+    ("username", r#"{"fold":false}"#, &["Bob", "bob"]),
+    ("username", r#"{"locale":"pl_PL"}"#, &[]),
+    ("name.first", r#"{"locale":"de_DE"}"#, &[]),
+    ("name.last", r#"{"locale":"pl_PL"}"#, &[]),
+    ("name.full", r#"{"locale":"ja_JP"}"#, &[]),
+    ("name.value", r#"{"part":"first"}"#, &["Robert"]),
+    ("name.value", r#"{"part":"last"}"#, &["Miller"]),
+    ("name.value", r#"{"fold":false}"#, &["Robert Miller", "robert miller"]),
+    ("company", r#"{"unique":true}"#, &[]),
+    ("company", r#"{"fold":false}"#, &["Acme Ltd", "ACME LTD"]),
+    ("phone", r#"{"region":"DE"}"#, &["030 1234567", "0171 2345678"]),
+    ("phone", r#"{"keep":5}"#, &[]),
+    ("address", r#"{"part":"street"}"#, &[]),
+    ("address", r#"{"part":"city"}"#, &[]),
+    ("address", r#"{"part":"region"}"#, &[]),
+    ("address", r#"{"part":"zip"}"#, &[]),
+    ("address", r#"{"part":"country","country":"set","locale":"fr_FR"}"#, &["Norway"]),
+    ("address", r#"{"locale":"de_DE"}"#, &[]),
+    ("zip", r#"{"keep":3}"#, &[]),
+    ("zip", r#"{"mode":"hipaa3"}"#, &[]),
+    ("card", r#"{"void":true}"#, &[]),
+    ("card", r#"{"keep":8}"#, &[]),
+    ("card", r#"{"keep_last4":true}"#, &[]),
+    ("ip", r#"{"mode":"cryptopan"}"#, &[]),
+    ("mac", r#"{"keep_oui":true}"#, &[]),
+    ("date.shift", r#"{"days_max":30}"#, &[]),
+    ("date.shift", r#"{"weekday":true}"#, &[]),
+    ("date.shift", r#"{"sentinels":["9999-12-31"]}"#, &["9999-12-31", "1984-02-29"]),
+    ("date.trunc", r#"{"unit":"decade"}"#, &[]),
+    ("date.trunc", r#"{"unit":"year"}"#, &[]),
+    ("date.trunc", r#"{"unit":"quarter"}"#, &[]),
+    ("date.trunc", r#"{"unit":"week"}"#, &[]),
+    ("age.cap", r#"{"age_max":60}"#, &["1921-07-15", "95", "12"]),
+    ("age.cap", r#"{"of":"year"}"#, &["1900", "1936", "1990"]),
+    ("time.shift", r#"{"step":15}"#, &[]),
+    ("time.trunc", r#"{"step":15}"#, &[]),
+    ("num.noise", r#"{"ratio_ppm":500000}"#, &[]),
+    ("num.scale", r#"{"ratio_ppm":500000}"#, &[]),
+    ("num.bucket", r#"{"width":"0.5"}"#, &["1250.25", "-0.75"]),
+    ("num.cap", r#"{"min":"5"}"#, &[]),
+    ("enum.sample", r#"{"weights":{"gold":3,"red":1}}"#, &[]),
+    ("enum.rr", r#"{"threshold":null,"epsilon":1.5}"#, &[]),
+    ("geo.grid", r#"{"cell":"0.1"}"#, &[]),
+    ("geo.laplace", r#"{"distance_m":50}"#, &[]),
+    ("json", r#"{"rest":"keep","paths":{"$.contact.email":"email"}}"#, &[]),
+    ("json", r#"{"keys":{"$.contact":"pattern"}}"#, &[]),
+    ("json", r#"{"rest":"keep","known":["$.plan"],"unknown_keys":"null"}"#, &[]),
+    ("composite", r#"{"rest":"null"}"#, &[]),
+    ("hstore", r#"{"rest":"pattern"}"#, &[]),
+    ("text.spans", r#"{"labels":{"email":"people"}}"#, &[]),
+    ("text.spans", r#"{"masks":{"phone":{"mask":"phone","region":"DE"}}}"#, &[]),
+    ("xml", r#"{"rest":"keep","paths":{"$.order.email":"email"}}"#, &[]),
+    ("url", r#"{"keep":["path"]}"#, &[]),
+    ("url", r#"{"keep_hosts":["acme.com"]}"#, &[]),
+    ("replace", r#"{"inside":true,"else":"pattern"}"#, &[]),
+    ("regex", r#"{"generate":null,"match":"([A-Za-z]+)-(\\d+)"}"#, &["AB-1234"]),
+    ("regex", r#"{"generate":null,"match":"([A-Za-z]+)-(\\d+)","replace":"$2-$1"}"#, &["AB-1234"]),
+    ("regex", r#"{"generate":null,"match":"([A-Za-z]+)-(\\d+)","on_invalid":"null"}"#, &["AB-1234", "AB", "?"]),
+    ("choice", r#"{"values":{"a":1,"b":3}}"#, &[]),
+    ("choice", r#"{"by":"subject"}"#, &[]),
+    ("lookup", r#"{"file":"team,code\nSales,x\nLegal,y\n","find":"team","else":"pattern"}"#, &[]),
+    ("lookup", r#"{"file":"team,code\nSales,x\nLegal,y\n","take":"team"}"#, &[]),
+    ("lookup", r#"{"by":"subject"}"#, &[]),
+    ("hash", r#"{"length":20}"#, &[]),
+    ("partial", r#"{"keep_first":4}"#, &[]),
+    ("partial", r#"{"keep_last":2}"#, &[]),
+    ("partial", r#"{"keep_first":2,"fill":"*"}"#, &[]),
+];
+
+/// Parameters no golden value can have: they name another column of the row, or what a program is started with.
+const OF_ROWS: &[&str] =
+    &["after", "axis", "command", "format", "from", "locale_from", "restarts", "sex_from", "stderr", "timeout", "with"];
+
+/// The sets of parameters beside the needed ones: of each the parameters, and values to begin with.
+fn variants(kind: &Kind) -> Vec<(Params, Vec<String>)> {
+    let listed = VARIANTS.iter().filter(|variant| variant.0 == kind.name).map(|(_, json, starts)| {
+        let mut params = needed(kind);
+        for (name, value) in serde_json::from_str::<Params>(json).expect("parameters") {
+            match value.is_null() {
+                true => drop(params.remove(&name)),
+                false => drop(params.insert(name, value)),
+            }
+        }
+        (params, starts.iter().map(|start| (*start).to_owned()).collect())
+    });
+    // What `regex` generates has no form that a value could miss.
+    let invalid = |name: &str| name == "on_invalid" && kind.name != "regex";
+    let nulled = kind.params.iter().filter(|param| invalid(param.name)).map(|param| {
+        let mut params = needed(kind);
+        params.insert(param.name.to_owned(), "null".into());
+        (params, Vec::new())
+    });
+    listed.chain(nulled).collect()
+}
 
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 struct Line {
@@ -49,14 +154,20 @@ fn lines() -> (String, Vec<Line>) {
 
 /// Inputs of a kind: its samples, what becomes of them when they are masked again and again (valid values of the kind, for
 /// all kinds that keep the form), and values it does not expect. Subjects are numbers and addresses.
-fn inputs(kind: &Kind) -> Vec<Line> {
-    let by_subject = kind.needs_subject || matches!(kind.keyed_on, KeyedOn::Subject);
+///
+/// With values to begin with, these in place of the samples, and no others.
+fn inputs(kind: &Kind, params: &Params, begin: &[String]) -> Vec<Line> {
+    let by_subject = kind.needs_subject
+        || matches!(kind.keyed_on, KeyedOn::Subject)
+        || params.get("by").is_some_and(|by| by == "subject");
     let odd = ["a", "Zoë Müller", "日本語", "x7-Q", " ", ""].map(str::to_owned);
-    let odd = odd.iter().filter(|_| kind.takes(&Shape::TEXT) && !kind.takes(&Shape::Int8));
+    let odd = odd.iter().filter(|_| begin.is_empty() && of_texts(kind));
+    let samples = kind.samples.iter().map(|sample| (*sample).to_owned());
+    let starts: Vec<String> = if begin.is_empty() { samples.collect() } else { begin.to_vec() };
     let mut lines: Vec<Line> = Vec::new();
-    for (number, start) in kind.samples.iter().map(|sample| (*sample).to_owned()).chain(odd.cloned()).enumerate() {
+    for (number, start) in starts.iter().chain(odd).cloned().enumerate() {
         let mut value = start;
-        let steps = if number < kind.samples.len() { CHAIN } else { 2 };
+        let steps = if number < starts.len() { CHAIN } else { 2 };
         for step in 0..steps {
             let subject = match step % 3 {
                 _ if !by_subject => None,
@@ -65,7 +176,7 @@ fn inputs(kind: &Kind) -> Vec<Line> {
                 _ => Some(format!("person-{number}-{step}")),
             };
             let label = if step % 4 == 3 { "public.users.id" } else { "" }.to_owned();
-            let (kind, params) = (kind.full_name(), needed(kind));
+            let (kind, params) = (kind.full_name(), params.clone());
             let mut line = Line { kind, label, params, subject, value: value.clone(), mask: None };
             line.mask = line.again();
             let next = line.mask.clone();
@@ -89,11 +200,17 @@ fn inputs(kind: &Kind) -> Vec<Line> {
 fn golden_values_never_change() {
     let (mut text, known) = lines();
     if std::env::var_os("RESTAGE_GOLDEN").is_some_and(|word| word == "append") {
-        let kinds: HashSet<&str> = known.iter().map(|line| line.kind.as_str()).collect();
-        for kind in KINDS.iter().filter(|kind| !kinds.contains(kind.full_name().as_str())) {
-            for line in inputs(kind) {
-                let _ = writeln!(text, "{}", serde_json::to_string(&line).expect("a line is JSON"));
-            }
+        let there = |kind: &Kind, params: &Params| {
+            known.iter().any(|line| line.kind == kind.full_name() && line.params == *params)
+        };
+        let mut more = Vec::new();
+        for kind in KINDS {
+            let needed = (!known.iter().any(|line| line.kind == kind.full_name())).then(|| (needed(kind), Vec::new()));
+            let sets = needed.into_iter().chain(variants(kind)).filter(|(params, _)| !there(kind, params));
+            more.extend(sets.flat_map(|(params, begin)| inputs(kind, &params, &begin)));
+        }
+        for line in more {
+            let _ = writeln!(text, "{}", serde_json::to_string(&line).expect("a line is JSON"));
         }
         std::fs::write(FILE, &text).expect("the golden file can be written");
     }
@@ -106,6 +223,28 @@ fn golden_values_never_change() {
         assert!(known.iter().any(|line| line.kind == kind.full_name()), "{} has no golden value", kind.full_name());
     }
     assert_eq!(blake3::hash(text.as_bytes()).to_hex().as_str(), HASH, "the file is append-only; then set HASH");
+}
+
+#[test]
+fn every_parameter_that_changes_masks_has_golden_values() {
+    let (_, known) = lines();
+    for kind in KINDS {
+        for param in kind.params.iter().filter(|param| !OF_ROWS.contains(&param.name)) {
+            let has = |line: &&Line| line.kind == kind.full_name() && line.params.contains_key(param.name);
+            let count = known.iter().filter(has).count();
+            assert!(count >= LINES_MIN || kind.name == "const", "{} with `{}`: {count} lines", kind.name, param.name);
+        }
+        for (params, _) in variants(kind) {
+            let count = known.iter().filter(|line| line.kind == kind.full_name() && line.params == params).count();
+            assert!(count >= LINES_MIN, "{} with {params:?}: {count} lines", kind.name);
+        }
+    }
+}
+
+/// A kind on texts, as far as one value shows it; lists of the user's are of texts, whatever types they can be put on.
+fn of_texts(kind: &Kind) -> bool {
+    let listed = matches!(kind.name, "choice" | "lookup" | "replace");
+    kind.takes(&Shape::TEXT) && (listed || !kind.takes(&Shape::Int8))
 }
 
 /// A column of golden values, with the masks they must get.
@@ -141,9 +280,7 @@ fn golden_values_depend_on_no_batch_no_order_and_no_thread() {
     let mut groups: BTreeMap<String, Vec<Line>> = BTreeMap::new();
     for line in lines().1 {
         let found = kind(&line.kind).expect("a golden kind");
-        // Lists of the user's are of texts, whatever types they can be put on.
-        let listed = matches!(found.name, "choice" | "lookup" | "replace");
-        let text = found.takes(&Shape::TEXT) && (listed || !found.takes(&Shape::Int8));
+        let text = of_texts(found);
         let number = line.subject.as_deref().is_some_and(|subject| subject.bytes().all(|byte| byte.is_ascii_digit()));
         if text && !number {
             let key = format!("{}|{}|{}", line.kind, line.label, serde_json::to_string(&line.params).expect("JSON"));
