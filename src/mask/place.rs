@@ -1,6 +1,7 @@
 //! Coordinates: `geo.grid/1`, `geo.laplace/1`, on points and on columns of latitude and longitude.
 //!
-//! Coordinates are counted in whole millionths of a degree, about 11 cm. The functions of `libm` are the same code on
+//! Coordinates are counted in whole millionths of a degree, about 11 cm. NaN and the infinities stay; a finite number beyond
+//! a full turn is no coordinate, and its mask is a place anywhere: word 0 and 1 of the stream `anywhere` of its bits. The functions of `libm` are the same code on
 //! every platform; its version is pinned.
 //!
 //! ```toml
@@ -151,13 +152,26 @@ fn other_column(compile: &Compile<'_>) -> Result<(usize, Shape), CompileError> {
     found.map(|(index, column)| (index, column.shape.clone())).ok_or_else(wrong)
 }
 
-/// A coordinate in millionths of a degree; none for what is no coordinate.
-fn micros(degrees: f64) -> Option<i64> {
-    (degrees.abs() <= 360.0).then(|| (degrees * MICRO).round() as i64)
+/// A number in the place of a coordinate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Seen {
+    /// Millionths of a degree.
+    At(i64),
+    /// Beyond a full turn, so no coordinate: meters of a projection, say. Its bits.
+    Beyond(u64),
+}
+
+impl Seen {
+    /// None for NaN and the infinities.
+    fn of(degrees: f64) -> Option<Self> {
+        let turn = degrees.abs() <= 360.0;
+        let seen = || if turn { Self::At((degrees * MICRO).round() as i64) } else { Self::Beyond(degrees.to_bits()) };
+        degrees.is_finite().then(seen)
+    }
 }
 
 /// Reads a coordinate of a decoded column.
-fn coordinate(column: &ArrayRef, shape: &Shape, row: usize, text: &mut String) -> Option<i64> {
+fn coordinate(column: &ArrayRef, shape: &Shape, row: usize, text: &mut String) -> Option<Seen> {
     if column.is_null(row) {
         return None;
     }
@@ -166,13 +180,15 @@ fn coordinate(column: &ArrayRef, shape: &Shape, row: usize, text: &mut String) -
             // The shortest digits are what was stored; widening would add some.
             text.clear();
             text.push_str(&column.as_primitive_opt::<Float32Type>()?.value(row).to_string());
-            micros(text.parse().ok()?)
+            Seen::of(text.parse().ok()?)
         }
-        Shape::Float8 => micros(column.as_primitive_opt::<Float64Type>()?.value(row)),
+        Shape::Float8 => Seen::of(column.as_primitive_opt::<Float64Type>()?.value(row)),
         _ => {
             text.clear();
             super::decimal::push_wire_text(column.as_binary_view_opt()?.value(row), text)?;
-            micros(text.parse().ok()?)
+            // A number of more digits than a float has room for is not infinite.
+            let finite = text.ends_with(|last: char| last.is_ascii_digit());
+            Seen::of(text.parse().ok()?).or(finite.then_some(Seen::Beyond(u64::MAX)))
         }
     }
 }
@@ -228,16 +244,30 @@ impl Place {
         }
     }
 
+    /// A place anywhere, for numbers that are no coordinates; latitude and longitude.
+    fn anywhere(&self, subject: &str, numbers: &[u64]) -> (i64, i64) {
+        let numbers: Vec<i64> = numbers.iter().map(|number| *number as i64).collect();
+        let draws = self.draws(subject, "anywhere", &numbers);
+        let (latitude, longitude) = (below(word(&draws, 0), 180_000_001), below(word(&draws, 1), 360_000_000));
+        (latitude as i64 - 90_000_000, longitude as i64 - 180_000_000)
+    }
+
     /// The subject of a row; a row without one is moved by its place alone.
     fn subject<'a>(&self, row: usize, rows: &'a Rows<'_>) -> &'a str {
         self.slot.and_then(|slot| rows.subject(slot, row)).unwrap_or_default()
     }
 
-    /// The masked coordinate of each row; none where it stays: NULL, NaN, infinite or beyond a full turn.
+    /// The masked coordinate of each row; none where it stays: NULL, NaN or infinite.
     fn coordinates(&self, axis: Axis, column: &ArrayRef, rows: &Rows<'_>) -> Vec<Option<i64>> {
         let mut text = String::new();
         let masked = (0..column.len()).map(|row| {
-            let value = coordinate(column, &self.shape, row, &mut text)?;
+            let value = match coordinate(column, &self.shape, row, &mut text)? {
+                Seen::At(value) => value,
+                Seen::Beyond(number) => {
+                    let (latitude, longitude) = self.anywhere(self.subject(row, rows), &[number]);
+                    return Some(if axis == Axis::Latitude { latitude } else { longitude });
+                }
+            };
             let other = match &self.other {
                 // A point without its other coordinate is moved as one on the zero line.
                 Some((index, shape)) => {
@@ -245,7 +275,8 @@ impl Place {
                 }
                 None => None,
             };
-            Some(self.axis(self.subject(row, rows), axis, value, other.unwrap_or(0)))
+            let other = if let Some(Seen::At(other)) = other { other } else { 0 };
+            Some(self.axis(self.subject(row, rows), axis, value, other))
         });
         masked.collect()
     }
@@ -256,9 +287,13 @@ impl Place {
         for row in 0..points.len() {
             let (x, y) = points.value(row).split_at(8);
             let degrees = |bytes: &[u8]| bytes.try_into().ok().map(f64::from_be_bytes);
-            let moved = match (degrees(x).and_then(micros), degrees(y).and_then(micros)) {
-                (Some(x), Some(y)) if points.is_valid(row) => Some(self.point(self.subject(row, rows), y, x)),
-                _ => None,
+            let (x, y) = (degrees(x)?, degrees(y)?);
+            let moved = match (Seen::of(x), Seen::of(y)) {
+                _ if points.is_null(row) => None,
+                (Some(Seen::At(x)), Some(Seen::At(y))) => Some(self.point(self.subject(row, rows), y, x)),
+                (None, None) => None,
+                // One of both is no coordinate: the other must not stay beside it.
+                _ => Some(self.anywhere(self.subject(row, rows), &[x.to_bits(), y.to_bits()])),
             };
             match moved {
                 Some((latitude, longitude)) => {
@@ -282,8 +317,11 @@ fn valid(value: i64, axis: Axis) -> i64 {
     }
 }
 
-/// The wire form of a coordinate in a numeric column, cut to its decimal places.
+/// The wire form of a coordinate in a numeric column, cut to its decimal places; the nearest it can hold.
 fn numeric(value: i64, limit: Option<(u16, i16)>) -> Vec<u8> {
+    let whole = limit.map_or(9, |(precision, scale)| i32::from(precision) - i32::from(scale));
+    let most = 10_i64.pow((6 + whole).clamp(0, 15) as u32) - 1;
+    let value = value.clamp(-most, most);
     let mut decimal = Decimal::default();
     decimal.read_text(&format!(
         "{}{}.{:06}",
@@ -381,6 +419,50 @@ mod tests {
         assert!((480.0..520.0).contains(&mean), "{mean}");
         // P(distance > mean) = 3·e^-2.
         assert!((1_520..1_730).contains(&far), "{far}");
+    }
+
+    #[test]
+    fn numbers_that_are_no_coordinates_do_not_stay() {
+        let grid = place(Op::Grid { cell: 10_000 });
+        let rows = Rows { len: 5, subjects: &[], raw: &[], masked: &[], origin: None };
+        let utm = (391_779.5, 5_820_072.25);
+        let of = |(x, y): (f64, f64)| [x.to_be_bytes(), y.to_be_bytes()].concat();
+        let pairs = [utm, (13.4, f64::NAN), (f64::INFINITY, 52.5), (f64::NAN, f64::INFINITY), (1e300, 52.5)];
+        let points: ArrayRef =
+            Arc::new(FixedSizeBinaryArray::try_from_iter(pairs.into_iter().map(of)).expect("of one width"));
+        let masked = grid.apply(&points, &rows).expect("masked");
+        let masked = masked.as_fixed_size_binary();
+        for (row, pair) in pairs.iter().enumerate() {
+            let [x, y] = [0, 1].map(|at| f64::from_be_bytes(masked.value(row)[at * 8..][..8].try_into().expect("8")));
+            if row == 3 {
+                assert!(x.is_nan() && y.is_infinite(), "neither is a place");
+            } else {
+                assert!(x.abs() <= 180.0 && y.abs() <= 90.0 && x != pair.0 && y != pair.1, "{pair:?} became {x} {y}");
+            }
+        }
+        let axis = |axis, shape, column: ArrayRef| {
+            Place { axis: Some(axis), shape, ..place(Op::Grid { cell: 10_000 }) }.apply(&column, &rows).expect("masked")
+        };
+        let floats: ArrayRef = Arc::new(Float64Array::from(vec![utm.1, 52.5, f64::NAN, -1e300, f64::INFINITY]));
+        let masked = axis(Axis::Latitude, Shape::Float8, floats);
+        let masked = masked.as_primitive::<Float64Type>().values();
+        assert!([0, 1, 3].iter().all(|row| masked[*row].abs() <= 90.0), "{masked:?}");
+        assert!(masked[2].is_nan() && masked[4].is_infinite());
+    }
+
+    #[test]
+    fn numerics_hold_their_masks() {
+        let text = |value: i64, limit| {
+            let mut text = String::new();
+            super::super::decimal::push_wire_text(&numeric(value, limit), &mut text).expect("a number");
+            text
+        };
+        assert_eq!(text(13_404_954, None), "13.404954");
+        assert_eq!(text(-100_010_000, Some((9, 6))), "-100.010000");
+        // Noise may not carry it over the digits of its column.
+        assert_eq!(text(100_010_000, Some((4, 2))), "99.99");
+        assert_eq!(text(-100_010_000, Some((8, 6))), "-99.999999");
+        assert_eq!(text(13_404_954, Some((3, 3))), "0.999");
     }
 
     #[test]
