@@ -343,7 +343,9 @@ impl RowKind for Template {
                     } else {
                         at.rows.raw.get(*index)
                     };
-                    if !column.is_some_and(|column| push_cell(column, at.row, out)) {
+                    // An element of an array stands in the row of its array.
+                    let row = at.rows.row(at.row);
+                    if !column.is_some_and(|column| push_cell(column, row, out)) {
                         return Err(MaskError::at(at.row, "a column of its template is not there"));
                     }
                     form.apply(start, out);
@@ -492,5 +494,38 @@ mod tests {
         ] {
             assert!(matches!(row(text, None), Err(Refusal::BadParam { .. })), "{text}");
         }
+    }
+
+    #[test]
+    fn elements_of_arrays_read_the_row_of_their_array() {
+        use crate::mask::nested::Parts;
+        use arrow_array::BinaryArray;
+        use arrow_buffer::OffsetBuffer;
+        let leaves: ArrayRef = Arc::new(StringViewArray::from(vec!["a", "b", "c", "d"]));
+        let parts = Parts {
+            skeleton: BinaryArray::from_vec(vec![b"x", b"y"]),
+            lists: vec![(OffsetBuffer::from_lengths([3, 1]), leaves)],
+            nulls: None,
+        };
+        let spec = |kind: &str, params: Params| {
+            Some(MaskSpec { kind: kind.to_owned(), label: String::new(), params, subject: None })
+        };
+        let column = |name: &str, shape, mask| ColumnSpec { name: format!("public.t.{name}"), shape, mask };
+        let columns = vec![
+            column("names", Shape::Array(Arc::new(Shape::TEXT)), spec("template/1", params("{id}-{word}"))),
+            column("id", Shape::Int4, None),
+            column("word", Shape::TEXT, spec("pattern/1", Params::new())),
+        ];
+        let table = TableSpec { columns, ..TableSpec::default() };
+        let masker = Masker::compile(&MasterKey::test().realm("default"), &table).expect("compiles");
+        let words: ArrayRef = Arc::new(StringViewArray::from(vec!["red", "blue"]));
+        let columns = vec![parts.join().expect("an array"), Arc::new(Int32Array::from(vec![7, 8])) as ArrayRef, words];
+        let raw = RawBatch { rows: 2, wire: bytes::Bytes::new(), gaps: Vec::new(), columns };
+        let masked = masker.apply(raw).expect("masked");
+        let words = masked.columns()[1].as_string::<i32>();
+        let found = Parts::of(&masked.columns()[0]).expect("an array").lists.remove(0).1;
+        let found: Vec<&str> = found.as_string::<i32>().iter().flatten().collect();
+        let [red, blue] = [0, 1].map(|row| words.value(row));
+        assert_eq!(found, [format!("7-{red}"), format!("7-{red}"), format!("7-{red}"), format!("8-{blue}")]);
     }
 }
