@@ -93,6 +93,8 @@ const LEAKS: &[(&str, &str)] = &[
     ("date.shift", "in timestamps the time of day to the microsecond, which finds the row for those who know it"),
     ("date.within_year", "the year"),
     ("date.within_year", "in timestamps the time of day to the microsecond, which finds the row for those who know it"),
+    ("date.from_id", "the year"),
+    ("date.from_id", "in timestamps the time of day to the microsecond, which finds the row for those who know it"),
     ("date.trunc", "the day or time up to what it is cut to"),
     ("age.cap", "every age up to the limit, and every date of birth that is not before it"),
     ("time.shift", "seconds and their fractions, and every interval within one person"),

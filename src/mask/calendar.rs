@@ -208,9 +208,7 @@ fn boxed(compile: &Compile<'_>, calendar: Calendar) -> Result<Box<dyn ColumnMask
 }
 
 fn compile_within_year(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
-    let (kind, label) = (&compile.spec.kind, &compile.spec.label);
-    let days = Days { key: compile.realm.domain(kind, label), recent: std::array::from_fn(|_| OnceLock::new()) };
-    boxed(compile, Calendar::WithinYear(Box::new(days)))
+    boxed(compile, Calendar::WithinYear(Box::new(Days::new(compile))))
 }
 
 fn compile_trunc(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
@@ -253,13 +251,20 @@ fn compile_age_cap(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, Compile
 const RECENT_YEARS: std::ops::Range<i64> = 1_850..2_150;
 
 /// The permutations of the days of each year.
-struct Days {
+pub(super) struct Days {
     key: DomainKey,
     recent: [OnceLock<Perm>; RECENT_YEARS.end as usize - RECENT_YEARS.start as usize],
 }
 
 impl Days {
-    fn mask(&self, days: i64, legal: impl Fn(i64) -> bool) -> i64 {
+    /// The permutations of the kind and label that are compiled.
+    pub fn new(compile: &Compile<'_>) -> Self {
+        let key = compile.realm.domain(&compile.spec.kind, &compile.spec.label);
+        Self { key, recent: std::array::from_fn(|_| OnceLock::new()) }
+    }
+
+    /// Permutes a day within its year, past those that are not legal.
+    pub fn mask(&self, days: i64, legal: impl Fn(i64) -> bool) -> i64 {
         let (year, ..) = civil(days);
         let first = days_from_civil(year, 1, 1);
         let length = days_from_civil(year + 1, 1, 1) - first;

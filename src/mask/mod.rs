@@ -9,6 +9,7 @@ mod agent;
 mod amount;
 pub mod batch;
 mod blob;
+mod born;
 mod calendar;
 mod canon;
 mod choice;
@@ -130,6 +131,7 @@ pub static KINDS: &[&Kind] = &[
     &mac::MAC,
     &temporal::DATE_SHIFT,
     &calendar::WITHIN_YEAR,
+    &born::FROM_ID,
     &calendar::TRUNC,
     &calendar::AGE_CAP,
     &clock::SHIFT,

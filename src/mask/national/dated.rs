@@ -33,6 +33,23 @@ fn put_date(parts: &Parts, day: u64, month_at: usize, day_at: usize, number: &mu
     number.put(day_at..day_at + 2, day);
 }
 
+/// The day of the year, from 0, that a number tells.
+pub(super) fn day(kind: &str, parts: &Parts) -> u64 {
+    match kind {
+        "it.cf" => parts.rank / ITALIAN_PLACES % days_of(parts.year),
+        _ => parts.rank / (parts.size / days_of(parts.year)),
+    }
+}
+
+/// The year with its century, where a number tells it.
+pub(super) fn full_year(kind: &str, number: &Number, parts: &Parts) -> Option<u32> {
+    match kind {
+        "it.cf" | "za.id" => None,
+        "se.pnr" => (swedish_start(number) > 0).then(|| number.value(0..4) as u32),
+        _ => Some(parts.year),
+    }
+}
+
 /// Serials 001–998 of one sex.
 const BE_SERIALS: u64 = 499;
 

@@ -262,6 +262,28 @@ pub(super) fn is_valid(kind: &str, text: &str) -> bool {
     scheme.zip(number).is_some_and(|((_, scheme), number)| scheme.parts(&number, &mut Vec::new()).is_some())
 }
 
+/// Identifiers that tell the day somebody was born.
+const BIRTHS: [&str; 9] = ["be.nn", "cn.ric", "dk.cpr", "fi.hetu", "it.cf", "no.fnr", "pl.pesel", "se.pnr", "za.id"];
+
+/// Tells whether the numbers of a kind tell a day of birth.
+pub(super) fn tells_birth(kind: &str) -> bool {
+    BIRTHS.contains(&kind)
+}
+
+/// Year, month and day of birth that a valid number of a kind tells; none of others. A year of two digits is the one
+/// nearest to `near`.
+pub(super) fn born(kind: &str, text: &str, near: i64) -> Option<(i64, i64, i64)> {
+    let (_, scheme) = SCHEMES.iter().find(|scheme| scheme.0.name == kind && tells_birth(kind))?;
+    let number = Number::read(text)?;
+    let parts = scheme.parts(&number, &mut Vec::new())?;
+    let (month, day) = date::month_and_day(parts.year, dated::day(kind, &parts));
+    let year = dated::full_year(kind, &number, &parts).map(i64::from).unwrap_or_else(|| {
+        let ahead = (i64::from(parts.year) - near).rem_euclid(100);
+        near + if ahead > 50 { ahead - 100 } else { ahead }
+    });
+    Some((year, month as i64, day as i64))
+}
+
 struct National {
     key: DomainKey,
     cache: Arc<PermCache>,
