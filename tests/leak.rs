@@ -437,7 +437,7 @@ const NAMED: &[(&str, &str)] = &[
 const UNSIGNED: &[(&str, &str)] = &[
     ("CREATE TABLE u1 (phone varchar(20) DEFAULT '0612345678')", "TABLE public.u1"),
     ("CREATE TABLE u2 (a text DEFAULT '0171 2345678')", "TABLE public.u2"),
-    ("CREATE TABLE u3 (ssn varchar(11) DEFAULT '219099999')", "TABLE public.u3"),
+    ("CREATE TABLE u3 (ssn varchar(11) DEFAULT '536718294')", "TABLE public.u3"),
     ("CREATE DOMAIN u4 AS text CHECK (VALUE <> 'Hauptstr. 12, 10115 Berlin')", "DOMAIN public.u4"),
     ("CREATE TYPE u5 AS ENUM ('nobody', 'robert.miller')", "TYPE public.u5"),
     (
@@ -464,7 +464,7 @@ fn definitions_are_searched_for_values_without_a_sign_and_let_pass_what_is_nobod
         assert!(said.contains(&format!("{label} holds what looks like personal data")), "{label}: {said}");
     }
     assert!(!said.contains("public.fine holds"), "{said}");
-    for canary in ["0612345678", "2345678", "219099999", "Hauptstr", "hunter2"] {
+    for canary in ["0612345678", "2345678", "536718294", "Hauptstr", "hunter2"] {
         assert!(!said.contains(canary), "{canary}: {said}");
     }
     // A plan that is refused for another reason tells them too.

@@ -3,6 +3,7 @@
 use super::content::{CITIES, FIRST, LAST, is_country, pattern, plain};
 use super::rules::RULES;
 use crate::mask::known;
+use crate::mask::text::nobody;
 use regex::Regex;
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -160,9 +161,10 @@ pub fn names_somebody(text: &str) -> bool {
         let words: Vec<&Word<'_>> = run.iter().filter(inner).collect();
         words.windows(2).any(|pair| {
             let titled = TITLES.contains(&pair[0].text) && named(pair[1].text);
-            titled
+            titled && !is_made_up(&text[pair[0].end..])
                 || first_name(pair[0].text)
                     && last_name(pair[1].text)
+                    && !is_made_up(&text[pair[0].end - pair[0].text.len()..])
                     && !is_finding(&text[pair[1].end..])
                     && !is_color(pair[0].text, pair[1].text, text)
         })
@@ -207,6 +209,7 @@ pub(super) fn is_name(literal: &str) -> bool {
         && !is_word(last)
         && !is_country(&literal.to_lowercase())
         && !is_color(first, last, "")
+        && !nobody::is_made_up(first, last)
         && (last_first || known::share_of_name(&format!("{first} {last}")) >= SHARE_MIN)
 }
 
@@ -250,6 +253,22 @@ fn slavic(word: &str) -> bool {
     ["ski", "cki", "dzki", "wicz", "czyk", "skiego", "ckiego", "wicza", "skiemu", "ckiemu"]
         .iter()
         .any(|end| word.ends_with(end))
+}
+
+/// Whether a text begins with a person who was made up, or with a thing or a place that is called like one, and no other
+/// name follows: `John Doe` and `Sierra Leone`, but not `John Doe Miller`.
+pub(super) fn is_made_up(text: &str) -> bool {
+    let mut words = text.split(|c: char| c.is_whitespace() || c == '.').filter(|word| !word.is_empty());
+    let mut next = || words.next().unwrap_or_default();
+    let (first, last, after) = (next(), next(), next());
+    let end = last.find(|c| !letter(c)).unwrap_or(last.len());
+    let alone = end < last.len() || !last_name(after);
+    let (first, last) = (first.to_lowercase(), last[..end].to_lowercase());
+    let place = || {
+        let both = format!("{first} {last}");
+        is_country(&both) || CITIES.contains(&both)
+    };
+    alone && (nobody::is_made_up(&first, &last) || place())
 }
 
 /// What follows a name makes it that of a pattern or a law: `Martin Fowler's Money pattern`.
@@ -349,6 +368,11 @@ mod tests {
             "Sra. Vlokkb",
             "mevr. Vlokkb",
             "Martin Fowler's phone",
+            "John Doe Miller",
+            "Dr. John Miller",
+            "John Smith",
+            "Jean Dupont",
+            "Morgan Miller",
         ] {
             assert!(names_somebody(text), "{text}");
         }
@@ -370,6 +394,11 @@ mod tests {
             "see Martin Fowler's Money pattern",
             "see Martin Fowler''s Money pattern",
             "Rose Gold, Olive Green, Amber Brown",
+            "John Doe",
+            "Dr. Jane Roe, or Max Mustermann.",
+            "Erika Mustermann (sample)",
+            "an Aston Martin",
+            "to Sierra Leone",
         ] {
             assert!(!names_somebody(text), "{text}");
         }
@@ -431,6 +460,10 @@ mod tests {
             "long.term",
             "robert",
             "robert miller called",
+            "john.doe",
+            "DOE, JANE",
+            "max mustermann",
+            "calvin klein",
             "nobody at all",
         ] {
             assert!(!is_name(literal), "{literal}");

@@ -28,7 +28,9 @@
 mod ids;
 mod names;
 mod net;
+pub mod nobody;
 mod numbers;
+mod personal;
 mod regions;
 mod sources;
 mod spans;
@@ -43,10 +45,10 @@ use super::{Params, Shape};
 use arrow_array::builder::StringBuilder;
 use arrow_array::{Array, ArrayRef, StringViewArray};
 use names::Names;
+pub use personal::{personal_in_definition, personal_kinds};
 use serde_json::Value;
 use sources::{Source, Sources};
 use spans::{Detector, Found};
-use std::ops::Range;
 use std::sync::Arc;
 
 /// The record of `text.spans/1`.
@@ -104,64 +106,6 @@ const DETECTORS: [(&str, &str); 7 + ids::KINDS.len()] = {
     }
     detectors
 };
-
-/// Names the kinds of personal data that stand in a text which is no column: a definition, a comment, a default.
-///
-/// Stricter than the mask: only what is hardly ever anything else, because the text is full of numbers of its own.
-/// Names of persons are not found.
-pub fn personal_kinds(text: &str) -> Vec<&'static str> {
-    let mut kinds = kinds_in(text);
-    for bytes in hex_literals(text) {
-        if let Ok(text) = std::str::from_utf8(&bytes) {
-            kinds.extend(kinds_in(text));
-        }
-    }
-    kinds.sort_unstable();
-    kinds.dedup();
-    kinds
-}
-
-fn kinds_in(text: &str) -> Vec<&'static str> {
-    let mut found = Found::default();
-    found.find(text, &Names::default());
-    let mut kinds: Vec<&'static str> = found
-        .spans
-        .iter()
-        .filter_map(|span| match (span.detector, &text[span.start..span.end]) {
-            (Detector::Email | Detector::EncodedEmail, _) => Some("e-mail address"),
-            (Detector::Card, _) if span.sure => Some("card number"),
-            (Detector::Ssn, _) => Some("social security number"),
-            (Detector::Id(0), _) => Some("bank account number"),
-            (Detector::Phone, number) if number.starts_with(['+', '(']) => Some("phone number"),
-            (Detector::Ip, address) if net::is_public(address) => Some("IP address"),
-            (Detector::Secret, _) => Some("credentials in a URL"),
-            (Detector::Username, _) if text[..span.start].ends_with("://") => Some("credentials in a URL"),
-            _ => None,
-        })
-        .collect();
-    if net::holds_credential(text) {
-        kinds.push("password or token");
-    }
-    kinds
-}
-
-/// What the mask finds in a text that is no column: its detector, where, and whether check digits or a grammar confirm it.
-pub fn found_in(text: &str) -> Vec<(&'static str, Range<usize>, bool)> {
-    let mut found = Found::default();
-    found.find(text, &Names::default());
-    let named = |span: &spans::Span| Some((DETECTORS[slot(span.detector)?].0, span.start..span.end, span.sure));
-    found.spans.iter().filter_map(named).collect()
-}
-
-/// Tells whether a text holds a token of a known form, or a password as connection strings write it.
-pub fn holds_credential(text: &str) -> bool {
-    net::holds_credential(text)
-}
-
-/// Tells whether an IP address may belong to somebody: it is none of a private network, of this machine, or of everybody.
-pub fn is_public_address(address: &str) -> bool {
-    net::is_public(address)
-}
 
 /// The bytes of `\\x…` literals, which is how a definition writes `bytea`.
 pub fn hex_literals(text: &str) -> impl Iterator<Item = Vec<u8>> + '_ {

@@ -226,27 +226,30 @@ const TOKENS: &[(&str, usize)] = &[
     ("eyJ", 40),
 ];
 
-/// Tells whether a text holds a token of a known form, or a password as connection strings write it.
-pub(super) fn holds_credential(text: &str) -> bool {
-    let token = |&(prefix, least): &(&str, usize)| {
-        text.match_indices(prefix).any(|(at, _)| {
-            let rest = text[at + prefix.len()..].bytes();
+/// Names of a password in connection strings.
+const PASSWORDS: &[&str] = &["password=", "PASSWORD=", "pwd=", "passwd="];
+
+/// The tokens of known forms in a text, and the passwords as connection strings write them; each as a whole.
+pub(super) fn credentials(text: &str) -> impl Iterator<Item = &str> {
+    let tokens = TOKENS.iter().flat_map(move |&(prefix, least)| {
+        text.match_indices(prefix).filter_map(move |(at, _)| {
             let body = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-            !text[..at].ends_with(|c: char| c.is_ascii_alphanumeric()) && rest.take_while(body).count() >= least
+            let length = text[at + prefix.len()..].bytes().take_while(|byte| body(byte)).count();
+            let begins = !text[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
+            (begins && length >= least).then(|| &text[at..at + prefix.len() + length])
         })
-    };
-    let password = |name: &str| {
-        text.match_indices(name).any(|(at, _)| {
+    });
+    let passwords = PASSWORDS.iter().flat_map(move |name| {
+        text.match_indices(name).filter_map(move |(at, _)| {
             let value = text[at + name.len()..].trim_start_matches('\'');
-            let value =
-                value.split(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | ';' | '&' | ')' | ',')).next();
+            let ends = |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | ';' | '&' | ')' | ',');
+            let value = value.split(ends).next()?;
             // A placeholder (`%s`, `$1`, `{…}`, `<…>`) or a comparison of columns is no password.
-            value.is_some_and(|value| {
-                value.len() >= 6 && value.chars().all(|c| !matches!(c, '%' | '$' | '{' | '<' | '(' | '=' | '|' | ':'))
-            })
+            let plain = value.chars().all(|c| !matches!(c, '%' | '$' | '{' | '<' | '(' | '=' | '|' | ':'));
+            (value.len() >= 6 && plain).then_some(value)
         })
-    };
-    TOKENS.iter().any(token) || ["password=", "PASSWORD=", "pwd=", "passwd="].iter().any(|name| password(name))
+    });
+    tokens.chain(passwords)
 }
 
 /// Looks at the URL whose `://` stands at `at`: credentials, user names and tokens. Addresses and names inside it are
