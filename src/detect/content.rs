@@ -2,7 +2,7 @@
 
 use super::prose;
 use crate::mask::known;
-use crate::mask::text::personal_kinds;
+use crate::mask::text::{nobody, personal_kinds};
 use regex::Regex;
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -27,6 +27,13 @@ pub(super) fn is_valid(test: &str, value: &str) -> bool {
         }
         "ip" => ip(value),
         "iban" => iban(value),
+        // These are enough alone, so what manuals print and addresses of roles and of nobody are none.
+        "email-of-somebody" => email(value) && !nobody::is_reserved(value) && !is_role(value),
+        "iban-of-somebody" => known::is_valid("iban", value) && !nobody::is_sample("iban", value),
+        "card-of-somebody" => known::is_valid("card", value) && !nobody::is_sample("card", value),
+        "token-of-somebody" => !nobody::is_sample("secret", value),
+        "credentials-of-somebody" => credentials(value),
+        "name-of-somebody" => person(value),
         "imei" => value.len() == 15 && value.bytes().all(|byte| byte.is_ascii_digit()) && known::has_luhn(value),
         "street-form" => street(value),
         "address-form" => address(value),
@@ -161,7 +168,10 @@ pub(super) fn somebody(value: &str) -> Somebody {
     // Most values are one word, or have no capital: they name nobody in any of these ways.
     let several = value.contains([' ', ',']) && value.chars().any(char::is_uppercase);
     let named = several
-        && (TITLE.is_match(value) || addressed(value) || prose::names_somebody(value) || full_name(value) && !words());
+        && (TITLE.is_match(value)
+            || addressed(value)
+            || prose::names_somebody(value)
+            || full_name(value) && !words() && !prose::is_made_up(value));
     if named || !personal_kinds(value).is_empty() {
         return Somebody::Named;
     }
@@ -213,6 +223,88 @@ static EMAIL: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:[^<>@]*<)?[^@\s<>
 
 fn email(value: &str) -> bool {
     value.len() <= 320 && EMAIL.is_match(value)
+}
+
+/// What is written before the sign in addresses that no person has.
+const ROLES: &[&str] = &[
+    "abuse",
+    "accounting",
+    "admin",
+    "administrator",
+    "billing",
+    "bounce",
+    "bounces",
+    "contact",
+    "daemon",
+    "donotreply",
+    "feedback",
+    "git",
+    "hello",
+    "help",
+    "helpdesk",
+    "hostmaster",
+    "hr",
+    "info",
+    "jobs",
+    "kontakt",
+    "mail",
+    "mailer",
+    "mailer-daemon",
+    "marketing",
+    "news",
+    "newsletter",
+    "no-reply",
+    "no_reply",
+    "noreply",
+    "notification",
+    "notifications",
+    "office",
+    "orders",
+    "postmaster",
+    "press",
+    "privacy",
+    "root",
+    "sales",
+    "security",
+    "service",
+    "support",
+    "system",
+    "team",
+    "webmaster",
+];
+
+/// Ends of hosts that are in a network of their own: `celery@worker-1.internal`.
+const INSIDE: &[&str] = &[".internal", ".local", ".localdomain", ".lan", ".svc"];
+
+/// An address of a role or of a program.
+fn is_role(address: &str) -> bool {
+    let address = address.rsplit('<').next().unwrap_or(address).trim_end_matches('>').to_ascii_lowercase();
+    let local = address.split(['@', '+']).next().unwrap_or_default();
+    ROLES.contains(&local) || INSIDE.iter().any(|end| address.ends_with(end))
+}
+
+/// A URL with a password that is neither a template nor a word for itself.
+fn credentials(value: &str) -> bool {
+    let after = value.split_once("://").and_then(|(_, after)| after.split_once('@'));
+    let Some(((_, password), host)) = after.and_then(|(user, host)| Some((user.split_once(':')?, host))) else {
+        return false;
+    };
+    let host = host.split(['/', ':', '?', '#']).next().unwrap_or_default();
+    let word = nobody::is_word_for_it(password) && nobody::is_hosts_own(host);
+    !word && !nobody::is_placeholder(password)
+}
+
+/// First and last name, none of them a word of schemas or a place: two are enough to ask.
+fn person(value: &str) -> bool {
+    let place = |word: &str| {
+        let small = fold(word);
+        CITIES.contains(&small) || is_country(&small)
+    };
+    value.contains(' ')
+        && full_name(value)
+        && prose::names_somebody(value)
+        && !place(value)
+        && !value.split([' ', ',', '-']).any(|word| prose::is_word(&fold(word)) || is_country(&fold(word)))
 }
 
 pub(super) fn pattern(text: &str) -> Regex {

@@ -76,6 +76,10 @@ pub struct Content {
     /// What passes is what it seems, so a few among others are found where nothing may be; the share of other numbers that
     /// pass at most.
     pub(super) few: Option<f64>,
+    /// How many different values that makes.
+    pub(super) least: u32,
+    /// They have to be most of the values.
+    pub(super) most: bool,
 }
 
 /// One way to find a category.
@@ -209,6 +213,15 @@ struct ContentText {
     #[serde(default)]
     rare: bool,
     few: Option<f64>,
+    #[serde(default = "few_least")]
+    least: u32,
+    #[serde(default)]
+    most: bool,
+}
+
+/// So many different values of one sort are no slip.
+fn few_least() -> u32 {
+    5
 }
 
 #[derive(Deserialize)]
@@ -286,6 +299,8 @@ impl Rules {
             refutes: content.refutes,
             rare: content.rare,
             few: content.few,
+            least: content.least,
+            most: content.most,
         });
         self.detectors.push(Detector {
             id: text.id,

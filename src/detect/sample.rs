@@ -26,9 +26,10 @@ const OF_THING: f64 = 0.5;
 /// z of a one-sided bound: patterns hardly pass by chance, checksums do.
 const Z_PATTERN: f64 = 1.0;
 const Z_CHECKSUM: f64 = 1.96;
-/// Different values of one sort that are no slip, and how far above chance they have to be: many columns are looked at.
-const FEW_MIN: u32 = 5;
+/// How far above chance a few values have to be: many columns are looked at.
 const FEW_DEVIATIONS: f64 = 5.0;
+/// Different names in a column of things, some of which are called like persons.
+const FEW_OF_THINGS: u32 = 5;
 /// Fewest digits of a number with a check digit.
 const DIGITS_MIN: usize = 6;
 
@@ -138,15 +139,18 @@ impl Sample {
     }
 
     /// What some values are beyond doubt, whatever the others are: addresses, numbers with check digits, keys, and full names
-    /// where most values are such.
-    pub fn few(&self) -> Vec<Few> {
+    /// where most values are such. Of what hardly anything else is written as, one is enough. Things are called like persons: of names
+    /// in a column of theirs it takes more.
+    pub fn few(&self, facts: &Facts<'_>) -> Vec<Few> {
+        let thing = name::of_thing(facts);
         let columns = [(false, &self.tests[..], &self.values)].into_iter();
         let all = columns.chain(self.paths.values().map(|(_, counts)| (true, text_tests(), counts)));
         let mut found = Vec::new();
         for (inside, tests, counts) in all {
             for ((number, place), hits) in tests.iter().zip(&counts.hits) {
                 let detector = &RULES.detectors[*number];
-                if is_some(&detector.content[*place], *hits, counts) {
+                let content = &detector.content[*place];
+                if is_some(content, *hits, counts, thing) {
                     let category = &RULES.categories[detector.category];
                     found.push(Few { category, detector, hits: *hits, of: counts.distinct(), inside });
                 }
@@ -249,6 +253,9 @@ fn judge(facts: &Facts<'_>, tests: &[(usize, usize)], counts: &Counts) -> Vec<Fi
     let mut passing: HashMap<usize, (u32, bool)> = HashMap::new();
     for ((detector, place), hits) in tests.iter().zip(&counts.hits) {
         let content = &RULES.detectors[*detector].content[*place];
+        if content.weight == 0.0 {
+            continue;
+        }
         let entry = passing.entry(*detector).or_default();
         *entry = (entry.0 + hits, entry.1 || content.refutes);
         let mut score = score(content, *hits, of);
@@ -308,19 +315,18 @@ fn score(content: &Content, hits: u32, of: u32) -> f64 {
     content.weight * strength
 }
 
-/// Whether so many hits of a test are enough among values that are something else.
-fn is_some(content: &Content, hits: u32, counts: &Counts) -> bool {
-    if hits < FEW_MIN {
+/// Whether so many hits of a test are enough among values that are something else. `thing`: those of things.
+fn is_some(content: &Content, hits: u32, counts: &Counts, thing: bool) -> bool {
+    let Some(share) = content.few else { return false };
+    let least = if thing && content.most { FEW_OF_THINGS } else { content.least };
+    if hits < least || content.most && hits * 2 <= counts.distinct() {
         return false;
     }
-    if content.words.as_deref() == Some("full_names") {
-        return hits * 2 > counts.distinct();
-    }
-    // As many random numbers of its form would pass, and some more.
-    content.few.is_some_and(|share| {
-        let chance = share * f64::from(counts.numbers);
-        f64::from(hits) > chance + FEW_DEVIATIONS * chance.sqrt()
-    })
+    // As many random values of its form would pass, and some more.
+    let others = if content.most { counts.distinct() } else { counts.numbers };
+    let chance = share * f64::from(others);
+    let no_other = content.least == 1 && hits == counts.numbers;
+    no_other || f64::from(hits) > chance + FEW_DEVIATIONS * chance.sqrt()
 }
 
 /// Lower bound of the share that `hits` of `of` stand for (Wilson, 1927).

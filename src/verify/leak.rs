@@ -718,7 +718,7 @@ fn detected(sample: &Sample, facts: &Facts<'_>) -> Option<Detected> {
             inside: said.signal == Signal::Path,
         })
     });
-    let found = most.or_else(|| sample.few().into_iter().find(|few| personal(few.category)))?;
+    let found = most.or_else(|| sample.few(facts).into_iter().find(|few| personal(few.category)))?;
     let counted = match found.of {
         0 => String::new(),
         of => format!(", {} of {of} different values", found.hits),
@@ -767,7 +767,11 @@ mod tests {
 
     /// What is told of a kept column of texts.
     fn told(values: impl Iterator<Item = String>) -> Option<(String, String)> {
-        let facts = Facts { table: "jobs", column: "stage", takes: Takes::Text, domain: None };
+        told_of("jobs", "stage", values)
+    }
+
+    fn told_of(table: &str, column: &str, values: impl Iterator<Item = String>) -> Option<(String, String)> {
+        let facts = Facts { table, column, takes: Takes::Text, domain: None };
         let mut sample = Sample::new(&facts);
         values.for_each(|value| sample.push(Some(&value)));
         detected(&sample, &facts).map(|found| (found.what, found.mask.expect("texts have a mask")))
@@ -780,10 +784,14 @@ mod tests {
 
     #[test]
     fn a_few_values_that_are_beyond_doubt_are_enough_in_a_kept_column() {
-        let email = |n: usize| format!("u{n}@planted.test");
+        let email = |n: usize| format!("u{n}@planted.de");
         let found = Some(("email, 20 of 200 different values".to_owned(), "\"email\"".to_owned()));
         assert_eq!(among(20, email), found);
-        assert_eq!(among(4, email), None, "a slip, or an address of a service");
+        assert_eq!(among(1, email).map(|(what, _)| what), Some("email, 1 of 200 different values".to_owned()));
+        // The twins: addresses of services and of nobody.
+        for address in ["support@planted.de", "no-reply@planted.de", "ann@example.org", "ann@planted.test"] {
+            assert_eq!(among(1, |_| address.to_owned()), None, "{address}");
+        }
         let key = |n: usize| format!("sk_test_abcdefghij{n:03}");
         assert_eq!(among(6, key).map(|(what, _)| what), Some("token, 6 of 200 different values".to_owned()));
         // Versions of packages and addresses of repositories have the sign, and are nobody's.
@@ -804,7 +812,35 @@ mod tests {
             });
             format!("{body}{}", (10 - sum % 10) % 10)
         };
+        // One alone is enough where there are no other numbers.
+        let alone = |number: &str| told(["open", "closed", number].map(str::to_owned).into_iter());
+        assert_eq!(
+            alone("4539 5787 6362 1486").map(|(what, _)| what),
+            Some("credit_card, 1 of 3 different values".to_owned())
+        );
+        assert_eq!(alone("4539 5787 6362 1487"), None, "a wrong check digit");
+        assert_eq!(alone("4242 4242 4242 4242"), None, "of a manual");
+        assert_eq!(told((0..9).map(number).chain(["4539578763621486".to_owned()])), None, "one of ten, by chance");
         assert_eq!(among(8, cards).map(|(what, _)| what), Some("credit_card, 8 of 200 different values".to_owned()));
+    }
+
+    #[test]
+    fn one_number_or_key_that_cannot_be_chance_is_told() {
+        let one = |value: &str| among(1, |_| value.to_owned()).map(|(what, _)| what);
+        let told = |category: &str| Some(format!("{category}, 1 of 200 different values"));
+        assert_eq!(one("DE44500105175407324931"), told("iban"));
+        assert_eq!(one("DE44 5001 0517 5407 3249 31"), told("iban"));
+        assert_eq!(one("AKIAQZ3VX7W2LKPD5N4T"), told("token"));
+        assert_eq!(one("amqp://shop:t0psecret@queue.nordwind.de/"), told("token"));
+        for nobodys in [
+            "DE89370400440532013000",
+            "DE44500105175407324932",
+            "AKIAIOSFODNN7EXAMPLE",
+            "postgres://user:password@localhost/db",
+            "https://shop:{password}@nordwind.de",
+        ] {
+            assert_eq!(one(nobodys), None, "{nobodys}");
+        }
     }
 
     #[test]
@@ -813,6 +849,15 @@ mod tests {
             ["Robert Miller", "Patricia Kowalska", "James Smith", "Maria Schneider", "Thomas Fischer", "Anna Weber"];
         let found = told(names.iter().map(ToString::to_string));
         assert_eq!(found, Some(("full_name, 6 of 6 different values".to_owned(), "\"name.value\"".to_owned())));
+        // Two are more than chance makes of so few, but for things, which are called like persons.
+        let some = |count: usize, other: &str| {
+            let values = names.iter().take(count).map(ToString::to_string).chain([other.to_owned()]);
+            told_of("t", other, values).map(|(what, _)| what)
+        };
+        assert_eq!(some(2, "col"), Some("full_name, 2 of 3 different values".to_owned()));
+        assert_eq!(some(3, "col"), Some("full_name, 3 of 4 different values".to_owned()));
+        assert_eq!(some(1, "col"), None, "one among others");
+        assert_eq!(some(3, "model"), None, "three products");
         // The twins: a few among words, and what is called like nobody.
         assert_eq!(told(names.iter().map(ToString::to_string).chain((0..20).map(|n| format!("step {n}")))), None);
         assert_eq!(
