@@ -91,7 +91,12 @@ pub(super) fn unglue(words: Words, known: &HashSet<String>) -> Words {
             continue;
         }
         match pieces(&word, known, PIECES_MAX) {
-            Some(found) => apart.extend(found.into_iter().map(str::to_owned)),
+            Some(found) => apart.extend(found.into_iter().map(|piece| {
+                // `passwordsalt` begins with `passwords`.
+                let mut piece = piece.to_owned();
+                singular(&mut piece);
+                piece
+            })),
             None => apart.push(word),
         }
     }
@@ -156,12 +161,16 @@ mod tests {
     #[test]
     fn words_run_together_come_apart() {
         let known: HashSet<String> =
-            ["email", "address", "home", "phone", "customer", "first", "name"].map(str::to_owned).into();
+            ["email", "address", "home", "phone", "customer", "first", "name", "password", "salt", "alt"]
+                .map(str::to_owned)
+                .into();
         let apart = |word: &str| unglue(vec![word.to_owned()], &known).join(" ");
         assert_eq!(apart("emailaddress"), "email address");
-        assert_eq!(apart("emailaddresses"), "email addresses");
+        assert_eq!(apart("emailaddresses"), "email address");
         assert_eq!(apart("customerfirstname"), "customer first name");
         assert_eq!(apart("customerid"), "customer id");
+        // Longer first words win, so it is `passwords` that comes off, and a password either way.
+        assert_eq!(apart("passwordsalt"), "password alt");
         assert_eq!(apart("telephone"), "telephone");
         assert_eq!(apart("xylophone"), "xylophone");
     }

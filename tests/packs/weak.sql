@@ -152,7 +152,7 @@ CREATE TABLE smtp_settings (
     login text -- "keep" => pii.names, neutralize.mail-logins
 );
 CREATE TABLE web_push_subscriptions (
-    endpoint text -- "keep" => neutralize.push-subscriptions
+    endpoint text -- "keep" => secrets.tokens, dora.credentials, neutralize.push-subscriptions
 );
 CREATE TABLE oauth_clients (
     secret_digest text -- "keep" => neutralize.oauth
@@ -235,7 +235,7 @@ CREATE TABLE ir_attachment (
     name text -- "keep" => odoo.attachments
 );
 CREATE TABLE res_partner_bank (
-    sanitized_acc_number text -- "keep" => odoo.banks
+    sanitized_acc_number text -- "keep" => pii.numbers, hipaa.identifiers, dora.accounts, odoo.banks
 );
 CREATE TABLE user_entity (
     email_constraint text, -- "keep" => pii.contact, hipaa.identifiers, keycloak.user-email
