@@ -262,7 +262,7 @@ pub(super) fn is_made_up(text: &str) -> bool {
     let mut next = || words.next().unwrap_or_default();
     let (first, last, after) = (next(), next(), next());
     let end = last.find(|c| !letter(c)).unwrap_or(last.len());
-    let alone = end < last.len() || !last_name(after);
+    let alone = end < last.len() || !last_name(after.trim_end_matches(|c| !letter(c)));
     let (first, last) = (first.to_lowercase(), last[..end].to_lowercase());
     let place = || {
         let both = format!("{first} {last}");

@@ -204,7 +204,10 @@ pub fn is_sample(detector: &str, value: &str) -> bool {
     };
     // The case of a token is a part of it.
     let value = if detector == "secret" { value.to_owned() } else { plain(value) };
-    samples.split_whitespace().any(|sample| sample == value)
+    // What follows a dot in a token begins like one, and is looked at too.
+    let part =
+        |sample: &str| detector == "secret" && sample.strip_suffix(&value).is_some_and(|head| head.ends_with('.'));
+    samples.split_whitespace().any(|sample| sample == value || part(sample))
 }
 
 /// Whether a first and a last name, in small letters, are those of a person who was made up, or of a thing.
