@@ -17,6 +17,7 @@ pub(super) fn is_valid(test: &str, value: &str) -> bool {
         "email-address" => email(value),
         "phone-form" => phone(value),
         "phone-digits" => (9..=15).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_digit()),
+        "phone-mobile" => MOBILE.is_match(value),
         "past-date" => year(value).is_some_and(|year| (1900..=2030).contains(&year)),
         "coordinates" => coordinates(value),
         "coordinate" => coordinate(value),
@@ -338,6 +339,18 @@ fn phone(value: &str) -> bool {
         && !DATE_LIKE.is_match(value)
         && (plus || !NO_PHONE.is_match(body))
 }
+
+/// Numbers of mobile phones, and all of North America, as E.164 has them without the sign: country code, first digits and
+/// length. Numbers of things pass too, a tenth of those with eleven digits.
+static MOBILE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(concat!(
+        r"^(?:1[2-9]\d\d[2-9]\d{6}|79\d{9}|234[789]\d{9}|254[17]\d{8}|27[678]\d{8}|3069\d{8}|316\d{8}|324\d{8}|33[67]\d{8}",
+        r"|34[67]\d{8}|3519\d{8}|3538\d{8}|36[2357]0\d{7}|380(?:39|50|6[3678]|9\d)\d{7}|393\d{8,9}|407\d{8}|417[5-9]\d{7}",
+        r"|420[67]\d{8}|436\d{8,11}|447[1-9]\d{8}|467\d{8}|48[4-8]\d{8}|491[567]\d{8,9}|55[1-9][1-9]9\d{8}|614\d{8}",
+        r"|628\d{8,10}|639\d{9}|66[689]\d{8}|81[789]0\d{8}|84[35789]\d{8}|861[3-9]\d{9}|905\d{9}|91[6-9]\d{9}|9665\d{8}",
+        r"|9715\d{8}|9725\d{8})$",
+    ))
+});
 
 /// A routing number of a bank in the United States: nine digits, the last of which checks the others.
 fn routing(value: &str) -> bool {

@@ -69,6 +69,8 @@ pub struct Content {
     pub(super) weight: f64,
     /// A checksum: judged against chance.
     pub(super) sure: bool,
+    /// Values that pass begin differently, as those of people do and those that are counted do not.
+    pub(super) spread: bool,
     /// Values that never pass speak against the name.
     pub(super) refutes: bool,
     /// One value is enough.
@@ -209,6 +211,8 @@ struct ContentText {
     #[serde(default)]
     sure: bool,
     #[serde(default)]
+    spread: bool,
+    #[serde(default)]
     refutes: bool,
     #[serde(default)]
     rare: bool,
@@ -296,6 +300,7 @@ impl Rules {
             chance: content.chance,
             weight: content.weight,
             sure: content.sure,
+            spread: content.spread,
             refutes: content.refutes,
             rare: content.rare,
             few: content.few,

@@ -30,6 +30,10 @@ const Z_CHECKSUM: f64 = 1.96;
 const FEW_DEVIATIONS: f64 = 5.0;
 /// Different names in a column of things, some of which are called like persons.
 const FEW_OF_THINGS: u32 = 5;
+/// Digits a number begins with, by which those that are counted are told from those that people have; the share of the
+/// values that begin differently then.
+const HEAD_DIGITS: usize = 7;
+const SPREAD_MIN: f64 = 0.5;
 /// Fewest digits of a number with a check digit.
 const DIGITS_MIN: usize = 6;
 
@@ -59,6 +63,8 @@ struct Counts {
     logins: u32,
     /// Values with digits enough to have a right check digit by chance.
     numbers: u32,
+    /// How values of digits alone begin.
+    heads: HashSet<u32>,
 }
 
 /// Values of one category among others: as many as cannot be chance.
@@ -223,6 +229,9 @@ fn test(tests: &[(usize, usize)], hasher: &foldhash::quality::RandomState, value
     let value = &value[..value.floor_char_boundary(VALUE_BYTES_MAX)];
     counts.letters += u32::from(value.chars().any(char::is_alphabetic));
     counts.numbers += u32::from(value.bytes().filter(u8::is_ascii_digit).nth(DIGITS_MIN - 1).is_some());
+    if value.len() > HEAD_DIGITS && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        counts.heads.extend(value[..HEAD_DIGITS].parse::<u32>().ok());
+    }
     counts.sentences += u32::from(value.split_whitespace().nth(WORDS_MAX).is_some());
     // Only lists of words are asked for persons, and these are short.
     if counts.seen.len() <= FEW_MAX && value.len() <= SHORT_MAX && counts.letters > 0 {
@@ -258,7 +267,8 @@ fn judge(facts: &Facts<'_>, tests: &[(usize, usize)], counts: &Counts) -> Vec<Fi
         }
         let entry = passing.entry(*detector).or_default();
         *entry = (entry.0 + hits, entry.1 || content.refutes);
-        let mut score = score(content, *hits, of);
+        let spread = counts.heads.len() as f64 >= SPREAD_MIN * f64::from(of);
+        let mut score = if content.spread && !spread { 0.0 } else { score(content, *hits, of) };
         let class = RULES.categories[RULES.detectors[*detector].category].class;
         // Colors are called like people, and every table of countries holds countries.
         if thing && !said.contains_key(detector) && (content.words.is_some() || class == Class::Quasi) {

@@ -156,6 +156,27 @@ fn codes_of_drugs_and_banks_are_no_phone_numbers() {
 }
 
 #[test]
+fn mobile_numbers_without_a_sign_are_found_where_they_are_all_and_not_counted() {
+    let phone = |name: &str, number: &dyn Fn(u64) -> String| {
+        let values: Vec<String> = (0..60).map(number).collect();
+        score(&sampled(name, &values.iter().map(String::as_str).collect::<Vec<_>>()), "phone")
+    };
+    let german = |n: u64| format!("491{}{:08}", 51 + n % 9, (n * 76_543_217) % 100_000_000);
+    let american = |n: u64| format!("1{}{}{:04}", 212 + n * 13 % 700, 223 + n * 31 % 700, n * 7919 % 10_000);
+    for name in ["t.col1:integer", "t.col1", "t.ref"] {
+        assert!(phone(name, &german) >= FOUND && phone(name, &american) >= FOUND, "{name}");
+    }
+    // The twins: counted from such a number on, half of them others, and too few.
+    assert!(phone("t.col1:integer", &|n| (4_915_123_000_000 + n * 17).to_string()) < FOUND);
+    assert!(
+        phone("t.col1", &|n| if n % 2 == 0 { german(n) } else { (80_000_000_000 + n * 97_123_457).to_string() })
+            < FOUND
+    );
+    let few: Vec<String> = (0..8).map(german).collect();
+    assert!(score(&sampled("t.col1", &few.iter().map(String::as_str).collect::<Vec<_>>()), "phone") < FOUND);
+}
+
+#[test]
 fn last_names_beside_what_comes_before_one_name_somebody() {
     let named = |values: &[&str]| {
         let facts = facts("t.col1");
