@@ -3,7 +3,7 @@
 //! A value is let off only if all of it is listed, as far as it was recognized: one digit more or less, and it may be
 //! somebody's. Ranges are listed where a regulator gives no number of them to anybody.
 
-/// Samples by detector of [`super::DETECTORS`], in capitals without signs; tokens as they are.
+/// Samples by detector of `text.spans`, in capitals without signs; tokens as they are.
 ///
 /// Sources: the registry of IBAN (SWIFT) and the pages of banks and payment services; test numbers of card brands; the
 /// numbers that the Social Security Administration withdrew because advertising printed them; manuals of tax offices.

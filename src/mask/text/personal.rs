@@ -206,8 +206,8 @@ fn is_repository(seen: &Seen<'_>) -> bool {
 fn is_secret(seen: &Seen<'_>) -> bool {
     let value = seen.value();
     let host = || {
-        let host = seen.after().strip_prefix('@')?;
-        Some(host.split(|c: char| c.is_whitespace() || matches!(c, '/' | ':' | '?' | '#' | '\'' | '"')).next()?)
+        let ends = |c: char| c.is_whitespace() || matches!(c, '/' | ':' | '?' | '#' | '\'' | '"');
+        seen.after().strip_prefix('@')?.split(ends).next()
     };
     let word = nobody::is_word_for_it(value) && host().is_some_and(nobody::is_hosts_own);
     !(word || nobody::is_placeholder(value) || seen.is_sample())
