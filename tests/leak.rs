@@ -445,6 +445,7 @@ const UNSIGNED: &[(&str, &str)] = &[
         "FUNCTION public.u6()",
     ),
     ("CREATE VIEW u7 AS SELECT 'MILLER, ROBERT'::text AS a", "VIEW public.u7"),
+    ("CREATE TABLE u8 (a text DEFAULT 'DE44500105175407324931')", "TABLE public.u8"),
 ];
 
 #[test]
@@ -453,8 +454,11 @@ fn definitions_are_searched_for_values_without_a_sign_and_let_pass_what_is_nobod
     let definitions: Vec<&str> = UNSIGNED.iter().map(|(sql, _)| *sql).collect();
     lab.seed(
         &(definitions.join(";\n")
-            + ";\nCREATE TABLE fine (a text DEFAULT 'user@example.com', b text DEFAULT '+1 555 0100', c text DEFAULT '4242424242424242'); \
-               COMMENT ON TABLE fine IS 'since version 1.2.3.4, see https://shop.example/?token={token} and 8.8.8.8';"),
+            + ";\nCREATE TABLE fine (a text DEFAULT 'user@example.com', b text DEFAULT '+1 555 0100', c text DEFAULT '4242424242424242', \
+               d text DEFAULT 'DE89370400440532013000', e text DEFAULT '123-45-6789', f text DEFAULT 'John Doe', \
+               g text DEFAULT 'postgres://user:password@localhost/db', app_version varchar(20) DEFAULT '1.14.2.7'); \
+               COMMENT ON TABLE fine IS 'since version 1.2.3.4, see https://shop.example/?token={token} and 8.8.8.8, \
+               git@github.com:org/repo, https://YOUR_TOKEN@nordwind.de, AKIAIOSFODNN7EXAMPLE, phone (555) 223-4567';"),
     );
     lab.config("[tables.\"*\"]\ndefault = { keep = \"a test\" }\n");
     let ran = lab.restage(&["plan"]);
@@ -464,7 +468,7 @@ fn definitions_are_searched_for_values_without_a_sign_and_let_pass_what_is_nobod
         assert!(said.contains(&format!("{label} holds what looks like personal data")), "{label}: {said}");
     }
     assert!(!said.contains("public.fine holds"), "{said}");
-    for canary in ["0612345678", "2345678", "536718294", "Hauptstr", "hunter2"] {
+    for canary in ["0612345678", "2345678", "536718294", "Hauptstr", "hunter2", "DE4450"] {
         assert!(!said.contains(canary), "{canary}: {said}");
     }
     // A plan that is refused for another reason tells them too.

@@ -373,3 +373,51 @@ fn stands_beside(text: &str, start: usize, end: usize, words: &[&str]) -> bool {
     let mut near = before.split(|c: char| !c.is_alphabetic()).chain(after.split(|c: char| !c.is_alphabetic()));
     near.any(|word| !word.is_empty() && words.contains(&word.to_lowercase().as_str()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_and_definitions_differ_where_the_table_says() {
+        for (text, value, definition) in [
+            ("ann@nordwind-mail.com", true, true),
+            ("ann@example.com", true, false),
+            ("git@github.com:org/repo", true, false),
+            ("DE44500105175407324931", true, true),
+            ("DE89370400440532013000", true, false),
+            ("4539578763621486", true, true),
+            ("4242424242424242", true, false),
+            ("4539578763621487", false, false),
+            ("536-71-8294", true, true),
+            ("219-09-9999", true, false),
+            ("+49 171 2345678", true, true),
+            ("+1 555 223 4567", true, false),
+            ("0171 2345678", false, true),
+            ("81.2.69.142", true, true),
+            ("8.8.8.8", true, false),
+            ("10.1.2.3", false, false),
+            ("https://shop:t0psecret@nordwind.de", true, true),
+            ("https://app:{password}@nordwind.de", true, false),
+            ("https://root@nordwind.de", true, false),
+            ("RCCMNL83S18D969H", true, true),
+            ("58273914X", false, true),
+            ("12345678Z", false, false),
+            ("AKIAQZ3VX7W2LKPD5N4T", true, true),
+            ("AKIAIOSFODNN7EXAMPLE", true, false),
+        ] {
+            assert_eq!(!personal_kinds(text).is_empty(), value, "{text} as a value");
+            assert_eq!(!personal_in_definition(text).is_empty(), definition, "{text} in a definition");
+        }
+    }
+
+    #[test]
+    fn every_detector_has_its_row_and_only_one() {
+        for (detector, _) in DETECTORS {
+            assert!(TABLE.iter().filter(|row| row.detectors.contains(&detector)).count() <= 1, "{detector}");
+        }
+        let named = TABLE.iter().flat_map(|row| row.detectors);
+        assert!(named.clone().all(|name| DETECTORS.iter().any(|(known, _)| known == name)));
+        assert!(TABLE.last().is_some_and(|row| row.detectors.is_empty()) && named.count() > 10);
+    }
+}
