@@ -53,6 +53,8 @@ pub struct Sample {
 #[derive(Default)]
 struct Counts {
     seen: HashSet<u64>,
+    /// Values behind those, that pass a test of which one value is enough.
+    late: HashSet<u64>,
     /// Hits by place in the list of tests.
     hits: Vec<u32>,
     letters: u32,
@@ -83,6 +85,27 @@ impl Counts {
     fn distinct(&self) -> u32 {
         self.seen.len() as u32
     }
+
+    /// Looks at a value behind those that are tested: only for what is enough alone.
+    fn see_late(&mut self, tests: &[(usize, usize)], hash: u64, value: &str) {
+        if self.late.len() >= DISTINCT_MAX || self.seen.contains(&hash) || self.late.contains(&hash) {
+            return;
+        }
+        // Too many rather than too few: what repeats counts again, and chance makes less of it.
+        self.numbers += u32::from(is_number(value));
+        for ((detector, place), hits) in tests.iter().zip(&mut self.hits) {
+            let content = &RULES.detectors[*detector].content[*place];
+            if content.few.is_some() && content.least == 1 && passes(content, value) {
+                *hits += 1;
+                self.late.insert(hash);
+            }
+        }
+    }
+}
+
+/// Whether a value has digits enough to have a right check digit by chance.
+fn is_number(value: &str) -> bool {
+    value.bytes().filter(u8::is_ascii_digit).nth(DIGITS_MIN - 1).is_some()
 }
 
 impl Sample {
@@ -158,7 +181,8 @@ impl Sample {
                 let content = &detector.content[*place];
                 if is_some(content, *hits, counts, thing) {
                     let category = &RULES.categories[detector.category];
-                    found.push(Few { category, detector, hits: *hits, of: counts.distinct(), inside });
+                    let of = counts.distinct() + counts.late.len() as u32;
+                    found.push(Few { category, detector, hits: *hits, of, inside });
                 }
             }
         }
@@ -220,15 +244,20 @@ fn text_tests() -> &'static [(usize, usize)] {
     &TESTS
 }
 
-/// Runs the tests on a value that was not seen before.
+/// Runs the tests on a value that was not seen before; on one behind [`DISTINCT_MAX`] those of which one value is enough.
 fn test(tests: &[(usize, usize)], hasher: &foldhash::quality::RandomState, value: &str, counts: &mut Counts) {
     let value = value.trim();
-    if value.is_empty() || counts.seen.len() >= DISTINCT_MAX || !counts.seen.insert(hasher.hash_one(value)) {
+    let (hash, shown) = (hasher.hash_one(value), &value[..value.floor_char_boundary(VALUE_BYTES_MAX)]);
+    if counts.seen.len() >= DISTINCT_MAX {
+        counts.see_late(tests, hash, shown);
         return;
     }
-    let value = &value[..value.floor_char_boundary(VALUE_BYTES_MAX)];
+    if value.is_empty() || !counts.seen.insert(hash) {
+        return;
+    }
+    let value = shown;
     counts.letters += u32::from(value.chars().any(char::is_alphabetic));
-    counts.numbers += u32::from(value.bytes().filter(u8::is_ascii_digit).nth(DIGITS_MIN - 1).is_some());
+    counts.numbers += u32::from(is_number(value));
     if value.len() > HEAD_DIGITS && value.bytes().all(|byte| byte.is_ascii_digit()) {
         counts.heads.extend(value[..HEAD_DIGITS].parse::<u32>().ok());
     }

@@ -832,6 +832,14 @@ mod tests {
         assert_eq!(one("DE44 5001 0517 5407 3249 31"), told("iban"));
         assert_eq!(one("AKIAQZ3VX7W2LKPD5N4T"), told("token"));
         assert_eq!(one("amqp://shop:t0psecret@queue.nordwind.de/"), told("token"));
+        // Wherever it stands among the values that are read, and however often.
+        let late = |last: &str| {
+            let others = (0..3_000).map(|n| format!("order {}", 100_000 + n));
+            super::tests::told(others.chain([last.to_owned(), last.to_owned()])).map(|(what, _)| what)
+        };
+        assert_eq!(late("DE44500105175407324931"), Some("iban, 1 of 401 different values".to_owned()));
+        assert_eq!(late("bob@nordwind-mail.com"), Some("email, 1 of 401 different values".to_owned()));
+        assert_eq!(late("4539578763621486"), None, "a card among so many numbers is one by chance");
         for nobodys in [
             "DE89370400440532013000",
             "DE44500105175407324932",
