@@ -340,7 +340,7 @@ impl Pipeline {
                     true => (wire.rows, wire.bytes),
                     false => mask(&table, &masker, seen.as_deref(), &buffers, origin, wire)?,
                 };
-                let sum = if hash { sum(&table, &bytes) } else { None };
+                let sum = if hash && !masker.moves_keys() { sum(&table, &bytes) } else { None };
                 Ok((rows, bytes, sum))
             }));
             if let Ok(done) = done {

@@ -60,6 +60,22 @@ body = "pattern"
 rows = "none"
 "#;
 
+#[test]
+fn manifest_holds_where_a_mask_hides_keys_by_which_documents_are_sorted() {
+    let lab = Lab::new("manifest_keys");
+    lab.seed(
+        "CREATE TABLE k (id int PRIMARY KEY, j jsonb);
+         INSERT INTO k SELECT i, jsonb_build_object('p' || i || '@post.test', i, 'fourteen_bytes', 1) FROM generate_series(1, 30) i;",
+    );
+    lab.config("[tables.\"public.k\".columns]\nid = \"keep\"\nj = { mask = \"json\", rest = \"keep\" }\n");
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT count(*) FROM k WHERE j::text LIKE '%post.test%'"), "0");
+    let ran = verify(&lab, &manifest(&lab), &[]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    lab.target.sql(&lab.name, "UPDATE k SET j = '{}' WHERE id = 7");
+    assert_finds(&verify(&lab, &manifest(&lab), &[]), "public.k: other values");
+}
+
 fn manifest(lab: &Lab<'_>) -> PathBuf {
     folders(lab).pop().expect("a report").join("manifest.json")
 }

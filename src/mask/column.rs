@@ -131,6 +131,12 @@ pub trait ColumnMask: Send + Sync {
         Ok(None)
     }
 
+    /// Whether it has replaced keys of documents, which a `jsonb` is sorted by: the server stores these in another order
+    /// than they were sent in.
+    fn moves_keys(&self) -> bool {
+        false
+    }
+
     /// Returns the [`TableSpec::columns`] indexes whose masked form must exist before this mask runs.
     fn after(&self) -> Vec<usize> {
         Vec::new()

@@ -10,10 +10,11 @@
 //! | other number | its digits are masked; `null` if the result is no JSON number, or if it has an exponent |
 //! | `true`, `false` | drawn where the mask is `enum.*`, `choice` or a drawn `lookup` and draws one of the two, or a `const` of the two; else `null` |
 //! | `null` | stays |
-//! | keys | stay, unless `keys` names a mask for the keys of the object on a path |
+//! | a key that is personal data by itself (an e-mail address, a card number, …) | a hash, whatever becomes of its value; `keys` decides otherwise |
+//! | other keys | stay, unless `keys` names a mask for the keys of the object on a path |
 //! | a value that `rest = "keep"` would keep, on a path that is not `known` | ends the run, or `null` with `unknown_keys = "null"` |
 //! | a value that `paths` would keep, below a path that is not `known` | the same; `null` without it, too, if `rest` keeps nothing |
-//! | a key that is personal data, among the open keys of a map (`$.users.*`) | ends the run, or a hash with `unknown_keys = "null"` |
+//! | a key that is personal data of a kind that is not known among the open keys of a map (`$.users.*`) | ends the run, or what is below it is unknown with `unknown_keys = "null"` |
 //! | text that is not JSON | `pattern` over the whole value in a text column; JSON `null` in a `json` column |
 //!
 //! Digits of a number are masked as often (up to 64 times) as it takes to have no leading zero, so a permutation stays
@@ -23,6 +24,8 @@ pub(super) mod path;
 mod splice;
 mod survey;
 
+pub(super) use path::{personal, sealed};
+pub(super) use survey::seal;
 pub use survey::{Survey, join, path_of, types_of};
 
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
@@ -32,9 +35,10 @@ use super::leaf::{TextBuilder, view_values};
 use super::text::{map_texts, texts};
 use super::{Params, Shape};
 use arrow_array::{Array, ArrayRef};
-use path::{Action, Automaton, Known, Path, PathError, Types};
+use path::{Action, Automaton, Keys, Known, Path, PathError, Types};
 use serde_json::Value;
 use splice::{Masks, Scratch, push_escaped, rewrite};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The record of `json/1`.
 pub static JSON: Kind = Kind {
@@ -58,9 +62,9 @@ pub static JSON: Kind = Kind {
         },
         Param {
             name: "keys",
-            summary: "Mask for the keys of the object on a path",
+            summary: "Mask, or \"keep\", for the keys of the object on a path",
             domain: Domain::Any,
-            default: "keys stay",
+            default: "keys stay; those that are personal data become hashes",
         },
         Param {
             name: "known",
@@ -98,6 +102,8 @@ struct Json {
     /// Masks what is not JSON; none in a column that can hold nothing else.
     fallback: Option<Box<dyn ColumnMask>>,
     chars_max: Option<u32>,
+    /// Some key became a hash.
+    hid: AtomicBool,
 }
 
 fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
@@ -109,7 +115,7 @@ fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
         Shape::Json | Shape::Jsonb => (None, None),
         _ => return Err(compile.wrong_shape()),
     };
-    Ok(Box::new(Json { automaton, masks, fallback, chars_max }))
+    Ok(Box::new(Json { automaton, masks, fallback, chars_max, hid: AtomicBool::new(false) }))
 }
 
 /// Reads `rest`, `paths` and `keys`: the automaton, and the masks its actions name.
@@ -124,14 +130,18 @@ pub(super) fn rules(compile: &Compile<'_>) -> Result<(Automaton, Vec<Box<dyn Col
     }
     let mut keys = Vec::new();
     for (text, value) in table(compile, "keys")? {
-        let Action::Mask(mask) = action(compile, "keys", value, &mut masks)? else {
-            return Err(compile.bad_param("keys", "a table of path = mask"));
+        let own = match action(compile, "keys", value, &mut masks)? {
+            Action::Mask(mask) => Keys::Mask(mask),
+            Action::Keep => Keys::Keep,
+            Action::Null | Action::Refuse => {
+                return Err(compile.bad_param("keys", "a table of path = mask, or \"keep\""));
+            }
         };
-        keys.push((parse(compile, "keys", text)?, mask));
+        keys.push((parse(compile, "keys", text)?, own));
     }
     let automaton = Automaton::build(&rules, &keys, rest, known(compile)?)
         .map_err(|_| compile.bad_param("paths", "fewer paths with `..`: together these need too many states"))?;
-    Ok((automaton, masks))
+    Ok((Automaton { seal: Some(seal(compile.realm)), ..automaton }, masks))
 }
 
 /// What the parameters of a `json` mask say about a scalar at these keys, from the outside in; `*` is any element. The
@@ -172,6 +182,11 @@ pub fn names_kept(params: &Params) -> bool {
     paths.is_some_and(|paths| paths.values().any(|action| action.as_str() == Some("keep")))
 }
 
+/// What personal data a key of a document is by itself, as a mask would hide it; none for the name of a field.
+pub fn personal_key(key: &str) -> Option<&'static str> {
+    personal(key)
+}
+
 /// The path of `paths` that names what these keys lead to.
 pub fn path_to(keys: &[String]) -> String {
     let step = |key: &String| {
@@ -200,7 +215,7 @@ fn known(compile: &Compile<'_>) -> Result<Option<Known>, CompileError> {
         None if !rest => (Action::Refuse, Action::Null),
         _ => (Action::Refuse, Action::Refuse),
     };
-    let (paths, seal) = (paths.collect::<Result<_, _>>()?, survey::seal(compile.realm));
+    let (paths, seal) = (paths.collect::<Result<_, _>>()?, seal(compile.realm));
     Ok(Some(Known { paths, otherwise, named, strict: !rest, seal }))
 }
 
@@ -350,11 +365,18 @@ impl Json {
         let before = out.len();
         let mut masks = AtRow { masks: &self.masks, row, rows };
         let done = rewrite(&self.automaton, value, &mut masks, scratch, out)?;
+        self.note(scratch);
         if done && self.chars_max.is_none_or(|max| out[before..].chars().count() <= max as usize) {
             return Ok(());
         }
         out.truncate(before);
         self.not_json(value, row, rows, out)
+    }
+
+    fn note(&self, scratch: &Scratch) {
+        if scratch.hid {
+            self.hid.store(true, Ordering::Relaxed);
+        }
     }
 
     fn not_json(&self, value: &str, row: usize, rows: &Rows<'_>, out: &mut String) -> Result<(), MaskError> {
@@ -397,6 +419,7 @@ impl Json {
                 draft.end(true);
             }
             if met == 0 {
+                self.note(&scratch);
                 return Ok(());
             }
             let join = |_: &str, masked: &str, out: &mut String| {
@@ -422,6 +445,10 @@ impl ColumnMask for Json {
 
     fn text(&self, value: &str, row: usize, rows: &Rows<'_>, out: &mut String) -> Result<(), MaskError> {
         self.one(value, row, rows, &mut Scratch::default(), out)
+    }
+
+    fn moves_keys(&self) -> bool {
+        self.hid.load(Ordering::Relaxed)
     }
 
     fn after(&self) -> Vec<usize> {
@@ -483,6 +510,68 @@ mod tests {
         }
         let perm = masked(json!({"mask": "enum.perm", "values": ["true", "false"]}), &document);
         assert!(perm["hiv"].is_boolean() && perm["vip"].is_boolean() && perm["hiv"] != perm["vip"], "{perm}");
+    }
+
+    /// What becomes of a document under these parameters.
+    fn under(params: Value, document: &str) -> String {
+        let Value::Object(params) = params else { unreachable!("a table") };
+        let realm = MasterKey::test().realm("default");
+        let text = mask_value(&realm, "json", "", params, Some("42"), document).expect("a document");
+        text.expect("a document")
+    }
+
+    /// Personal data of every sort that a text is searched for.
+    const PERSONAL: [&str; 9] = [
+        "bob@example.com",
+        "Bob@Example.com",
+        "+1-415-555-0123",
+        "4111111111111111",
+        "078-05-1120",
+        "DE89370400440532013000",
+        "8.8.8.8",
+        "https://bob:hunter2@example.com/",
+        "a\\u0040example.com",
+    ];
+
+    #[test]
+    fn keys_that_are_personal_data_become_hashes_whatever_becomes_of_their_values() {
+        let members: Vec<String> = PERSONAL.iter().map(|key| format!("\"{key}\": {{\"seen\": 1}}")).collect();
+        let document = format!("{{\"plan\": 1, \"by\": {{{}}}, \"shipping_address_of_order\": 2}}", members.join(", "));
+        for params in [
+            json!({ "rest": "keep" }),
+            json!({ "rest": "null" }),
+            json!({ "rest": "pattern" }),
+            json!({ "rest": "keep", "paths": { "$.by": "keep" } }),
+            json!({ "rest": "keep", "paths": { "$..seen": "int", "$.by[\"bob@example.com\"].seen": "keep" } }),
+            json!({ "rest": "keep", "keys": { "$": "keep" } }),
+            json!({ "rest": "keep", "known": ["$.plan", "$.shipping_address_of_order"], "unknown_keys": "null" }),
+        ] {
+            let masked = under(params.clone(), &document);
+            for key in PERSONAL {
+                assert!(!masked.contains(key), "{key} under {params}: {masked}");
+            }
+            let value: Value = serde_json::from_str(&masked).expect("JSON");
+            let by = value["by"].as_object().expect("an object");
+            assert!(by.len() == PERSONAL.len() && by.keys().all(|key| key.starts_with('#')), "{masked}");
+            assert!(value.get("plan").is_some() && value.get("shipping_address_of_order").is_some(), "{masked}");
+            assert_eq!(masked, under(params, &document), "the same every time");
+        }
+        // The twins: keys that are said to stay, and those that a mask makes.
+        let kept = under(json!({ "rest": "keep", "keys": { "$.by": "keep" } }), &document);
+        assert_eq!(kept, document);
+        let joined = under(json!({ "rest": "keep", "keys": { "$.by": "email" } }), r#"{"by":{"bob@example.com":1}}"#);
+        let email = mask_value(&MasterKey::test().realm("default"), "email", "", Default::default(), None, PERSONAL[0]);
+        assert_eq!(joined, format!("{{\"by\":{{\"{}\":1}}}}", email.expect("an address").expect("no null")));
+    }
+
+    #[test]
+    fn a_key_that_is_a_hash_already_stays() {
+        let document = r#"{"bob@example.com": {"mail": "bob@example.com"}}"#;
+        let params = json!({ "rest": "keep", "paths": { "$..mail": "email" } });
+        let once = under(params.clone(), document);
+        let twice = under(json!({ "rest": "keep" }), &once);
+        assert_eq!(once, twice, "a hash stays what it is");
+        assert!(once.starts_with("{\"#") && !once.contains("bob@"), "{once}");
     }
 
     #[test]

@@ -83,6 +83,11 @@ impl Masker {
         if errors.is_empty() { Ok(masker) } else { Err(errors) }
     }
 
+    /// Whether documents of any batch so far got other keys, so that the target does not send them back as they were sent.
+    pub fn moves_keys(&self) -> bool {
+        self.columns.iter().filter_map(|column| column.mask.as_ref()).any(|mask| mask.moves_keys())
+    }
+
     /// Masks a batch. Shape: the masked columns in table order, each as long as the batch.
     ///
     /// Deterministic in the key, the table and the rows; independent of where batches are cut and of threads.

@@ -28,13 +28,14 @@
 //! | hstore | nothing | keys; values |
 
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Refusal, Rows};
-use super::json::nested_mask;
+use super::json::{nested_mask, personal, seal, sealed};
+use super::key::DomainKey;
 use super::kind::{Domain, Kind, Param};
 use super::leaf::{TEXT, TextBuilder};
 use super::{Injective, KeyedOn, Shape, Takes, decimal};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Date32Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type};
-use arrow_array::{Array, ArrayRef, BinaryArray, ListArray, PrimitiveArray, StringArray, StructArray};
+use arrow_array::{Array, ArrayRef, BinaryArray, ListArray, PrimitiveArray, StringArray, StringViewArray, StructArray};
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, Field, Fields};
 use serde_json::Value;
@@ -288,7 +289,7 @@ pub(super) static COMPOSITE: Kind = Kind {
 pub(super) static HSTORE: Kind = Kind {
     name: "hstore",
     remains: |_| super::Remains::Open,
-    summary: "Masks the values of an hstore by key; keys stay",
+    summary: "Masks the values of an hstore by key; keys stay, unless they are personal data",
     params: &[
         Param {
             name: "fields",
@@ -297,6 +298,12 @@ pub(super) static HSTORE: Kind = Kind {
             default: "none",
         },
         Param { default: "must be given", ..REST },
+        Param {
+            name: "keys",
+            summary: "Whether keys that are personal data become hashes, or stay",
+            domain: Domain::OneOf(&["hide", "keep"]),
+            default: "hide",
+        },
     ],
     accepts: &[Takes::Hstore],
     keyed_on: KeyedOn::Either,
@@ -397,13 +404,29 @@ fn compile_hstore(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileE
     let rest = action(compile, "rest", rest, &Shape::TEXT)?;
     let fields = fields(compile)?.into_iter();
     let fields = fields.map(|(key, value)| Ok((key.clone(), action(compile, "fields", value, &Shape::TEXT)?)));
-    Ok(Box::new(Hstore { fields: fields.collect::<Result<_, CompileError>>()?, rest }))
+    let seal = (compile.word("keys") != Some("keep")).then(|| seal(compile.realm));
+    Ok(Box::new(Hstore { fields: fields.collect::<Result<_, CompileError>>()?, rest, seal }))
 }
 
 /// `hstore/1`.
 struct Hstore {
     fields: Vec<(String, Action)>,
     rest: Action,
+    /// Hashes keys that are personal data; none where they stay.
+    seal: Option<DomainKey>,
+}
+
+impl Hstore {
+    /// The keys of all rows, as they may be seen.
+    fn keys(&self, keys: &ArrayRef, texts: &StringViewArray) -> ArrayRef {
+        match &self.seal {
+            Some(seal) if texts.iter().flatten().any(|key| personal(key).is_some()) => {
+                let shown = |key: &str| if personal(key).is_some() { sealed(seal, key) } else { key.to_owned() };
+                Arc::new(texts.iter().map(|key| key.map(shown)).collect::<StringArray>())
+            }
+            _ => owned(keys),
+        }
+    }
 }
 
 impl ColumnMask for Hstore {
@@ -428,7 +451,7 @@ impl ColumnMask for Hstore {
             }
         }
         let masked = masked.finish()?;
-        *keys = owned(keys);
+        *keys = self.keys(keys, texts_keys);
         *values = masked;
         parts.join().ok_or_else(wrong)
     }
@@ -519,6 +542,30 @@ mod tests {
         let bob = mask("email", "{}", Shape::TEXT, bob).unwrap();
         let bob = bob.as_string::<i32>().value(0);
         assert_eq!(values.iter().collect::<Vec<_>>(), [Some(bob), Some("gold"), None, None]);
+    }
+
+    #[test]
+    fn keys_of_an_hstore_that_are_personal_data_become_hashes_and_do_not_meet() {
+        let names = ["bob@example.com", "Bob@example.com", "plan"];
+        let masked = |params: &str| {
+            let keys: ArrayRef = Arc::new(StringViewArray::from(names.to_vec()));
+            let values: ArrayRef = Arc::new(StringViewArray::from(vec!["1", "2", "3"]));
+            let ends = offsets(&[0, 3]);
+            let column = container(vec![b""], vec![(ends.clone(), keys), (ends, values)]);
+            let parts = Parts::of(&mask("hstore", params, Shape::Hstore, column).unwrap()).unwrap();
+            let text =
+                |list: usize| parts.lists[list].1.as_string::<i32>().iter().flatten().map(str::to_owned).collect();
+            let (keys, values): (Vec<String>, Vec<String>) = (text(0), text(1));
+            (keys, values)
+        };
+        let (keys, values) = masked(r#"{"rest":"keep"}"#);
+        assert!(keys[..2].iter().all(|key| key.len() == 17 && key.starts_with('#')) && keys[0] != keys[1], "{keys:?}");
+        assert!(keys[2] == "plan" && values == ["1", "2", "3"], "{keys:?} {values:?}");
+        // A field finds its value whatever its key becomes.
+        let (keys, values) = masked(r#"{"rest":"keep","fields":{"bob@example.com":{"mask":"const","value":"x"}}}"#);
+        assert!(!keys.contains(&names[0].to_owned()) && values[0] == "x", "{keys:?} {values:?}");
+        // The twin: keys that are said to stay.
+        assert_eq!(masked(r#"{"rest":"keep","keys":"keep"}"#).0, names);
     }
 
     #[test]

@@ -73,7 +73,8 @@ fn is_plain(shape: &Shape) -> bool {
     }
 }
 
-/// Masks that replace leaves keep the order of keys, which a `jsonb` is sorted by.
+/// Masks that replace leaves keep the order of keys, which a `jsonb` is sorted by. Where one has to hide a key all the same,
+/// it says so ([`crate::mask::Masker::moves_keys`]), and the table is read.
 fn is_spliced(table: &TablePlan, place: usize, planned: &ColumnPlan) -> bool {
     let spec = table.mask.columns.get(place).and_then(|column| column.mask.as_ref());
     debug_assert!(spec.is_some(), "{} is masked", planned.name);

@@ -94,11 +94,26 @@ pub(in crate::mask) fn sealed(seal: &DomainKey, key: &str) -> String {
 
 /// Shortest key that can be personal data: `a@b.c`.
 const PERSONAL_MIN: usize = 5;
+/// Shortest one without a sign: a bank account number of Norway, and fewest digits of a number that is somebody's.
+const PLAIN_MIN: usize = 15;
+const DIGITS_MIN: usize = 7;
+
+/// What personal data a key is; none for the name of a field, and for a hash that stands for a key already.
+pub(in crate::mask) fn personal(key: &str) -> Option<&'static str> {
+    if is_plain(key) || is_sealed(key) { None } else { personal_kinds(key).first().copied() }
+}
+
+/// Whether a key is short and of letters, `_`, `-` and few digits, which no personal data is that is found in a text.
+#[inline]
+pub(super) fn is_plain(key: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    key.len() < PERSONAL_MIN
+        || key.len() < PLAIN_MIN && key.bytes().all(word) && key.bytes().filter(u8::is_ascii_digit).count() < DIGITS_MIN
+}
 
 /// The name under which keys that are personal data stand in a list of known paths, all of one kind together.
 pub(in crate::mask) fn class(key: &str) -> Option<String> {
-    let kinds = if key.len() < PERSONAL_MIN { Vec::new() } else { personal_kinds(key) };
-    kinds.first().map(|kind| format!("#{kind}"))
+    personal(key).map(|kind| format!("#{kind}"))
 }
 
 fn is_sealed(name: &str) -> bool {
@@ -201,6 +216,17 @@ fn bracket(text: &str) -> Result<(Step, &str), PathError> {
     Ok((Step::Index(inside.parse().map_err(|_| PathError::Syntax)?), rest))
 }
 
+/// What happens to the keys of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::mask) enum Keys {
+    /// They stay, but those that are personal data become hashes.
+    Names,
+    /// They stay, whatever they are.
+    Keep,
+    /// Index of a leaf mask.
+    Mask(u16),
+}
+
 /// A place in a document as far as the paths can tell places apart.
 #[derive(Debug, Clone)]
 pub(in crate::mask) struct State {
@@ -208,8 +234,8 @@ pub(in crate::mask) struct State {
     /// What may stand here; anything else is treated as a value at a path that nobody has seen.
     types: Types,
     otherwise: Action,
-    /// Mask of the keys of an object that stands here.
-    pub keys_mask: Option<u16>,
+    /// Of an object that stands here.
+    pub own_keys: Keys,
     keys: Vec<(String, u32)>,
     indexes: Vec<(u32, u32)>,
     other_key: u32,
@@ -289,7 +315,7 @@ impl State {
 #[derive(Debug)]
 pub(in crate::mask) struct Automaton {
     pub states: Vec<State>,
-    /// Set where paths are pinned.
+    /// Hashes keys: set where a mask hides those that are personal data, or where paths are pinned.
     pub seal: Option<DomainKey>,
 }
 
@@ -312,7 +338,7 @@ type Key = (Vec<Spot>, Passed);
 struct Builder<'a> {
     /// Most exact first.
     rules: Vec<(&'a Path, Action)>,
-    keys: Vec<(&'a Path, u16)>,
+    keys: Vec<(&'a Path, Keys)>,
     known: Option<&'a Known>,
     /// Rules keep at known paths only.
     named: bool,
@@ -323,16 +349,16 @@ struct Builder<'a> {
 }
 
 impl Automaton {
-    /// Joins the paths of values (`rules`) and of objects whose keys are masked (`keys`); `rest` is for what no rule names.
+    /// Joins the paths of values (`rules`) and of objects whose keys are decided (`keys`); `rest` is for what no rule names.
     /// With known paths, `rest = "keep"` and rules that keep do so there only.
     pub(in crate::mask) fn build(
         rules: &[(Path, Action)],
-        keys: &[(Path, u16)],
+        keys: &[(Path, Keys)],
         rest: Action,
         known: Option<Known>,
     ) -> Result<Self, PathError> {
         let mut rules: Vec<_> = rules.iter().map(|(path, action)| (path, *action)).collect();
-        let mut keys: Vec<_> = keys.iter().map(|(path, mask)| (path, *mask)).collect();
+        let mut keys: Vec<_> = keys.iter().map(|(path, own)| (path, *own)).collect();
         rules.sort_by_cached_key(|(path, _)| std::cmp::Reverse(path.rank()));
         keys.sort_by_cached_key(|(path, _)| std::cmp::Reverse(path.rank()));
         let pinned = known.as_ref().map_or(0, |known| known.paths.len());
@@ -427,11 +453,11 @@ impl<'a> Builder<'a> {
             Passed::Pinned | Passed::Named => (Action::Keep, known),
         };
         self.met |= passed == Passed::Named && !known.is_empty();
-        let keys_mask = spots
+        let own_keys = spots
             .iter()
             .filter(|spot| self.complete(**spot))
             .find_map(|spot| self.keys.get(usize::from(spot.0).checked_sub(self.rules.len())?))
-            .map(|(_, mask)| *mask);
+            .map_or(Keys::Names, |(_, own)| *own);
         let mut names: Vec<&str> = Vec::new();
         let mut places: Vec<u32> = Vec::new();
         for &(path, taken) in spots {
@@ -471,7 +497,7 @@ impl<'a> Builder<'a> {
             spots.iter().copied().partition(|spot| usize::from(spot.0) < base);
         let open =
             |spot: &Spot| self.path(spot.0).hops.get(usize::from(spot.1)).is_some_and(|hop| hop.step == Step::Any);
-        let pinned = !matches!(passed, Passed::By(_)) && keys_mask.is_none();
+        let pinned = !matches!(passed, Passed::By(_)) && own_keys == Keys::Names;
         let watched = pinned && (classes || listed.iter().any(open));
         let personal = watched.then(|| {
             let next = self.next(&rules, &|step| *step == Step::Any);
@@ -481,7 +507,7 @@ impl<'a> Builder<'a> {
             action,
             types,
             otherwise,
-            keys_mask,
+            own_keys,
             keys,
             indexes,
             other_key: other,
@@ -573,6 +599,30 @@ mod tests {
         ] {
             assert_eq!(typed(entry).0, path);
             assert_eq!(typed(entry).1.map(Types::words).as_deref(), words);
+        }
+    }
+
+    #[test]
+    fn short_words_are_no_personal_data() {
+        let mut state = 1_u64;
+        let mut below = |most: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % most
+        };
+        const BYTES: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
+        let mut plain = 0;
+        for _ in 0..200_000 {
+            let length = below(16);
+            let of = if below(2) == 0 { BYTES.len() as u64 } else { 20 };
+            let key: String = (0..length).map(|_| char::from(BYTES[below(of) as usize])).collect();
+            if is_plain(&key) {
+                plain += 1;
+                assert_eq!(personal_kinds(&key), Vec::<&str>::new(), "{key}");
+            }
+        }
+        assert!(plain > 50_000, "{plain}");
+        for key in ["NO9386011117947", "sk_live_abcdefghijklmnop", "a@b.c", "078-05-1120"] {
+            assert!(!is_plain(key), "{key}");
         }
     }
 

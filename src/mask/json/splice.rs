@@ -4,8 +4,9 @@
 //! keys). The grammar of RFC 8259 is checked on the way, because two readers that disagree about a document would also
 //! disagree about what is masked.
 
-use super::path::{Action, Automaton, State, Types, sealed};
+use super::path::{self, Action, Automaton, Keys, State, Types, sealed};
 use crate::mask::key::DomainKey;
+use std::collections::HashSet;
 use std::fmt::Write;
 
 /// Nesting that is still followed. PostgreSQL itself stops near 6 000 levels with its default stack; the stack here is
@@ -31,12 +32,34 @@ pub(super) trait Masks {
     fn boolean(&mut self, mask: u16, value: bool) -> Result<Option<bool>, Self::Error>;
 }
 
+/// Keys that are remembered as names of fields: documents of one column have the same few.
+const NAMES_MAX: usize = 1024;
+
 /// Buffers that live as long as a batch, so that no value allocates.
 #[derive(Default)]
 pub(super) struct Scratch {
     stack: Vec<Frame>,
     plain: String,
     spare: String,
+    /// Keys that were looked at and are no personal data.
+    names: HashSet<Box<str>, foldhash::fast::RandomState>,
+    /// Some key became a hash.
+    pub hid: bool,
+}
+
+impl Scratch {
+    /// Whether the key in `plain` is personal data. Reading it takes longer than everything else that is done for a key.
+    fn is_personal(&mut self) -> bool {
+        let key = self.plain.as_str();
+        if path::is_plain(key) || self.names.contains(key) {
+            return false;
+        }
+        let personal = path::personal(key).is_some();
+        if !personal && self.names.len() < NAMES_MAX {
+            self.names.insert(key.into());
+        }
+        personal
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -207,24 +230,24 @@ impl<L: Masks> Splicer<'_, L> {
         }
         self.at += 1;
         let here = &self.states[state as usize];
-        if let Some(mask) = here.keys_mask {
+        if let Keys::Mask(mask) = here.own_keys {
             self.replace_string(mask, start, end, escaped)?;
         }
         let raw = &self.text[start..end];
-        if here.blind() || !(escaped || here.sealed()) {
+        let hides = self.seal.filter(|_| here.own_keys == Keys::Names && (escaped || !path::is_plain(raw)));
+        if hides.is_none() && (here.blind() || !(escaped || here.sealed())) {
             return Ok(here.member(raw.as_bytes()));
         }
         self.scratch.plain.clear();
         unescape(raw, &mut self.scratch.plain);
         let member = here.member_sealed(&self.scratch.plain, self.seal);
-        match (member.personal, self.seal) {
-            (None, _) => {}
-            (Some(Action::Null), Some(seal)) => {
-                let name = sealed(seal, &self.scratch.plain);
-                self.replace(start, end, &name);
-            }
-            // A key without a value tells as much as one with.
-            (Some(_), _) => return Err(Stop::Leaf(self.masks.unknown())),
+        if member.personal == Some(Action::Refuse) {
+            return Err(Stop::Leaf(self.masks.unknown()));
+        }
+        if let Some(seal) = hides.filter(|_| self.scratch.is_personal()) {
+            let name = sealed(seal, &self.scratch.plain);
+            self.replace(start, end, &name);
+            self.scratch.hid = true;
         }
         Ok(member.state)
     }
@@ -597,7 +620,7 @@ mod tests {
 
     #[test]
     fn keys_are_masked_where_asked() {
-        let keys = [(Path::parse("$.by_email").unwrap(), 0)];
+        let keys = [(Path::parse("$.by_email").unwrap(), Keys::Mask(0))];
         let rules = [(Path::parse("$.by_email['a@b']").unwrap(), Action::Null)];
         let a = Automaton::build(&rules, &keys, Action::Keep, None).unwrap();
         assert_eq!(

@@ -6,7 +6,7 @@
 //! many of them that it is a map, its keys are open: `$.users.*`. Keys of a map that are personal data stand together by
 //! their kind (`$.users["#e-mail address"]`): open keys let none of them pass. Beside a path stand the types of its values.
 
-use super::path::{self, Action, Automaton, Known, Path, Types, sealed};
+use super::path::{self, Action, Automaton, Keys, Known, Path, Types, sealed};
 use crate::mask::dict::{FIRST_FEMALE, FIRST_MALE};
 use crate::mask::key::{DomainKey, RealmKey};
 use crate::mask::{Params, text};
@@ -45,7 +45,7 @@ struct Node {
 }
 
 /// The key that names keys.
-pub(super) fn seal(realm: &RealmKey) -> DomainKey {
+pub(in crate::mask) fn seal(realm: &RealmKey) -> DomainKey {
     realm.domain("lock/1", "json key")
 }
 
@@ -68,7 +68,9 @@ impl Survey {
         }
         // Keys that a mask hides are as open as it makes them.
         let keys = params.get("keys").and_then(Value::as_object).into_iter().flatten();
-        let keys: Vec<(Path, u16)> = keys.filter_map(|(path, _)| Some((Path::parse(path).ok()?, 0))).collect();
+        let own = |value: &Value| if value == "keep" { Keys::Keep } else { Keys::Mask(0) };
+        let keys: Vec<(Path, Keys)> =
+            keys.filter_map(|(path, value)| Some((Path::parse(path).ok()?, own(value)))).collect();
         let rest = if super::keeps_rest(params) { Action::Keep } else { Action::Null };
         let known = params.get("known").and_then(Value::as_array);
         let strict = known.is_none() || rest != Action::Keep;
@@ -389,13 +391,16 @@ mod tests {
         assert!(new.len() == 1 && new[0].contains("[\"#"), "{new:?}");
         let nulled = masked(&params(json!({ "unknown_keys": "null" })), document).unwrap();
         assert!(nulled.starts_with(r##"{"perms":{"read":1,"#"##) && nulled.ends_with(":null}}"), "{nulled}");
+        // Keys of a kind that was reviewed stand before values that stay, and are hidden all the same.
+        let known = json!({ "known": ["$.perms.*: number", "$.perms[\"#e-mail address\"]: number"] });
+        let reviewed = masked(&params(known), document).unwrap();
+        assert!(!reviewed.contains("zebediah") && reviewed.ends_with(":2}}"), "{reviewed}");
         // A key without a value says as much.
         assert!(masked(&params(json!({})), r#"{"perms":{"zebediah@realmail.org":{}}}"#).is_err());
-        // The twins: other keys, keys of a kind that was reviewed, and keys that a mask hides.
+        // The twins: other keys, keys that are said to stay, and keys that a mask hides.
         let plain = r#"{"perms":{"read":1,"write":2}}"#;
         assert_eq!(masked(&params(json!({})), plain).unwrap(), plain);
-        let known = json!({ "known": ["$.perms.*: number", "$.perms[\"#e-mail address\"]: number"] });
-        assert_eq!(masked(&params(known), document).unwrap(), document);
+        assert_eq!(masked(&params(json!({ "keys": { "$.perms": "keep" } })), document).unwrap(), document);
         let hidden = masked(&params(json!({ "keys": { "$.perms": "email" } })), document).unwrap();
         assert!(!hidden.contains("zebediah") && hidden.ends_with(":2}}"), "{hidden}");
     }
