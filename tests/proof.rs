@@ -461,6 +461,64 @@ fn views_that_hold_nothing_and_names_of_every_spelling_are_searched_or_passed() 
     leaks(&lab, &policy, "texts", &["public.Odd.Name.Free Text: values of public.people.email in 1 of 30 rows"]);
 }
 
+/// The addresses of people as keys of documents, beside a field.
+const BY_ADDRESS: &str = "UPDATE notes SET data = jsonb_build_object('by', (SELECT jsonb_build_object(email, notes.id, 'number_of_calls', 1) \
+    FROM people p WHERE p.id = notes.id))";
+
+#[test]
+fn keys_of_documents_that_are_values_of_masked_columns_are_a_leak() {
+    let lab = Lab::new("keys");
+    lab.seed(PEOPLE);
+    lab.seed(BY_ADDRESS);
+    leaks(&lab, POLICY, "texts", &["public.notes.data: values of public.people.email in 120 of 120 rows"]);
+    assert!(lab.target.dump(&lab.name).contains("planted.test"), "the twin has them");
+    // A mask hides them, whatever it says about values, and the documents are whole.
+    for params in ["rest = \"keep\"", "paths = { \"$.by\" = \"keep\" }, rest = \"null\"", "rest = \"pattern\""] {
+        let masked = POLICY.replace("{ keep = \"no person\" }", &format!("{{ mask = \"json\", {params} }}"));
+        lab.config(&masked);
+        let ran = lab.restage(&["refresh"]);
+        assert_eq!(ran.code, 0, "{params}: {ran:?}");
+        let found = "SELECT count(DISTINCT k) FILTER (WHERE k LIKE '#%'), count(*) FILTER (WHERE k = 'number_of_calls'), \
+                     count(*) FILTER (WHERE k LIKE '%planted%') FROM notes, jsonb_object_keys(data -> 'by') k";
+        assert_eq!(lab.staging(found), "120|120|0", "{params}");
+    }
+    // Keys that are said to stay are found as well.
+    let kept = "{ mask = \"json\", rest = \"keep\", keys = { \"$.by\" = \"keep\" } }";
+    let kept = POLICY.replace("{ keep = \"no person\" }", kept);
+    leaks(&lab, &kept, "texts", &["public.notes.data: values of public.people.email in 120 of 120 rows"]);
+}
+
+#[test]
+fn keys_of_documents_that_are_somebodys_are_detected_in_what_is_kept_without_a_reason() {
+    let lab = Lab::new("detected_keys");
+    lab.seed(PEOPLE);
+    lab.seed(
+        "UPDATE notes SET data = jsonb_build_object('by', jsonb_build_object('n' || id || '@planted.test', id)), \
+         body = '{\"n' || id || '@planted.test\": ' || id || '}'",
+    );
+    let own = "\"no sign of a person in its name or in 60 sampled values\"";
+    let policy = format!("[policy]\npacks = [\"pii\", \"secrets\"]\n{}", POLICY.replace("\"no person\"", own));
+    let policy = policy.replace("\"phrases of our own\"", own);
+    let told = "e-mail address as key of documents, 120 different ones";
+    leaks(&lab, &policy, "detectors", &[&format!("public.notes.data: {told}"), &format!("public.notes.body: {told}")]);
+    // A reason of a person lets them stay.
+    let reasons = policy.replace(own, "\"test addresses\"");
+    lab.config(&reasons);
+    assert_eq!(lab.restage(&["refresh"]).code, 0);
+}
+
+#[test]
+fn what_hooks_write_into_masked_documents_is_found_by_its_keys() {
+    let lab = Lab::new("hooked_keys");
+    lab.seed(PEOPLE);
+    let hook = "UPDATE public.notes SET data = data || '{\"somebody@planted.test\": 1}' WHERE id = 7;\n";
+    std::fs::write(lab.path("hook.sql"), hook).expect("write");
+    let masked = POLICY.replace("{ keep = \"no person\" }", "{ mask = \"json\", rest = \"keep\" }");
+    let packs = "[policy]\npacks = [\"pii\", \"secrets\"]\n";
+    let hooked = format!("{packs}{masked}\n[[hook]]\nat = \"after-load\"\nsql = \"hook.sql\"\n");
+    leaks(&lab, &hooked, "detectors", &["public.notes.data: e-mail address as key of documents, 1 different", "hook"]);
+}
+
 /// Two thousand people with the most common names of the United States, and texts that speak of them by their masks.
 const COMMON: &str = "
 CREATE TABLE c (id int PRIMARY KEY, first_name text, last_name text, email text, phone text, city text);

@@ -9,7 +9,7 @@ use crate::load::objects::Objects;
 use crate::mask::Remains;
 use crate::mask::kind::Takes;
 use crate::outcome::Gate;
-use crate::plan::{ColumnPlan, Decided, Plan, is_own_reason};
+use crate::plan::{ColumnPlan, Decided, Plan, TablePlan, is_own_reason};
 use crate::proof::Proof;
 use crate::verify::leak::{Choice, Declared, Known, Leak};
 use std::collections::BTreeMap;
@@ -45,7 +45,8 @@ pub(super) fn leak<'a>(
             let [own, top] = [&table.full_name(), &root].map(|table| format!("{table}.{}", column.name));
             let choice = choice(column, remains.get(own.as_str()).copied());
             let declared = Declared { table: root.clone(), column: column.name.clone() };
-            let known = Known { choice, declared, proposal: proposal(&column.type_name) };
+            let keys_max = keys_max(table, column, &choice);
+            let known = Known { choice, declared, keys_max, proposal: proposal(&column.type_name) };
             columns.insert(top, known.clone());
             columns.insert(own, known);
         }
@@ -76,6 +77,23 @@ fn choice(column: &ColumnPlan, remains: Option<Remains>) -> Choice {
             Some(Remains::Part | Remains::Open | Remains::Foreign) | None => Choice::Masked,
             Some(_) => Choice::Replaced,
         },
+    }
+}
+
+/// Different keys of documents that may be personal data by themselves: none where a mask hides them, a few that may be
+/// somebody's slip where nobody gave a reason to keep them, and any where somebody decided about them.
+fn keys_max(table: &TablePlan, column: &ColumnPlan, choice: &Choice) -> Option<usize> {
+    /// Fewer are a slip, or of a service.
+    const FEW: usize = 4;
+    match choice {
+        Choice::Kept { open: true, .. } => Some(FEW),
+        Choice::Masked => {
+            let name = format!("{}.{}", table.full_name(), column.name);
+            let spec = table.mask.columns.iter().find(|spec| spec.name == name)?.mask.as_ref()?;
+            let hides = spec.kind.starts_with("json/") || spec.kind.starts_with("hstore/");
+            (hides && !spec.params.contains_key("keys")).then_some(0)
+        }
+        _ => None,
     }
 }
 

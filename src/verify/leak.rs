@@ -7,21 +7,23 @@
 //!
 //! Evidence names columns and counts; no value leaves this module.
 
+mod detected;
+
 use super::record::{OURS, OWN};
 use super::{gate, some_of};
 use crate::config::{LeakConfig, Severity, TableRule};
-use crate::detect::{self, Category, Class, Evidence, Facts, Few, Sample, Signal};
+use crate::detect::{self, Facts, Sample};
 use crate::error::{Exit, Failure, Report};
 use crate::load::LoadError;
 use crate::load::objects::Objects;
 use crate::load::postgres::Sessions;
-use crate::mask::Shape;
 use crate::mask::kind::Takes;
 use crate::outcome::Gate;
 use crate::pg;
 use crate::plan::{items, list_line, listed, toml_key, under};
 use crate::proof::{Hits, Judged, Judgement, Proof, Sought, Traces};
 use bytes::Bytes;
+use detected::{Detected, Keys, detected};
 use futures_util::TryStreamExt as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -34,8 +36,6 @@ use tokio_postgres::Client;
 const CHARS_MAX: u32 = 1_000_000;
 /// Values of a column that the detectors see.
 const DETECTED_MAX: u64 = 5_000;
-/// Different values that detectors want to be sure.
-const HITS_MIN: u32 = 3;
 
 /// What was decided for a column, as far as it matters here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +73,8 @@ impl std::fmt::Display for Declared {
 pub struct Known {
     pub choice: Choice,
     pub declared: Declared,
+    /// Different keys of documents that may be personal data by themselves; none: they are not looked at.
+    pub keys_max: Option<usize>,
     /// A mask for texts, or one for documents, can stand for it: what is proposed if it leaks.
     pub proposal: Option<&'static str>,
 }
@@ -260,6 +262,7 @@ impl Leak<'_> {
                         Choice::Kept { open: true, takes } => Some(takes),
                         _ => None,
                     },
+                    keys_max: self.known(&name, &column.name).and_then(|known| known.keys_max),
                 })
             })
             .collect();
@@ -330,9 +333,17 @@ impl Leak<'_> {
             let proposal = self.columns.get(&declared.to_string()).and_then(|known| known.proposal);
             found.mask.clone().or_else(|| proposal.map(str::to_owned)).unwrap_or_else(|| "\"null\"".to_owned())
         };
-        let masks = decide(self.rules, read.detected.iter().map(|(declared, found)| (declared, mask(declared, found))));
-        let reasons = decide(self.rules, read.detected.keys().map(|declared| (declared, "{ keep = \"why\" }")));
-        let hint = format!("Mask these columns:\n{masks}\nOr, where their values may stay, say why:\n{reasons}");
+        // A mask that hides keys is there: nothing that could be pasted is better.
+        let masked = |declared: &Declared| {
+            self.columns.get(&declared.to_string()).is_some_and(|known| known.choice == Choice::Masked)
+        };
+        let kept = || read.detected.iter().filter(|(declared, _)| !masked(declared));
+        let masks = decide(self.rules, kept().map(|(declared, found)| (declared, mask(declared, found))));
+        let reasons = decide(self.rules, kept().map(|(declared, _)| (declared, "{ keep = \"why\" }")));
+        let hint = match kept().next() {
+            Some(_) => format!("Mask these columns:\n{masks}\nOr, where their values may stay, say why:\n{reasons}"),
+            None => "Masks hide such keys: look for a hook that writes them.".to_owned(),
+        };
         let hint = (!read.detected.is_empty()).then_some(hint);
         let gate = Gate { severity: self.detected, hint, ..gate("leak: detectors", started, found) };
         Found { gate, names: BTreeSet::new(), hint: String::new() }
@@ -530,7 +541,7 @@ struct Column {
     name: String,
     /// Its text can be a document.
     nested: bool,
-    /// It is an array or a row, which are written as JSON to be read.
+    /// It is an array, a row or an hstore, which are written as JSON to be read.
     container: bool,
     /// The server makes it of other columns, so masks stand in it.
     computed: bool,
@@ -557,7 +568,7 @@ const COMPUTED: &str = "a.attgenerated <> '' OR c.relkind = 'm'";
 async fn tables(client: &Client) -> Result<Vec<Table>, tokio_postgres::Error> {
     let sql = format!(
         "SELECT n.nspname::text, c.relname::text, pg_catalog.pg_table_size(c.oid), a.attname::text, \
-         t.typcategory::text IN ('A', 'C'), b.typname IN ('json', 'jsonb', 'xml') OR t.typcategory IN ('A', 'C', 'S'), c.relforcerowsecurity, \
+         t.typcategory::text IN ('A', 'C') OR b.typname = 'hstore', b.typname IN ('json', 'jsonb', 'xml', 'hstore') OR t.typcategory IN ('A', 'C', 'S'), c.relforcerowsecurity, \
          {COMPUTED} \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
@@ -593,6 +604,7 @@ struct Looked {
     masked: bool,
     /// What it holds, where detectors are to look.
     takes: Option<Takes>,
+    keys_max: Option<usize>,
 }
 
 /// One table to read.
@@ -631,6 +643,8 @@ impl Search {
         let mut traces: Vec<_> = self.columns.iter().map(|column| self.sought.traces(column.masked)).collect();
         let facts: Vec<Option<Facts<'_>>> = self.columns.iter().map(|column| self.facts(column)).collect();
         let mut samples: Vec<Option<Sample>> = facts.iter().map(|facts| facts.as_ref().map(Sample::new)).collect();
+        let looked_into = |column: &Looked| column.keys_max.filter(|_| column.nested).map(|_| Keys::default());
+        let mut keys: Vec<Option<Keys>> = self.columns.iter().map(looked_into).collect();
         let nothing = self.sought.is_empty();
         let mut read =
             Read { columns: self.columns.len() as u64, sampled: self.share.is_some().into(), ..Read::default() };
@@ -659,6 +673,9 @@ impl Search {
                 if let Some(sample) = samples[place].as_mut().filter(|sample| sample.rows < DETECTED_MAX) {
                     sample.push(value);
                 }
+                if let (Some(keys), Some(value)) = (&mut keys[place], value) {
+                    keys.read(value);
+                }
                 let Some(value) = value.filter(|_| !nothing) else { continue };
                 looked += value.len() as u64;
                 look(&self.sought, value, column.nested, &mut traces[place]);
@@ -678,6 +695,11 @@ impl Search {
                 read.detected.extend(detected(sample, facts).map(|found| (column.declared.clone(), found)));
             }
         }
+        for (column, keys) in self.columns.iter().zip(keys) {
+            if let Some(found) = keys.and_then(|keys| keys.found(column.keys_max?)) {
+                read.detected.entry(column.declared.clone()).or_insert(found);
+            }
+        }
         Ok(read)
     }
 
@@ -686,66 +708,6 @@ impl Search {
         let takes = column.takes.map(|takes| if takes == Takes::Enum { Takes::Text } else { takes })?;
         Some(Facts { table: &self.table.name, column: &column.declared.column, takes, domain: None })
     }
-}
-
-/// What detectors found in a kept column.
-#[derive(Debug, PartialEq, Eq)]
-struct Detected {
-    /// The category, and how many values.
-    what: String,
-    /// A decision in TOML that hides them; none: what suits the type.
-    mask: Option<String>,
-}
-
-/// What the values of a kept column say by themselves; its name was judged by the plan. A few that are what they are beyond
-/// doubt are enough: they stand in staging, whatever stands around them.
-fn detected(sample: &Sample, facts: &Facts<'_>) -> Option<Detected> {
-    let personal = |category: &Category| matches!(category.class, Class::Secret | Class::Direct);
-    let most = sample.findings(facts).into_iter().find_map(|finding| {
-        let said = |evidence: &&Evidence| match evidence.signal {
-            Signal::Content => evidence.hits >= HITS_MIN,
-            Signal::Path => true,
-            _ => false,
-        };
-        let said = finding.evidence.iter().find(said).filter(|_| finding.found() && personal(finding.category))?;
-        let hits = finding.evidence.iter().map(|evidence| evidence.hits).max().unwrap_or(0);
-        let of = finding.evidence.iter().map(|evidence| evidence.of).max().unwrap_or(0);
-        Some(Few {
-            detector: finding.detector,
-            category: finding.category,
-            hits,
-            of,
-            inside: said.signal == Signal::Path,
-        })
-    });
-    let found = most.or_else(|| sample.few(facts).into_iter().find(|few| personal(few.category)))?;
-    let counted = match found.of {
-        0 => String::new(),
-        of => format!(", {} of {of} different values", found.hits),
-    };
-    let what = format!("{}{counted}", found.category.name);
-    Some(Detected { what, mask: mask(&found, facts.takes) })
-}
-
-/// The mask for what was found, as far as values and type alone can tell.
-fn mask(found: &Few, takes: Takes) -> Option<String> {
-    if takes != Takes::Text {
-        return None;
-    }
-    if found.inside {
-        return Some("{ mask = \"json\", rest = \"pattern\" }".to_owned());
-    }
-    let written = |proposal: &detect::Proposal| match (proposal.kind.as_str(), proposal.params.as_str()) {
-        // Whose names these are nobody has said.
-        ("name.full", _) => Some("\"name.value\"".to_owned()),
-        ("name.first", _) => Some("{ mask = \"name.value\", part = \"first\" }".to_owned()),
-        ("name.last", _) => Some("{ mask = \"name.value\", part = \"last\" }".to_owned()),
-        (name, params) => {
-            crate::mask::kind(name).filter(|kind| kind.takes(&Shape::TEXT) && !kind.needs_subject)?;
-            Some(if params.is_empty() { format!("\"{name}\"") } else { format!("{{ mask = \"{name}\", {params} }}") })
-        }
-    };
-    found.detector.propose.iter().find_map(written).or_else(|| Some("\"pattern\"".to_owned()))
 }
 
 /// The lines that decide columns anew, under the headers that stand there: neither those nor keys may be there twice.
@@ -764,119 +726,6 @@ fn decide<'n, D: Display>(rules: &[TableRule], columns: impl Iterator<Item = (&'
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// What is told of a kept column of texts.
-    fn told(values: impl Iterator<Item = String>) -> Option<(String, String)> {
-        told_of("jobs", "stage", values)
-    }
-
-    fn told_of(table: &str, column: &str, values: impl Iterator<Item = String>) -> Option<(String, String)> {
-        let facts = Facts { table, column, takes: Takes::Text, domain: None };
-        let mut sample = Sample::new(&facts);
-        values.for_each(|value| sample.push(Some(&value)));
-        detected(&sample, &facts).map(|found| (found.what, found.mask.expect("texts have a mask")))
-    }
-
-    /// 200 rows, of which `some` are made by `odd`.
-    fn among(some: usize, odd: impl Fn(usize) -> String) -> Option<(String, String)> {
-        told((0..200).map(|n| if n < some { odd(n) } else { format!("step {n} of the build") }))
-    }
-
-    #[test]
-    fn a_few_values_that_are_beyond_doubt_are_enough_in_a_kept_column() {
-        let email = |n: usize| format!("u{n}@planted.de");
-        let found = Some(("email, 20 of 200 different values".to_owned(), "\"email\"".to_owned()));
-        assert_eq!(among(20, email), found);
-        assert_eq!(among(1, email).map(|(what, _)| what), Some("email, 1 of 200 different values".to_owned()));
-        // The twins: addresses of services and of nobody.
-        for address in ["support@planted.de", "no-reply@planted.de", "ann@example.org", "ann@planted.test"] {
-            assert_eq!(among(1, |_| address.to_owned()), None, "{address}");
-        }
-        let key = |n: usize| format!("sk_test_abcdefghij{n:03}");
-        assert_eq!(among(6, key).map(|(what, _)| what), Some("token, 6 of 200 different values".to_owned()));
-        // Versions of packages and addresses of repositories have the sign, and are nobody's.
-        assert_eq!(among(20, |n| format!("lodash@4.17.{n:02}")), None);
-        assert_eq!(among(20, |n| format!("git@planted.test:team/repo{n}.git")), None);
-    }
-
-    #[test]
-    fn check_digits_that_are_right_by_chance_are_not_told() {
-        // One of ten has a right check digit, and it looks like a card in fewer.
-        let number = |n: usize| (4_000_000_000_000_000 + n as u64 * 7_919_131).to_string();
-        assert_eq!(told((0..200).map(number)), None);
-        let cards = |n: usize| {
-            let body = format!("40000000{n:07}");
-            let sum: u32 = body.bytes().rev().enumerate().fold(0, |sum, (place, digit)| {
-                let digit = u32::from(digit - b'0') * if place % 2 == 0 { 2 } else { 1 };
-                sum + digit / 10 + digit % 10
-            });
-            format!("{body}{}", (10 - sum % 10) % 10)
-        };
-        // One alone is enough where there are no other numbers.
-        let alone = |number: &str| told(["open", "closed", number].map(str::to_owned).into_iter());
-        assert_eq!(
-            alone("4539 5787 6362 1486").map(|(what, _)| what),
-            Some("credit_card, 1 of 3 different values".to_owned())
-        );
-        assert_eq!(alone("4539 5787 6362 1487"), None, "a wrong check digit");
-        assert_eq!(alone("4242 4242 4242 4242"), None, "of a manual");
-        assert_eq!(told((0..9).map(number).chain(["4539578763621486".to_owned()])), None, "one of ten, by chance");
-        assert_eq!(among(8, cards).map(|(what, _)| what), Some("credit_card, 8 of 200 different values".to_owned()));
-    }
-
-    #[test]
-    fn one_number_or_key_that_cannot_be_chance_is_told() {
-        let one = |value: &str| among(1, |_| value.to_owned()).map(|(what, _)| what);
-        let told = |category: &str| Some(format!("{category}, 1 of 200 different values"));
-        assert_eq!(one("DE44500105175407324931"), told("iban"));
-        assert_eq!(one("DE44 5001 0517 5407 3249 31"), told("iban"));
-        assert_eq!(one("AKIAQZ3VX7W2LKPD5N4T"), told("token"));
-        assert_eq!(one("amqp://shop:t0psecret@queue.nordwind.de/"), told("token"));
-        // Wherever it stands among the values that are read, and however often.
-        let late = |last: &str| {
-            let others = (0..3_000).map(|n| format!("order {}", 100_000 + n));
-            super::tests::told(others.chain([last.to_owned(), last.to_owned()])).map(|(what, _)| what)
-        };
-        assert_eq!(late("DE44500105175407324931"), Some("iban, 1 of 401 different values".to_owned()));
-        assert_eq!(late("bob@nordwind-mail.com"), Some("email, 1 of 401 different values".to_owned()));
-        assert_eq!(late("4539578763621486"), None, "a card among so many numbers is one by chance");
-        for nobodys in [
-            "DE89370400440532013000",
-            "DE44500105175407324932",
-            "AKIAIOSFODNN7EXAMPLE",
-            "postgres://user:password@localhost/db",
-            "https://shop:{password}@nordwind.de",
-        ] {
-            assert_eq!(one(nobodys), None, "{nobodys}");
-        }
-    }
-
-    #[test]
-    fn full_names_are_told_where_most_values_are_such() {
-        let names =
-            ["Robert Miller", "Patricia Kowalska", "James Smith", "Maria Schneider", "Thomas Fischer", "Anna Weber"];
-        let found = told(names.iter().map(ToString::to_string));
-        assert_eq!(found, Some(("full_name, 6 of 6 different values".to_owned(), "\"name.value\"".to_owned())));
-        // Two are more than chance makes of so few, but for things, which are called like persons.
-        let some = |count: usize, other: &str| {
-            let values = names.iter().take(count).map(ToString::to_string).chain([other.to_owned()]);
-            told_of("t", other, values).map(|(what, _)| what)
-        };
-        assert_eq!(some(2, "col"), Some("full_name, 2 of 3 different values".to_owned()));
-        assert_eq!(some(3, "col"), Some("full_name, 3 of 4 different values".to_owned()));
-        assert_eq!(some(1, "col"), None, "one among others");
-        assert_eq!(some(3, "model"), None, "three products");
-        // The twins: a few among words, and what is called like nobody.
-        assert_eq!(told(names.iter().map(ToString::to_string).chain((0..20).map(|n| format!("step {n}")))), None);
-        assert_eq!(
-            told(
-                ["Quality Gate", "Unit Tests", "Blue Jeans", "Build Image", "Code Freeze"]
-                    .map(str::to_owned)
-                    .into_iter()
-            ),
-            None
-        );
-    }
 
     #[test]
     fn parts_of_a_table_are_named_and_what_literals_hold_is_not() {
