@@ -265,6 +265,8 @@ fn skipped(view: &PlanView, look: &Look) -> String {
 
 fn sum(view: &PlanView, look: &Look) -> String {
     let totals = &view.totals;
+    // A plan that was refused has no tables, which says nothing about the source.
+    let known = |text: String| if is_refused(view) { String::new() } else { text };
     let amount = format!(
         "{}, {} rows, {} in {}",
         units::plural(totals.tables, "table"),
@@ -282,8 +284,8 @@ fn sum(view: &PlanView, look: &Look) -> String {
     let time = view.estimate.as_ref().map(|estimate| format!("{} ({})", units::about(estimate.ms), estimate.basis));
     let key = view.key_id.clone().unwrap_or_default();
     let list = [
-        ("total", amount),
-        ("columns", columns),
+        ("total", known(amount)),
+        ("columns", known(columns)),
         ("time", time.unwrap_or_default()),
         ("plan", view.hash.get(..16).unwrap_or(&view.hash).to_owned()),
         ("key", key),
@@ -292,9 +294,14 @@ fn sum(view: &PlanView, look: &Look) -> String {
     facts(&list, look)
 }
 
+/// There is no plan.
+fn is_refused(view: &PlanView) -> bool {
+    view.hash.is_empty()
+}
+
 /// No difference is known: there is none, or there is no plan to compare.
 fn unchanged(view: &PlanView) -> &'static str {
-    if view.hash.is_empty() { "not compared: the plan is refused" } else { "nothing changed" }
+    if is_refused(view) { "not compared: the plan is refused" } else { "nothing changed" }
 }
 
 /// What is true of the lock file; nothing where there is none, which a warning tells.
@@ -508,6 +515,16 @@ mod tests {
         let text = columns(&view().tables[1..2], &Look { width: Some(60), verbose: 1, ..Look::default() });
         let widest = text.lines().map(|line| line.chars().count()).max();
         assert!(widest <= Some(60), "{widest:?}\n{text}");
+    }
+
+    #[test]
+    fn a_plan_that_is_refused_counts_nothing() {
+        let refused = PlanView { key_id: Some("da7ed64a2bd1b44b".into()), ..PlanView::default() };
+        let text = sum(&refused, &Look::default());
+        assert!(text.contains("da7ed64a2bd1b44b") && !text.contains("total") && !text.contains("0 "), "{text}");
+        // The twin: an empty source that was planned.
+        let text = sum(&PlanView { hash: "ab".into(), ..refused }, &Look::default());
+        assert!(text.contains("total    0 tables") && text.contains("0 columns"), "{text}");
     }
 
     #[test]
