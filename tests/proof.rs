@@ -125,7 +125,19 @@ fn a_kept_column_that_holds_masked_values_is_a_leak() {
         &["public.notes.code: values of public.people.email in 1 of 120 rows", "leak_allow = [\"public.notes.code\"]"],
     );
     // The way out that is told.
-    lab.config(&format!("{POLICY}\n[verify]\nleak_allow = [\"public.notes.code\"]\n"));
+    let allowed = format!("{POLICY}\n[verify]\nleak_allow = [\"public.notes.code\"]\n");
+    lab.config(&allowed);
+    assert_eq!(lab.restage(&["refresh"]).code, 0);
+    // Under a lock it is a change that wants to be accepted, which is told with it.
+    let then = "Then accept the policy anew: restage plan --write-lock";
+    lab.config(POLICY);
+    assert!(!lab.restage(&["refresh"]).stderr.contains(then), "the twin: no lock");
+    assert_eq!(lab.restage(&["plan", "--write-lock"]).code, 0);
+    let ran = lab.restage(&["refresh"]);
+    assert!(ran.code == 6 && ran.stderr.contains(then), "{ran:?}");
+    lab.config(&allowed);
+    assert_eq!(lab.restage(&["refresh"]).code, 3);
+    assert_eq!(lab.restage(&["plan", "--write-lock"]).code, 0);
     assert_eq!(lab.restage(&["refresh"]).code, 0);
 }
 

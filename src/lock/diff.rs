@@ -114,7 +114,7 @@ pub fn refusal(changes: &[Change], lock: &Path, rules: &[TableRule]) -> Option<R
         patches.entry(table).or_default().push(line);
     }
     if !patches.is_empty() {
-        hint.push_str("\nElse decide what is new first:");
+        hint.push_str("\nElse decide what is new first, and then: restage plan --write-lock");
     }
     for (table, lines) in patches {
         hint.push_str(&format!("\n{}\n{}", plan::under(rules, table), lines.join("\n")));

@@ -133,7 +133,7 @@ fn every_difference_is_told_in_words() {
     insta::assert_snapshot!(refused.hint.unwrap(), @r#"
     If this is right, accept it, and commit restage.lock:
     restage plan --write-lock
-    Else decide what is new first:
+    Else decide what is new first, and then: restage plan --write-lock
     [tables."public.e".columns]
     "nick name" = "pattern"
     "#);

@@ -56,6 +56,7 @@ pub(super) fn leak<'a>(
         rules: &job.rules,
         proof,
         columns,
+        locked: job.lock.is_some(),
         detected: if job.packs.is_empty() { Severity::Warn } else { Severity::Fail },
         objects,
         jobs: job.jobs,

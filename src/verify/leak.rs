@@ -87,6 +87,8 @@ pub struct Leak<'a> {
     pub proof: &'a Proof,
     /// By `schema.table.column`, of leaves and roots alike.
     pub columns: BTreeMap<String, Known>,
+    /// There is a lock, which a changed policy differs from.
+    pub locked: bool,
     /// What detectors find in a kept column without a person's reason: a failure where the policy lists packs.
     pub detected: Severity,
     pub objects: &'a Objects,
@@ -152,15 +154,18 @@ impl Leak<'_> {
         self.told(found)
     }
 
-    /// The gates, with one line that lets through all that they found: whoever pastes it pastes it once.
+    /// The gates, with one line that lets through all that they found: whoever pastes it pastes it once. Under a lock every
+    /// line is a change that has to be accepted.
     fn told(&self, found: impl IntoIterator<Item = Found>) -> Vec<Gate> {
         let found: Vec<Found> = found.into_iter().collect();
         let all: BTreeSet<&String> = found.iter().flat_map(|found| &found.names).collect();
         let line = list_line("leak_allow", "verify", &self.config.allow, all.into_iter());
-        let gate = |found: Found| match found.names.is_empty() {
-            true => found.gate,
-            false => Gate { hint: Some(format!("{}\n{line}", found.hint)), ..found.gate },
+        let hint = |found: &Found| match found.names.is_empty() {
+            true => found.gate.hint.clone(),
+            false => Some(format!("{}\n{line}", found.hint)),
         };
+        let then = if self.locked { "\nThen accept the policy anew: restage plan --write-lock" } else { "" };
+        let gate = |found: Found| Gate { hint: hint(&found).map(|hint| format!("{hint}{then}")), ..found.gate };
         found.into_iter().map(gate).collect()
     }
 
