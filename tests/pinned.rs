@@ -183,11 +183,12 @@ fn checks_domains_and_the_order_of_attributes_stop_the_run_when_they_change() {
     lab.seed(
         "CREATE DOMAIN code AS text CHECK (VALUE <> 'x');
          CREATE TYPE home AS (line text, town text);
-         CREATE TABLE t (id int PRIMARY KEY, status text CONSTRAINT t_status CHECK (status IN ('open', 'paid')), c code, h home);
-         INSERT INTO t VALUES (1, 'open', 'a', ROW('canary 8842', 'Ulm'))",
+         CREATE TABLE t (id int PRIMARY KEY, status text CONSTRAINT t_status CHECK (status IN ('open', 'paid')), c code, h home,
+           mail text CONSTRAINT t_mail CHECK (mail LIKE '%@%'));
+         INSERT INTO t VALUES (1, 'open', 'a', ROW('canary 8842', 'Ulm'), 'somebody@planted.test')",
     );
     lab.config(
-        "[tables.\"public.t\".columns]\nid = \"keep\"\nstatus = { keep = \"a test\" }\nc = { keep = \"a test\" }\n\
+        "[tables.\"public.t\".columns]\nid = \"keep\"\nstatus = { keep = \"a test\" }\nc = { keep = \"a test\" }\nmail = \"email\"\n\
          h = { mask = \"composite\", fields = { line = \"text.drop\", town = \"keep\" } }\n",
     );
     write_lock(&lab);
@@ -197,6 +198,12 @@ fn checks_domains_and_the_order_of_attributes_stop_the_run_when_they_change() {
             "ALTER TABLE t DROP CONSTRAINT t_status, ADD CONSTRAINT t_status CHECK (status IN ('open', 'paid', 'Quillfeather'))",
             "~ check t_status of public.t: another text",
         ),
+        (
+            "ALTER TABLE t DROP CONSTRAINT t_mail, ADD CONSTRAINT t_mail CHECK (mail LIKE '%@%' AND mail <> 'Quillfeather')",
+            "~ check t_mail of public.t: another text",
+        ),
+        ("ALTER TABLE t ADD CONSTRAINT t_more CHECK (mail <> 'Quillfeather')", "+ check t_more of public.t: new"),
+        ("ALTER TABLE t DROP CONSTRAINT t_more", "- check t_more of public.t"),
         ("ALTER DOMAIN code SET DEFAULT 'Quillfeather'", "+ default of public.code: new"),
         ("ALTER DOMAIN code DROP CONSTRAINT code_check", "- check code_check of public.code"),
         (
@@ -212,6 +219,26 @@ fn checks_domains_and_the_order_of_attributes_stop_the_run_when_they_change() {
         assert!(!lock_text(&lab).contains("Quillfeather"));
     }
     assert_eq!(lab.staging("SELECT count(*) FROM t WHERE h::text LIKE '%canary%'"), "0");
+}
+
+#[test]
+fn a_lock_of_before_checks_of_masked_columns_were_pinned_compares_none_of_them() {
+    let lab = Lab::new("pinned_checks");
+    lab.seed(
+        "CREATE TABLE t (id int PRIMARY KEY, mail text CONSTRAINT t_mail CHECK (mail LIKE '%@%'));
+         INSERT INTO t VALUES (1, 'somebody@planted.test')",
+    );
+    lab.config("[tables.\"public.t\".columns]\nid = \"keep\"\nmail = \"email\"\n");
+    write_lock(&lab);
+    let text = lock_text(&lab);
+    let from = text.find("\n[checks]").expect("checks");
+    let to = from + text[from..].find("\n[switches]").expect("what follows");
+    assert!(text[from..to].contains("[checks.\"public.t\"]\n\"check t_mail\" = \""), "{text}");
+    std::fs::write(lab.path("restage.lock"), format!("{}{}", &text[..from], &text[to..])).expect("written");
+    lab.source.sql_as("app", &lab.name, "ALTER TABLE t ADD CONSTRAINT t_more CHECK (mail <> 'x')");
+    let ran = lab.restage(&["refresh"]);
+    assert!(ran.code == 3 && ran.stderr.contains("in 1 place"), "only its hash is wrong: {ran:?}");
+    assert!(ran.stderr.contains("edited by hand") && !ran.stderr.contains("t_more"), "{ran:?}");
 }
 
 /// A table of documents with two known keys, kept by `doc`, under a lock.

@@ -138,10 +138,11 @@ pub fn render(lock: &Lock) -> String {
             list(&mut out, &string(name), attributes);
         }
     }
-    if let Some(texts) = &lock.texts {
-        out.push_str("\n[texts]\n");
+    for (section, texts) in [("texts", &lock.texts), ("checks", &lock.checks)] {
+        let Some(texts) = texts else { continue };
+        let _ = writeln!(out, "\n[{section}]");
         for (owner, texts) in texts {
-            let _ = writeln!(out, "\n[texts.{}]", string(owner));
+            let _ = writeln!(out, "\n[{section}.{}]", string(owner));
             for (text, hash) in texts {
                 let _ = writeln!(out, "{} = {}", string(text), string(hash));
             }

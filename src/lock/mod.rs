@@ -63,6 +63,9 @@ pub struct Lock {
     /// hashes. None: the lock was written before they were watched.
     #[serde(default)]
     pub texts: Option<BTreeMap<String, BTreeMap<String, String>>>,
+    /// Checks with literals on columns that are not kept: they are copied all the same. None: written before that.
+    #[serde(default)]
+    pub checks: Option<BTreeMap<String, BTreeMap<String, String>>>,
     /// Settings that make a policy stricter or looser, as far as the lock knows them.
     #[serde(default)]
     pub switches: BTreeMap<String, String>,
@@ -206,6 +209,7 @@ impl Lock {
             composites: BTreeMap::new(),
             orders: BTreeMap::new(),
             texts: Some(BTreeMap::new()),
+            checks: Some(BTreeMap::new()),
             switches: facts.switches.locked(),
             definitions: None,
             tables: BTreeMap::new(),

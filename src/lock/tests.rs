@@ -29,6 +29,7 @@ fn lock() -> Lock {
             ("public.dom".into(), BTreeMap::from([("check dom_check".into(), "aa".into())])),
             ("public.e".into(), BTreeMap::from([("check \"a b\"".into(), "bb".into())])),
         ])),
+        checks: Some(BTreeMap::from([("public.e".into(), BTreeMap::from([("check mail".into(), "cc".into())]))])),
         switches: BTreeMap::from([
             ("ddl_literals".into(), "refuse".into()),
             ("leak_allow".into(), String::new()),
@@ -137,6 +138,31 @@ fn every_difference_is_told_in_words() {
     [tables."public.e".columns]
     "nick name" = "pattern"
     "#);
+}
+
+#[test]
+fn checks_are_compared_whether_their_columns_are_kept_or_not() {
+    let check = |map: &mut Option<BTreeMap<String, BTreeMap<String, String>>>, hash: Option<&str>| {
+        let texts = map.as_mut().unwrap().get_mut("public.e").unwrap();
+        texts.remove("check mail");
+        texts.extend(hash.map(|hash| ("check mail".to_owned(), hash.to_owned())));
+    };
+    let changed = |change: &dyn Fn(&mut Lock)| {
+        let mut new = lock();
+        change(&mut new);
+        hashed(new)
+    };
+    let other = changed(&|lock| check(&mut lock.checks, Some("dd")));
+    assert_eq!(lines(&lock(), &other).len(), 1);
+    // Its column is kept now: the check is the same.
+    let kept = changed(&|lock| {
+        check(&mut lock.checks, None);
+        check(&mut lock.texts, Some("cc"));
+    });
+    assert!(lines(&lock(), &kept).is_empty() && lines(&kept, &lock()).is_empty());
+    // Locks of before have none.
+    let before = changed(&|lock| lock.checks = None);
+    assert!(lines(&before, &other).is_empty());
 }
 
 #[test]

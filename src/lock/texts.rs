@@ -7,6 +7,9 @@ use crate::catalog::{Catalog, Constraint, ConstraintKind, Oid, Type};
 use crate::plan::TablePlan;
 use std::collections::{BTreeMap, HashMap};
 
+/// Hashes of texts, by owner and label.
+type Texts = BTreeMap<String, BTreeMap<String, String>>;
+
 /// The checks with literals of each table: `CHECK (status IN ('open', 'paid'))`.
 pub(super) fn checks(catalog: &Catalog) -> HashMap<Oid, Vec<&Constraint>> {
     let mut checks: HashMap<Oid, Vec<&Constraint>> = HashMap::new();
@@ -25,7 +28,7 @@ pub(super) fn says_something(expression: &str) -> bool {
 }
 
 impl Lock {
-    /// Writes down the checks with literals on kept columns; those of a partition are those of its root.
+    /// Writes down the checks with literals, those on kept columns apart; those of a partition are those of its root.
     pub(super) fn pin_checks(
         &mut self,
         catalog: &Catalog,
@@ -43,32 +46,42 @@ impl Lock {
                 let column = decided.and_then(|table| table.columns.get(column));
                 column.is_some_and(|column| column.decision == "keep")
             };
-            if columns.map(|column| column.name.as_str()).any(kept) {
-                let text = check.expression.as_deref().unwrap_or_default();
-                self.pin_text(&name, format!("check {}", check.name), text, seal);
-            }
+            let on_kept = columns.map(|column| column.name.as_str()).any(kept);
+            let text = check.expression.as_deref().unwrap_or_default();
+            let texts = if on_kept { &mut self.texts } else { &mut self.checks };
+            pin_text(texts, &name, format!("check {}", check.name), text, seal);
         }
     }
 
     /// Writes down the checks of a domain, and a default of text.
     pub(super) fn pin_domain(&mut self, domain: &Type, seal: &Seal<'_>) {
         if let Some(default) = domain.default.as_deref().filter(|text| holds_text(text)) {
-            self.pin_text(&domain.sql_name, "default".to_owned(), default, seal);
+            pin_text(&mut self.texts, &domain.sql_name, "default".to_owned(), default, seal);
         }
         for (name, definition) in &domain.checks {
-            self.pin_text(&domain.sql_name, format!("check {name}"), definition, seal);
+            pin_text(&mut self.texts, &domain.sql_name, format!("check {name}"), definition, seal);
         }
     }
 
-    fn pin_text(&mut self, owner: &str, label: String, text: &str, seal: &Seal<'_>) {
-        let texts = self.texts.get_or_insert_default().entry(owner.to_owned()).or_default();
-        texts.insert(label, seal.hash("text", text));
+    /// Texts by owner and label; none if they were not watched. Checks on columns that are not kept are among them where
+    /// they can be compared.
+    fn texts_with(&self, checks: bool) -> Option<Texts> {
+        let mut all = self.texts.clone()?;
+        for (owner, texts) in self.checks.iter().flatten().filter(|_| checks) {
+            all.entry(owner.clone()).or_default().extend(texts.clone());
+        }
+        Some(all)
     }
 
     /// Whether the lock says anything about a table or type.
     fn knows(&self, owner: &str) -> bool {
         self.tables.contains_key(owner) || self.made_of(owner).is_some()
     }
+}
+
+fn pin_text(texts: &mut Option<Texts>, owner: &str, label: String, text: &str, seal: &Seal<'_>) {
+    let texts = texts.get_or_insert_default().entry(owner.to_owned()).or_default();
+    texts.insert(label, seal.hash("text", text));
 }
 
 impl Switches<'_> {
@@ -115,15 +128,16 @@ impl Changes {
 
     /// What came, went or changed under owners that both know: the texts of others came and went with them.
     pub(super) fn texts(&mut self, old: &Lock, new: &Lock, comparable: bool) {
-        let (Some(before), Some(after)) = (&old.texts, &new.texts) else { return };
-        for (owner, texts) in both(before, after).filter(|(owner, _)| old.knows(owner) && new.knows(owner)) {
+        let checks = old.checks.is_some() && new.checks.is_some();
+        let (Some(before), Some(after)) = (old.texts_with(checks), new.texts_with(checks)) else { return };
+        for (owner, texts) in both(&before, &after).filter(|(owner, _)| old.knows(owner) && new.knows(owner)) {
             let none = BTreeMap::new();
             for (label, found) in both(texts.0.unwrap_or(&none), texts.1.unwrap_or(&none)) {
                 let (sign, detail) = match found {
                     (None, Some(_)) => {
                         (Sign::Added, "new: a definition is copied as it is, so look whether it names a person")
                     }
-                    (Some(_), None) => (Sign::Removed, "columns that are kept were reviewed with it"),
+                    (Some(_), None) => (Sign::Removed, "columns were reviewed with it"),
                     (Some(was), Some(is)) if comparable && was != is => (
                         Sign::Changed,
                         "another text: a definition is copied as it is, so look whether it names a person",

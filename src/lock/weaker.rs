@@ -79,6 +79,7 @@ mod tests {
             composites: Default::default(),
             orders: Default::default(),
             texts: None,
+            checks: None,
             switches: Default::default(),
             definitions: None,
             tables: [("s.t".to_owned(), table)].into(),
