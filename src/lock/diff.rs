@@ -72,7 +72,6 @@ pub fn diff(old: &Lock, new: &Lock, partitions: NewPartitions) -> Vec<Change> {
     let comparable = old.key_id == new.key_id && old.realm == new.realm && new.key_id != "ephemeral";
     changes.enums(old, new, comparable);
     changes.types(old, new);
-    changes.orders(old, new);
     changes.texts(old, new, comparable);
     changes.switches(old, new);
     changes.definitions(old, new, comparable);
@@ -214,7 +213,13 @@ impl Changes {
                         _ => continue,
                     };
                     told.push(format!("{said} in {}", part.type_name));
-                    ways.extend(found.1.map(|_| part.way.iter().chain([attribute]).cloned().collect::<Vec<_>>()));
+                    ways.extend(found.1.map(|_| part.to(attribute)));
+                }
+                let moved = super::texts::moved(old_lock, new_lock, &part.type_name);
+                if !moved.is_empty() {
+                    let (names, of) = (moved.join(", "), &part.type_name);
+                    told.push(format!("{names} changed places in {of}: are their names exchanged?"));
+                    ways.extend(moved.iter().map(|attribute| part.to(attribute)));
                 }
             }
             if told.is_empty() {
@@ -326,21 +331,27 @@ impl Changes {
     /// Columns of one type that changed places, one of which is kept: the names say what was decided, but the values of the
     /// one may stand under the name of the other. A copy of the database numbers its columns anew, and keeps their order.
     fn places(&mut self, table: &str, old: &Table, new: &Table) {
-        let known: Vec<(&String, &Column, i16, i16)> = new
-            .columns
-            .iter()
-            .filter_map(|(name, column)| Some((name, column, old.columns.get(name)?.at?, column.at?)))
-            .collect();
-        for (kept, column, was, is) in known.iter().filter(|(_, column, ..)| column.decision == "keep") {
-            let moved = known.iter().find(|(_, other, before, now)| {
-                other.decision != "keep" && other.type_name == column.type_name && (before < was) != (now < is)
+        let known = Placed::of(old, new);
+        for kept in known.iter().filter(|placed| placed.column.decision == "keep" && placed.was != placed.is) {
+            let masked = known.iter().filter(|other| {
+                let hides = other.column.decision != "keep" && other.column.type_name == kept.column.type_name;
+                hides && other.was != other.is && (other.was < kept.was) != (other.is < kept.is)
             });
-            if let Some((name, other, ..)) = moved {
-                let detail = format!("changed places with {name}, {}: are their names exchanged?", words(other));
-                self.push(Sign::Changed, format!("column {table}.{kept}"), detail);
-                if let Some(last) = self.0.last_mut() {
-                    last.patch = Some((table.to_owned(), as_of(kept, other)));
-                }
+            // Of several that moved, the one whose place it has.
+            let Some(other) = masked.min_by_key(|other| (other.was != kept.is, other.stayed, other.name)) else {
+                continue;
+            };
+            // It has the place of a column that is gone, which is told of that one.
+            let gone =
+                |(name, column): (&String, &Column)| column.at == kept.column.at && !new.columns.contains_key(name);
+            if other.stayed && old.columns.iter().any(gone) {
+                continue;
+            }
+            let (name, words) = (other.name, words(other.column));
+            let detail = format!("changed places with {name}, {words}: are their names exchanged?");
+            self.push(Sign::Changed, format!("column {table}.{}", kept.name), detail);
+            if let Some(last) = self.0.last_mut() {
+                last.patch = Some((table.to_owned(), as_of(kept.name, other.column)));
             }
         }
     }
@@ -373,6 +384,34 @@ impl Changes {
             };
             self.push(Sign::Changed, what(), detail);
         }
+    }
+}
+
+/// A column that both locks know, and its places among these: a copy of the database numbers columns anew.
+struct Placed<'a> {
+    name: &'a String,
+    column: &'a Column,
+    was: usize,
+    is: usize,
+    /// Its number is what it was.
+    stayed: bool,
+}
+
+impl<'a> Placed<'a> {
+    fn of(old: &Table, new: &'a Table) -> Vec<Self> {
+        let known = new.columns.iter();
+        let known: Vec<(&String, &Column, i16, i16)> =
+            known.filter_map(|(name, column)| Some((name, column, old.columns.get(name)?.at?, column.at?))).collect();
+        let rank =
+            |at: i16, of: fn(&(&String, &Column, i16, i16)) -> i16| known.iter().filter(|one| of(one) < at).count();
+        let placed = |&(name, column, was, is): &(&'a String, &'a Column, i16, i16)| Self {
+            name,
+            column,
+            was: rank(was, |one| one.2),
+            is: rank(is, |one| one.3),
+            stayed: was == is,
+        };
+        known.iter().map(placed).collect()
     }
 }
 

@@ -148,20 +148,14 @@ impl Changes {
             }
         }
     }
+}
 
-    /// Attributes of a composite type that changed places: the values of the one may stand under the name of the other.
-    pub(super) fn orders(&mut self, old: &Lock, new: &Lock) {
-        for (name, after) in &new.orders {
-            let Some(before) = old.orders.get(name) else { continue };
-            let was = before.iter().filter(|attribute| after.contains(attribute));
-            let is = after.iter().filter(|attribute| before.contains(attribute));
-            let moved: Vec<&str> = was.zip(is).filter(|(was, is)| was != is).map(|(was, _)| was.as_str()).collect();
-            if !moved.is_empty() {
-                let detail = format!("its attributes {} changed places: are their names exchanged?", moved.join(", "));
-                self.push(Sign::Changed, format!("type {name}"), detail);
-            }
-        }
-    }
+/// Attributes of a composite type that changed places: the values of the one may stand under the name of the other.
+pub(super) fn moved<'a>(old: &'a Lock, new: &'a Lock, composite: &str) -> Vec<&'a str> {
+    let (Some(before), Some(after)) = (old.orders.get(composite), new.orders.get(composite)) else { return Vec::new() };
+    let was = before.iter().filter(|attribute| after.contains(attribute));
+    let is = after.iter().filter(|attribute| before.contains(attribute));
+    was.zip(is).filter(|(was, is)| was != is).map(|(was, _)| was.as_str()).collect()
 }
 
 #[cfg(test)]

@@ -22,6 +22,13 @@ pub struct Part {
     pub way: Vec<String>,
 }
 
+impl Part {
+    /// The attributes that lead to one of its own.
+    pub(super) fn to(&self, attribute: &str) -> Vec<String> {
+        self.way.iter().cloned().chain([attribute.to_owned()]).collect()
+    }
+}
+
 impl Lock {
     /// Writes down what a type is made of. Returns the composite types in it.
     pub(super) fn pin_type(&mut self, catalog: &Catalog, oid: Oid, seal: &Seal<'_>) -> Vec<Part> {
