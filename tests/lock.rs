@@ -449,6 +449,18 @@ fn what_a_path_keeps_is_pinned_with_all_that_is_below_it() {
     assert!(!lock_text(&lab).contains("late"), "{}", lock_text(&lab));
     lab.refresh();
     assert_eq!(lab.staging("SELECT doc -> 'limits' -> 'late' FROM p WHERE id = 5"), "null");
+    assert_eq!(lab.staging("SELECT count(doc ->> 'name') FROM p"), "0", "the twin: nothing keeps it");
+    // A path that is kept since is let through by the lock that is written for it, and nothing else is.
+    lab.config(
+        "[tables.\"public.p\".columns]\nid = \"keep\"\n\
+         doc = { mask = \"json\", rest = \"null\", unknown_keys = \"null\", paths = { \"$.limits\" = \"keep\", \"$.name\" = \"keep\" } }\n",
+    );
+    assert_eq!(lab.restage(&["refresh"]).code, 3, "the lock was written without it");
+    write_lock(&lab);
+    let text = lock_text(&lab);
+    assert!(text.contains("\"$.name: string\"") && !text.contains("late"), "{text}");
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT count(doc ->> 'name'), count(doc #>> '{limits,late}') FROM p"), "30|0");
     // The twin: without a lock nothing pins what is below.
     lab.config(
         "[tables.\"public.p\".columns]\nid = \"keep\"\n\

@@ -268,13 +268,12 @@ impl Lock {
     /// Takes in the paths of JSON columns: those that were accepted before stay known, whatever a sample happens to show.
     #[must_use]
     pub fn with_json(mut self, before: Option<&Self>, surveyed: Vec<Surveyed>) -> Self {
-        for Surveyed { table, column, mut paths, closed, .. } in surveyed {
+        for Surveyed { table, column, mut paths, closed, named, .. } in surveyed {
             let known = before.and_then(|lock| lock.paths(&table, &column));
             let Some(locked) = self.tables.get_mut(&table) else { continue };
             if let (Some(known), true) = (known, closed) {
-                // Only types for entries of before types were written down. What a path keeps that was added since is not
-                // let through either: nobody says which of the values below it are new.
-                paths.retain(|entry| known.contains(mask::json::path_of(entry)));
+                // Types for entries of before types were written down, and what a path keeps that was added since.
+                paths.retain(|entry| known.contains(mask::json::path_of(entry)) || named.contains(entry));
             }
             let accepted = mask::json::join(known.into_iter().flatten(), paths.iter());
             locked.json.insert(column, accepted);
@@ -334,8 +333,10 @@ pub struct Surveyed {
     pub paths: BTreeSet<String>,
     /// A rule of its mask keeps some of them.
     pub by_rule: bool,
-    /// Its mask makes null of what is not known, so that writing a lock lets nothing new through.
+    /// Its mask makes null of what is not known, so that writing a lock lets nothing new through but `named`: what a path
+    /// keeps that was added since.
     pub closed: bool,
+    pub named: BTreeSet<String>,
 }
 
 /// Whether a mask keeps what no rule of it names, or what a rule does, so that its paths must be known.

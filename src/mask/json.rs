@@ -26,7 +26,7 @@ mod survey;
 
 pub(super) use path::{personal, sealed};
 pub(super) use survey::seal;
-pub use survey::{Survey, join, path_of, types_of};
+pub use survey::{Survey, join, newly_kept, path_of, types_of};
 
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
 use super::draft::{self, Draft, Holes};

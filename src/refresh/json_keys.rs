@@ -8,7 +8,7 @@ use crate::config::Rows;
 use crate::error::{Failure, Report};
 use crate::extract::{ExtractError, snapshot};
 use crate::lock::{Change, Documents, Lock, Sign, Surveyed, kept_documents, locked_name, pins_paths};
-use crate::mask::json::{Survey, keeps_rest, names_kept, path_of, path_to, types_of};
+use crate::mask::json::{Survey, keeps_rest, names_kept, newly_kept, path_of, path_to, types_of};
 use crate::mask::{ColumnSpec, MaskSpec, Params, Shape};
 use crate::pg::{SourceSession, quote_ident};
 use crate::plan::{Plan, TablePlan};
@@ -61,7 +61,7 @@ struct Target<'a> {
 /// # Errors
 /// The source cannot be reached.
 pub async fn survey(job: &Job, catalog: &Catalog, plan: &Plan, purpose: Purpose) -> Result<Found, Failure> {
-    let mut surveys: BTreeMap<(String, String), (Survey, bool)> = BTreeMap::new();
+    let mut surveys: BTreeMap<(String, String), (Survey, Params)> = BTreeMap::new();
     let mut unread = BTreeSet::new();
     let lock = job.lock.as_ref();
     let targets: Vec<Target<'_>> =
@@ -75,7 +75,7 @@ pub async fn survey(job: &Job, catalog: &Catalog, plan: &Plan, purpose: Purpose)
     for Target { table, column, documents, params } in targets {
         let Some(fresh) = Survey::new(&job.key, &params) else { continue };
         let place = (locked_name(catalog, table), column.to_owned());
-        let (survey, _) = surveys.entry(place).or_insert((fresh, is_closed(&params)));
+        let (survey, _) = surveys.entry(place).or_insert_with(|| (fresh, params.clone()));
         let left = PROBES_MAX.saturating_sub(started.elapsed()).min(PROBE_MAX);
         let done = !left.is_zero() && {
             let limit = format!("SET LOCAL statement_timeout = {}", left.as_millis());
@@ -89,12 +89,11 @@ pub async fn survey(job: &Job, catalog: &Catalog, plan: &Plan, purpose: Purpose)
     }
     session.close().await;
     let surveyed = surveys.into_iter();
-    let surveyed = surveyed.map(|((table, column), (survey, closed))| Surveyed {
-        table,
-        column,
-        paths: survey.paths(),
-        by_rule: survey.keeps_by_rule(),
-        closed,
+    let surveyed = surveyed.map(|((table, column), (survey, params))| {
+        let (paths, closed) = (survey.paths(), is_closed(&params));
+        let known = lock.and_then(|lock| lock.paths(&table, &column)).filter(|_| closed);
+        let named = known.map(|known| newly_kept(&job.key, &params, known, &paths)).unwrap_or_default();
+        Surveyed { table, column, by_rule: survey.keeps_by_rule(), paths, closed, named }
     });
     Ok(Found { surveyed: surveyed.collect(), unread: unread.into_iter().collect() })
 }
@@ -237,7 +236,7 @@ pub fn changes(job: &Job, catalog: &Catalog, plan: &Plan, found: &Found) -> Vec<
 }
 
 fn refusal(job: &Job, catalog: &Catalog, plan: &Plan, surveyed: &Surveyed) -> Option<Report> {
-    let Surveyed { table: name, column, paths, by_rule, closed: _ } = surveyed;
+    let Surveyed { table: name, column, paths, by_rule, .. } = surveyed;
     let table = plan.tables.iter().find(|table| locked_name(catalog, table) == *name)?;
     let mask = mask_of(table, column);
     if mask.is_some_and(|mask| is_closed(&mask.params)) {

@@ -175,6 +175,11 @@ impl Path {
         Ok(Self { hops })
     }
 
+    /// Whether it names what stands at a path of a list of known paths, or something above it.
+    pub(in crate::mask) fn covers(&self, listed: &Self, seal: &DomainKey) -> bool {
+        covers(&self.hops, &listed.hops, seal)
+    }
+
     /// Orders paths by how exactly they name a value: at the first difference a key or index beats a wildcard and both
     /// beat a descent; of two equal beginnings the longer wins.
     fn rank(&self) -> Vec<u8> {
@@ -188,6 +193,19 @@ impl Path {
             })
             .collect()
     }
+}
+
+/// Whether a path of a policy names what stands at a path of a list, or something above it. In a list, `.*` and `[*]` are
+/// many keys and elements, of which a rule that names one says nothing.
+fn covers(rule: &[Hop], listed: &[Hop], seal: &DomainKey) -> bool {
+    let Some((hop, below)) = rule.split_first() else { return true };
+    let Some((at, rest)) = listed.split_first() else { return false };
+    let same = match (&hop.step, &at.step) {
+        (Step::Any, _) => true,
+        (Step::Key(key), Step::Key(listed)) => key == listed || sealed(seal, key) == *listed,
+        _ => false,
+    };
+    same && covers(below, rest, seal) || hop.deep && covers(rule, rest, seal)
 }
 
 fn dotted(text: &str) -> Result<(Step, &str), PathError> {

@@ -113,6 +113,22 @@ pub fn path_of(entry: &str) -> &str {
     path::typed(entry).0
 }
 
+/// Entries of `found` that a path of the mask keeps which names none of the `known` ones: it was written since these were
+/// listed, so whoever wrote it said that they may stay.
+pub fn newly_kept(
+    realm: &RealmKey,
+    params: &Params,
+    known: &BTreeSet<String>,
+    found: &BTreeSet<String>,
+) -> BTreeSet<String> {
+    let seal = seal(realm);
+    let rules = params.get("paths").and_then(Value::as_object).into_iter().flatten();
+    let kept = rules.filter(|(_, action)| *action == "keep").filter_map(|(path, _)| Path::parse(path).ok());
+    let below = |rule: &Path, entry: &String| Path::parse(path_of(entry)).is_ok_and(|at| rule.covers(&at, &seal));
+    let new: Vec<Path> = kept.filter(|rule| !known.iter().any(|entry| below(rule, entry))).collect();
+    found.iter().filter(|entry| new.iter().any(|rule| below(rule, entry))).cloned().collect()
+}
+
 /// The types of an entry in words; none where any may stand there.
 pub fn types_of(entry: &str) -> Option<String> {
     path::typed(entry).1.map(Types::words)
@@ -349,6 +365,40 @@ mod tests {
             assert!(masked(&strict, document).unwrap_err().contains("JSON key"), "{document}");
             assert_eq!(survey(&pinned, &[document]).len(), 1, "{document}");
         }
+    }
+
+    #[test]
+    fn a_path_that_is_kept_since_lets_through_what_it_names_and_nothing_else() {
+        let realm = MasterKey::test().realm("default");
+        let set = |entries: &[&str]| entries.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+        let known = set(&["$.limits.cpu: number", "$.size: number"]);
+        let late = format!("$[\"{}\"]: string", sealed(&seal(&realm), "late"));
+        let found = set(&[
+            "$.limits.cpu: number",
+            "$.limits.owner: string",
+            "$.name: string",
+            "$.by.*: string",
+            "$.x.y.z: null",
+        ]);
+        let found: BTreeSet<String> = found.into_iter().chain([late.clone()]).collect();
+        for (path, want) in [
+            ("$.name", vec!["$.name: string"]),
+            ("$.late", vec![late.as_str()]),
+            ("$.x", vec!["$.x.y.z: null"]),
+            ("$..y", vec!["$.x.y.z: null"]),
+            ("$.by.*", vec!["$.by.*: string"]),
+            // One of many keys is not all of them.
+            ("$.by.nickname", vec![]),
+            // Some of what it names was reviewed: what is new below it was not.
+            ("$.limits", vec![]),
+            ("$.gone", vec![]),
+        ] {
+            let params = json!({ "rest": "null", "paths": { path: "keep", "$.limits": "keep" } });
+            let new = newly_kept(&realm, params.as_object().unwrap(), &known, &found);
+            assert_eq!(new, set(&want), "{path}");
+        }
+        let masked = json!({ "rest": "null", "paths": { "$.name": "pattern" } });
+        assert!(newly_kept(&realm, masked.as_object().unwrap(), &known, &found).is_empty());
     }
 
     #[test]
