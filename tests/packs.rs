@@ -217,6 +217,33 @@ fn keeping_what_a_framework_pack_decides_needs_a_reason() {
     assert!(sampled.stdout.contains("20 of 20") && !sampled.stdout.contains("qzcanary"), "{sampled:?}");
 }
 
+#[test]
+fn one_word_for_many_columns_is_no_reason_for_one_that_looks_personal() {
+    let lab = Lab::new("pack_word");
+    lab.seed(PEOPLE);
+    let rules = |lines: &str| format!("[policy]\npacks = [\"pii\", \"secrets\"]\n{lines}\n");
+    for lines in [
+        "[tables.\"public.*\"]\ndefault = { keep = \"test\" }",
+        "[tables.\"public.people\"]\ndefault = { keep = \"test\" }",
+        "[tables.\"public.people\".columns]\n\"*\" = { keep = \"test\" }",
+        "[tables.\"public.*\".columns]\nemail = { keep = \"test\" }\n\"*\" = { keep = \"test\" }",
+    ] {
+        lab.config(&rules(lines));
+        let plan = lab.restage(&["plan", "--json"]);
+        assert!(plan.code == 3 && below(&plan).contains(&"email".to_owned()), "{lines}: {plan:?}");
+        assert!(plan.stdout.contains("one word is no reason of this column"), "{plan:?}");
+        // The twin: it says why.
+        lab.config(&rules(&lines.replace("\"test\"", "\"all of it is made up\"")));
+        let plan = lab.restage(&["plan", "--json"]);
+        assert!(plan.code == 0, "{lines}: {plan:?}");
+    }
+    // So does a word for one column.
+    let own = "[tables.\"public.people\".columns]\nemail = { keep = \"test\" }\n\"*\" = { keep = \"made up\" }";
+    lab.config(&rules(own));
+    let plan = lab.restage(&["plan", "--json"]);
+    assert!(plan.code == 0, "{plan:?}");
+}
+
 /// Every column of the fixture is refused by the rules that it names, and by no others: by the program, for each pack.
 #[test]
 fn each_pack_refuses_the_columns_of_the_fixture_that_are_its_own() {

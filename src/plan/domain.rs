@@ -81,6 +81,8 @@ pub(super) struct Resolved {
     pub place: Option<Place>,
     /// Listed in the policy by name or glob.
     pub listed: bool,
+    /// By a rule that names its table and the column itself.
+    pub named: bool,
     /// The decision of a column it references.
     pub inherited: bool,
     pub terms: Terms,
@@ -111,6 +113,7 @@ pub(super) fn resolve(
                 because: own.because,
                 place: Some(own.place.clone()),
                 listed: own.listed,
+                named: own.named,
                 inherited: false,
                 terms: own.terms.clone(),
             }),
@@ -297,6 +300,7 @@ impl Domains {
                 because: format!("{}, as \"{}\"", via(member), graph.name(head)),
                 place: chosen.place.clone(),
                 listed: false,
+                named: chosen.named,
                 inherited: true,
                 terms: chosen.terms.clone(),
                 choice: match &chosen.choice {
@@ -358,6 +362,7 @@ impl Domains {
                     because: UNDECIDED_NULL.to_owned(),
                     place: None,
                     listed: false,
+                    named: false,
                     inherited: false,
                     terms: Terms::default(),
                 });

@@ -15,6 +15,8 @@ pub(super) struct Own<'a> {
     pub terms: &'a Terms,
     /// The rule lists the column (by name or glob); a `default` only fills gaps, and a foreign key goes before it.
     pub listed: bool,
+    /// Its line names this table and column, neither by a wildcard.
+    pub named: bool,
 }
 
 /// The policy applied to every group.
@@ -201,6 +203,7 @@ fn decide_column<'a>(classes: &[(Rank, Vec<&'a TableRule>)], column: &str) -> Re
                 terms: &decision.terms,
                 because: format!("{} [tables.\"{}\"]{default}", place(&decision.place), rule.pattern),
                 listed: closeness.is_some(),
+                named: closeness.is_some_and(|(exact, _)| exact) && !is_glob(&rule.pattern),
             }));
         }
     }

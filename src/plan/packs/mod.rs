@@ -103,7 +103,7 @@ pub(super) fn decide(graph: &Graph<'_>, node: Node, floor: &Floor<'_>) -> Option
         })
         .next()?;
     let because = format!("pack {}, rule {}", pack.name, rule.id);
-    Some(Own { action, place: &rule.place, because, terms, listed: false })
+    Some(Own { action, place: &rule.place, because, terms, listed: false, named: true })
 }
 
 /// The rule of a pack that leaves the rows of a table behind, where the policy does not say which to take.
@@ -250,6 +250,7 @@ fn wrong(graph: &Graph<'_>, domains: &Domains, node: Node, packs: &[&Pack]) -> O
     let category = findings.iter().find(|finding| finding.found()).map(|finding| finding.category.name.as_str());
     let decided = decided(resolved, category)?;
     let others = others(resolved);
+    let terms = own_terms(resolved);
     let rules = packs.iter().flat_map(|pack| pack.rule.iter().map(move |rule| (pack, rule)));
     let (pack, rule, why) =
         rules.filter(|(_, rule)| rule.about(table, column, category)).find_map(|(pack, rule)| {
@@ -257,17 +258,21 @@ fn wrong(graph: &Graph<'_>, domains: &Domains, node: Node, packs: &[&Pack]) -> O
                 let why = rule.judge(Decided::Keep, others.as_ref()?)?;
                 Some(format!("where `when` does not hold, {why}"))
             };
-            Some((pack, rule, rule.judge(decided, &resolved.terms).or_else(other)?))
+            Some((pack, rule, rule.judge(decided, &terms).or_else(other)?))
         })?;
     let looks = match category.filter(|_| !rule.categories.is_empty()) {
         Some(category) => format!("{column} looks like {category}, and {why}"),
         None => format!("{column} is named by a rule, and {why}"),
     };
+    let general = match terms.reason.is_none() && resolved.terms.reason.is_some() {
+        true => " Where a rule does not name table and column, one word is no reason of this column.",
+        false => "",
+    };
     let fitting = rule.decide.iter().zip(&rule.actions).find(|(_, (action, _))| propose::fits(graph, node, action));
     Some(Wrong {
         node,
         place: resolved.place.as_ref().map(super::place),
-        detail: format!("{looks} (pack {}, rule {}). {}", pack.name, rule.id, rule.why),
+        detail: format!("{looks} (pack {}, rule {}). {}{general}", pack.name, rule.id, rule.why),
         proposal: fitting.map_or_else(|| propose::proposal(graph, node), |(text, _)| text.clone()),
         dated: rule.keep == Keep::Dated,
     })
@@ -280,6 +285,14 @@ fn decided<'a>(resolved: &'a Resolved, looks: Option<&'a str>) -> Option<Decided
         Choice::Mask(mask) => Some(Decided::Mask { kind: mask.kind.name, params: &mask.params, looks }),
         Choice::Null | Choice::Const(_) => None,
     }
+}
+
+/// The reason that counts for a column: that of a rule for many, of which nobody may have thought of this one, only where it
+/// says more than a word.
+fn own_terms(resolved: &Resolved) -> Terms {
+    let Terms { reason, until } = &resolved.terms;
+    let speaks = |reason: &&String| resolved.named || reason.split_whitespace().nth(1).is_some();
+    Terms { reason: reason.as_ref().filter(speaks).cloned(), until: *until }
 }
 
 /// What holds for the rows that a condition leaves out, if they keep their values.
