@@ -519,6 +519,54 @@ fn keys_of_documents_that_are_somebodys_are_detected_in_what_is_kept_without_a_r
     assert_eq!(lab.restage(&["refresh"]).code, 0);
 }
 
+/// Documents where none is declared: in texts, in rows, and pairs that are nearly one.
+const INSIDE: &str = "CREATE EXTENSION hstore; CREATE TYPE parcel AS (label text, doc jsonb);
+CREATE TABLE inside (id int PRIMARY KEY, body text, p parcel, h hstore);
+INSERT INTO inside SELECT id, '{\"who\": {\"mail\": \"' || email || '\"}}', ROW('x', jsonb_build_object('mail', email))::parcel, hstore('mail', email)
+FROM people WHERE id <= 40";
+
+#[test]
+fn documents_in_texts_rows_and_pairs_are_searched_too() {
+    let lab = Lab::new("inside");
+    lab.seed(PEOPLE);
+    lab.seed(INSIDE);
+    lab.grant();
+    let table = |body: &str, p: &str, h: &str| {
+        format!("\n[tables.\"public.inside\".columns]\nid = \"keep\"\nbody = {body}\np = {p}\nh = {h}\n")
+    };
+    let told = ["body", "p", "h"].map(|c| format!("public.inside.{c}: values of public.people.email in 40 of 40 rows"));
+    let told: Vec<&str> = told.iter().map(String::as_str).collect();
+    let kept = "{ keep = \"a test\" }";
+    leaks(&lab, &format!("{POLICY}{}", table(kept, kept, kept)), "texts", &told);
+    // Masks that keep what they do not name.
+    let masked = table(
+        "{ mask = \"json\", rest = \"keep\" }",
+        "{ mask = \"composite\", fields = { label = \"null\" }, rest = \"keep\" }",
+        "{ mask = \"hstore\", rest = \"keep\" }",
+    );
+    leaks(&lab, &format!("{POLICY}{masked}"), "texts", &told);
+    // Keys of pairs, and values of nobody that is known.
+    lab.seed("UPDATE inside SET h = (SELECT hstore(email, 'x') FROM people p WHERE p.id = inside.id)");
+    leaks(&lab, &format!("{POLICY}{}", table(kept, kept, kept)), "texts", &told[2..]);
+    lab.seed(
+        "UPDATE inside SET body = replace(body, 'qzef', 'n'), p.doc = jsonb_build_object('mail', 'n' || id || '@planted.test'), \
+         h = hstore('mail', 'n' || id || '@planted.test')",
+    );
+    let own = "{ keep = \"no sign of a person in its name or in 60 sampled values\" }";
+    let open = format!("[policy]\npacks = [\"pii\", \"secrets\"]\n{POLICY}{}", table(own, own, own));
+    leaks(&lab, &open, "detectors", &["public.inside.body: email", "public.inside.p: email", "public.inside.h: email"]);
+    // A mask hides the keys of pairs.
+    lab.seed("UPDATE inside SET h = hstore('n' || id || '@planted.test', 'x')");
+    let hidden = table("\"null\"", "\"null\"", "{ mask = \"hstore\", rest = \"keep\" }");
+    lab.config(&format!("{POLICY}{hidden}"));
+    lab.refresh();
+    assert!(!lab.target.dump(&lab.name).contains("planted.test"));
+    let shown = table("\"null\"", "\"null\"", "{ mask = \"hstore\", rest = \"keep\", keys = \"keep\" }");
+    lab.config(&format!("{POLICY}{shown}"));
+    lab.refresh();
+    assert!(lab.target.dump(&lab.name).contains("planted.test"), "the twin: keys that are said to stay");
+}
+
 #[test]
 fn what_hooks_write_into_masked_documents_is_found_by_its_keys() {
     let lab = Lab::new("hooked_keys");
