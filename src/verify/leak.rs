@@ -164,8 +164,13 @@ impl Leak<'_> {
             true => found.gate.hint.clone(),
             false => Some(format!("{}\n{line}", found.hint)),
         };
-        let then = if self.locked { "\nThen accept the policy anew: restage plan --write-lock" } else { "" };
-        let gate = |found: Found| Gate { hint: hint(&found).map(|hint| format!("{hint}{then}")), ..found.gate };
+        // Advice without a line changes no policy.
+        let pastes = |hint: &str| self.locked && hint.contains('\n');
+        let then = |hint: String| match pastes(&hint) {
+            true => format!("{hint}\nThen accept the policy anew: restage plan --write-lock"),
+            false => hint,
+        };
+        let gate = |found: Found| Gate { hint: hint(&found).map(then), ..found.gate };
         found.into_iter().map(gate).collect()
     }
 
