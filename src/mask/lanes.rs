@@ -24,8 +24,31 @@ const ROUND_INPUT: u32 = 9;
 #[derive(Clone, Copy)]
 struct Input {
     key: [u32; 8],
-    block: [u32; 16],
+    block: [u8; BLOCK],
     len: u32,
+}
+
+impl Input {
+    const BLANK: Self = Self { key: [0; 8], block: [0; BLOCK], len: 0 };
+
+    /// Appends bytes that fit in. Parts of an input are a few bytes each, for which a copy of any length costs more than
+    /// the bytes.
+    #[inline(always)]
+    fn push(&mut self, part: &[u8]) {
+        let at = self.len as usize;
+        self.len += part.len() as u32;
+        if at + part.len().next_multiple_of(8) <= BLOCK && part.len() <= 16 {
+            // What stands beyond the part is zero, and so is what is written there.
+            if let (Some(first), Some(last)) = (part.first_chunk::<8>(), part.last_chunk::<8>()) {
+                self.block[at..at + 8].copy_from_slice(first);
+                self.block[at + part.len() - 8..at + part.len()].copy_from_slice(last);
+            } else if !part.is_empty() {
+                self.block[at..at + 8].copy_from_slice(&rounds::short(part).to_le_bytes());
+            }
+        } else {
+            self.block[at..at + part.len()].copy_from_slice(part);
+        }
+    }
 }
 
 /// Computes all hashes of `inputs`.
@@ -41,23 +64,31 @@ impl WithSimd for Keyed<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let lanes = S::U32_LANES.min(LANES_MAX);
         for (inputs, outputs) in self.inputs.chunks(lanes).zip(self.outputs.chunks_mut(lanes)) {
-            // Word by word: message, key, length. Lanes without an input compute zeros.
+            // Word by word: length, message as far as one is written, key. Lanes without an input compute zeros.
             let mut columns = [[0u32; LANES_MAX]; 25];
+            let longest = inputs.iter().map(|input| input.len).max().unwrap_or(0);
+            let words_used = longest.div_ceil(4) as usize;
+            let (first, message_used) = (inputs[0].key, 1..1 + words_used);
+            let one_key = inputs.iter().all(|input| input.key == first);
             for (lane, input) in inputs.iter().enumerate() {
-                for (column, word) in columns.iter_mut().zip(&input.block) {
-                    column[lane] = *word;
+                columns[0][lane] = input.len;
+                let message: [u32; 16] = words(&input.block);
+                for (column, word) in columns[message_used.clone()].iter_mut().zip(message) {
+                    column[lane] = word;
                 }
-                for (column, word) in columns[16..].iter_mut().zip(&input.key) {
-                    column[lane] = *word;
+                if !one_key {
+                    for (column, word) in columns[17..].iter_mut().zip(input.key) {
+                        column[lane] = word;
+                    }
                 }
-                columns[24][lane] = input.len;
             }
             let load = |column: usize| S::as_simd_u32s(&columns[column][..lanes]).0[0];
-            let message: [S::u32s; 16] = std::array::from_fn(load);
+            let message: [S::u32s; 16] = std::array::from_fn(|word| load(1 + word));
             let mut v: [S::u32s; 16] = std::array::from_fn(|index| match index {
-                0..8 => load(16 + index),
+                0..8 if one_key => simd.splat_u32s(first[index]),
+                0..8 => load(17 + index),
                 8..12 => simd.splat_u32s(IV[index - 8]),
-                14 => load(24),
+                14 => load(0),
                 15 => simd.splat_u32s(FLAGS),
                 _ => simd.splat_u32s(0),
             });
@@ -223,14 +254,11 @@ impl Queue {
         if len > BLOCK {
             return self.input_long(key, parts);
         }
-        let mut block = [0; BLOCK];
-        let mut at = 0;
-        for part in parts {
-            block[at..at + part.len()].copy_from_slice(part);
-            at += part.len();
-        }
-        self.inputs.push(Input { key: words(&key.0), block: words(&block), len: len as u32 });
-        self.inputs.len() - 1
+        let place = self.inputs.len();
+        self.inputs.push(Input { key: words(&key.0), ..Input::BLANK });
+        let input = &mut self.inputs[place];
+        parts.iter().for_each(|part| input.push(part));
+        place
     }
 
     #[cold]
@@ -240,7 +268,7 @@ impl Queue {
             hasher.update(part);
         }
         self.long.push((self.inputs.len(), *hasher.finalize().as_bytes()));
-        self.inputs.push(Input { key: [0; 8], block: [0; 16], len: 0 });
+        self.inputs.push(Input::BLANK);
         self.inputs.len() - 1
     }
 
@@ -344,11 +372,10 @@ impl Queue {
         while from < count {
             let to = (from + AT_ONCE).min(count);
             self.inputs.extend((from..to).map(|v| {
-                let mut block = [0; 16];
-                block[0] = u32::from(round) | (v as u32) << 8;
-                block[1] = (v >> 24) as u32;
-                block[2] = (v >> 56) as u32;
-                Input { key, block, len: ROUND_INPUT }
+                let mut input = Input { key, ..Input::BLANK };
+                input.push(&[round]);
+                input.push(&v.to_le_bytes());
+                input
             }));
             self.hash_all();
             table.extend(self.hashes.iter().map(|hash| Perm::add_round(0, [word(hash, 0), word(hash, 1)], m) as u16));
@@ -363,7 +390,7 @@ impl Drop for Queue {
         // Also what `clear` left behind the end of the vectors.
         let (inputs, walks) = (self.inputs.capacity(), self.walks.capacity());
         self.inputs.clear();
-        self.inputs.resize(inputs, Input { key: [0; 8], block: [0; 16], len: 0 });
+        self.inputs.resize(inputs, Input::BLANK);
         self.walks.clear();
         let blank = || Walk { key: [0; 8], n: 0, a: 0, b: 0, l: 0, r: 0, place: 0 };
         self.walks.resize_with(walks, blank);

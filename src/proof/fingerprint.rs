@@ -1,5 +1,7 @@
 //! Salted 64-bit fingerprints: a few nanoseconds for a value of usual length.
 
+use crate::rounds;
+
 /// The secret of a run that its fingerprints depend on. No `Debug`, and never written.
 #[derive(Clone, Copy)]
 pub struct Salt([u64; 2]);
@@ -57,25 +59,23 @@ impl Salt {
         let mut state = self.0[0];
         let (words, rest) = bytes.as_chunks::<8>();
         for word in words {
-            state = self.word::<OR>(state, *word);
+            state = self.word::<OR>(state, u64::from_le_bytes(*word));
         }
-        self.last::<OR>(state, rest, bytes.len())
+        self.last::<OR>(state, bytes, rest.len())
     }
 
     #[inline]
-    fn word<const OR: u64>(self, state: u64, word: [u8; 8]) -> u64 {
-        fold(state ^ (u64::from_le_bytes(word) | OR), MIX[0] ^ self.0[1])
+    fn word<const OR: u64>(self, state: u64, word: u64) -> u64 {
+        fold(state ^ (word | OR), MIX[0] ^ self.0[1])
     }
 
-    /// `rest`: fewer than eight bytes; `length`: bytes of all.
+    /// `rest`: how many of the last bytes of all are not in the state, fewer than eight.
     #[inline]
-    fn last<const OR: u64>(self, mut state: u64, rest: &[u8], length: usize) -> u64 {
-        if !rest.is_empty() {
-            let mut last = [0; 8];
-            last[..rest.len()].copy_from_slice(rest);
-            state = self.word::<OR>(state, last);
+    fn last<const OR: u64>(self, mut state: u64, bytes: &[u8], rest: usize) -> u64 {
+        if rest > 0 {
+            state = self.word::<OR>(state, tail(bytes, rest));
         }
-        fold(state ^ self.0[1] ^ (length as u64).wrapping_mul(MIX[2]), MIX[1])
+        fold(state ^ self.0[1] ^ (bytes.len() as u64).wrapping_mul(MIX[2]), MIX[1])
     }
 }
 
@@ -94,11 +94,21 @@ impl Prefixes<'_> {
     pub fn to(&mut self, length: usize) -> u64 {
         let (words, rest) = self.text[self.at..length].as_chunks::<8>();
         for word in words {
-            self.state = self.salt.word::<SMALL>(self.state, *word);
+            self.state = self.salt.word::<SMALL>(self.state, u64::from_le_bytes(*word));
         }
         self.at = length - rest.len();
-        self.salt.last::<SMALL>(self.state, rest, length)
+        self.salt.last::<SMALL>(self.state, &self.text[..length], rest.len())
     }
+}
+
+/// The last `rest` bytes, 1 to 7, as a word.
+#[inline]
+fn tail(bytes: &[u8], rest: usize) -> u64 {
+    if let Some(last) = bytes.last_chunk::<8>() {
+        return u64::from_le_bytes(*last) >> (64 - 8 * rest);
+    }
+    // All there is is the rest.
+    rounds::short(bytes)
 }
 
 /// Both halves of a product, joined: every bit of the inputs reaches every bit of the result.
