@@ -29,7 +29,8 @@ pub(super) fn is_valid(test: &str, value: &str) -> bool {
         "ip" => ip(value),
         "iban" => iban(value),
         // These are enough alone, so what manuals print and addresses of roles and of nobody are none.
-        "email-of-somebody" => email(value) && !nobody::is_reserved(value) && !is_role(value),
+        // Before the sign of a URL stands whom it lets in, which has a test of its own.
+        "email-of-somebody" => email(value) && !value.contains("://") && !nobody::is_reserved(value) && !is_role(value),
         "iban-of-somebody" => known::is_valid("iban", value) && !nobody::is_sample("iban", value),
         "card-of-somebody" => known::is_valid("card", value) && !nobody::is_sample("card", value),
         "token-of-somebody" => !nobody::is_sample("secret", value),

@@ -79,6 +79,7 @@ const VARIANTS: &[(&str, &str, &[&str])] = &[
     ("json", r#"{"rest":"keep","known":["$.plan"],"unknown_keys":"null"}"#, &[]),
     ("composite", r#"{"rest":"null"}"#, &[]),
     ("hstore", r#"{"rest":"pattern"}"#, &[]),
+    ("hstore", r#"{"rest":"pattern","keys":"keep"}"#, &[r#"{"bob@example.com": "free"}"#]),
     ("text.spans", r#"{"labels":{"email":"people"}}"#, &[]),
     ("text.spans", r#"{"masks":{"phone":{"mask":"phone","region":"DE"}}}"#, &[]),
     ("xml", r#"{"rest":"keep","paths":{"$.order.email":"email"}}"#, &[]),

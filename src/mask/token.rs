@@ -414,23 +414,28 @@ pub fn wide(key: &DomainKey, tweak: &[u8], digits: &mut [u32], radixes: &[u32]) 
     }
 }
 
-/// The permutations of one domain by tweak, shared by all columns and workers.
+/// The permutations of one domain by size and tweak, shared by all columns and workers.
 ///
 /// Memory: at most [`PermCache::BYTES`] of tables, [`PermCache::ROUNDS_BYTES`] of rounds and [`PermCache::ENTRIES`] permutations; a full cache starts anew.
 /// Tweaks that come once cost one hash more than a permutation without a cache.
 pub struct PermCache {
-    perms: RwLock<HashMap<Box<[u8]>, Arc<Perm>, foldhash::fast::RandomState>>,
+    known: RwLock<Known>,
     budget: Arc<AtomicUsize>,
-    small_bytes: AtomicUsize,
+}
+
+type ByTweak = HashMap<Box<[u8]>, Arc<Perm>, foldhash::fast::RandomState>;
+
+#[derive(Default)]
+struct Known {
+    /// Columns of one domain may give a tweak several sizes: a parameter of theirs tells how many digits are permuted.
+    perms: HashMap<u128, ByTweak, foldhash::fast::RandomState>,
+    entries: usize,
+    small_bytes: usize,
 }
 
 impl Default for PermCache {
     fn default() -> Self {
-        Self {
-            perms: RwLock::default(),
-            budget: Arc::new(AtomicUsize::new(Self::ROUNDS_BYTES)),
-            small_bytes: AtomicUsize::new(0),
-        }
+        Self { known: RwLock::default(), budget: Arc::new(AtomicUsize::new(Self::ROUNDS_BYTES)) }
     }
 }
 
@@ -441,20 +446,22 @@ impl PermCache {
     const ROUNDS_BYTES: usize = 512 << 10;
     const ENTRIES: usize = 16_384;
 
-    /// Returns the permutation of `0..n` for a tweak. One tweak has one `n`.
+    /// Returns the permutation of `0..n` for a tweak.
     fn get(&self, key: &DomainKey, n: u128, tweak: &[u8]) -> Arc<Perm> {
-        if let Some(perm) = self.perms.read().unwrap_or_else(PoisonError::into_inner).get(tweak) {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(perm) = known.perms.get(&n).and_then(|perms| perms.get(tweak)) {
             return Arc::clone(perm);
         }
+        drop(known);
         let perm = Arc::new(Perm::new(key, n, tweak).within(&self.budget));
         let bytes = perm.small.len() * size_of::<u16>();
-        let mut perms = self.perms.write().unwrap_or_else(PoisonError::into_inner);
-        let used = self.small_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if perms.len() >= Self::ENTRIES || used > Self::BYTES {
-            perms.clear();
-            self.small_bytes.store(bytes, Ordering::Relaxed);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.entries >= Self::ENTRIES || known.small_bytes + bytes > Self::BYTES {
+            *known = Known::default();
         }
-        perms.insert(tweak.into(), Arc::clone(&perm));
+        known.entries += 1;
+        known.small_bytes += bytes;
+        known.perms.entry(n).or_default().insert(tweak.into(), Arc::clone(&perm));
         perm
     }
 }
@@ -471,7 +478,7 @@ pub struct PermMemo {
 impl PermMemo {
     /// Returns the permutation of `0..n` for the tweak in [`PermMemo::tweak`].
     pub fn perm(&mut self, cache: &PermCache, key: &DomainKey, n: u128) -> &Arc<Perm> {
-        let hit = self.last.as_ref().is_some_and(|(tweak, _)| *tweak == self.tweak);
+        let hit = self.last.as_ref().is_some_and(|(tweak, perm)| perm.n == n && *tweak == self.tweak);
         if !hit {
             let perm = cache.get(key, n, &self.tweak);
             let mut tweak = self.last.take().map_or_else(Vec::new, |(tweak, _)| tweak);
@@ -514,6 +521,20 @@ mod tests {
         let shown = [word(&stream, 0), word(&stream, 1)];
         assert!(shown == [0x4897_2e95_e9f0_8016, 0x0c60_70bb_6756_86a4], "{shown:x?} {} {}", hex(0), hex(1));
         assert_eq!(below(word(&stream, 2), 3007), 1507);
+    }
+
+    #[test]
+    fn a_tweak_of_several_sizes_has_several_permutations() {
+        let (cache, key) = (PermCache::default(), key("card/1", ""));
+        let mut memo = PermMemo::default();
+        memo.tweak.extend_from_slice(b"card4");
+        for n in [100_000_000_000, 10_000_000, 1_000] {
+            for _ in 0..2 {
+                let perm = Perm::new(&key, n, b"card4");
+                assert_eq!(cache.get(&key, n, b"card4").apply(n - 1), perm.apply(n - 1));
+                assert_eq!(memo.perm(&cache, &key, n).apply(n - 1), perm.apply(n - 1));
+            }
+        }
     }
 
     #[test]
@@ -684,6 +705,6 @@ mod tests {
                 .collect()
         };
         assert_eq!(run(), run());
-        assert!(cache.small_bytes.load(Ordering::Relaxed) <= PermCache::BYTES);
+        assert!(cache.known.read().unwrap().small_bytes <= PermCache::BYTES);
     }
 }
