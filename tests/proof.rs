@@ -92,7 +92,7 @@ fn columns_of_what_a_kind_keeps_by_design_are_published() {
     lab.seed(PEOPLE);
     lab.seed(
         "ALTER TABLE people ADD device uuid, ADD nic macaddr, ADD host inet; \
-         UPDATE people SET device = CASE WHEN id = 7 THEN '6f1c2d9e-8a4b-4c3d-9e2f-1a2b3c4d5e6f' ELSE '00000000-0000-0000-0000-000000000000' END, \
+         UPDATE people SET device = (CASE WHEN id = 7 THEN '6f1c2d9e-8a4b-4c3d-9e2f-1a2b3c4d5e6f' ELSE '00000000-0000-0000-0000-000000000000' END)::uuid, \
            nic = '00:00:00:00:00:00', host = ('127.0.0.' || id)::inet",
     );
     let own = "badge = \"pattern\"\ndevice = \"uuid\"\nnic = \"mac\"\nhost = \"ip\"";

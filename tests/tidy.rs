@@ -17,7 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("mask", &["error", "rounds"]),
     ("detect", &["mask"]),
     ("measure", &[]),
-    ("proof", &["mask", "measure"]),
+    ("proof", &["mask", "measure", "rounds"]),
     ("pg", &["buffers", "catalog", "error", "mask", "rounds"]),
     ("catalog", &["error", "plan"]),
     ("plan", &["catalog", "config", "detect", "error", "mask", "pg", "rowset"]),
