@@ -37,7 +37,8 @@ fn wait_for_copy(lab: &Lab<'_>, cluster: &Cluster) {
     until("rows of big are read", || !sessions(lab, cluster, "query LIKE 'COPY (SELECT%big%'").is_empty());
 }
 
-const KEEPERS: &str = "state = 'idle in transaction'";
+/// Sessions that read are idle in their transaction too, but in its savepoint.
+const KEEPERS: &str = "state = 'idle in transaction' AND query NOT LIKE '%restage_chunk%'";
 
 /// Ends sessions in one statement: a keeper that ends a moment before the other is replaced from it.
 fn end(cluster: &Cluster, pids: &[String]) {
@@ -222,6 +223,131 @@ fn blocked_ddl_is_held_or_told_when_that_is_configured() {
         scope.spawn(|| run("hold"));
         scope.spawn(|| run("warn"));
     });
+}
+
+/// A lab with a table that is read long after `big`: one reader, largest table first.
+fn big_and_small(name: &str, source: &str) -> Lab<'static> {
+    let lab = Lab::new(name);
+    lab.seed(BIG);
+    lab.seed("CREATE TABLE small (id int PRIMARY KEY); INSERT INTO small SELECT generate_series(1, 9)");
+    lab.seed(
+        "CREATE TABLE parted (id int, at int) PARTITION BY LIST (at); CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1); \
+         INSERT INTO parted SELECT i, 1 FROM generate_series(1, 5) i",
+    );
+    lab.config_with(&format!("workers = 1\n{source}"), "jobs = 1", KEEP);
+    lab
+}
+
+/// Starts a slow refresh and, while `big` is read, a statement on a table that comes later. Returns how long that waited,
+/// and how the run ended.
+fn ddl_ahead(lab: &Lab<'static>, ddl: &str) -> (Duration, crate::support::Ran) {
+    let running = Running::start(lab, &["refresh", "-v"]);
+    wait_for_copy(lab, lab.source);
+    let started = Instant::now();
+    lab.source.sql_as("app", &lab.name, ddl);
+    (started.elapsed(), running.wait())
+}
+
+const SMALL_ROWS: &str = "SELECT (SELECT count(*) FROM small), (SELECT count(*) FROM parted)";
+
+#[test]
+fn ddl_on_a_table_that_is_not_read_yet_is_held_like_any_other() {
+    // About 3.5 s of reading; were a reader to queue behind the statement, none of the two would ever go on.
+    let run = |action: &'static str, number: usize, ddl: &'static str| {
+        let source = format!("rate_max = \"2MiB/s\"\nddl_grace = \"1s\"\non_blocked_ddl = \"{action}\"");
+        let lab = big_and_small(&format!("ahead_{action}_{number}"), &source);
+        let (waited, ran) = ddl_ahead(&lab, ddl);
+        assert_eq!(ran.code, 0, "{ddl}: {}", ran.stderr);
+        assert!(waited > Duration::from_secs(1) && waited < Duration::from_secs(30), "{ddl}: {waited:?}");
+        assert!(!ran.stderr.contains("trying again"), "{ddl}: {}", ran.stderr);
+        assert_eq!(ran.stderr.contains("has waited"), action == "warn", "{ddl}: {}", ran.stderr);
+        assert_eq!(big_rows(&lab), "10000|50005000|10000", "{ddl}");
+        assert_eq!(lab.staging(SMALL_ROWS), "9|5", "{ddl}: as the snapshot shows them");
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| run("hold", 1, "ALTER TABLE small ADD COLUMN q int"));
+        scope.spawn(|| run("hold", 2, "TRUNCATE small"));
+        scope.spawn(|| run("warn", 3, "DROP TABLE small"));
+        scope.spawn(|| run("hold", 4, "ALTER TABLE parted ADD COLUMN q int"));
+    });
+}
+
+#[test]
+fn a_run_that_yields_uses_the_grace_to_get_ready() {
+    std::thread::scope(|scope| {
+        // What is left to read fits in: the statement waits for it, and the run succeeds.
+        scope.spawn(|| {
+            let lab = big_and_small("grace_enough", "rate_max = \"2MiB/s\"\nddl_grace = \"60s\"");
+            let (waited, ran) = ddl_ahead(&lab, "ALTER TABLE small ADD COLUMN q int");
+            assert_eq!(ran.code, 0, "{}", ran.stderr);
+            assert!(waited < Duration::from_secs(30), "{waited:?}");
+            assert_eq!(lab.staging(SMALL_ROWS), "9|5");
+        });
+        // It does not: the statement waits no longer than the grace.
+        scope.spawn(|| {
+            let lab = big_and_small("grace_short", "rate_max = \"500KiB/s\"\nddl_grace = \"3s\"");
+            let (waited, ran) = ddl_ahead(&lab, "TRUNCATE small");
+            assert!(waited < Duration::from_secs(3), "{waited:?}");
+            assert_eq!(ran.code, 4, "{}", ran.stderr);
+            assert!(ran.stderr.contains("source::yielded"), "{}", ran.stderr);
+            assert!(ran.stderr.contains("Nothing was published"), "{}", ran.stderr);
+        });
+    });
+}
+
+#[test]
+fn ddl_does_not_stop_the_search_for_a_subset() {
+    let lab = Lab::new("ahead_subset");
+    lab.seed(
+        "CREATE TABLE owners (id int PRIMARY KEY); INSERT INTO owners SELECT generate_series(1, 300); \
+         CREATE TABLE owned (id int PRIMARY KEY, owner int REFERENCES owners); \
+         INSERT INTO owned SELECT i, i FROM generate_series(1, 300) i; \
+         CREATE FUNCTION slow(int) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.01); RETURN $1 <= 20; END'",
+    );
+    let subset = "\n[subset]\nseed = [{ table = \"public.owned\", where = \"public.slow(id)\" }]\n";
+    lab.config_with("on_blocked_ddl = \"hold\"", "", &format!("{KEEP}{subset}"));
+    let running = Running::start(&lab, &["refresh", "-v"]);
+    until("seeds are looked for", || {
+        !sessions(&lab, lab.source, "state = 'active' AND query LIKE '%slow%'").is_empty()
+    });
+    lab.source.sql_as("app", &lab.name, "ALTER TABLE owners ADD COLUMN q int");
+    let ran = running.wait();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(lab.staging("SELECT (SELECT count(*) FROM owners), (SELECT count(*) FROM owned)"), "20|20");
+}
+
+#[test]
+fn readers_lock_no_index_longer_than_a_chunk() {
+    let lab = big_and_small("reader_indexes", "rate_max = \"1MiB/s\"\nchunk_bytes = \"1MiB\"");
+    let running = Running::start(&lab, &["refresh", "-v"]);
+    wait_for_copy(&lab, lab.source);
+    // The reader is at the table now; REINDEX has its turn between two of its chunks, long before the run ends.
+    let started = Instant::now();
+    lab.source.sql_as("app", &lab.name, "REINDEX INDEX big_pkey");
+    let waited = started.elapsed();
+    let ran = running.wait();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(waited < Duration::from_secs(4), "{waited:?} of {:?}", started.elapsed());
+    assert_eq!(big_rows(&lab), "10000|50005000|10000");
+}
+
+#[test]
+fn a_prepared_transaction_that_holds_a_table_is_named_with_the_line_that_ends_it() {
+    let lab = big("prepared", "lock_wait_max = \"1s\"\nlock_timeout = \"300ms\"");
+    lab.source.sql_as(
+        "app",
+        &lab.name,
+        "BEGIN; LOCK TABLE big IN ACCESS EXCLUSIVE MODE; PREPARE TRANSACTION 'it''s mine'",
+    );
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 4, "{}", ran.stderr);
+    for part in
+        ["source::lock-wait", "prepared transaction 'it''s mine' (user app", "ROLLBACK PREPARED 'it''s mine'", "on big"]
+    {
+        assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
+    }
+    lab.source.sql_as("app", &lab.name, "ROLLBACK PREPARED 'it''s mine'");
+    lab.refresh();
 }
 
 #[test]

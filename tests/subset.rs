@@ -44,6 +44,7 @@ impl Asked {
             rate_max: None,
             on_blocked_ddl: None,
             ddl_grace: Duration::from_secs(10),
+            readers: 8,
             pause_replay: false,
         };
         let taken = Snapshot::take(&info, "restage/test", &settings, &plan, &Stop::default()).await;

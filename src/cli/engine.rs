@@ -157,6 +157,7 @@ pub(super) async fn job(context: &Context, config: Config, wish: Wish) -> Result
     let threads = threads();
     let report_dir = context.report_dir.clone().unwrap_or_else(|| PathBuf::from("restage-report")).join(run.as_str());
     let config_source = &config.source;
+    let jobs = target.as_ref().map_or(1, |target| target.jobs).max(config_source.workers).max(1);
     let job = Job {
         extract: extract::Settings {
             lock_timeout: config_source.lock_timeout,
@@ -165,6 +166,7 @@ pub(super) async fn job(context: &Context, config: Config, wish: Wish) -> Result
             rate_max: config_source.rate_max,
             on_blocked_ddl: config_source.on_blocked_ddl,
             ddl_grace: config_source.ddl_grace,
+            readers: if wish.files { config_source.workers } else { jobs },
             pause_replay: config_source.pause_replay,
         },
         plan: crate::plan::Settings {
@@ -218,7 +220,7 @@ pub(super) async fn job(context: &Context, config: Config, wish: Wish) -> Result
         candidates: config.verify.candidates,
         measure: config.verify.measure,
         fidelity: config.verify.fidelity,
-        jobs: target.as_ref().map_or(1, |target| target.jobs).max(config_source.workers).max(1),
+        jobs,
         missing_roles: target.as_ref().map_or(MissingRoles::Skip, |target| target.missing_roles),
         unlogged: target.as_ref().is_some_and(|target| target.unlogged),
         bin_dir: target.as_ref().and_then(|target| target.bin_dir.clone()),

@@ -148,9 +148,11 @@ pub const OPTIONS: &[ConfigOption] = &[
     option("source.chunk_bytes", Size { min: MIB, max: 1 << 40 }, Default("\"256MiB\""), "\"256MiB\"",
         "Size of the piece of a table that is read, retried and resumed as one, TOAST included."),
     option("source.on_blocked_ddl", OneOf(&["yield", "hold", "warn"]),
-        Absent("yield on a primary, hold on a standby"), "\"yield\"", "What to do when our locks block a DDL statement."),
+        Absent("yield on a primary, hold on a standby"), "\"yield\"",
+        "What to do about a DDL statement that waits for our locks: `yield` ends the run once it has waited `ddl_grace` (reading \
+         goes on until then), `hold` lets it wait until the last row is read, `warn` does so and says it."),
     option("source.ddl_grace", Kind::Duration { min_ms: 0, max_ms: HOUR }, Default("\"10s\""), "\"10s\"",
-        "How long a DDL statement may wait for us before `on_blocked_ddl` acts."),
+        "How long a DDL statement may wait for us before `on_blocked_ddl` acts. Every query on its table waits behind it."),
     option("source.pause_replay", Boolean, Default("false"), "true", "Pause replay of a dedicated standby while extracting."),
     option("source.allow_schema_drift", Boolean, Default("false"), "true",
         "Accept that functions, types or enums change while extracting."),

@@ -1,11 +1,13 @@
 //! Reads the source: one snapshot, held by two keepers, read by any number of workers.
 //!
-//! A worker reads one chunk per transaction under the exported snapshot; any error costs that chunk only. The keepers
-//! hold the snapshot and an ACCESS SHARE lock on every planned table, because a snapshot alone does not protect against
-//! TRUNCATE or a rewriting ALTER: such a table would read as empty without an error.
+//! A worker reads one chunk after the other under the exported snapshot; any error costs its session and that chunk only.
+//! Keepers and workers hold the snapshot and an ACCESS SHARE lock on every planned table: the keepers because a snapshot
+//! alone does not protect against TRUNCATE or a rewriting ALTER (such a table would read as empty without an error), the
+//! workers because they could not get it any more once such a statement waits for the keepers.
 
 pub mod artefact;
 pub mod postgres;
+pub mod readers;
 pub mod replay;
 pub mod snapshot;
 pub mod watch;
@@ -66,6 +68,8 @@ pub struct Settings {
     /// None: yield on a primary, hold on a standby.
     pub on_blocked_ddl: Option<OnBlockedDdl>,
     pub ddl_grace: Duration,
+    /// Sessions that read side by side; each locks every table when the snapshot is taken.
+    pub readers: usize,
     /// Pause WAL replay of a dedicated replica while the snapshot is held.
     pub pause_replay: bool,
 }
@@ -158,7 +162,11 @@ impl Diagnose for ExtractError {
                 .detail(if blockers.is_empty() { "The blocker is gone by now.".to_owned() } else { blockers.join("\n") })
                 .hint("Wait for the statement to finish, or raise `lock_wait_max` under [source]."),
             ExtractError::Changed { tables } => Report::new("source::changed", message)
-                .detail(format!("Truncated or rewritten after the snapshot, three times in a row: {}", tables.join(", ")))
+                .detail(if tables.is_empty() {
+                    "Three times in a row, a statement changed definitions or waited for a table before everything was locked.".to_owned()
+                } else {
+                    format!("Truncated or rewritten after the snapshot, three times in a row: {}", tables.join(", "))
+                })
                 .hint("Run again when the migration is done."),
             ExtractError::SnapshotLost => Report::new("source::snapshot-lost", message)
                 .hint("Run again. On a standby, `hot_standby_feedback = on` or a larger `max_standby_streaming_delay` keeps sessions alive."),

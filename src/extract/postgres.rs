@@ -1,11 +1,11 @@
-//! Reads chunks by COPY: one worker, one chunk, one transaction.
+//! Reads chunks by COPY: one worker, one chunk, one savepoint of a transaction that sees the snapshot.
 
 use super::snapshot::SnapshotIds;
 use super::{BadBytes, ExtractError, Stop};
 use crate::buffers::Buffers;
 use crate::config::Rows;
 use crate::pg::types::Format;
-use crate::pg::{Conninfo, CopyError, SourceSession, decode};
+use crate::pg::{CopyError, SourceSession, decode};
 use crate::plan::{Chunk, TablePlan};
 use crate::rowset::{Picked, RowId, RowSet, among_sql};
 use futures_util::{StreamExt, pin_mut};
@@ -28,47 +28,22 @@ pub trait Deliver: Send {
     fn deliver(&mut self, wire: Wire) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
-/// Reads chunks under the snapshot, from any number of tasks. Sessions are reused, and made anew after any error.
+/// Reads chunks under the snapshot, from any number of tasks, with the sessions of the snapshot.
 pub struct Reader {
-    info: Conninfo,
-    application: String,
     snapshot: SnapshotIds,
     throttle: Throttle,
     buffers: Buffers,
     stop: Stop,
-    idle: Mutex<Vec<SourceSession>>,
 }
 
 impl Reader {
-    pub fn new(
-        info: Conninfo,
-        application: String,
-        snapshot: SnapshotIds,
-        rate_max: Option<u64>,
-        buffers: Buffers,
-        stop: Stop,
-    ) -> Self {
-        Self { info, application, snapshot, throttle: Throttle::new(rate_max), buffers, stop, idle: Mutex::default() }
+    pub fn new(snapshot: SnapshotIds, rate_max: Option<u64>, buffers: Buffers, stop: Stop) -> Self {
+        Self { snapshot, throttle: Throttle::new(rate_max), buffers, stop }
     }
 
     /// Closes all sessions that are not reading.
     pub fn close(&self) {
-        self.idle.lock().expect("no holder panics").clear();
-    }
-
-    async fn session(&self) -> Result<SourceSession, ExtractError> {
-        loop {
-            let idle = self.idle.lock().expect("no holder panics").pop();
-            match idle {
-                Some(session) if !session.is_closed() => return Ok(session),
-                Some(_) => {}
-                None => {
-                    return SourceSession::connect(&self.info, &self.application)
-                        .await
-                        .map_err(|error| ExtractError::Connect(Box::new(error.error.report(crate::pg::Side::Source))));
-                }
-            }
-        }
+        self.snapshot.close();
     }
 
     /// Reads one chunk and hands its rows, in order, to `deliver`.
@@ -80,18 +55,13 @@ impl Reader {
     /// [`ExtractError`]; `is_transient` tells whether a second try makes sense. Errors of `deliver` pass through.
     pub async fn read<D: Deliver>(&self, table: &TablePlan, chunk: &Chunk, deliver: &mut D) -> Result<u64, D::Error> {
         // An error anywhere drops the session, and with it the transaction and the stream.
-        let session = self.session().await?;
-        self.snapshot.begin(&session).await?;
+        let reader = self.snapshot.reader().await?;
+        let session = reader.session();
         let rows = match &table.picked {
-            None => self.stream(&session, table, &copy_sql(table, chunk), chunk, Position::Chunk, deliver).await?,
-            Some(picked) => self.read_picked(&session, table, chunk, picked, deliver).await?,
+            None => self.stream(session, table, &copy_sql(table, chunk), chunk, Position::Chunk, deliver).await?,
+            Some(picked) => self.read_picked(session, table, chunk, picked, deliver).await?,
         };
-        session
-            .client()
-            .batch_execute("COMMIT")
-            .await
-            .map_err(|error| ExtractError::sql(format!("reading {}", table.full_name()), &error))?;
-        self.idle.lock().expect("no holder panics").push(session);
+        self.snapshot.give(reader).await?;
         Ok(rows)
     }
 
@@ -246,8 +216,7 @@ impl Reader {
     }
 
     async fn find_row(&self, table: &TablePlan, sql: &str) -> Option<(String, Option<String>)> {
-        let session = self.session().await.ok()?;
-        self.snapshot.begin(&session).await.ok()?;
+        let session = self.snapshot.session().await.ok()?;
         let ctid: String = session.client().query_opt(sql, &[]).await.ok()??.get(0);
         for (column, select) in table.columns.iter().zip(&table.select) {
             let one = format!("SELECT {select} FROM {} WHERE t.ctid = '{ctid}'::pg_catalog.tid", table.from);

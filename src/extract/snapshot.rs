@@ -1,9 +1,11 @@
 //! The snapshot: two keepers hold it and the table locks, so that the death of one loses nothing.
 
+use super::readers::{self, Lease, Readers};
 use super::watch::Watcher;
 use super::{ExtractError, Settings, Stop, StopReason};
 use crate::pg::{self, Conninfo, SourceSession};
 use crate::plan::Plan;
+use futures_util::future::join_all;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
@@ -18,8 +20,10 @@ const IMPORT_TRIES: u32 = 40;
 const LOCK_BATCH: usize = 500;
 /// `lock_timeout` of one attempt, so that we never queue long in front of production.
 const LOCK_ATTEMPT: Duration = Duration::from_secs(2);
+/// Shortest and longest pause between attempts.
+const LOCK_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// What workers need of a snapshot: an id to import. Cheap to clone.
+/// What workers need of a snapshot: sessions that read under it, and an id to import. Cheap to clone.
 #[derive(Clone)]
 pub struct SnapshotIds(Arc<Shared>);
 
@@ -29,11 +33,43 @@ impl SnapshotIds {
         self.0.ids.lock().expect("no holder panics").iter().flatten().next().cloned()
     }
 
+    /// Waits for a session that reads: it sees the snapshot and holds its locks. What succeeded gives it back with
+    /// [`SnapshotIds::give`]; after a failure it is dropped.
+    ///
+    /// # Errors
+    /// The error of the server, or [`ExtractError::SnapshotLost`].
+    pub async fn reader(&self) -> Result<Lease, ExtractError> {
+        self.0.readers().take(self.session()).await
+    }
+
+    /// Gives a session back whose work succeeded.
+    ///
+    /// # Errors
+    /// The error of the server: the session is gone.
+    pub async fn give(&self, reader: Lease) -> Result<(), ExtractError> {
+        self.0.readers().give(reader).await
+    }
+
+    /// Opens one more session whose transaction sees the snapshot; it holds no locks.
+    ///
+    /// # Errors
+    /// The error of the server, or [`ExtractError::SnapshotLost`].
+    pub async fn session(&self) -> Result<SourceSession, ExtractError> {
+        let session = open(&self.0).await?;
+        self.begin(&session).await?;
+        Ok(session)
+    }
+
+    /// Ends the sessions that read, as soon as nobody uses them.
+    pub fn close(&self) {
+        self.0.readers().close();
+    }
+
     /// Starts a transaction of `session` that sees the snapshot.
     ///
     /// # Errors
     /// [`ExtractError::SnapshotLost`] without a living keeper, else the error of the server.
-    pub async fn begin(&self, session: &SourceSession) -> Result<(), ExtractError> {
+    async fn begin(&self, session: &SourceSession) -> Result<(), ExtractError> {
         let mut tries = 0;
         loop {
             let id = self.get().ok_or(ExtractError::SnapshotLost)?;
@@ -73,11 +109,13 @@ struct Shared {
     ids: Mutex<[Option<String>; 2]>,
     /// What the snapshot sees, as the server writes it: `xmin:xmax:list of running`.
     sight: OnceLock<String>,
+    /// Set before anybody else has the snapshot.
+    readers: OnceLock<Readers>,
     stop: Stop,
 }
 
 impl Snapshot {
-    /// Exports a snapshot and locks every table of the plan.
+    /// Exports a snapshot and locks every table of the plan, in the keepers and in every session that is to read.
     ///
     /// Locks and proof are the caller's next steps: [`Snapshot::changed_tables`] tells which tables were truncated or
     /// rewritten between the export and the lock.
@@ -91,16 +129,43 @@ impl Snapshot {
         plan: &Plan,
         stop: &Stop,
     ) -> Result<Self, ExtractError> {
-        let tables = plan.tables.iter().map(|table| pg::quote_qualified(&table.schema, &table.name)).collect();
-        let shared = Arc::new(Shared {
-            info: info.clone(),
-            application: application.to_owned(),
-            settings: settings.clone(),
-            tables,
-            ids: Mutex::default(),
-            sight: OnceLock::new(),
-            stop: stop.clone(),
-        });
+        let leaves = plan.tables.iter().map(|table| pg::quote_qualified(&table.schema, &table.name));
+        let parents = plan.parents.iter().map(|(schema, name)| pg::quote_qualified(schema, name));
+        let tables: Vec<String> = leaves.chain(parents).collect();
+        // More sessions than there are pieces to read would have nothing to do.
+        let pieces = plan.tables.iter().map(|table| table.chunks.len().max(1)).sum::<usize>();
+        let started = Instant::now();
+        let mut pause = LOCK_PAUSE.0;
+        loop {
+            let shared = Arc::new(Shared {
+                info: info.clone(),
+                application: application.to_owned(),
+                settings: Settings { readers: settings.readers.min(pieces), ..settings.clone() },
+                tables: tables.clone(),
+                ids: Mutex::default(),
+                sight: OnceLock::new(),
+                readers: OnceLock::new(),
+                stop: stop.clone(),
+            });
+            if let Some(snapshot) = Self::attempt(shared).await? {
+                return Ok(snapshot);
+            }
+            // A statement came between our sessions: it waits for those that have their locks, and the others wait for it.
+            // All are gone now, so that it can go on.
+            if stop.is_stopped() {
+                return Err(stop.error());
+            }
+            if started.elapsed() + pause > settings.lock_wait_max {
+                let blockers = blockers(info, application).await;
+                return Err(ExtractError::LockWait { waited_s: started.elapsed().as_secs(), blockers });
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LOCK_PAUSE.1);
+        }
+    }
+
+    /// One attempt; none if a statement queued up for a table before all sessions had their locks.
+    async fn attempt(shared: Arc<Shared>) -> Result<Option<Self>, ExtractError> {
         let first = open(&shared).await?;
         begin(&first, None).await?;
         let (lsn, taken_at) = facts(&first).await?;
@@ -111,29 +176,39 @@ impl Snapshot {
         shared.import(&second, &first_id).await?;
         let second_id = export(&second).await?;
         shared.lock_tables(&first).await?;
-        shared.lock_tables(&second).await?;
+        let wanted = readers::fitting(shared.settings.readers, shared.tables.len(), slots(&first).await?);
+        let reading = join_all((0..wanted).map(|_| shared.open_reader(&first_id)));
+        let (second_locked, reading) = tokio::join!(shared.lock_tables_at_once(&second), reading);
+        let mut overtaken = !second_locked?;
+        let (mut sessions, mut refused) = (Vec::new(), None);
+        for opened in reading {
+            match opened {
+                Ok(Some(session)) => sessions.push(session),
+                Ok(None) => overtaken = true,
+                // A role may have fewer connections than the run would use: it goes on with those it got.
+                Err(error @ ExtractError::Connect(_)) => refused = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        if overtaken {
+            return Ok(None);
+        }
+        if let Some(error) = refused.filter(|_| sessions.is_empty()) {
+            return Err(error);
+        }
+        let _ = shared.readers.set(Readers::new(sessions).await?);
         *shared.ids.lock().expect("no holder panics") = [Some(first_id), Some(second_id)];
         let mut tasks =
             vec![tokio::spawn(keep(Arc::clone(&shared), 0, first)), tokio::spawn(keep(Arc::clone(&shared), 1, second))];
-        if let Some(limit) = settings.snapshot_max {
-            tasks.push(tokio::spawn(end_of_age(born, limit, stop.clone())));
+        if let Some(limit) = shared.settings.snapshot_max {
+            tasks.push(tokio::spawn(end_of_age(born, limit, shared.stop.clone())));
         }
-        Ok(Self { shared, tasks, watcher: None, lsn, taken_at })
+        Ok(Some(Self { shared, tasks, watcher: None, lsn, taken_at }))
     }
 
     /// The handle that workers import from.
     pub fn ids(&self) -> SnapshotIds {
         SnapshotIds(Arc::clone(&self.shared))
-    }
-
-    /// Opens a session whose transaction sees the snapshot.
-    ///
-    /// # Errors
-    /// The error of the server, or [`ExtractError::SnapshotLost`].
-    pub async fn session(&self) -> Result<SourceSession, ExtractError> {
-        let session = open(&self.shared).await?;
-        self.ids().begin(&session).await?;
-        Ok(session)
     }
 
     /// Names of planned tables whose storage is not the one the snapshot knows.
@@ -144,7 +219,7 @@ impl Snapshot {
     /// # Errors
     /// The error of the server.
     pub async fn changed_tables(&self, plan: &Plan) -> Result<Vec<String>, ExtractError> {
-        let session = self.session().await?;
+        let session = self.ids().session().await?;
         let oids: Vec<u32> = plan.tables.iter().map(|table| table.oid).collect();
         let same: Vec<u32> = session
             .client()
@@ -172,6 +247,7 @@ impl Snapshot {
         if let Some(watcher) = &self.watcher {
             watcher.end();
         }
+        self.shared.readers().close();
         for task in &self.tasks {
             task.abort();
         }
@@ -179,6 +255,7 @@ impl Snapshot {
 
     /// Lets the snapshot and all locks go.
     pub async fn release(mut self) {
+        self.shared.readers().close();
         for task in self.tasks.drain(..) {
             task.abort();
             let _ = task.await;
@@ -188,6 +265,7 @@ impl Snapshot {
 
 impl Drop for Snapshot {
     fn drop(&mut self) {
+        self.shared.readers().close();
         // Aborted tasks drop their sessions, which ends the transactions at the server.
         for task in &self.tasks {
             task.abort();
@@ -213,41 +291,67 @@ impl Shared {
         Ok(())
     }
 
-    /// Takes ACCESS SHARE on all tables; every attempt is short and under a savepoint, so that the snapshot survives it.
+    fn readers(&self) -> &Readers {
+        self.readers.get().expect("a snapshot is handed out with its readers")
+    }
+
+    /// Opens a session under the snapshot and locks all tables in it; none if a statement queues up for one of them.
+    async fn open_reader(&self, id: &str) -> Result<Option<SourceSession>, ExtractError> {
+        let session = open(self).await?;
+        self.import(&session, id).await?;
+        Ok(self.lock_tables_at_once(&session).await?.then_some(session))
+    }
+
+    /// Takes ACCESS SHARE on all tables; waits for those who hold them.
     async fn lock_tables(&self, session: &SourceSession) -> Result<(), ExtractError> {
         let started = Instant::now();
-        let mut pause = Duration::from_millis(100);
+        let mut pause = LOCK_PAUSE.0;
         for batch in self.tables.chunks(LOCK_BATCH) {
-            let list: Vec<String> = batch.iter().map(|table| format!("ONLY {table}")).collect();
-            let lock = format!(
-                "SAVEPOINT restage_lock; SET LOCAL lock_timeout = {}; LOCK TABLE {} IN ACCESS SHARE MODE; \
-                 RELEASE SAVEPOINT restage_lock",
-                LOCK_ATTEMPT.min(self.settings.lock_timeout).as_millis().max(1),
-                list.join(", ")
-            );
-            loop {
-                if self.stop.is_stopped() {
-                    return Err(self.stop.error());
-                }
-                let Err(error) = session.client().batch_execute(&lock).await else { break };
-                let problem = pg::sql_error(&error);
-                if problem.sqlstate != "55P03" {
-                    return Err(ExtractError::sql("locking the tables", &error));
-                }
+            while !self.lock(session, batch).await? {
                 let blockers = blockers(&self.info, &self.application).await;
-                session
-                    .client()
-                    .batch_execute("ROLLBACK TO SAVEPOINT restage_lock")
-                    .await
-                    .map_err(|error| ExtractError::sql("locking the tables", &error))?;
                 if started.elapsed() + pause > self.settings.lock_wait_max {
                     return Err(ExtractError::LockWait { waited_s: started.elapsed().as_secs(), blockers });
                 }
                 tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(5));
+                pause = (pause * 2).min(LOCK_PAUSE.1);
             }
         }
         Ok(())
+    }
+
+    /// Takes the locks that another session of ours has. Whoever is in the way waits for that one, so there is nothing to
+    /// wait for: false.
+    async fn lock_tables_at_once(&self, session: &SourceSession) -> Result<bool, ExtractError> {
+        for batch in self.tables.chunks(LOCK_BATCH) {
+            if !self.lock(session, batch).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// One attempt, short and under a savepoint, so that the snapshot survives it; false if somebody was in the way.
+    async fn lock(&self, session: &SourceSession, tables: &[String]) -> Result<bool, ExtractError> {
+        if self.stop.is_stopped() {
+            return Err(self.stop.error());
+        }
+        let list: Vec<String> = tables.iter().map(|table| format!("ONLY {table}")).collect();
+        let lock = format!(
+            "SAVEPOINT restage_lock; SET LOCAL lock_timeout = {}; LOCK TABLE {} IN ACCESS SHARE MODE; \
+             RELEASE SAVEPOINT restage_lock",
+            LOCK_ATTEMPT.min(self.settings.lock_timeout).as_millis().max(1),
+            list.join(", ")
+        );
+        let Err(error) = session.client().batch_execute(&lock).await else { return Ok(true) };
+        if pg::sql_error(&error).sqlstate != "55P03" {
+            return Err(ExtractError::sql("locking the tables", &error));
+        }
+        session
+            .client()
+            .batch_execute("ROLLBACK TO SAVEPOINT restage_lock")
+            .await
+            .map_err(|error| ExtractError::sql("locking the tables", &error))?;
+        Ok(false)
     }
 }
 
@@ -255,25 +359,35 @@ impl Shared {
 /// a statement.
 pub async fn blockers(info: &Conninfo, application: &str) -> Vec<String> {
     let Ok(session) = SourceSession::connect(info, application).await else { return Vec::new() };
+    // A prepared transaction has no process: its locks name it by its number, behind the slash.
     let rows = session
-            .client()
-            .query(
-                "SELECT l.pid, coalesce(a.usename::text, '?'), coalesce(a.application_name, '?'), c.relname::text, l.granted \
-                 FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation \
-                 LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-                 WHERE l.mode = 'AccessExclusiveLock' AND c.relkind IN ('r', 'p') AND l.database = \
-                 (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
-                 ORDER BY NOT l.granted, l.pid LIMIT 5",
-                &[],
-            )
-            .await
-            .unwrap_or_default();
+        .client()
+        .query(
+            "SELECT CASE WHEN l.pid IS NOT NULL THEN pg_catalog.format('backend %s (user %s, application %s)', l.pid, \
+             coalesce(a.usename::text, '?'), coalesce(a.application_name, '?')) \
+             ELSE pg_catalog.format('prepared transaction %L (user %s, since %s)', coalesce(x.gid, '?'), \
+             coalesce(x.owner::text, '?'), coalesce(pg_catalog.date_trunc('second', x.prepared)::text, '?')) END, \
+             c.relname::text, l.granted, x.gid::text \
+             FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation \
+             LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+             LEFT JOIN pg_catalog.pg_prepared_xacts x ON l.pid IS NULL \
+             AND x.transaction::text = pg_catalog.split_part(l.virtualtransaction, '/', 2) \
+             WHERE l.mode = 'AccessExclusiveLock' AND c.relkind IN ('r', 'p') AND l.database = \
+             (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
+             ORDER BY NOT l.granted, l.pid LIMIT 5",
+            &[],
+        )
+        .await
+        .unwrap_or_default();
     rows.iter()
         .map(|row| {
-            let (pid, user, application, table): (i32, String, String, String) =
-                (row.get(0), row.get(1), row.get(2), row.get(3));
-            let verb = if row.get(4) { "holds" } else { "waits for" };
-            format!("backend {pid} (user {user}, application {application}) {verb} ACCESS EXCLUSIVE on {table}")
+            let (who, table, gid): (String, String, Option<String>) = (row.get(0), row.get(1), row.get(3));
+            let verb = if row.get(2) { "holds" } else { "waits for" };
+            let ends = gid.map(|gid| {
+                let gid = pg::quote_literal(&gid);
+                format!(" until its owner says COMMIT PREPARED {gid} or ROLLBACK PREPARED {gid}")
+            });
+            format!("{who} {verb} ACCESS EXCLUSIVE on {table}{}", ends.unwrap_or_default())
         })
         .collect()
 }
@@ -381,6 +495,14 @@ async fn facts(session: &SourceSession) -> Result<(String, String), ExtractError
         .await
         .map_err(|error| ExtractError::sql("taking the snapshot", &error))?;
     Ok((row.get::<_, Option<String>>(0).unwrap_or_default(), row.get(1)))
+}
+
+/// How many locks the server has room for.
+async fn slots(session: &SourceSession) -> Result<u64, ExtractError> {
+    let sql = "SELECT (pg_catalog.current_setting('max_locks_per_transaction')::pg_catalog.int8 * \
+               (pg_catalog.current_setting('max_connections')::pg_catalog.int8 \
+               + pg_catalog.current_setting('max_prepared_transactions')::pg_catalog.int8))::pg_catalog.text";
+    Ok(query_text(session, sql, "reading the size of the lock table").await?.parse().unwrap_or(u64::MAX))
 }
 
 async fn query_text(session: &SourceSession, sql: &str, what: &str) -> Result<String, ExtractError> {

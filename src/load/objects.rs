@@ -33,6 +33,11 @@ pub enum ObjectsError {
 }
 
 impl ObjectsError {
+    /// A statement that holds or waits for a table stood in the way of pg_dump, which then tells its own statement.
+    pub fn is_locked(&self) -> bool {
+        matches!(self, ObjectsError::Tool { tool: "pg_dump", stderr } if stderr.contains("LOCK TABLE"))
+    }
+
     /// The same error when it was the loaded database that was read.
     #[must_use]
     pub fn at_target(self) -> Self {
@@ -269,8 +274,10 @@ impl Tools {
             "--exclude-schema=restage",
             // The text is cut as UTF-8, whatever the database is in.
             "--encoding=UTF8",
-            "--lock-wait-timeout=10000",
         ]);
+        // Under a snapshot the keepers have these locks: whoever is in the way waits for them, and waiting helps nobody.
+        let wait_ms = if snapshot.is_some() { 2_000 } else { 10_000 };
+        command.arg(format!("--lock-wait-timeout={wait_ms}"));
         if self.major >= 18 {
             // Statistics hold most common values: raw ones.
             command.arg("--no-statistics");

@@ -153,8 +153,11 @@ pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Res
             }
         }
     }
+    let partitioned = graph.groups.iter().flat_map(|group| &group.partitioned);
+    let parents = partitioned.map(|table| (table.schema.clone(), table.name.clone())).collect();
     let mut plan = Plan {
         tables,
+        parents,
         about,
         emptied,
         sequences: sequences(&graph, &domains),
@@ -288,6 +291,8 @@ pub(crate) fn place(place: &Place) -> String {
 pub struct Plan {
     /// Every table that stores rows, largest first; those with `rows = "none"` included.
     pub tables: Vec<TablePlan>,
+    /// Schema and name of the partitioned tables above them: joins go through these.
+    pub parents: Vec<(String, String)>,
     /// Sequences to set after loading.
     pub sequences: Vec<SequencePlan>,
     /// Tables that are not copied at all, with the reason (foreign, extension member).

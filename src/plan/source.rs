@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// OID of `money`.
 const MONEY: u32 = 790;
-/// Two keepers and a worker hold a lock on each leaf.
+/// Two keepers and a worker, which is the least, hold a lock on each table.
 const LOCKERS: u64 = 3;
 
 /// Checks what no rule can change.
@@ -223,18 +223,19 @@ fn versions(catalog: &Catalog, settings: &Settings, reports: &mut Vec<Report>) {
 fn locks(graph: &Graph<'_>, rows: &[Rows], reports: &mut Vec<Report>) {
     let server = &graph.catalog.server;
     let copied = |group: &usize| rows[*group] != Rows::None;
-    let leaves: usize = (0..graph.groups.len()).filter(copied).map(|group| graph.groups[group].leaves.len()).sum();
+    let locked = |group: usize| graph.groups[group].leaves.len() + graph.groups[group].partitioned.len();
+    let tables: usize = (0..graph.groups.len()).filter(copied).map(locked).sum();
     let sessions = u64::from(server.max_connections) + u64::from(server.max_prepared_transactions);
     let slots = u64::from(server.max_locks_per_transaction) * sessions;
     // A server that tells nothing about itself is a hand-made one.
-    if slots > 0 && 2 * LOCKERS * leaves as u64 > slots {
-        let needed = (2 * LOCKERS * leaves as u64).div_ceil(sessions.max(1));
+    if slots > 0 && 2 * LOCKERS * tables as u64 > slots {
+        let needed = (2 * LOCKERS * tables as u64).div_ceil(sessions.max(1));
         reports.push(
             Report::new(
                 "plan::lock-table",
-                format!("locking {leaves} tables would fill more than half of the source's lock table"),
+                format!("locking {tables} tables would fill more than half of the source's lock table"),
             )
-            .detail(format!("It holds {slots} locks; {} are needed.", LOCKERS * leaves as u64))
+            .detail(format!("It holds {slots} locks; {} are needed.", LOCKERS * tables as u64))
             .hint(format!("Set max_locks_per_transaction = {needed} on the source and restart it.")),
         );
     }

@@ -32,7 +32,8 @@ pub(super) struct AtSource {
 impl AtSource {
     /// Reads it under the snapshot.
     pub(super) async fn read(job: &Job, plan: &Plan, catalog: &Catalog, snapshot: &Snapshot) -> Result<Self, Failure> {
-        let session = snapshot.session().await?;
+        let reader = snapshot.ids().reader().await?;
+        let session = reader.session();
         let reading = |error| ExtractError::sql("reading sequences and constraints", &error);
         let mut sequences = BTreeMap::new();
         for sequence in &plan.sequences {
@@ -81,6 +82,7 @@ impl AtSource {
             }
             session.client().batch_execute("ROLLBACK TO SAVEPOINT restage_plan").await.map_err(reading)?;
         }
+        snapshot.ids().give(reader).await?;
         Ok(Self { sequences, structure, populated, references, orphans, estimates })
     }
 }

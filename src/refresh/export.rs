@@ -5,7 +5,7 @@
 use super::artefact::Origin;
 use super::at_source::AtSource;
 use super::prepare::{NOTHING, Ready, pin_source, prepare_files};
-use super::reading::{Clock, SNAPSHOT_TRIES, no_drift, pipeline, read_definitions, server, take_snapshot};
+use super::reading::{Clock, SNAPSHOT_TRIES, no_drift, pipeline, server, take_snapshot};
 use super::{Job, gates, leak, order, past, proof, subset};
 use crate::artefact::columns::Stored;
 use crate::artefact::{self, ColumnEntry, Form, Manifest, Part, Purpose, TableEntry, Taken};
@@ -137,7 +137,7 @@ impl Run {
         clock: &mut Clock,
     ) -> Result<ExportOutcome, Failure> {
         self.events.started(Phase::Snapshot, None, Unit::Items);
-        let mut snapshot = self.stop.race(self.snapshot(&mut ready)).await?;
+        let (mut snapshot, objects) = self.stop.race(self.snapshot(&mut ready)).await?;
         snapshot.watch(watcher);
         clock.done(Phase::Snapshot, format!("as of {} ({})", snapshot.taken_at, snapshot.lsn));
         let narrowed = subset::narrow(&self.job, &mut ready.plan, &snapshot, &self.events, clock);
@@ -145,16 +145,17 @@ impl Run {
             snapshot.release().await;
             return Err(failure);
         }
-        let written = self.stop.race(self.write(&mut ready, &snapshot, wish, clock)).await;
+        let written = self.stop.race(self.write(&mut ready, (&snapshot, objects), wish, clock)).await;
         snapshot.release().await;
         written
     }
 
-    async fn snapshot(&self, ready: &mut Ready) -> Result<Snapshot, Failure> {
+    async fn snapshot(&self, ready: &mut Ready) -> Result<(Snapshot, Objects), Failure> {
         let mut changed = Vec::new();
         for _ in 0..SNAPSHOT_TRIES {
-            match take_snapshot(&self.job, &ready.plan, &ready.catalog.digest, &self.stop).await? {
-                Ok(snapshot) => return Ok(snapshot),
+            let planned = (&ready.plan, &ready.tools);
+            match take_snapshot(&self.job, planned, &ready.catalog.digest, &self.stop).await? {
+                Ok(taken) => return Ok(taken),
                 Err(tables) => changed = tables,
             }
             self.events.note("the source changed while the snapshot was taken; starting again");
@@ -166,7 +167,7 @@ impl Run {
     async fn write(
         &self,
         ready: &mut Ready,
-        snapshot: &Snapshot,
+        (snapshot, mut objects): (&Snapshot, Objects),
         wish: &Wish,
         clock: &mut Clock,
     ) -> Result<ExportOutcome, Failure> {
@@ -174,9 +175,9 @@ impl Run {
         if matches!(wish, Wish::Fixture { .. }) {
             order::settle_limits(&ready.catalog, &mut ready.plan);
         }
-        let Ready { catalog, plan, maskers, tools, policy } = ready;
+        let Ready { catalog, plan, maskers, policy, .. } = ready;
         self.events.started(Phase::Schema, None, Unit::Items);
-        let (mut objects, at_source) = read_definitions(job, plan, catalog, tools, snapshot).await?;
+        let at_source = AtSource::read(job, plan, catalog, snapshot).await?;
         if matches!(wish, Wish::Fixture { .. }) {
             for_anybody(&mut objects, &self.events);
         }

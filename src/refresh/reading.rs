@@ -1,9 +1,8 @@
 //! What every run does that reads a source: the clock, the snapshot, definitions, the pipeline.
 
 use super::Job;
-use super::at_source::{AtSource, digest_now};
+use super::at_source::digest_now;
 use crate::buffers::Buffers;
-use crate::catalog::Catalog;
 use crate::error::{Exit, Failure, Report};
 use crate::event::{Events, Phase};
 use crate::extract::postgres::Reader;
@@ -64,31 +63,8 @@ pub(super) fn pipeline(job: &Job, events: &Events, stop: &Stop) -> Result<Pipeli
 
 /// The source server under a snapshot.
 pub(super) fn server(job: &Job, pipeline: &Pipeline, snapshot: &Snapshot) -> Source {
-    Source::Server(Box::new(Reader::new(
-        job.source.clone(),
-        job.application(),
-        snapshot.ids(),
-        job.extract.rate_max,
-        pipeline.buffers.clone(),
-        pipeline.stop.clone(),
-    )))
-}
-
-/// Definitions, sequences and structure, as the snapshot shows them.
-pub(super) async fn read_definitions(
-    job: &Job,
-    plan: &Plan,
-    catalog: &Catalog,
-    tools: &Tools,
-    snapshot: &Snapshot,
-) -> Result<(Objects, AtSource), Failure> {
-    let id = snapshot.ids().get().ok_or(ExtractError::SnapshotLost)?;
-    let environment = job.source.child_environment_named(&job.application());
-    let (objects, at_source) = tokio::join!(
-        async { tools.read(&environment, Some(&id)).await.map_err(Failure::from) },
-        AtSource::read(job, plan, catalog, snapshot),
-    );
-    Ok((objects?, at_source?))
+    let (buffers, stop) = (pipeline.buffers.clone(), pipeline.stop.clone());
+    Source::Server(Box::new(Reader::new(snapshot.ids(), job.extract.rate_max, buffers, stop)))
 }
 
 /// Fails if a definition changed since the catalog was read.
@@ -99,17 +75,29 @@ pub(super) async fn no_drift(job: &Job, digest: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Takes a snapshot under which every planned table is what it was when it was planned; else says which are not, if any.
+/// Takes a snapshot under which every planned table is what it was when it was planned, and reads the definitions that it
+/// shows; else says which tables are not, if any.
+///
+/// pg_dump locks all tables like we do, so it runs at once: later, a statement that waits for our locks may stand in its way.
 pub(super) async fn take_snapshot(
     job: &Job,
-    plan: &Plan,
+    (plan, tools): (&Plan, &Tools),
     digest: &str,
     stop: &Stop,
-) -> Result<Result<Snapshot, Vec<String>>, Failure> {
+) -> Result<Result<(Snapshot, Objects), Vec<String>>, Failure> {
     let snapshot = Snapshot::take(&job.source, &job.application(), &job.extract, plan, stop).await?;
-    let changed = snapshot.changed_tables(plan).await?;
-    if changed.is_empty() && digest_now(job).await? == digest {
-        return Ok(Ok(snapshot));
+    let id = snapshot.ids().get().ok_or(ExtractError::SnapshotLost)?;
+    let environment = job.source.child_environment_named(&job.application());
+    let (changed, now, objects) =
+        tokio::join!(snapshot.changed_tables(plan), digest_now(job), tools.read(&environment, Some(&id)));
+    let changed = changed?;
+    if changed.is_empty() && now? == digest {
+        match objects {
+            Ok(objects) => return Ok(Ok((snapshot, objects))),
+            // Whoever is in its way waits for us.
+            Err(error) if error.is_locked() => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     snapshot.release().await;
     Ok(Err(changed))

@@ -6,7 +6,7 @@ use super::graph::{self, Work};
 use super::measures::Measured;
 use super::past::Today;
 use super::prepare::{NOTHING, pin_source, prepare, prepare_load};
-use super::reading::{Clock, SNAPSHOT_TRIES, no_drift, now_text, pipeline, read_definitions, server, take_snapshot};
+use super::reading::{Clock, SNAPSHOT_TRIES, no_drift, now_text, pipeline, server, take_snapshot};
 use super::{Job, Prepared, content, gates, hooks, proof, subset};
 use crate::config::HookPoint;
 use crate::error::{Exit, Failure, Report};
@@ -116,7 +116,7 @@ enum Origin {
 
 /// What stands still while rows are read.
 enum Still<'a> {
-    Snapshot(&'a Snapshot),
+    Snapshot(&'a Snapshot, &'a Objects),
     Artefact(&'a Opened),
 }
 
@@ -253,7 +253,7 @@ impl Run {
     ) -> Result<LoadedDatabase, Failure> {
         let live = prepared.admin.live.clone();
         let snapshot = self.stop.race(self.snapshot(prepared)).await;
-        let mut snapshot = snapshot.map_err(|failure| {
+        let (mut snapshot, objects) = snapshot.map_err(|failure| {
             failure.with_state(&format!("Nothing was loaded and nothing was published: \"{live}\" serves as before."))
         })?;
         snapshot.watch(watcher);
@@ -264,7 +264,7 @@ impl Run {
             snapshot.release().await;
             return Err(failure);
         }
-        let loaded = self.stop.race(self.load(prepared, &Still::Snapshot(&snapshot), name, clock)).await;
+        let loaded = self.stop.race(self.load(prepared, &Still::Snapshot(&snapshot, &objects), name, clock)).await;
         snapshot.release().await;
         loaded
     }
@@ -295,12 +295,13 @@ impl Run {
     }
 
     /// Takes a snapshot under which every planned table is what it was when it was planned.
-    async fn snapshot(&self, prepared: &mut Prepared) -> Result<Snapshot, Failure> {
+    async fn snapshot(&self, prepared: &mut Prepared) -> Result<(Snapshot, Objects), Failure> {
         let job = &self.job;
         let mut changed = Vec::new();
         for _ in 0..SNAPSHOT_TRIES {
-            match take_snapshot(job, &prepared.plan, &prepared.catalog.digest, &self.stop).await? {
-                Ok(snapshot) => return Ok(snapshot),
+            let planned = (&prepared.plan, &prepared.tools);
+            match take_snapshot(job, planned, &prepared.catalog.digest, &self.stop).await? {
+                Ok(taken) => return Ok(taken),
                 Err(tables) => changed = tables,
             }
             self.events.note("the source changed while the snapshot was taken; starting again");
@@ -322,8 +323,8 @@ impl Run {
         let job = &self.job;
         self.events.started(Phase::Schema, None, Unit::Items);
         let (mut objects, at_source) = match still {
-            Still::Snapshot(snapshot) => {
-                read_definitions(job, &prepared.plan, &prepared.catalog, &prepared.tools, snapshot).await?
+            Still::Snapshot(snapshot, objects) => {
+                ((*objects).clone(), AtSource::read(job, &prepared.plan, &prepared.catalog, snapshot).await?)
             }
             Still::Artefact(opened) => (opened.objects().clone(), opened.at_source().clone()),
         };
@@ -339,7 +340,7 @@ impl Run {
         self.finish(prepared, &shared, &at_source, &info).await?;
         clock.done(Phase::Index, format!("{} indexes, keys and constraints", shared.objects.post.len()));
         let facts = match still {
-            Still::Snapshot(snapshot) => (snapshot.lsn.clone(), snapshot.taken_at.clone()),
+            Still::Snapshot(snapshot, _) => (snapshot.lsn.clone(), snapshot.taken_at.clone()),
             Still::Artefact(opened) => (opened.taken.lsn.clone(), opened.taken.at.clone()),
         };
         Ok((shared, at_source, info, facts))
@@ -356,7 +357,7 @@ impl Run {
         let pipeline = pipeline(job, &self.events, &self.stop)?;
         Ok(Shared {
             source: match still {
-                Still::Snapshot(snapshot) => server(job, &pipeline, snapshot),
+                Still::Snapshot(snapshot, _) => server(job, &pipeline, snapshot),
                 Still::Artefact(opened) => opened.reader(&self.stop),
             },
             pipeline,
@@ -364,7 +365,7 @@ impl Run {
             tables: prepared.plan.tables.iter().cloned().map(Arc::new).collect(),
             maskers: prepared.maskers.clone(),
             proof: match still {
-                Still::Snapshot(_) if job.leak.on || job.measure => Some(proof::watch(&prepared.plan)?),
+                Still::Snapshot(..) if job.leak.on || job.measure => Some(proof::watch(&prepared.plan)?),
                 _ => None,
             },
             objects,
@@ -485,7 +486,7 @@ impl Run {
     ) -> Result<(), Failure> {
         shared.source.close();
         self.note_loaded(shared);
-        if let Still::Snapshot(snapshot) = still {
+        if let Still::Snapshot(snapshot, _) = still {
             no_drift(&self.job, &prepared.catalog.digest).await?;
             snapshot.let_go();
         }

@@ -31,13 +31,22 @@ impl<'a> Sessions<'a> {
         if self.snapshot.is_some() { wanted.max(1) } else { 1 }
     }
 
-    async fn take(&self) -> Result<SourceSession, ExtractError> {
-        let idle = self.idle.lock().expect("no holder panics").pop();
-        match (idle, self.snapshot) {
-            (Some(session), _) if !session.is_closed() => Ok(session),
-            (_, Some(snapshot)) => snapshot.session().await,
-            (_, None) => Err(ExtractError::SnapshotLost),
-        }
+    async fn ask_once<T, F>(&self, ask: &F) -> Result<T, ExtractError>
+    where
+        F: AsyncFn(&SourceSession) -> Result<T, ExtractError>,
+    {
+        let Some(snapshot) = self.snapshot else {
+            let idle = self.idle.lock().expect("no holder panics").pop();
+            let session = idle.filter(|session| !session.is_closed()).ok_or(ExtractError::SnapshotLost)?;
+            let answer = ask(&session).await?;
+            self.idle.lock().expect("no holder panics").push(session);
+            return Ok(answer);
+        };
+        // They hold their locks already: a statement that waits for one of the tables does not stop the questions.
+        let reader = snapshot.ids().reader().await?;
+        let answer = ask(reader.session()).await?;
+        snapshot.ids().give(reader).await?;
+        Ok(answer)
     }
 
     /// Runs `ask` with a session; again with a new one while the failure is one that passes.
@@ -50,18 +59,13 @@ impl<'a> Sessions<'a> {
     {
         let mut attempt = 1;
         loop {
-            let session = self.take().await?;
-            match ask(&session).await {
-                Ok(answer) => {
-                    self.idle.lock().expect("no holder panics").push(session);
-                    return Ok(answer);
-                }
+            match self.ask_once(&ask).await {
                 // The session goes with its failed transaction.
                 Err(error) if self.snapshot.is_some() && error.is_transient() && attempt < ATTEMPTS => {
                     tokio::time::sleep(std::time::Duration::from_millis(200) * 3u32.pow(attempt - 1)).await;
                     attempt += 1;
                 }
-                Err(error) => return Err(error),
+                done => return done,
             }
         }
     }
