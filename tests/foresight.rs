@@ -358,3 +358,29 @@ fn row_that_cannot_be_masked_is_told_by_its_place_in_the_table() {
     assert_eq!(lab.production(&format!("SELECT id FROM t WHERE ctid = '{ctid}'")), "15000", "{hint}");
     assert!(ran.stdout.contains(" of chunk ") && !ran.stdout.contains("of the batch"), "{}", ran.stdout);
 }
+
+#[test]
+fn an_index_over_a_function_that_names_something_without_its_schema_is_refused_with_the_line_that_helps() {
+    let lab = Lab::new("inlined");
+    lab.seed(
+        "CREATE FUNCTION bare(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN lower($1); END';
+         CREATE FUNCTION plain(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT bare($1)';
+         CREATE FUNCTION whole(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT public.bare($1)';
+         CREATE TABLE t (id int PRIMARY KEY, n text); INSERT INTO t VALUES (1, 'X');
+         CREATE INDEX t_plain ON t (plain(n)); CREATE INDEX t_whole ON t (whole(n));
+         CREATE TABLE u (id int PRIMARY KEY, n text); CREATE INDEX u_whole ON u (whole(n));",
+    );
+    lab.config(KEEP);
+    let plan = lab.restage(&["plan", "--json"]);
+    assert_eq!(plan.code, 3, "{plan:?}");
+    let found = refusals(&plan);
+    let [(code, message, hint)] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(code, "plan::index-function");
+    assert!(message.contains("\"public.t\""), "{message}");
+    assert!(plan.stdout.contains("public.t_plain calls public.plain(text)"), "{}", plan.stdout);
+    let line = hint.lines().find(|line| line.contains("plain")).expect("a line to paste");
+    assert!(line.starts_with("ALTER FUNCTION public.plain(text) SET search_path = \"public\";"), "{hint}");
+    lab.source.sql_as("app", &lab.name, line);
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT id, n FROM t WHERE plain(n) = 'x'"), "1|X");
+}

@@ -3,6 +3,7 @@
 pub mod conninfo;
 pub mod decode;
 pub mod encode;
+mod inlined;
 mod nested;
 pub mod problem;
 pub mod rowsum;
@@ -15,6 +16,7 @@ pub mod types;
 mod codec_tests;
 
 pub use conninfo::{Conninfo, ConninfoError, Environment};
+pub use inlined::Inlined;
 pub use problem::{SqlProblem, sql_error};
 pub use session::{
     Canceler, ConnectError, CopyError, CopyOut, Endpoint, Notice, Session, SessionError, Side, SourceSession,

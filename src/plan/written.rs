@@ -41,6 +41,12 @@ pub fn list_line<'n>(option: &str, section: &str, there: &[String], names: impl 
     format!("{option} = [{}]     # under [{section}]{instead}", list.join(", "))
 }
 
+/// The statement that gives a function a `search_path` of its own, in which its body finds what it names.
+pub fn with_path(function: &str, schemas: &[String]) -> String {
+    let schemas: Vec<String> = schemas.iter().map(|schema| crate::pg::quote_ident(schema)).collect();
+    format!("ALTER FUNCTION {function} SET search_path = {};     -- at the source", schemas.join(", "))
+}
+
 /// The decision of a rule that a column got; none if a pack, a foreign key or nobody decided it.
 pub fn decision_of<'a>(rules: &'a [TableRule], column: &ColumnPlan) -> Option<&'a Decision> {
     let place = column.place.as_ref()?;

@@ -8,8 +8,8 @@ use crate::config::{Rows, TableRule};
 use crate::error::{Failure, Report};
 use crate::extract::{ExtractError, snapshot};
 use crate::load::LoadError;
-use crate::pg::{SourceSession, SqlProblem};
-use crate::plan::{Plan, ValueFault, ValueProbe};
+use crate::pg::{Inlined, SourceSession, SqlProblem};
+use crate::plan::{Plan, ValueFault, ValueProbe, with_path};
 use crate::publish::Admin;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -141,6 +141,45 @@ pub(super) async fn under_savepoint<T>(
     }
     run("ROLLBACK TO SAVEPOINT restage_question; RELEASE SAVEPOINT restage_question").await?;
     Ok(answer.map_err(|error| SqlProblem::from(&error)))
+}
+
+/// SQLSTATEs of names that lead nowhere: function, table, column, type or other object, schema.
+const UNKNOWN_NAME: [&str; 5] = ["42883", "42P01", "42703", "42704", "3F000"];
+
+/// Refuses tables on which the server can plan no query, because an index calls a function whose body names something
+/// without its schema. Reads no row.
+///
+/// # Errors
+/// The source failed.
+pub(super) async fn inlined(session: &SourceSession, plan: &Plan) -> Result<Vec<Report>, Failure> {
+    let found = Inlined::read(session.client()).await;
+    let found = found.map_err(|error| ExtractError::sql("reading the functions of indexes", &error))?;
+    let mut reports = Vec::new();
+    for table in &plan.tables {
+        let own: Vec<&Inlined> = found.iter().filter(|inlined| inlined.table == table.oid).collect();
+        if own.is_empty() {
+            continue;
+        }
+        let sql = format!("EXPLAIN SELECT FROM ONLY {}", crate::pg::quote_qualified(&table.schema, &table.name));
+        let problem = under_savepoint(session, session.client().batch_execute(&sql)).await?.err();
+        // Any other one, as a lock that somebody holds, passes or is told where the table is read.
+        let Some(problem) = problem.filter(|problem| UNKNOWN_NAME.contains(&problem.sqlstate.as_str())) else {
+            continue;
+        };
+        let calls: Vec<String> =
+            own.iter().map(|inlined| format!("{} calls {}", inlined.object, inlined.function)).collect();
+        let mut lines: Vec<String> = own.iter().map(|inlined| with_path(&inlined.function, &inlined.schemas)).collect();
+        lines.sort();
+        lines.dedup();
+        let message = format!(
+            "table \"{}\" cannot be read: an index calls a function that names something without its schema",
+            table.full_name()
+        );
+        let why = "PostgreSQL opens such a function up for every query on the table. pg_dump reads it all the same, but no restore can build the index.";
+        let report = Report::new("plan::index-function", message);
+        reports.push(report.detail(format!("{problem}\n{}\n{why}", calls.join("\n"))).hint(lines.join("\n")));
+    }
+    Ok(reports)
 }
 
 /// Asks the questions of the plan about values. Returns refusals, and a warning for what could not be answered in time.

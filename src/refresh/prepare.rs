@@ -98,6 +98,7 @@ async fn look(job: &Job) -> Result<Looked, Failure> {
             Err(ProbeError::Violated(reports)) => refusals.extend(reports),
             Err(error) => return Err(Failure::from(error).with_state(NOTHING)),
         }
+        refusals.extend(preflight::inlined(&session, plan).await?);
         refusals.extend(preflight::conditions(&session, &job.rules, plan).await?);
         refusals.extend(preflight::mask_conditions(&session, plan).await?);
         refusals.extend(preflight::subset(&session, plan).await?);
