@@ -515,12 +515,17 @@ fn schema_drift_is_refused_unless_allowed() {
     };
     let function = "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'";
     std::thread::scope(|scope| {
-        let cases = [("drift_type", "CREATE TYPE mood AS ENUM ('sad', 'ok')"), ("drift_function", function)];
-        for (name, ddl) in cases {
+        let cases = [
+            ("drift_type", "CREATE TYPE mood AS ENUM ('sad', 'ok')", "type public.mood was created"),
+            ("drift_function", function, "function public.one() was created"),
+            ("drift_table", "CREATE TABLE other (id int)", "table public.other was created"),
+        ];
+        for (name, ddl, told) in cases {
             scope.spawn(move || {
                 let (ran, databases) = drift(name, ddl, "");
                 assert_eq!(ran.code, 4, "{ddl}: {}", ran.stderr);
                 assert!(ran.stderr.contains("source::schema-drift"), "{ddl}: {}", ran.stderr);
+                assert!(ran.stderr.contains(told), "{ddl}: {}", ran.stderr);
                 assert!(ran.stderr.contains("allow_schema_drift = true"), "{ddl}: {}", ran.stderr);
                 assert_eq!(databases, 1, "what was loaded is gone");
             });

@@ -1,10 +1,12 @@
 //! What the source looks like: tables, columns, types, constraints, sequences, rights. No row of data is read.
 
+mod drift;
 mod probe;
 mod read;
 
+pub use drift::changes;
 pub use probe::{ProbeError, Sample, probe_checks};
-pub use read::{CatalogError, money_digits, read, read_digest, read_server};
+pub use read::{CatalogError, money_digits, read, read_definitions, read_server};
 
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +34,7 @@ pub struct Catalog {
     pub views: Vec<View>,
     /// Large objects exist (they are excluded, with a warning).
     pub large_objects: u64,
-    /// MD5 over the definitions of all functions: nothing locks them during a run.
+    /// All functions and types, an MD5 of the definition and the name in a line: nothing locks them during a run.
     pub functions: String,
     /// BLAKE3 over everything above that must not change during a run (not sizes, estimates or rights), hex.
     pub digest: String,

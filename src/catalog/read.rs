@@ -95,20 +95,20 @@ pub async fn read(client: &Client) -> Result<Catalog, CatalogError> {
         server.money_digits = money_digits(client).await?;
     }
     catalog.server = server;
-    catalog.digest = digest(&catalog);
+    catalog.digest = super::drift::digest(&catalog);
     Ok(catalog)
 }
 
-/// Reads the digest of the definitions alone. Waits for no table lock, whatever DDL holds or awaits.
+/// As [`read`], without sizes. Waits for no table lock, whatever DDL holds or awaits.
 ///
 /// # Errors
 /// As [`read`].
-pub async fn read_digest(client: &Client) -> Result<String, CatalogError> {
+pub async fn read_definitions(client: &Client) -> Result<Catalog, CatalogError> {
     client
         .batch_execute("SET LOCAL restage.sizes = off")
         .await
         .map_err(|source| CatalogError::Query { what: "settings", source })?;
-    Ok(read(client).await?.digest)
+    read(client).await
 }
 
 /// Reads the fraction digits of `money` under the session's default `lc_monetary` (2 for most, 0 for yen).
@@ -371,38 +371,4 @@ fn letter(row: &Row, name: &str) -> Option<char> {
 
 fn unsigned(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
-}
-
-/// Hashes what must not change during a run. Sizes, estimates, file nodes and rights may.
-fn digest(catalog: &Catalog) -> String {
-    let mut hasher = blake3::Hasher::new();
-    let mut line = |text: String| {
-        hasher.update(&(text.len() as u64).to_le_bytes());
-        hasher.update(text.as_bytes());
-    };
-    let server = &catalog.server;
-    line(format!("{} {} {}", server.system_identifier, server.database, server.encoding));
-    for table in &catalog.tables {
-        let stable = Table {
-            rows: 0,
-            unanalyzed: false,
-            bytes: 0,
-            blocks: 0,
-            filenode: 0,
-            readable: true,
-            schema_usable: true,
-            row_security_active: false,
-            ..table.clone()
-        };
-        line(format!("{stable:?}"));
-    }
-    catalog.constraints.iter().for_each(|constraint| line(format!("{constraint:?}")));
-    catalog.unique_indexes.iter().for_each(|index| line(format!("{index:?}")));
-    for sequence in &catalog.sequences {
-        line(format!("{:?}", Sequence { readable: true, ..sequence.clone() }));
-    }
-    catalog.types.iter().for_each(|r#type| line(format!("{:?}", r#type)));
-    line(format!("{:?}", catalog.extensions));
-    line(catalog.functions.clone());
-    hasher.finalize().to_hex().to_string()
 }

@@ -91,7 +91,7 @@ pub enum ExtractError {
     #[error("the source was let go because a statement waited for our lock")]
     Yielded { waited_s: u64 },
     #[error("the definitions of the source changed during the run")]
-    SchemaDrift,
+    SchemaDrift { changes: Vec<String> },
     #[error("a value of {} is not text in the encoding of the source", .0.place())]
     BadBytes(Box<BadBytes>),
     #[error("COPY of {table} ended without its trailer")]
@@ -141,6 +141,15 @@ impl ExtractError {
     }
 }
 
+/// At most ten, then how many more.
+fn some(changes: &[String]) -> String {
+    let shown = changes.iter().take(10).cloned().collect::<Vec<_>>().join("\n");
+    match changes.len().saturating_sub(10) {
+        0 => shown,
+        more => format!("{shown}\nand {more} more"),
+    }
+}
+
 impl Diagnose for ExtractError {
     fn exit(&self) -> Exit {
         match self {
@@ -175,8 +184,8 @@ impl Diagnose for ExtractError {
             ExtractError::Yielded { waited_s } => Report::new("source::yielded", message)
                 .detail(format!("A statement waited {waited_s} s behind our ACCESS SHARE lock, and every later query behind it."))
                 .hint("Run again after the migration, or set `on_blocked_ddl = \"hold\"` under [source]."),
-            ExtractError::SchemaDrift => Report::new("source::schema-drift", message)
-                .detail("A table, type, function or constraint was changed between the first and the last read of the catalog.")
+            ExtractError::SchemaDrift { changes } => Report::new("source::schema-drift", message)
+                .detail(format!("Between the first and the last read of the catalog:\n{}", some(changes)))
                 .hint("Run again, or accept it with `allow_schema_drift = true` under [source]."),
             ExtractError::Truncated { .. } => Report::new("source::truncated", message),
             ExtractError::RowsMissing { .. } => Report::new("source::rows-missing", message)

@@ -121,9 +121,9 @@ fn orphan_queries(job: &Job, catalog: &Catalog) -> Vec<OrphanQuery> {
         .collect()
 }
 
-/// Digest of the definitions as they are now, outside of the snapshot.
-pub(super) async fn digest_now(job: &Job) -> Result<String, Failure> {
+/// The definitions as they are now, outside of the snapshot.
+pub(super) async fn definitions_now(job: &Job) -> Result<Catalog, Failure> {
     let session = snapshot::connect(&job.source, &job.application()).await?;
     snapshot::begin(&session, None).await?;
-    Ok(catalog::read_digest(session.client()).await?)
+    Ok(catalog::read_definitions(session.client()).await?)
 }

@@ -199,7 +199,7 @@ impl Run {
             }
         };
         shared.source.close();
-        no_drift(job, &catalog.digest).await?;
+        no_drift(job, catalog).await?;
         snapshot.let_go();
         let gates = self.judge(catalog, plan, &objects, &shared)?;
         let definitions = definitions(&objects);

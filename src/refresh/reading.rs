@@ -1,8 +1,9 @@
 //! What every run does that reads a source: the clock, the snapshot, definitions, the pipeline.
 
 use super::Job;
-use super::at_source::digest_now;
+use super::at_source::definitions_now;
 use crate::buffers::Buffers;
+use crate::catalog::{self, Catalog};
 use crate::error::{Exit, Failure, Report};
 use crate::event::{Events, Phase};
 use crate::extract::postgres::Reader;
@@ -68,9 +69,13 @@ pub(super) fn server(job: &Job, pipeline: &Pipeline, snapshot: &Snapshot) -> Sou
 }
 
 /// Fails if a definition changed since the catalog was read.
-pub(super) async fn no_drift(job: &Job, digest: &str) -> Result<(), Failure> {
-    if !job.allow_schema_drift && digest_now(job).await? != digest {
-        return Err(ExtractError::SchemaDrift.into());
+pub(super) async fn no_drift(job: &Job, read: &Catalog) -> Result<(), Failure> {
+    if job.allow_schema_drift {
+        return Ok(());
+    }
+    let now = definitions_now(job).await?;
+    if now.digest != read.digest {
+        return Err(ExtractError::SchemaDrift { changes: catalog::changes(read, &now) }.into());
     }
     Ok(())
 }
@@ -89,9 +94,9 @@ pub(super) async fn take_snapshot(
     let id = snapshot.ids().get().ok_or(ExtractError::SnapshotLost)?;
     let environment = job.source.child_environment_named(&job.application());
     let (changed, now, objects) =
-        tokio::join!(snapshot.changed_tables(plan), digest_now(job), tools.read(&environment, Some(&id)));
+        tokio::join!(snapshot.changed_tables(plan), definitions_now(job), tools.read(&environment, Some(&id)));
     let changed = changed?;
-    if changed.is_empty() && now? == digest {
+    if changed.is_empty() && now?.digest == digest {
         match objects {
             Ok(objects) => return Ok(Ok((snapshot, objects))),
             // Whoever is in its way waits for us.

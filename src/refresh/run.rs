@@ -487,7 +487,7 @@ impl Run {
         shared.source.close();
         self.note_loaded(shared);
         if let Still::Snapshot(snapshot, _) = still {
-            no_drift(&self.job, &prepared.catalog.digest).await?;
+            no_drift(&self.job, &prepared.catalog).await?;
             snapshot.let_go();
         }
         let (rows, bytes) = {
