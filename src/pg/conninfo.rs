@@ -51,6 +51,8 @@ pub struct Conninfo {
     password: Option<SecretString>,
     passfile: Arc<PassFile>,
     passfile_path: Option<PathBuf>,
+    /// The user named the password file.
+    passfile_asked: bool,
     /// Directories for which the password file says `localhost`.
     socket_directories: Vec<PathBuf>,
     warnings: Vec<String>,
@@ -335,9 +337,23 @@ impl Conninfo {
             password,
             passfile: Arc::new(passfile),
             passfile_path,
+            passfile_asked: asked.is_some(),
             socket_directories: env.socket_directories.clone(),
             warnings,
         })
+    }
+
+    /// The password file that is looked into, as a shell names it.
+    pub(super) fn passfile_shown(&self) -> String {
+        match &self.passfile_path {
+            Some(path) if self.passfile_asked => format!("'{}'", path.display().to_string().replace('\'', r"'\''")),
+            _ => "~/.pgpass".to_owned(),
+        }
+    }
+
+    /// Why the password file is not used although it is there.
+    pub(super) fn passfile_ignored(&self) -> Option<&str> {
+        self.warnings.iter().map(String::as_str).find(|warning| warning.starts_with("password file"))
     }
 
     /// What the user should know although the string can be used: an ignored password file, for one.

@@ -40,6 +40,10 @@ pub struct Endpoint {
     /// The host as a password file names it.
     pub(super) passfile_host: String,
     pub(super) has_password: bool,
+    /// The password file, as a shell names it.
+    pub(super) passfile: String,
+    /// Why it is ignored.
+    pub(super) passfile_ignored: Option<String>,
 }
 
 impl Endpoint {
@@ -52,10 +56,12 @@ impl Endpoint {
             mode: info.tls.mode,
             passfile_host: info.passfile_host(spec),
             has_password: info.password(host).is_some(),
+            passfile: info.passfile_shown(),
+            passfile_ignored: info.passfile_ignored().map(str::to_owned),
         }
     }
 
-    /// The line for `~/.pgpass`, with colons and backslashes escaped.
+    /// The line for the password file, with colons and backslashes escaped.
     fn passfile_line(&self) -> String {
         let escape = |text: &str| text.replace('\\', r"\\").replace(':', r"\:");
         let fields = [escape(&self.passfile_host), self.host.port.to_string()];
@@ -267,9 +273,15 @@ impl ConnectError {
 
 /// What to do about a refused login.
 fn login_hint(at: &Endpoint, sqlstate: Option<&str>, message: &str) -> String {
-    let passfile = format!("echo '{}' >> ~/.pgpass && chmod 600 ~/.pgpass", at.passfile_line().replace('\'', r"'\''"));
+    let passfile = match &at.passfile_ignored {
+        Some(why) => format!("The {why}"),
+        None => {
+            let line = at.passfile_line().replace('\'', r"'\''");
+            format!("echo '{line}' >> {0} && chmod 600 {0}", at.passfile)
+        }
+    };
     if sqlstate == Some("28P01") && at.has_password {
-        return format!("Check the password. Its line in ~/.pgpass: {}", at.passfile_line());
+        return format!("Check the password. Its line in {}: {}", at.passfile, at.passfile_line());
     }
     if sqlstate.is_none() && message.contains("none is known") {
         return passfile;

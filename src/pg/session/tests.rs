@@ -28,6 +28,25 @@ fn a_missing_password_gives_the_line_for_pgpass() {
 }
 
 #[test]
+fn a_password_file_that_is_ignored_or_has_another_name_is_told_in_the_hint() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = folder.path().join("passwords");
+    std::fs::write(&path, "*:*:*:*:secret\n").expect("write");
+    let hint = |mode: u32| {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("chmod");
+        let at = Endpoint::new(&info(&format!("host=db user=ro dbname=shop passfile='{}'", path.display())), 0);
+        let error = ConnectError::Authentication { at, sqlstate: Some("28P01".to_owned()), message: String::new() };
+        error.report(Side::Source).hint.expect("has a hint")
+    };
+    let ignored = hint(0o644);
+    assert!(ignored.contains("is ignored: its mode 0644") && ignored.contains("chmod 600"), "{ignored}");
+    assert!(!ignored.contains("~/.pgpass") && !ignored.contains("secret"), "{ignored}");
+    let wrong = hint(0o600);
+    assert!(wrong.contains(&format!("Its line in '{}': db:5432:shop:ro:PASSWORD", path.display())), "{wrong}");
+}
+
+#[test]
 fn a_missing_hba_line_is_ready_to_paste() {
     let at = Endpoint::new(&info("host=db user=ro dbname='my shop' sslmode=require"), 0);
     let message = "no pg_hba.conf entry for host \"10.1.2.3\", user \"ro\", database \"shop\"".to_owned();
