@@ -5,6 +5,7 @@
 
 mod artefact;
 mod at_source;
+mod broken;
 mod check;
 mod content;
 mod export;

@@ -384,3 +384,47 @@ fn an_index_over_a_function_that_names_something_without_its_schema_is_refused_w
     lab.refresh();
     assert_eq!(lab.staging("SELECT id, n FROM t WHERE plain(n) = 'x'"), "1|X");
 }
+
+#[test]
+fn rows_of_the_source_that_break_its_own_constraints_are_counted_and_shown_by_a_query() {
+    let lab = Lab::new("past_keys");
+    lab.seed(
+        "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY, p int CONSTRAINT c_p REFERENCES p);
+         INSERT INTO p VALUES (1); INSERT INTO c VALUES (1, 1), (2, NULL);",
+    );
+    lab.source.sql(&lab.name, "SET session_replication_role = replica; INSERT INTO c VALUES (3, 8), (4, 9)");
+    lab.config(KEEP);
+    let ran = lab.restage(&["refresh", "--json"]);
+    assert_eq!(ran.code, 5, "{ran:?}");
+    let found = refusals(&ran);
+    let [(code, _, hint)] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(code, "target::broken-constraint");
+    assert!(ran.stdout.contains("2 rows break it"), "{}", ran.stdout);
+    let look = hint.lines().find(|line| line.starts_with("SELECT")).expect("a query");
+    assert_eq!(lab.source.sql(&lab.name, look).lines().count(), 2, "{look}");
+    let repair: Vec<&str> = hint.lines().filter(|line| line.starts_with("ALTER")).collect();
+    lab.source.sql_as("app", &lab.name, &repair.join("\n"));
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT count(*) FROM c"), "4");
+}
+
+#[test]
+fn a_check_that_the_source_breaks_itself_is_not_blamed_on_masks() {
+    let lab = Lab::new("past_check");
+    // A function whose answer changed since the rows were written.
+    lab.seed(
+        "CREATE FUNCTION fine(int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN true; END';
+         CREATE TABLE t (id int PRIMARY KEY, n int CONSTRAINT n_fine CHECK (fine(n)));
+         INSERT INTO t SELECT i, i FROM generate_series(1, 9) i;
+         CREATE OR REPLACE FUNCTION fine(int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1 < 8; END';",
+    );
+    lab.config(KEEP);
+    let ran = lab.restage(&["refresh", "--json"]);
+    assert_eq!(ran.code, 5, "{ran:?}");
+    let found = refusals(&ran);
+    let [(code, message, hint)] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(code, "target::broken-constraint");
+    assert!(message.contains("n_fine") && !ran.stdout.contains("masked value"), "{}", ran.stdout);
+    let look = hint.lines().find(|line| line.starts_with("SELECT")).expect("a query");
+    assert_eq!(lab.source.sql(&lab.name, look).lines().count(), 2, "{look}");
+}

@@ -32,6 +32,19 @@ pub enum LoadError {
     Connect(Box<Report>),
     #[error("the target failed while {what}")]
     Sql { what: String, problem: SqlProblem },
+    #[error("the target failed while {what}: rows of the source break {constraint}")]
+    Broken {
+        what: String,
+        table: String,
+        constraint: String,
+        /// How many; none if they could not be counted.
+        rows: Option<i64>,
+        /// Shows them at the source.
+        look: String,
+        /// Makes the constraint one that was never checked, which the copy then has too.
+        repair: String,
+        problem: SqlProblem,
+    },
     #[error("row counts of {table} differ: the source sent {source_rows}, the target stored {target_rows}")]
     Counts { table: String, source_rows: u64, target_rows: u64 },
     #[error("another run refreshes \"{database}\" now")]
@@ -89,6 +102,20 @@ impl Diagnose for LoadError {
                     report = report.hint(hint);
                 }
                 report
+            }
+            LoadError::Broken { table, constraint, rows, look, repair, problem, .. } => {
+                let rows = match rows {
+                    Some(1) => "1 row breaks it".to_owned(),
+                    Some(rows) => format!("{rows} rows break it"),
+                    None => "Rows break it".to_owned(),
+                };
+                Report::new("target::broken-constraint", message)
+                    .detail(format!(
+                        "{problem}\n{rows}. \"{table}\" has it, but its rows were written past it (session_replication_role, disabled triggers), or its columns are not what it compares now."
+                    ))
+                    .hint(format!(
+                        "See them at the source, and repair them there:\n{look}\nOr make {constraint} one that old rows need not keep; the copy takes it over:\n{repair}"
+                    ))
             }
             LoadError::Counts { .. } => Report::new("target::row-count", message)
                 .hint("A rule or trigger on the target table, or a damaged connection. Nothing was published."),

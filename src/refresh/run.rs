@@ -7,7 +7,7 @@ use super::measures::Measured;
 use super::past::Today;
 use super::prepare::{NOTHING, pin_source, prepare, prepare_load};
 use super::reading::{Clock, SNAPSHOT_TRIES, no_drift, now_text, pipeline, server, take_snapshot};
-use super::{Job, Prepared, content, gates, hooks, proof, subset};
+use super::{Job, Prepared, broken, content, gates, hooks, proof, subset};
 use crate::config::HookPoint;
 use crate::error::{Exit, Failure, Report};
 use crate::event::{Events, Phase, Unit};
@@ -457,7 +457,11 @@ impl Run {
             let (index, result) = done.map_err(|_| {
                 Failure::new(Exit::Internal, Report::new("internal::panic", "a task of the load panicked"))
             })?;
-            result.inspect_err(|_| self.note_loaded(shared))?;
+            if let Err(error) = result {
+                self.note_loaded(shared);
+                let known = (&prepared.catalog, &prepared.plan);
+                return Err(broken::explain(known, &shared.sessions, error).await.into());
+            }
             if let Some(error) = prepared.admin.lock_lost() {
                 return Err(error.into());
             }
