@@ -117,6 +117,8 @@ pub struct Job {
     pub owner: Option<String>,
     pub roles: BTreeMap<String, String>,
     pub missing_roles: MissingRoles,
+    /// Extensions of the source that the copy does without.
+    pub skip_extensions: Vec<String>,
     pub unlogged: bool,
     /// Heavy backends on the target at any time.
     pub jobs: usize,

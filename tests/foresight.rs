@@ -428,3 +428,21 @@ fn a_check_that_the_source_breaks_itself_is_not_blamed_on_masks() {
     let look = hint.lines().find(|line| line.starts_with("SELECT")).expect("a query");
     assert_eq!(lab.source.sql(&lab.name, look).lines().count(), 2, "{look}");
 }
+
+#[test]
+fn an_extension_that_only_a_superuser_creates_can_be_left_out() {
+    let lab = Lab::new("without");
+    lab.source.sql(&lab.name, "CREATE EXTENSION amcheck");
+    lab.seed("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
+    lab.config(KEEP);
+    let plan = lab.restage(&["plan", "--json"]);
+    assert_eq!(codes(&plan), ["plan::untrusted-extension"], "{plan:?}");
+    let hint = refusals(&plan).remove(0).2;
+    let line = hint.lines().find(|line| line.starts_with("skip_extensions = [\"amcheck\"]")).expect("a line to paste");
+    lab.config_with("", line.split(';').next().expect("a line"), KEEP);
+    lab.refresh();
+    assert_eq!(
+        lab.staging("SELECT (SELECT count(*) FROM t), (SELECT count(*) FROM pg_extension WHERE extname = 'amcheck')"),
+        "1|0"
+    );
+}

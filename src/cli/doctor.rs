@@ -230,7 +230,7 @@ async fn check_target(config: &Config, catalog: Option<&Catalog>, found: &mut Fi
             }
             Err(error) => found.failed(Group::Target, "guards", &Failure::from(error).reports),
         }
-        match refresh::target_lacks(catalog, &admin, section.owner.as_deref()).await {
+        match refresh::target_lacks(catalog, &admin, section.owner.as_deref(), &section.skip_extensions).await {
             Ok(reports) if reports.is_empty() => {
                 let detail = "all extensions and objects of the source can be created";
                 found.add(Group::Target, "objects", Status::Ok, detail, None);

@@ -222,6 +222,7 @@ pub(super) async fn job(context: &Context, config: Config, wish: Wish) -> Result
         fidelity: config.verify.fidelity,
         jobs,
         missing_roles: target.as_ref().map_or(MissingRoles::Skip, |target| target.missing_roles),
+        skip_extensions: target.as_ref().map_or_else(Vec::new, |target| target.skip_extensions.clone()),
         unlogged: target.as_ref().is_some_and(|target| target.unlogged),
         bin_dir: target.as_ref().and_then(|target| target.bin_dir.clone()),
         owner: target.as_ref().and_then(|target| target.owner.clone()),

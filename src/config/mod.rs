@@ -186,6 +186,8 @@ pub struct TargetConfig {
     /// Source role to target role, for grants.
     pub roles: BTreeMap<String, String>,
     pub missing_roles: MissingRoles,
+    /// Extensions of the source that are not created.
+    pub skip_extensions: Vec<String>,
     /// `durability = "unlogged"`: tables stay UNLOGGED, for throw-away databases. Default false.
     pub unlogged: bool,
     /// Parallel heavy backends on the target. Default: number of cores of this machine, at most 8.

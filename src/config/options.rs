@@ -175,6 +175,8 @@ pub const OPTIONS: &[ConfigOption] = &[
     option("target.roles", Map, Default("{}"), "{ app_prod = \"app_staging\" }", "Source role to target role, for grants."),
     option("target.missing_roles", OneOf(&["skip", "refuse", "create"]), Default("\"skip\""), "\"create\"",
         "Grants to and policies for roles the target lacks: leave out with a warning, refuse, or create the role without login."),
+    option("target.skip_extensions", Texts, Default("[]"), "[\"pg_stat_statements\", \"amcheck\"]",
+        "Extensions of the source, by name, that staging does without: tools that only a superuser may create. Nothing else may use them."),
     option("target.durability", OneOf(&["logged", "unlogged"]), Default("\"logged\""), "\"unlogged\"",
         "`unlogged` loads faster; a crash of the server empties the database."),
     option("target.jobs", Integer { min: 1, max: 64 }, Absent("the number of cores, at most 8"), "4",

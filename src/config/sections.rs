@@ -149,6 +149,7 @@ fn target(section: In<'_, '_, '_>) -> Option<TargetConfig> {
     let roles = section.map("roles");
     let missing_roles =
         section.choice("missing_roles", &[MissingRoles::Skip, MissingRoles::Refuse, MissingRoles::Create]);
+    let skip_extensions = section.texts("skip_extensions");
     let unlogged = section.choice("durability", &[false, true]);
     let jobs = section.integer::<i64>("jobs").and_then(|jobs| usize::try_from(jobs).ok());
     let bin_dir = section.path("bin_dir");
@@ -163,6 +164,7 @@ fn target(section: In<'_, '_, '_>) -> Option<TargetConfig> {
         owner,
         roles: roles?,
         missing_roles: missing_roles?,
+        skip_extensions: skip_extensions?,
         unlogged: unlogged?,
         jobs: jobs.unwrap_or_else(cores),
         bin_dir,

@@ -208,6 +208,21 @@ pub struct Objects {
     pub dropped: Vec<String>,
 }
 
+impl Objects {
+    /// Leaves out that extensions are created. Their members are no entries; what else needs them will fail by name.
+    pub fn leave_out_extensions(&mut self, names: &[String]) {
+        // The comment of an extension is an entry of its own, and quotes its name where SQL does.
+        let commented = |entry: &Entry| entry.name.strip_prefix("EXTENSION ").map(|name| name.replace('"', ""));
+        let skipped = |entry: &Entry| match entry.kind.as_str() {
+            "EXTENSION" => names.contains(&entry.name),
+            "COMMENT" => commented(entry).is_some_and(|name| names.contains(&name)),
+            _ => false,
+        };
+        self.dropped.extend(self.pre.iter().filter(|entry| skipped(entry)).map(Entry::label));
+        self.pre.retain(|entry| !skipped(entry));
+    }
+}
+
 /// The client tools of one PostgreSQL major version.
 #[derive(Debug, Clone)]
 pub struct Tools {

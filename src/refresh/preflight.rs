@@ -9,7 +9,7 @@ use crate::error::{Failure, Report};
 use crate::extract::{ExtractError, snapshot};
 use crate::load::LoadError;
 use crate::pg::{Inlined, SourceSession, SqlProblem};
-use crate::plan::{Plan, ValueFault, ValueProbe, with_path};
+use crate::plan::{Plan, ValueFault, ValueProbe, list_line, with_path};
 use crate::publish::Admin;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -266,11 +266,17 @@ const HOSTED: &str = "('rds_superuser', 'cloudsqlsuperuser', 'azure_pg_admin', '
 
 /// Tells what of the source the target cannot create: extensions it does not have, and what only a superuser may create.
 ///
-/// `owner` is the role that will own the copy, if it is not that of the connection.
+/// `owner` is the role that will own the copy, if it is not that of the connection; `skip` names extensions that it does
+/// without.
 ///
 /// # Errors
 /// The error of the target.
-pub async fn target_lacks(catalog: &Catalog, admin: &Admin, owner: Option<&str>) -> Result<Vec<Report>, Failure> {
+pub async fn target_lacks(
+    catalog: &Catalog,
+    admin: &Admin,
+    owner: Option<&str>,
+    skip: &[String],
+) -> Result<Vec<Report>, Failure> {
     let query = "SELECT wanted, e.name IS NOT NULL, coalesce((SELECT v.superuser AND NOT \
            coalesce((pg_catalog.to_jsonb(v) ->> 'trusted')::pg_catalog.bool, false) \
            FROM pg_catalog.pg_available_extension_versions AS v \
@@ -280,7 +286,8 @@ pub async fn target_lacks(catalog: &Catalog, admin: &Admin, owner: Option<&str>)
     let asking = |error: &tokio_postgres::Error| {
         Failure::from(LoadError::sql("asking for available extensions", error)).with_state(NOTHING)
     };
-    let rows = admin.session.client().query(query, &[&catalog.extensions]).await.map_err(|error| asking(&error))?;
+    let wanted: Vec<&String> = catalog.extensions.iter().filter(|name| !skip.contains(name)).collect();
+    let rows = admin.session.client().query(query, &[&wanted]).await.map_err(|error| asking(&error))?;
     let role = admin
         .session
         .client()
@@ -323,7 +330,9 @@ pub async fn target_lacks(catalog: &Catalog, admin: &Admin, owner: Option<&str>)
     if !untrusted.is_empty() && !superuser && !hosted {
         let what = format!("role \"{role}\" may not create the extension(s) {} on the target", untrusted.join(", "));
         let report = Report::new("plan::untrusted-extension", what);
-        reports.push(report.detail("They are not trusted, so only a superuser can create them.").hint(grant.clone()));
+        let report = report.detail("They are not trusted, so only a superuser can create them.");
+        let without = list_line("skip_extensions", "target", skip, untrusted.iter());
+        reports.push(report.hint(format!("{without}; for what no table, view or function uses\n{grant}")));
     }
     if !catalog.privileged.is_empty() && !superuser {
         let count = catalog.privileged.len();

@@ -127,7 +127,7 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
             refusals.extend(target::missing_roles(job, &door.admin, &objects).await?);
         }
     }
-    refusals.extend(preflight::target_lacks(&catalog, &door.admin, job.owner.as_deref()).await?);
+    refusals.extend(preflight::target_lacks(&catalog, &door.admin, job.owner.as_deref(), &job.skip_extensions).await?);
     let changes = changes(job, lock.as_ref(), &mut refusals);
     let Door { admin, checks, facts, tools, .. } = door;
     Ok(Inspected { catalog, plan, maskers, checks, target: facts, tools, admin: Some(admin), lock, changes, refusals })
@@ -268,7 +268,7 @@ pub(super) async fn prepare_load(
     if refusals.is_empty() {
         refusals.extend(target::missing_roles(job, &door.admin, opened.objects()).await?);
     }
-    refusals.extend(preflight::target_lacks(&catalog, &door.admin, job.owner.as_deref()).await?);
+    refusals.extend(preflight::target_lacks(&catalog, &door.admin, job.owner.as_deref(), &job.skip_extensions).await?);
     let Door { admin, checks, facts, tools: Some(tools), maker: true } = door else {
         return Err(Failure { exit: Exit::Refused, reports: refusals }.with_state(NOTHING));
     };

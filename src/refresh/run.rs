@@ -328,6 +328,7 @@ impl Run {
             }
             Still::Artefact(opened) => (opened.objects().clone(), opened.at_source().clone()),
         };
+        objects.leave_out_extensions(&job.skip_extensions);
         let admin = &prepared.admin.session;
         let reader = &prepared.catalog.server.role;
         database::settle_roles(admin, &mut objects, &job.roles, reader, job.missing_roles, &self.events).await?;
