@@ -88,6 +88,47 @@ fn every_object_arrives_as_pg_restore_would_bring_it() {
     );
 }
 
+/// Rows that pg_dump writes of tables of extensions are no rows that anybody decided about, so they stay behind, and that is
+/// said. What an extension's own script has put there is no loss.
+#[test]
+fn rows_added_to_tables_of_extensions_are_told_and_not_copied() {
+    let lab = lab("identity_extension_rows");
+    lab.seed(
+        "CREATE EXTENSION hstore; CREATE TABLE t (id int); INSERT INTO t VALUES (1);
+         CREATE TABLE \"Added\" (id int, secret text); CREATE TABLE shipped (id int); CREATE TABLE hidden (id int);
+         CREATE TABLE strange (id int); CREATE SEQUENCE counted; CREATE SEQUENCE fresh;
+         INSERT INTO \"Added\" VALUES (1, 'shipped'), (990000, 'zqextension'); INSERT INTO shipped VALUES (1), (2);",
+    );
+    // What the script of an extension does with pg_extension_config_dump().
+    lab.source.sql(
+        &lab.name,
+        "ALTER EXTENSION hstore ADD TABLE \"Added\"; ALTER EXTENSION hstore ADD TABLE shipped;
+         ALTER EXTENSION hstore ADD TABLE hidden; ALTER EXTENSION hstore ADD TABLE strange;
+         ALTER EXTENSION hstore ADD SEQUENCE counted; ALTER EXTENSION hstore ADD SEQUENCE fresh;
+         REVOKE ALL ON hidden FROM reader;
+         UPDATE pg_extension SET extconfig = ARRAY['\"Added\"', 'shipped', 'hidden', 'strange', 'counted', 'fresh']::regclass[]::oid[],
+         extcondition = ARRAY['WHERE id >= 100', 'WHERE id > 2', '', 'WHERE no_such(id)', '', ''] WHERE extname = 'hstore'",
+    );
+    lab.source.sql(&lab.name, "SELECT nextval('counted')");
+    lab.config(KEEP_ALL);
+    let wanted = "rows that were added to tables of extensions are not copied, on purpose: public.Added (hstore), \
+                  public.counted (hstore), public.hidden (hstore; it could not be read), public.strange (hstore; it could \
+                  not be read); staging has what CREATE EXTENSION makes";
+    let planned = lab.restage(&["plan", "--json"]);
+    assert_eq!(planned.code, 0, "{planned:?}");
+    assert!(planned.stdout.contains(wanted), "{}", planned.stdout);
+    let ran = lab.restage(&["refresh", "--json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stdout.contains(wanted), "{}", ran.stdout);
+    assert!(!lab.target.dump(&lab.name).contains("zqextension"));
+    assert_eq!(lab.staging("SELECT id FROM t"), "1");
+
+    // Nothing was added: nothing is told.
+    lab.source.sql(&lab.name, "UPDATE pg_extension SET extconfig = NULL, extcondition = NULL WHERE extname = 'hstore'");
+    let planned = lab.restage(&["plan", "--json"]);
+    assert!(!planned.stdout.contains("tables of extensions"), "{}", planned.stdout);
+}
+
 /// The hash of an enum value is that of its OID, which differs between servers, so pg_restore's partitions are no oracle.
 #[test]
 fn rows_of_partitions_by_hash_of_an_enum_are_found_by_their_key() {

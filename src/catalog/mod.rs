@@ -34,6 +34,10 @@ pub struct Catalog {
     pub views: Vec<View>,
     /// Large objects exist (they are excluded, with a warning).
     pub large_objects: u64,
+    /// Tables and sequences of extensions that hold, or may hold, content of this database, as people read them:
+    /// `public.spatial_ref_sys (postgis)`. They are excluded, with a warning.
+    #[serde(default)]
+    pub extension_rows: Vec<String>,
     /// All functions and types, an MD5 of the definition and the name in a line: nothing locks them during a run.
     pub functions: String,
     /// BLAKE3 over everything above that must not change during a run (not sizes, estimates or rights), hex.

@@ -65,11 +65,19 @@ impl Diagnose for CatalogError {
 ///
 /// The caller has begun a read-only transaction; `search_path` is empty and `jit` off from here to its end. Works under
 /// an imported snapshot too, except that sizes are those of now. Order: everything by schema and name, so two
-/// reads of an unchanged database are equal. About a dozen queries, none per table.
+/// reads of an unchanged database are equal. About a dozen queries, and one for each table of an extension that is there to
+/// be filled.
 ///
 /// # Errors
 /// [`CatalogError::Query`] if a query fails, [`CatalogError::Version`] below PostgreSQL 12.
 pub async fn read(client: &Client) -> Result<Catalog, CatalogError> {
+    let mut catalog = definitions(client).await?;
+    catalog.extension_rows = extension_rows(client).await?;
+    Ok(catalog)
+}
+
+/// Reads everything but whether tables of extensions hold rows, which is no definition.
+async fn definitions(client: &Client) -> Result<Catalog, CatalogError> {
     let mut server_rows =
         rows(client, "version", "SELECT pg_catalog.current_setting('server_version_num')::int4").await?;
     let version = server_rows.pop().map_or(0, |row| row.get::<_, i32>(0)).unsigned_abs();
@@ -99,7 +107,7 @@ pub async fn read(client: &Client) -> Result<Catalog, CatalogError> {
     Ok(catalog)
 }
 
-/// As [`read`], without sizes. Waits for no table lock, whatever DDL holds or awaits.
+/// As [`read`], without sizes and rows of extensions. Waits for no table lock, whatever DDL holds or awaits.
 ///
 /// # Errors
 /// As [`read`].
@@ -108,7 +116,42 @@ pub async fn read_definitions(client: &Client) -> Result<Catalog, CatalogError> 
         .batch_execute("SET LOCAL restage.sizes = off")
         .await
         .map_err(|source| CatalogError::Query { what: "settings", source })?;
-    read(client).await
+    definitions(client).await
+}
+
+/// How long a table of an extension is searched for one row that is the database's own. They are small.
+const EXTENSION_ROWS_WAIT: &str = "5s";
+
+/// Tables and sequences of extensions that hold content of this database. Whatever cannot be asked may hold some.
+async fn extension_rows(client: &Client) -> Result<Vec<String>, CatalogError> {
+    const WHAT: &str = "tables of extensions";
+    let failed = |source| CatalogError::Query { what: WHAT, source };
+    let mut found = Vec::new();
+    for row in &rows(client, WHAT, include_str!("extension_rows.sql")).await? {
+        let text = |name: &str| row.get::<_, &str>(name);
+        let (schema, name, extension, quoted) = (text("schema"), text("name"), text("extension"), text("quoted"));
+        let question = match row.get("sequence") {
+            true => format!("SELECT is_called FROM {quoted}"),
+            false => format!("SELECT EXISTS (SELECT FROM {quoted} {})", text("condition")),
+        };
+        let held = if row.get("readable") {
+            // The condition is a text of the extension's: a failure of it must not end the caller's transaction.
+            let begin = format!("SAVEPOINT extension_rows; SET LOCAL statement_timeout = '{EXTENSION_ROWS_WAIT}'");
+            client.batch_execute(&begin).await.map_err(failed)?;
+            let held = client.query_one(&question, &[]).await.map(|row| row.get::<_, bool>(0)).ok();
+            let end = "ROLLBACK TO SAVEPOINT extension_rows; RELEASE SAVEPOINT extension_rows";
+            client.batch_execute(end).await.map_err(failed)?;
+            held
+        } else {
+            None
+        };
+        match held {
+            Some(false) => {}
+            Some(true) => found.push(format!("{schema}.{name} ({extension})")),
+            None => found.push(format!("{schema}.{name} ({extension}; it could not be read)")),
+        }
+    }
+    Ok(found)
 }
 
 /// Reads the fraction digits of `money` under the session's default `lc_monetary` (2 for most, 0 for yen).

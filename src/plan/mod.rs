@@ -256,9 +256,21 @@ fn skipped(catalog: &Catalog) -> Vec<(String, String)> {
     catalog.tables.iter().filter_map(|table| Some((table.full_name(), reason(table)?))).collect()
 }
 
+/// Tables of extensions that a warning names.
+const EXTENSION_ROWS_SHOWN: usize = 5;
+
 fn general_warnings(catalog: &Catalog, graph: &Graph<'_>, rows: &[Rows], warnings: &mut Vec<String>) {
     if catalog.large_objects > 0 {
         warnings.push(format!("{} large objects are left out", catalog.large_objects));
+    }
+    if !catalog.extension_rows.is_empty() {
+        let (shown, more) = catalog.extension_rows.split_at(catalog.extension_rows.len().min(EXTENSION_ROWS_SHOWN));
+        let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+        warnings.push(format!(
+            "rows that were added to tables of extensions are not copied, on purpose: {}{more}; staging has what CREATE \
+             EXTENSION makes",
+            shown.join(", ")
+        ));
     }
     for (number, group) in graph.groups.iter().enumerate() {
         let unlogged = group.leaves.iter().filter(|leaf| leaf.unlogged && rows[number] != Rows::None);
