@@ -129,6 +129,32 @@ fn rows_added_to_tables_of_extensions_are_told_and_not_copied() {
     assert!(!planned.stdout.contains("tables of extensions"), "{}", planned.stdout);
 }
 
+/// The name is taken in staging, so what somebody has under it at the source cannot come along; our own notes are no loss.
+#[test]
+fn a_schema_of_the_source_that_is_called_as_ours_is_told_and_not_copied() {
+    let lab = lab("identity_reserved");
+    lab.seed(
+        "CREATE SCHEMA restage; CREATE TABLE restage.run (id int, note text); INSERT INTO restage.run VALUES (1, 'theirs');
+         CREATE FUNCTION restage.f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+         CREATE TABLE t (id int); INSERT INTO t VALUES (1);",
+    );
+    lab.config(KEEP_ALL);
+    let told =
+        "schema restage of the source is not copied, because staging has notes of restage under that name: f(), run;";
+    let planned = lab.restage(&["plan", "--json"]);
+    assert!(planned.code == 0 && planned.stdout.contains(told), "{planned:?}");
+    let ran = lab.restage(&["refresh", "--json"]);
+    assert!(ran.code == 0 && ran.stdout.contains(told), "{ran:?}");
+    assert_eq!(lab.staging("SELECT count(*) FROM restage.run WHERE snapshot_lsn <> ''"), "1", "ours");
+
+    // A staging of ours that is read as a source.
+    lab.source.sql(&lab.name, "DROP SCHEMA restage CASCADE");
+    let notes = "CREATE SCHEMA restage; CREATE TABLE restage.run (run text, snapshot_lsn text); CREATE TABLE restage.loaded ();";
+    lab.seed(notes);
+    let planned = lab.restage(&["plan", "--json"]);
+    assert!(planned.code == 0 && !planned.stdout.contains("schema restage"), "{planned:?}");
+}
+
 /// The hash of an enum value is that of its OID, which differs between servers, so pg_restore's partitions are no oracle.
 #[test]
 fn rows_of_partitions_by_hash_of_an_enum_are_found_by_their_key() {

@@ -38,6 +38,9 @@ pub struct Catalog {
     /// `public.spatial_ref_sys (postgis)`. They are excluded, with a warning.
     #[serde(default)]
     pub extension_rows: Vec<String>,
+    /// Names in a schema `restage` that is not ours. They are excluded, with a warning: in staging the schema is ours.
+    #[serde(default)]
+    pub reserved: Vec<String>,
     /// All functions and types, an MD5 of the definition and the name in a line: nothing locks them during a run.
     pub functions: String,
     /// BLAKE3 over everything above that must not change during a run (not sizes, estimates or rights), hex.

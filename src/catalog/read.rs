@@ -97,6 +97,7 @@ async fn definitions(client: &Client) -> Result<Catalog, CatalogError> {
     catalog.sequences = rows(client, "sequences", include_str!("sequences.sql")).await?.iter().map(sequence).collect();
     catalog.extensions = names(client, "extensions", include_str!("extensions.sql")).await?;
     catalog.privileged = names(client, "objects of superusers", include_str!("privileged.sql")).await?;
+    catalog.reserved = names(client, "schema restage", include_str!("reserved.sql")).await?;
     catalog.views = rows(client, "views", include_str!("views.sql")).await?.iter().map(view).collect();
     catalog.functions = names(client, "functions", include_str!("functions.sql")).await?.pop().unwrap_or_default();
     if catalog.types.iter().any(|r#type| r#type.oid == MONEY) {

@@ -256,20 +256,33 @@ fn skipped(catalog: &Catalog) -> Vec<(String, String)> {
     catalog.tables.iter().filter_map(|table| Some((table.full_name(), reason(table)?))).collect()
 }
 
-/// Tables of extensions that a warning names.
-const EXTENSION_ROWS_SHOWN: usize = 5;
+/// Names that a warning shows.
+const NAMES_SHOWN: usize = 5;
+
+fn first_names(names: &[String]) -> String {
+    let shown = names[..names.len().min(NAMES_SHOWN)].join(", ");
+    match names.len() - names.len().min(NAMES_SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
 
 fn general_warnings(catalog: &Catalog, graph: &Graph<'_>, rows: &[Rows], warnings: &mut Vec<String>) {
     if catalog.large_objects > 0 {
         warnings.push(format!("{} large objects are left out", catalog.large_objects));
     }
     if !catalog.extension_rows.is_empty() {
-        let (shown, more) = catalog.extension_rows.split_at(catalog.extension_rows.len().min(EXTENSION_ROWS_SHOWN));
-        let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
         warnings.push(format!(
-            "rows that were added to tables of extensions are not copied, on purpose: {}{more}; staging has what CREATE \
-             EXTENSION makes",
-            shown.join(", ")
+            "rows that were added to tables of extensions are not copied, on purpose: {}; staging has what CREATE EXTENSION \
+             makes",
+            first_names(&catalog.extension_rows)
+        ));
+    }
+    if !catalog.reserved.is_empty() {
+        warnings.push(format!(
+            "schema restage of the source is not copied, because staging has notes of restage under that name: {}; to have \
+             it in staging, rename it at the source: ALTER SCHEMA restage RENAME TO …",
+            first_names(&catalog.reserved)
         ));
     }
     for (number, group) in graph.groups.iter().enumerate() {
