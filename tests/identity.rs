@@ -88,6 +88,23 @@ fn every_object_arrives_as_pg_restore_would_bring_it() {
     );
 }
 
+/// A `CREATE INDEX CONCURRENTLY` that failed leaves an index that nothing uses and no dump holds.
+#[test]
+fn an_index_that_the_source_cannot_use_stops_nothing() {
+    let lab = lab("identity_invalid_index");
+    lab.seed(
+        "CREATE TABLE inv (a int, b int); INSERT INTO inv VALUES (1, 1), (1, 2); CREATE INDEX sound ON inv (b);
+         CREATE TABLE parts (a int) PARTITION BY LIST (a); CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1);
+         CREATE INDEX half ON ONLY parts (a);",
+    );
+    let failed = lab.source.try_sql("app", &lab.name, "CREATE UNIQUE INDEX CONCURRENTLY inv_u ON inv (a)");
+    assert!(failed.is_err_and(|error| error.contains("inv_u")));
+    let unusable = "SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid ORDER BY indexrelid::regclass::text";
+    assert_eq!(lab.production(unusable), "half\ninv_u");
+    assert_identity(&lab);
+    assert_eq!(lab.staging(unusable), "half");
+}
+
 /// Rows that pg_dump writes of tables of extensions are no rows that anybody decided about, so they stay behind, and that is
 /// said. What an extension's own script has put there is no loss.
 #[test]
