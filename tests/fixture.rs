@@ -107,6 +107,43 @@ fn coverage_of_the_shop_fits_in_300_rows_and_shows_every_label_null_and_limit() 
     assert_eq!(ours(invalid), lab.production(invalid));
 }
 
+/// What cannot be asked of a foreign server that points at nowhere, and a view that cannot be filled, are no reason for half
+/// a database.
+#[test]
+fn foreign_partitions_and_views_that_cannot_be_filled_stop_no_script() {
+    let lab = Lab::new("fixture_foreign");
+    // A wrapper without a handler: the server of every test has it, and it answers nothing.
+    lab.source.sql(&lab.name, "CREATE FOREIGN DATA WRAPPER nothing; CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing; GRANT USAGE ON FOREIGN SERVER nowhere TO app");
+    lab.seed(
+        "CREATE TABLE part (a int) PARTITION BY LIST (a); CREATE TABLE part_1 PARTITION OF part FOR VALUES IN (1);
+         INSERT INTO part VALUES (1); CREATE FOREIGN TABLE part_2 PARTITION OF part FOR VALUES IN (2) SERVER nowhere;
+         CREATE TABLE heir (a int); INSERT INTO heir VALUES (1); CREATE FOREIGN TABLE heir_2 () INHERITS (heir) SERVER nowhere;
+         CREATE FUNCTION ones() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM part_1';
+         CREATE MATERIALIZED VIEW \"it's 100%\" AS SELECT ones() AS n; CREATE MATERIALIZED VIEW well AS SELECT a FROM part_1;",
+    );
+    lab.config(identity::KEEP_ALL);
+    fixture(&lab, &[]);
+    let copy = loaded(&lab);
+    let ours = |sql: &str| lab.target.sql(&copy, sql);
+    assert_eq!(ours("SELECT relname FROM pg_class WHERE relkind = 'm' AND NOT relispopulated"), "it's 100%");
+    let analyzed =
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND reltuples = 1 ORDER BY 1";
+    assert_eq!(ours(analyzed), "part_1\nwell");
+
+    // A refresh tells both, and publishes. Only a superuser may create a wrapper.
+    let text = fs::read_to_string(lab.path("restage.toml")).expect("read");
+    let text = text.replace(&lab.target.url("restage", &lab.name), &lab.target.url("postgres", &lab.name));
+    fs::write(lab.path("restage.toml"), text).expect("write");
+    let ran = lab.restage(&["refresh", "--json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let told: Value = serde_json::from_str(&ran.stdout).expect("a document");
+    let told = told["warnings"].to_string();
+    for what in ["it's 100%\\\" could not be filled", "heir\\\" could not be analyzed"] {
+        assert!(told.contains(what), "{what}: {told}");
+    }
+    assert_eq!(lab.staging("SELECT a FROM heir"), "1");
+}
+
 /// Teams, and people who refer to them: none of the first fifty to the first team.
 const TEAMS: &str = "CREATE TABLE team (id int PRIMARY KEY, name text);
      CREATE TABLE person (id int PRIMARY KEY, team int REFERENCES team, mail text);

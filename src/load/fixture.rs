@@ -210,12 +210,36 @@ pub fn put_end(
         put_entry(entry, out)?;
     }
     for (schema, name) in populated {
-        writeln!(out, "REFRESH MATERIALIZED VIEW {};\n", pg::quote_qualified(schema, name))?;
+        put_refresh(&pg::quote_qualified(schema, name), out)?;
     }
     for entry in &objects.security {
         put_entry(entry, out)?;
     }
-    writeln!(out, "ANALYZE;")
+    writeln!(out, "{ANALYZE}")
+}
+
+/// Analyzes what the database holds itself. ANALYZE of a table with a foreign one below it asks the foreign server, which is
+/// nowhere, and fails.
+const ANALYZE: &str = "SELECT pg_catalog.format('ANALYZE %I.%I', n.nspname, c.relname)
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'm') AND pg_catalog.left(n.nspname::text, 3) <> 'pg_' AND n.nspname <> 'information_schema'
+  AND NOT EXISTS (
+    WITH RECURSIVE below (oid) AS (
+      SELECT c.oid UNION
+      SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i JOIN below AS b ON b.oid = i.inhparent
+    )
+    SELECT FROM below AS b JOIN pg_catalog.pg_class AS f ON f.oid = b.oid WHERE f.relkind = 'f')
+ORDER BY n.nspname::text COLLATE \"C\", c.relname::text COLLATE \"C\" \\gexec";
+
+/// Fills a materialized view. One that cannot be filled is told and stays empty, as in a refresh.
+fn put_refresh(view: &str, out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "DO $restage$\nBEGIN\n  REFRESH MATERIALIZED VIEW {view};\nEXCEPTION WHEN OTHERS THEN\n  \
+         RAISE WARNING 'materialized view % could not be filled (SQLSTATE %); it is empty', {}, SQLSTATE;\nEND $restage$;\n",
+        pg::quote_literal(view)
+    )
 }
 
 /// Sets a sequence behind the rows that are there. Where it stands at the source says how much production has seen, and

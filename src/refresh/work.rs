@@ -6,6 +6,7 @@ use crate::event::Event;
 use crate::load::LoadError;
 use crate::load::database;
 use crate::outcome::{Labor, TableLoaded};
+use crate::pg;
 use crate::pg::rowsum::RowSum;
 use crate::pipeline::PipelineError;
 use std::time::Instant;
@@ -51,8 +52,22 @@ impl Shared {
                 self.statement(&label, "validating", &format!("{IN_ORDER}; {sql}")).await
             }
             Work::Validate { label, sql, .. } => self.statement(&label, "validating", &sql).await,
-            Work::Analyze { table } => self.statement(&table, "analyzing", &format!("ANALYZE {table}")).await,
+            Work::Analyze { table } => self.analyze(&table).await,
         }
+    }
+
+    /// Statistics can be made at any time later, and those of a table with a foreign one below it need the foreign server.
+    async fn analyze(&self, table: &str) -> Result<(), PipelineError> {
+        let session = self.sessions.take().await?;
+        if let Err(error) = session.client().batch_execute(&format!("ANALYZE {table}")).await {
+            let problem = pg::sql_error(&error);
+            if session.is_closed() || problem.sqlstate.starts_with("57") {
+                return Err(LoadError::sql(format!("analyzing {table}"), &error).into());
+            }
+            self.pipeline.events.warn(format!("table {table} could not be analyzed ({problem}); ANALYZE it later"));
+        }
+        self.sessions.give(session);
+        Ok(())
     }
 
     async fn statement(&self, label: &str, verb: &str, sql: &str) -> Result<(), PipelineError> {
