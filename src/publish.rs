@@ -291,16 +291,19 @@ impl Admin {
     }
 
     async fn drop_named(&self, name: &str) -> Result<(), PublishError> {
-        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", pg::quote_ident(name));
-        self.session
-            .client()
-            .batch_execute(&sql)
-            .await
-            .map_err(|error| PublishError::sql(format!("dropping database \"{name}\""), &error))
+        let client = self.session.client();
+        let failed = |error| PublishError::sql(format!("dropping database \"{name}\""), &error);
+        let quoted = pg::quote_ident(name);
+        // A template cannot be dropped, and a release that served as one stays one when it leaves service.
+        let template = "SELECT FROM pg_catalog.pg_database WHERE datname::text = $1 AND datistemplate";
+        if client.query_opt(template, &[&name]).await.map_err(failed)?.is_some() {
+            client.batch_execute(&format!("ALTER DATABASE {quoted} IS_TEMPLATE false")).await.map_err(failed)?;
+        }
+        client.batch_execute(&format!("DROP DATABASE IF EXISTS {quoted} WITH (FORCE)")).await.map_err(failed)
     }
 
     /// Gives the loaded database what does not follow a name: settings, connection limit, grants and owner of the live
-    /// one. Returns what could not be copied.
+    /// one, and that it is a template. Returns what could not be copied.
     ///
     /// # Errors
     /// The error of the server while reading.
@@ -311,7 +314,7 @@ impl Admin {
         let Some(live) = client
             .query_opt(
                 "SELECT d.oid, d.datconnlimit, pg_catalog.pg_get_userbyid(d.datdba)::text, \
-                 d.datacl IS NOT NULL, current_user::text FROM pg_catalog.pg_database d WHERE d.datname::text = $1",
+                 d.datacl IS NOT NULL, current_user::text, d.datistemplate FROM pg_catalog.pg_database d WHERE d.datname::text = $1",
                 &[&self.live],
             )
             .await
@@ -322,6 +325,9 @@ impl Admin {
         let (oid, limit, owner, has_acl, me): (u32, i32, String, bool, String) =
             (live.get(0), live.get(1), live.get(2), live.get(3), live.get(4));
         let mut statements = vec![format!("ALTER DATABASE {name} CONNECTION LIMIT {limit}")];
+        if live.get(5) {
+            statements.push(format!("ALTER DATABASE {name} IS_TEMPLATE true"));
+        }
         let settings = client
             .query(
                 "SELECT coalesce(pg_catalog.pg_get_userbyid(nullif(setrole, 0))::text, ''), unnest(setconfig) \

@@ -1,6 +1,7 @@
 //! The swap: under load, in the way of others, and what follows to the new release.
 
 use super::{Shop, ended, eventually, while_running};
+use crate::identity::KEEP_ALL;
 use crate::support::{Cluster, Lab};
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -346,6 +347,29 @@ fn second_refresh_of_a_target_is_busy_and_disturbs_nothing() {
     assert_eq!(first.code, 0, "{first:?}");
     shop.holds(new, "after two runs");
     shop.nothing_left(1, "after two runs");
+}
+
+/// A template cannot be dropped, and what was one stays one when it leaves service.
+#[test]
+fn a_staging_that_is_a_template_is_followed_by_one_and_dropped_in_time() {
+    let lab = Lab::new("template");
+    lab.seed("CREATE TABLE t (id int); INSERT INTO t VALUES (1)");
+    lab.config(KEEP_ALL);
+    lab.refresh();
+    let name = &lab.name;
+    lab.target.sql("postgres", &format!("ALTER DATABASE \"{name}\" IS_TEMPLATE true"));
+    let all = format!("SELECT count(*), bool_and(datistemplate) FROM pg_database WHERE starts_with(datname, '{name}')");
+    for _ in 0..3 {
+        lab.refresh();
+        let live = format!("SELECT datistemplate FROM pg_database WHERE datname = '{name}'");
+        assert_eq!(lab.target.sql("postgres", &live), "t");
+        assert_eq!(lab.target.sql("postgres", &all), "2|t", "the live one and the one that is kept");
+    }
+    // Once it is none any more, those that were go all the same.
+    lab.target.sql("postgres", &format!("ALTER DATABASE \"{name}\" IS_TEMPLATE false"));
+    lab.refresh();
+    lab.refresh();
+    assert_eq!(lab.target.sql("postgres", &all), "2|f");
 }
 
 #[test]
