@@ -263,7 +263,9 @@ impl ConnectError {
             }
             Self::WrongRole { .. } => "Name the server you want, or change target_session_attrs.".to_owned(),
             Self::Rejected { sqlstate, .. } if sqlstate == "57P03" => {
-                "The server is starting or stopping; try again in a minute.".to_owned()
+                "The server is starting, stopping, or recovering from a crash; try again when it takes connections. If it \
+                 went away during the run, its log says why: a full disk of its WAL (pg_wal) ends it like this."
+                    .to_owned()
             }
             Self::Rejected { at, .. } => format!("Try it by hand: {}", at.psql(&at.database)),
             Self::All(_) => String::new(),
