@@ -311,6 +311,13 @@ fn an_unknown_table_names_the_nearest_one() {
 }
 
 #[test]
+fn a_rule_for_all_tables_is_none_of_an_unknown_one() {
+    assert!(World::new().rule("*", json!({})).plan().tables.is_empty());
+    assert!(World::new().rule("*.*", json!({})).plan().tables.is_empty());
+    assert_eq!(World::new().rule("audit.*", json!({})).refusal().code, "plan::unknown-table");
+}
+
+#[test]
 fn an_unknown_column_names_the_nearest_one() {
     let world = World::new().table("people", &["email text"]);
     let report = world.rule("public.people", json!({"email": "keep", "emial": "email"})).refusal();
