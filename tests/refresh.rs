@@ -1,6 +1,8 @@
 //! The main job against real servers.
 
-use crate::support::Lab;
+use crate::identity::KEEP_ALL;
+use crate::support::live::{Held, until};
+use crate::support::{Cluster, Lab, clusters, run};
 
 const PEOPLE: &str = "
 CREATE TABLE people (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, email text NOT NULL UNIQUE, name text, born date);
@@ -76,4 +78,54 @@ fn undecided_column_is_refused_before_a_row_is_read() {
     assert_eq!(ran.code, 3, "{ran:?}");
     assert!(ran.stderr.contains("plan::undecided-column") && ran.stderr.contains("phone"), "{}", ran.stderr);
     assert_eq!(lab.databases(), std::slice::from_ref(&lab.name));
+}
+
+#[test]
+fn a_result_that_cannot_be_written_after_publishing_has_the_code_for_that() {
+    let Ok(full) = std::fs::File::options().write(true).open("/dev/full") else { return };
+    let lab = Lab::new("full_output");
+    lab.seed(PEOPLE);
+    lab.config(POLICY);
+    for (args, code) in [(&["refresh"][..], 8), (&["refresh", "--json"], 8), (&["refresh", "--dry-run"], 1)] {
+        let full = full.try_clone().expect("a file");
+        let output = lab.command(args).stdout(full).output().expect("restage runs");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {told}");
+        assert!(told.contains("error[internal::output]"), "{told}");
+        assert_eq!(told.contains("The new release is live."), code == 8, "{told}");
+    }
+    assert_eq!(lab.staging("SELECT count(*) FROM people"), "500");
+}
+
+#[test]
+fn a_database_without_tables_is_refreshed_under_a_rule_for_all_of_them() {
+    let lab = Lab::new("no_tables");
+    lab.seed("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 7'");
+    lab.config(KEEP_ALL);
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT f(), (SELECT tables FROM restage.run)"), "7|0");
+    // A rule for some tables that are not there may be misspelled.
+    lab.config("[tables.\"public.*\"]\ndefault = { keep = \"a test\" }\n");
+    let ran = lab.restage(&["refresh"]);
+    assert!(ran.code == 3 && ran.stderr.contains("plan::unknown-table"), "{ran:?}");
+}
+
+/// A server that went away and is not back yet says no more than that: why stands in its log.
+#[test]
+fn a_server_that_takes_no_connections_is_told_with_where_to_look() {
+    let target = Cluster::start(&[]);
+    target.sql("postgres", "CREATE ROLE restage LOGIN CREATEDB; GRANT pg_signal_backend TO restage");
+    let lab = Lab::on(&clusters().0, &target, "stopping");
+    let mut held = Held::open(&target, "postgres", "postgres");
+    held.run("SELECT 1");
+    // As long as the session lives, the server waits for it and takes no other.
+    run(target.server("pg_ctl").arg("-D").arg(target.data()).args(["-m", "smart", "-W", "stop"]));
+    let mut told = String::new();
+    until("the server takes no more connections", || {
+        let ran = lab.restage(&["releases"]);
+        told = ran.stderr;
+        ran.code == 5
+    });
+    assert!(told.contains("57P03") && told.contains("its log says why") && told.contains("pg_wal"), "{told}");
+    drop(held);
 }

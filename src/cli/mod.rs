@@ -88,6 +88,15 @@ impl Outcome {
             _ => (Exit::Done, &[]),
         }
     }
+
+    /// Another release is live than before.
+    fn published(&self) -> bool {
+        match self {
+            Outcome::Refresh(done) => done.published.is_some(),
+            Outcome::Rollback(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// Runs restage with these arguments, program name first, and returns the exit code of the process.

@@ -137,7 +137,10 @@ impl Show {
             }
         }
         match written {
-            Err(error) if exit == Exit::Done => self.unwritable(&error),
+            Err(error) if exit == Exit::Done => {
+                let published = matches!(result, Ok(outcome) if outcome.published());
+                self.unwritable(&error, published)
+            }
             _ => exit,
         }
     }
@@ -150,12 +153,17 @@ impl Show {
         document(&ErrorDocument { schema: SCHEMA, error: &failure.reports, exit: failure.exit.code() })
     }
 
-    fn unwritable(&self, error: &io::Error) -> Exit {
+    /// Where something was published, a step after that has failed; else nothing but the output.
+    fn unwritable(&self, error: &io::Error, published: bool) -> Exit {
         let report = Report::new("internal::output", "the result could not be written to standard output")
-            .detail(error.to_string())
-            .state("The command itself was done.");
+            .detail(error.to_string());
+        let (exit, state) = match published {
+            true => (Exit::AfterPublish, "The new release is live."),
+            false => (Exit::Internal, "The command itself was done."),
+        };
+        let report = report.state(state);
         print_error(&render::error(&report, &Look { color: self.console.color, ..Look::default() }));
-        Exit::Internal
+        exit
     }
 
     /// What standard output can do. Files and pipes get no color and no wrapped lines.
