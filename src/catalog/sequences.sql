@@ -19,16 +19,17 @@ LEFT JOIN pg_catalog.pg_depend AS x
     ON x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.objid = c.oid AND x.objsubid = 0
    AND x.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND x.deptype = 'e'
 LEFT JOIN pg_catalog.pg_extension AS e ON e.oid = x.refobjid
-LEFT JOIN (
-    SELECT p.refobjid AS sequence,
+-- By sequence, through the index over what is referred to. Where the statistics of pg_depend are old the server thinks that
+-- few rows are about defaults, and would read all of them again for each sequence: so they are no condition of an index.
+CROSS JOIN LATERAL (
+    SELECT
         pg_catalog.array_agg(d.adrelid ORDER BY d.adrelid, d.adnum) AS tables,
         pg_catalog.array_agg(d.adnum ORDER BY d.adrelid, d.adnum) AS columns
     FROM pg_catalog.pg_depend AS p
     JOIN pg_catalog.pg_attrdef AS d ON d.oid = p.objid
-    WHERE p.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
-      AND p.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND p.refobjsubid = 0
-    GROUP BY p.refobjid
-) AS u ON u.sequence = c.oid
+    WHERE p.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND p.refobjid = c.oid AND p.refobjsubid = 0
+      AND p.classid::pg_catalog.int8 = 'pg_catalog.pg_attrdef'::pg_catalog.regclass::pg_catalog.int8
+) AS u
 WHERE c.relkind = 'S'
   AND c.relpersistence <> 't'
   AND pg_catalog.left(n.nspname::pg_catalog.text, 3) <> 'pg_'

@@ -37,9 +37,10 @@ pub struct Queue<W> {
     /// Work on the longest path from the start of the task to the end of everything.
     path: Vec<u64>,
     /// By table: work that holds it and has not started. None of it can run beside an exclusive holder.
-    waiting: BTreeMap<u32, u64>,
+    waiting: Vec<u64>,
     ready: Vec<usize>,
-    held: BTreeMap<u32, (u32, bool)>,
+    /// By table: how many hold it, and whether one does so alone.
+    held: Vec<(u32, bool)>,
     left: usize,
 }
 
@@ -48,8 +49,9 @@ impl<W> Queue<W> {
     ///
     /// # Panics
     /// If the needs form a cycle: pg_dump sorts its entries, so an order exists.
-    pub fn new(tasks: Vec<Task<W>>) -> Self {
+    pub fn new(mut tasks: Vec<Task<W>>) -> Self {
         let count = tasks.len();
+        let tables = number_tables(&mut tasks);
         let mut dependents = vec![Vec::new(); count];
         let mut open = vec![0; count];
         for (index, task) in tasks.iter().enumerate() {
@@ -61,10 +63,10 @@ impl<W> Queue<W> {
         let order = order(&open, &dependents);
         assert_eq!(order.len(), count, "needs must not form a cycle");
         // What needs nothing (a load) may run beside other work on its table, and is not part of the chain.
-        let mut waiting = BTreeMap::new();
+        let mut waiting = vec![0_u64; tables];
         for task in tasks.iter().filter(|task| !task.needs.is_empty()) {
             for (table, _) in &task.holds {
-                *waiting.entry(*table).or_insert(0_u64) += task.cost;
+                waiting[*table as usize] += task.cost;
             }
         }
         let mut path = vec![0; count];
@@ -73,7 +75,7 @@ impl<W> Queue<W> {
             path[index] = tasks[index].cost.saturating_add(behind.max().unwrap_or(0));
         }
         let ready = (0..count).filter(|index| open[*index] == 0).collect();
-        Self { tasks, open, dependents, path, waiting, ready, held: BTreeMap::new(), left: count }
+        Self { tasks, open, dependents, path, waiting, ready, held: vec![(0, false); tables], left: count }
     }
 
     /// Takes the most urgent task that can run beside those already running.
@@ -88,10 +90,11 @@ impl<W> Queue<W> {
         let index = self.ready.swap_remove(at);
         let task = &self.tasks[index];
         for (table, hold) in &task.holds {
-            if let Some(waiting) = self.waiting.get_mut(table).filter(|_| !task.needs.is_empty()) {
+            if !task.needs.is_empty() {
+                let waiting = &mut self.waiting[*table as usize];
                 *waiting = waiting.saturating_sub(task.cost);
             }
-            let entry = self.held.entry(*table).or_insert((0, false));
+            let entry = &mut self.held[*table as usize];
             entry.0 += 1;
             entry.1 |= *hold == Hold::Exclusive;
         }
@@ -101,11 +104,10 @@ impl<W> Queue<W> {
     /// Marks a task done and makes its dependents ready.
     pub fn done(&mut self, index: usize) {
         for (table, hold) in &self.tasks[index].holds {
-            if let Some(entry) = self.held.get_mut(table) {
-                entry.0 -= 1;
-                if *hold == Hold::Exclusive {
-                    entry.1 = false;
-                }
+            let entry = &mut self.held[*table as usize];
+            entry.0 -= 1;
+            if *hold == Hold::Exclusive {
+                entry.1 = false;
             }
         }
         for next in std::mem::take(&mut self.dependents[index]) {
@@ -131,17 +133,28 @@ impl<W> Queue<W> {
     }
 
     fn free(&self, holds: &[(u32, Hold)]) -> bool {
-        holds.iter().all(|(table, hold)| match self.held.get(table) {
-            None | Some((0, _)) => true,
-            Some((_, exclusive)) => !exclusive && *hold == Hold::Shared,
+        holds.iter().all(|(table, hold)| match self.held[*table as usize] {
+            (0, _) => true,
+            (_, exclusive) => !exclusive && *hold == Hold::Shared,
         })
     }
 }
 
 /// The work that has to go one after the other on a table this task holds for itself.
-fn chain<W>(task: &Task<W>, waiting: &BTreeMap<u32, u64>) -> u64 {
+fn chain<W>(task: &Task<W>, waiting: &[u64]) -> u64 {
     let exclusive = task.holds.iter().filter(|(_, hold)| *hold == Hold::Exclusive);
-    exclusive.filter_map(|(table, _)| waiting.get(table)).max().copied().unwrap_or(0)
+    exclusive.map(|(table, _)| waiting[*table as usize]).max().unwrap_or(0)
+}
+
+/// Puts a number from 0 on in the place of each table, and returns how many there are. Every start looks at every task that is
+/// ready, which are thousands where there are as many tables, so what it looks up has to be near.
+fn number_tables<W>(tasks: &mut [Task<W>]) -> usize {
+    let mut numbers: BTreeMap<u32, u32> = BTreeMap::new();
+    for (table, _) in tasks.iter_mut().flat_map(|task| &mut task.holds) {
+        let next = numbers.len() as u32;
+        *table = *numbers.entry(*table).or_insert(next);
+    }
+    numbers.len()
 }
 
 /// A topological order; shorter than the number of tasks if there is a cycle.

@@ -3,10 +3,10 @@
 use super::at_source::AtSource;
 use super::run::{Run, Shared};
 use super::{Prepared, privacy};
-use crate::catalog::{Catalog, ConstraintKind};
+use crate::catalog::{Catalog, ConstraintKind, Oid};
 use crate::outcome::{FidelityView, Gate, PrivacyView};
 use crate::pg::TargetSession;
-use crate::plan::{Decided, Plan, TablePlan};
+use crate::plan::{Decided, Plan};
 use crate::verify;
 use crate::verify::fidelity::{Learned, MaskedReference};
 use std::collections::BTreeMap;
@@ -59,16 +59,19 @@ impl Run {
 
 /// Foreign keys of one column that is masked.
 fn references(catalog: &Catalog, plan: &Plan, stored: &BTreeMap<String, u64>) -> Vec<MaskedReference> {
-    let rows = |of: u32| -> u64 {
-        let within = |table: &&TablePlan| {
-            table.oid == of || catalog.table(table.oid).is_some_and(|own| own.partition_root == Some(of))
-        };
-        plan.tables.iter().filter(within).filter_map(|table| stored.get(&table.full_name())).sum()
-    };
-    let named = |oid| catalog.tables.iter().find(|table| table.oid == oid);
+    let roots = privacy::roots(catalog);
+    // Of a table, and of all its partitions.
+    let mut rows: BTreeMap<Oid, u64> = BTreeMap::new();
+    for table in &plan.tables {
+        let own = stored.get(&table.full_name()).copied().unwrap_or(0);
+        for oid in [Some(&table.oid), roots.get(&table.oid)].into_iter().flatten() {
+            *rows.entry(*oid).or_default() += own;
+        }
+    }
+    let named = |oid| catalog.table(oid);
     let mut found: Vec<MaskedReference> = Vec::new();
     for table in &plan.tables {
-        let root = named(table.oid).and_then(|known| known.partition_root);
+        let root = roots.get(&table.oid).copied();
         let own = |constraint: &&crate::catalog::Constraint| {
             constraint.kind == ConstraintKind::Foreign
                 && (constraint.table == table.oid || Some(constraint.table) == root)
@@ -87,7 +90,7 @@ fn references(catalog: &Catalog, plan: &Plan, stored: &BTreeMap<String, u64>) ->
                 .columns
                 .iter()
                 .any(|known| known.name == *column && matches!(known.decision, Decided::Mask { .. }));
-            let parents = rows(constraint.ref_table);
+            let parents = rows.get(&constraint.ref_table).copied().unwrap_or(0);
             let reference = MaskedReference { table: table.full_name(), column: column.clone(), to, parents };
             if masked && !found.contains(&reference) {
                 found.push(reference);

@@ -1,7 +1,7 @@
 //! Which columns people could be looked up by: what is asked of staging before it is published.
 
 use super::Job;
-use crate::catalog::{Catalog, Table, TableKind};
+use crate::catalog::{Catalog, Oid, Table, TableKind};
 use crate::config::HookPoint;
 use crate::detect::{self, Facts};
 use crate::error::Report;
@@ -46,15 +46,21 @@ pub(super) fn refusals(catalog: &Catalog, job: &Job) -> Vec<Report> {
     reports
 }
 
+/// The topmost table of each partition.
+pub(super) fn roots(catalog: &Catalog) -> BTreeMap<Oid, Oid> {
+    catalog.tables.iter().filter_map(|table| Some((table.oid, table.partition_root?))).collect()
+}
+
 /// Tables with rows of people, as they were loaded: those in which something is masked.
 pub(super) fn searched(catalog: &Catalog, plan: &Plan, stored: &BTreeMap<String, u64>) -> Vec<Searched> {
+    let roots = roots(catalog);
+    let mut trees: BTreeMap<Oid, Vec<&TablePlan>> = BTreeMap::new();
+    for leaf in &plan.tables {
+        trees.entry(roots.get(&leaf.oid).copied().unwrap_or(leaf.oid)).or_default().push(leaf);
+    }
     let mut found: Vec<Searched> = Vec::new();
     for table in &catalog.tables {
-        let leaves = |leaf: &&TablePlan| {
-            let root = catalog.tables.iter().find(|known| known.oid == leaf.oid).and_then(|known| known.partition_root);
-            root.unwrap_or(leaf.oid) == table.oid
-        };
-        let leaves: Vec<&TablePlan> = plan.tables.iter().filter(leaves).collect();
+        let Some(leaves) = trees.get(&table.oid) else { continue };
         let Some(first) = leaves.first() else { continue };
         let rows = leaves.iter().filter_map(|leaf| stored.get(&leaf.full_name())).sum();
         if rows == 0 || !first.columns.iter().any(|column| matches!(column.decision, Decided::Mask { .. })) {
