@@ -219,7 +219,7 @@ pub async fn settle_roles(
             }
         }
         MissingRoles::Skip => events.warn(format!(
-            "{} grants and {} policies were left out because the target does not have the roles {}; map them under [target.roles] or create them.",
+            "grants ({}) and policies ({}) were left out because the target does not have the roles {}; map them under [target.roles] or create them.",
             settled.grants,
             settled.policies.len(),
             missing.join(", ")
@@ -247,10 +247,11 @@ pub async fn apply_grants(session: &TargetSession, objects: &Objects, events: &E
         }
     }
     if let Some(first) = refused.first() {
-        events.warn(format!(
-            "grants on {} objects were left out because the target role may not give them, the first on {first}",
-            refused.len()
-        ));
+        let more = match refused.len() {
+            1 => String::new(),
+            number => format!(" and {} more", number - 1),
+        };
+        events.warn(format!("grants were left out because the target role may not give them: on {first}{more}"));
     }
     Ok(())
 }

@@ -31,9 +31,19 @@ pub fn count(count: u64) -> String {
     text
 }
 
-/// `1 table`, `21 tables`.
+/// `1 table`, `21 tables`, `2 indexes`.
 pub fn plural(number: u64, word: &str) -> String {
-    format!("{} {word}{}", count(number), if number == 1 { "" } else { "s" })
+    let ending = match number {
+        1 => "",
+        _ if word.ends_with('x') => "es",
+        _ => "s",
+    };
+    format!("{} {word}{ending}", count(number))
+}
+
+/// [`plural`] of what stands in memory.
+pub fn many(number: usize, word: &str) -> String {
+    plural(number as u64, word)
 }
 
 /// `3 ms`, `0.2 s`, `42.1 s`, `3 min 20 s`, `1 h 02 min`.

@@ -21,6 +21,7 @@ use crate::load::folder::Folder;
 use crate::load::objects::Objects;
 use crate::load::{LoadError, parquet, roles};
 use crate::mask::Masker;
+use crate::outcome::units::{many, plural};
 use crate::outcome::{ExportOutcome, Gate, MaskCounts, RunTotals, TableLoaded};
 use crate::pipeline::{Pipeline, PipelineError, Work};
 use crate::plan::{Chunk, Decided, Plan, TablePlan};
@@ -75,7 +76,7 @@ pub async fn export(job: Job, wish: &Wish, events: &Events, stop: &Stop) -> Resu
     let watcher = Watcher::start(&job.source, job.application(), &job.extract, stop, events);
     let ready = stop.race(prepare_files(&job)).await.map_err(|failure| failure.with_state(NOTHING))?;
     let mut clock = Clock::new(events.clone(), job.ledger.clone(), started);
-    clock.done(Phase::Plan, format!("{} tables", ready.plan.tables.len()));
+    clock.done(Phase::Plan, many(ready.plan.tables.len(), "table"));
     let paused = match job.extract.pause_replay {
         true => Some(replay::pause(&job.source, &job.application()).await),
         false => None,
@@ -181,7 +182,7 @@ impl Run {
         if matches!(wish, Wish::Fixture { .. }) {
             for_anybody(&mut objects, &self.events);
         }
-        clock.done(Phase::Schema, format!("{} objects", objects.pre.len() + objects.post.len()));
+        clock.done(Phase::Schema, many(objects.pre.len() + objects.post.len(), "object"));
         let (folder, settled) = Folder::create(wish.out(), wish.replace())?;
         let folder = Arc::new(folder);
         *self.settled.lock().expect("no holder panics") = Some(settled);
@@ -235,7 +236,8 @@ impl Run {
         let folder = Arc::into_inner(folder)
             .ok_or_else(|| Failure::new(Exit::Internal, Report::new("internal::files", "a file outlived its run")))?;
         outcome.files = folder.finish(manifest)? as u64;
-        clock.done(Phase::Write, format!("{} rows in {} files", outcome.totals.rows, outcome.files));
+        clock
+            .done(Phase::Write, format!("{} in {}", plural(outcome.totals.rows, "row"), plural(outcome.files, "file")));
         Ok(outcome)
     }
 

@@ -19,6 +19,7 @@ use crate::load::database;
 use crate::load::objects::{Objects, ObjectsError};
 use crate::load::post::Queue;
 use crate::load::postgres::Sessions;
+use crate::outcome::units::{many, plural};
 use crate::outcome::{Gate, MaskCounts, RefreshOutcome, RunTotals, TableLoaded};
 use crate::pg::rowsum::RowSum;
 use crate::pg::{self, Conninfo};
@@ -50,7 +51,10 @@ pub async fn refresh(job: Job, events: &Events, stop: &Stop) -> Result<RefreshOu
     let job = pin_target(job, &prepared);
     let mut clock = Clock::new(events.clone(), job.ledger.clone(), started);
     let plan = &prepared.plan;
-    clock.done(Phase::Plan, format!("{} tables, {} columns masked", plan.tables.len(), masked_columns(&prepared)));
+    clock.done(
+        Phase::Plan,
+        format!("{}, {} masked", many(plan.tables.len(), "table"), many(masked_columns(&prepared), "column")),
+    );
 
     let run = Run { job: Arc::clone(&job), events: events.clone(), stop: stop.clone() };
     // Commits are asynchronous and files are the server's: there is nothing of ours to clean up on this machine.
@@ -86,8 +90,8 @@ pub async fn load(
     prepared.admin.lock().await.map_err(|error| Failure::from(error).with_state(NOTHING_LOADED))?;
     let job = pin_target(job, &prepared);
     let mut clock = Clock::new(events.clone(), job.ledger.clone(), started);
-    let files = opened.manifest.files.len();
-    clock.done(Phase::Plan, format!("{} tables; {files} files are what was written", prepared.plan.tables.len()));
+    let files = many(opened.manifest.files.len(), "file");
+    clock.done(Phase::Plan, format!("{}; {files} as they were written", many(prepared.plan.tables.len(), "table")));
     let run = Run { job, events: events.clone(), stop: stop.clone() };
     let outcome = run.through(prepared, Origin::Artefact(Box::new(opened)), &mut clock).await?;
     Ok(with_warnings(outcome, events))
@@ -334,12 +338,18 @@ impl Run {
         database::settle_roles(admin, &mut objects, &job.roles, reader, job.missing_roles, &self.events).await?;
         let info = self.create(prepared, &objects, name).await?;
         hooks::run(job, HookPoint::BeforeLoad, &info, &self.events).await?;
-        clock.done(Phase::Schema, format!("{} objects", objects.pre.len()));
+        clock.done(Phase::Schema, many(objects.pre.len(), "object"));
 
         let shared = Arc::new(self.shared(prepared, still, objects, info.clone())?);
         self.work(prepared, still, &shared, clock).await?;
         self.finish(prepared, &shared, &at_source, &info).await?;
-        clock.done(Phase::Index, format!("{} indexes, keys and constraints", shared.objects.post.len()));
+        clock.done(
+            Phase::Index,
+            match shared.objects.post.len() {
+                1 => "1 index, key or constraint".to_owned(),
+                number => format!("{number} indexes, keys and constraints"),
+            },
+        );
         let facts = match still {
             Still::Snapshot(snapshot, _) => (snapshot.lsn.clone(), snapshot.taken_at.clone()),
             Still::Artefact(opened) => (opened.taken.lsn.clone(), opened.taken.at.clone()),
@@ -500,7 +510,7 @@ impl Run {
             let sum = |field: fn(&TableLoaded) -> u64| loaded.tables.values().map(field).sum::<u64>();
             (sum(|table| table.rows), sum(|table| table.bytes))
         };
-        clock.done(Phase::Load, format!("{rows} rows, {} MiB", bytes >> 20));
+        clock.done(Phase::Load, format!("{}, {} MiB", plural(rows, "row"), bytes >> 20));
         self.events.started(Phase::Index, Some(shared.objects.post.len() as u64), Unit::Items);
         Ok(())
     }

@@ -7,6 +7,7 @@ use crate::error::{Diagnose as _, Failure, Report};
 use crate::event::{Events, Phase, Unit};
 use crate::extract::ExtractError;
 use crate::extract::snapshot::{self, Snapshot};
+use crate::outcome::units::{many, plural};
 use crate::pg::SourceSession;
 use crate::plan::Plan;
 use crate::subset::{self, BATCH_ROWS, Request, Selection, Sessions, Step, SubsetError};
@@ -53,7 +54,7 @@ pub(super) async fn narrow(
     selection.apply(plan);
     for dangled in selection.dangling.iter().filter(|dangled| dangled.rows > 0) {
         let what = if dangled.nulled { "they are NULL in the copy" } else { "they are copied as they are" };
-        events.warn(format!("{} points nowhere in {} rows; {what}", dangled.reference, dangled.rows));
+        events.warn(format!("{} points nowhere in {}; {what}", dangled.reference, plural(dangled.rows, "row")));
     }
     for absent in &selection.coverage.absent {
         events.note(format!("no row of the source shows {absent}"));
@@ -61,7 +62,7 @@ pub(super) async fn narrow(
     let tables = selection.tables.iter().filter(|table| table.rows > 0).count();
     clock.done(
         Phase::Subset,
-        format!("{} rows of {tables} tables, {} of them seeds", selection.rows(), selection.seeded),
+        format!("{} of {}, {} of them seeds", plural(selection.rows(), "row"), many(tables, "table"), selection.seeded),
     );
     Ok(())
 }

@@ -139,9 +139,9 @@ impl<'a> RunReport<'a> {
 fn summary(verdict: Verdict, outcome: &RefreshOutcome) -> String {
     let totals = &outcome.totals;
     let moved = format!(
-        "{}, {} rows, {} in {}",
+        "{}, {}, {} in {}",
         units::plural(totals.tables, "table"),
-        units::count(totals.rows),
+        units::plural(totals.rows, "row"),
         units::bytes(totals.bytes),
         units::duration(totals.ms)
     );

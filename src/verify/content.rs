@@ -4,6 +4,7 @@ use super::{gate, some_of};
 use crate::load::LoadError;
 use crate::manifest::{Form, Opened, TableContent};
 use crate::outcome::Gate;
+use crate::outcome::units::plural;
 use crate::pg::rowsum::{RowHasher, RowSum};
 use crate::pg::types::Format;
 use crate::pg::{self, TargetSession, decode};
@@ -212,7 +213,7 @@ async fn contents(session: &TargetSession, opened: &Opened) -> Result<Gate, Load
         [] if hidden > 0 => Ok(format!(
             "{tables} tables, {rows} rows read again: as published; {hidden} not read, because their rows are hidden from us"
         )),
-        [] => Ok(format!("{tables} tables, {rows} rows read again: as published")),
+        [] => Ok(format!("{}, {} read again: as published", plural(tables, "table"), plural(rows, "row"))),
         wrong => Err(some_of(wrong)),
     };
     Ok(gate("contents", started, found))

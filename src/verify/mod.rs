@@ -16,6 +16,7 @@ use crate::load::LoadError;
 use crate::load::database::SequenceValue;
 use crate::load::objects::{Entry, Objects};
 use crate::outcome::Gate;
+use crate::outcome::units::{many, plural};
 use crate::pg::{self, TargetSession};
 use crate::plan::{Plan, SequencePlan};
 use std::collections::{BTreeMap, BTreeSet};
@@ -160,7 +161,7 @@ pub fn row_counts(plan: &Plan, read: &BTreeMap<String, u64>, receipts: &BTreeMap
         total += stored.unwrap_or(0);
     }
     let found = if wrong.is_empty() {
-        Ok(format!("{} tables, {total} rows: source, receipts and target agree", plan.tables.len()))
+        Ok(format!("{}, {}: source, receipts and target agree", many(plan.tables.len(), "table"), plural(total, "row")))
     } else {
         Err(some_of(wrong))
     };
@@ -174,7 +175,11 @@ pub fn constraints(source: &Structure, target: &Structure) -> Gate {
     let extra: Vec<_> = target.constraints.difference(&source.constraints).collect();
     let found = if missing.is_empty() && extra.is_empty() {
         let open = target.constraints.iter().filter(|text| text.ends_with("NOT VALID")).count();
-        Ok(format!("{} constraints, {} of them validated", target.constraints.len(), target.constraints.len() - open))
+        Ok(format!(
+            "{}, {} of them validated",
+            many(target.constraints.len(), "constraint"),
+            target.constraints.len() - open
+        ))
     } else {
         Err(format!("missing: {}; only in the target: {}", some_of(missing), some_of(extra)))
     };
@@ -194,7 +199,7 @@ pub fn indexes(source: &Structure, target: &Structure) -> Gate {
         .map(|(name, _)| name)
         .collect();
     let found = if missing.is_empty() && broken.is_empty() {
-        Ok(format!("{} indexes", target.indexes.len()))
+        Ok(many(target.indexes.len(), "index"))
     } else {
         Err(format!("missing: {}; not valid: {}", some_of(missing), some_of(broken)))
     };
@@ -225,7 +230,7 @@ pub fn definitions(source: &Objects, target: &Objects, same_major: bool) -> Gate
     }
     wrong.extend(target.keys().filter(|label| !source.contains_key(*label)).map(String::as_str));
     let found = if wrong.is_empty() {
-        Ok(format!("{} definitions equal", source.len()))
+        Ok(format!("{} equal", many(source.len(), "definition")))
     } else {
         Err(format!("differ: {}", some_of(wrong)))
     };
@@ -273,7 +278,7 @@ pub async fn sequences(
             }
         }
     }
-    let found = if wrong.is_empty() { Ok(format!("{} sequences", plan.sequences.len())) } else { Err(some_of(wrong)) };
+    let found = if wrong.is_empty() { Ok(many(plan.sequences.len(), "sequence")) } else { Err(some_of(wrong)) };
     Ok(gate("sequences", started, found))
 }
 

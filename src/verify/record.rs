@@ -7,6 +7,7 @@
 use super::{gate, some_of};
 use crate::load::LoadError;
 use crate::outcome::Gate;
+use crate::outcome::units::plural;
 use crate::pg::{self, TargetSession};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -268,7 +269,7 @@ async fn rows(client: &Client) -> Result<Gate, tokio_postgres::Error> {
             "{} tables, {total} rows counted, as published; {hidden} not counted, because their rows are hidden from us",
             tables - hidden
         )),
-        [] => Ok(format!("{tables} tables, {total} rows counted, as published")),
+        [] => Ok(format!("{}, {} counted, as published", plural(tables, "table"), plural(total.unsigned_abs(), "row"))),
         wrong => Err(some_of(wrong)),
     };
     Ok(gate("row counts", started, found))

@@ -156,7 +156,7 @@ fn what_points_nowhere_is_kept_or_nulled_or_refused_and_always_counted() {
         "{}",
         ran.stderr
     );
-    assert!(ran.stderr.contains("reference public.d.p -> public.p.id points nowhere in 1 rows"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("reference public.d.p -> public.p.id points nowhere in 1 row;"), "{}", ran.stderr);
     assert_eq!(lab.staging("SELECT count(p) FROM c"), "3");
     lab.config(&config("null"));
     lab.refresh();

@@ -15,12 +15,12 @@ pub(in super::super) fn export(done: &ExportOutcome, look: &Look) -> String {
     };
     let totals = &done.totals;
     let mut text = format!(
-        "{} {}: {}, {} rows, {} files in {}\n",
+        "{} {}: {}, {}, {} in {}\n",
         look.good("✓"),
         look.strong(&format!("{what} in {}", done.out)),
         units::plural(totals.tables, "table"),
-        units::count(totals.rows),
-        done.files,
+        units::plural(totals.rows, "row"),
+        units::plural(done.files, "file"),
         units::duration(totals.ms)
     );
     let masks = match done.masks.columns {

@@ -66,10 +66,10 @@ fn head(done: &RefreshOutcome, look: &Look) -> String {
         (None, false) => "Not published".to_owned(),
     };
     format!(
-        "{}: {}, {} rows, {} in {}",
+        "{}: {}, {}, {} in {}",
         look.strong(&what),
         units::plural(totals.tables, "table"),
-        units::count(totals.rows),
+        units::plural(totals.rows, "row"),
         units::bytes(totals.bytes),
         units::duration(totals.ms)
     )
@@ -91,7 +91,8 @@ fn masks(done: &RefreshOutcome) -> String {
     if masks.columns == 0 {
         return "none: staging holds the values of production".to_owned();
     }
-    let mut text = format!("{} masked, {} values", units::plural(masks.columns, "column"), units::count(masks.values));
+    let mut text =
+        format!("{} masked, {}", units::plural(masks.columns, "column"), units::plural(masks.values, "value"));
     if let Some(id) = &done.key_id {
         let _ = write!(text, ", key {id}");
     }
