@@ -129,3 +129,37 @@ fn a_server_that_takes_no_connections_is_told_with_where_to_look() {
     assert!(told.contains("57P03") && told.contains("its log says why") && told.contains("pg_wal"), "{told}");
     drop(held);
 }
+
+/// Sequences are read and set many at a time, each with its own value.
+#[test]
+fn every_sequence_of_hundreds_stands_where_it_stood() {
+    let lab = Lab::new("many_sequences");
+    lab.seed(
+        "SELECT format('CREATE SEQUENCE \"s %1$s\" MINVALUE -9 START %1$s; SELECT setval(''\"s %1$s\"'', %1$s * 7, %1$s %% 2 = 0)', i)
+         FROM generate_series(1, 450) i \\gexec",
+    );
+    lab.config(KEEP_ALL);
+    lab.refresh();
+    let stand = "SELECT format('SELECT %L, last_value, is_called FROM %I', relname, relname) FROM pg_class WHERE relkind = 'S' ORDER BY 1 \\gexec";
+    assert_eq!(lab.production(stand).lines().count(), 450);
+    assert_eq!(lab.staging(stand), lab.production(stand));
+}
+
+#[test]
+fn one_is_told_as_one() {
+    let lab = Lab::new("one");
+    lab.seed("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
+    lab.config("[tables.\"public.t\".columns]\nid = \"int\"\n");
+    let refreshed = lab.refresh();
+    let verified = lab.restage(&["verify"]);
+    assert_eq!(verified.code, 0, "{verified:?}");
+    let told = [refreshed.stdout, refreshed.stderr, verified.stdout].concat();
+    assert!(told.contains("1 table, 1 row, "), "{told}");
+    let words: Vec<&str> = told.split_whitespace().collect();
+    // A word of two letters is a unit, "has" none of what is counted.
+    let several = |pair: &&[&str]| {
+        pair[0] == "1" && pair[1].len() > 3 && pair[1].trim_end_matches([',', ';', ':', ')']).ends_with('s')
+    };
+    let wrong: Vec<&[&str]> = words.windows(2).filter(several).collect();
+    assert!(wrong.is_empty(), "{wrong:?}\n{told}");
+}

@@ -263,6 +263,31 @@ pub struct SequenceValue {
     pub called: bool,
 }
 
+/// Sequences that one statement reads or sets: asked for one by one, they would take as many round trips.
+const SEQUENCES_AT_ONCE: usize = 200;
+
+/// Reads where sequences stand, in their order.
+///
+/// # Errors
+/// The error of the server, which names the sequence.
+pub async fn sequence_values(
+    client: &tokio_postgres::Client,
+    sequences: &[SequencePlan],
+) -> Result<Vec<SequenceValue>, tokio_postgres::Error> {
+    let mut values = Vec::with_capacity(sequences.len());
+    for batch in sequences.chunks(SEQUENCES_AT_ONCE) {
+        let one = |(place, sequence): (usize, &SequencePlan)| {
+            let name = pg::quote_qualified(&sequence.schema, &sequence.name);
+            format!("SELECT {place} AS place, last_value, is_called FROM {name}")
+        };
+        let each: Vec<String> = batch.iter().enumerate().map(one).collect();
+        let sql = format!("{} ORDER BY place", each.join(" UNION ALL "));
+        let rows = client.query(&sql, &[]).await?;
+        values.extend(rows.iter().map(|row| SequenceValue { last: row.get(1), called: row.get(2) }));
+    }
+    Ok(values)
+}
+
 /// A sequence with less than this part of its values left is told of.
 const HEADROOM: f64 = 0.1;
 
@@ -276,16 +301,21 @@ pub async fn set_sequences(
     plan: &Plan,
     values: &BTreeMap<u32, SequenceValue>,
 ) -> Result<Vec<String>, LoadError> {
+    let known = plan.sequences.iter().filter_map(|sequence| Some((sequence, *values.get(&sequence.oid)?)));
+    let known: Vec<(&SequencePlan, SequenceValue)> = known.collect();
+    for batch in known.chunks(SEQUENCES_AT_ONCE) {
+        let one = |(sequence, value): &(&SequencePlan, SequenceValue)| {
+            let name = pg::quote_literal(&pg::quote_qualified(&sequence.schema, &sequence.name));
+            format!("pg_catalog.setval({name}::regclass, {}, {})", value.last, value.called)
+        };
+        let each: Vec<String> = batch.iter().map(one).collect();
+        let done = session.client().batch_execute(&format!("SELECT {}", each.join(", "))).await;
+        done.map_err(|error| LoadError::sql("setting sequences", &error))?;
+    }
     let mut close = Vec::new();
-    for sequence in &plan.sequences {
-        let Some(value) = values.get(&sequence.oid) else { continue };
-        let name = pg::quote_literal(&pg::quote_qualified(&sequence.schema, &sequence.name));
+    for (sequence, value) in known.into_iter().filter(|(sequence, _)| !sequence.masked.is_empty()) {
         let failed = |error| LoadError::sql(format!("setting sequence {}.{}", sequence.schema, sequence.name), &error);
-        let sql = format!("SELECT pg_catalog.setval({name}::regclass, {}, {})", value.last, value.called);
-        session.client().batch_execute(&sql).await.map_err(failed)?;
-        if !sequence.masked.is_empty() {
-            close.extend(past_masks(session, sequence, *value).await.map_err(failed)?);
-        }
+        close.extend(past_masks(session, sequence, value).await.map_err(failed)?);
     }
     Ok(close)
 }

@@ -113,6 +113,7 @@ mod tests {
         assert_eq!(estimate(3_411_200), "3.4 M");
         assert_eq!(plural(1, "table"), "1 table");
         assert_eq!(plural(1200, "row"), "1,200 rows");
+        assert_eq!((many(0, "index"), many(1, "index")), ("0 indexes".into(), "1 index".into()));
     }
 
     #[test]

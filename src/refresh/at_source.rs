@@ -5,7 +5,7 @@ use crate::catalog::{self, Catalog};
 use crate::error::Failure;
 use crate::extract::ExtractError;
 use crate::extract::snapshot::{self, Snapshot};
-use crate::load::database::SequenceValue;
+use crate::load::database::{self, SequenceValue};
 use crate::mask::Shape;
 use crate::outcome::EstimateView;
 use crate::pg::{self, types};
@@ -35,16 +35,8 @@ impl AtSource {
         let reader = snapshot.ids().reader().await?;
         let session = reader.session();
         let reading = |error| ExtractError::sql("reading sequences and constraints", &error);
-        let mut sequences = BTreeMap::new();
-        for sequence in &plan.sequences {
-            let name = pg::quote_qualified(&sequence.schema, &sequence.name);
-            let row = session
-                .client()
-                .query_one(&format!("SELECT last_value, is_called FROM {name}"), &[])
-                .await
-                .map_err(|error| ExtractError::sql(format!("reading sequence {name}"), &error))?;
-            sequences.insert(sequence.oid, SequenceValue { last: row.get(0), called: row.get(1) });
-        }
+        let values = database::sequence_values(session.client(), &plan.sequences).await.map_err(reading)?;
+        let sequences = plan.sequences.iter().map(|sequence| sequence.oid).zip(values).collect();
         let structure = Structure::read(session.client()).await.map_err(reading)?;
         // Views are created in an order in which each finds what it reads, so ids tell the order of refreshing.
         let populated = session

@@ -19,6 +19,7 @@ use crate::load::objects::Objects;
 use crate::load::postgres::Sessions;
 use crate::mask::kind::Takes;
 use crate::outcome::Gate;
+use crate::outcome::units::{many, plural};
 use crate::pg;
 use crate::plan::{items, list_line, listed, toml_key, under};
 use crate::proof::{Hits, Judged, Judgement, Proof, Sought, Traces};
@@ -295,9 +296,9 @@ impl Leak<'_> {
         let wrong: Vec<String> = wrong.chain(hidden).collect();
         let found = match wrong.is_empty() {
             true => Ok(format!(
-                "{} columns with text, {} rows read{}: no value of {} masked columns{}",
-                read.columns,
-                read.rows,
+                "{} with text, {} read{}: no value of {} masked columns{}",
+                plural(read.columns, "column"),
+                plural(read.rows, "row"),
                 match read.sampled {
                     0 => String::new(),
                     tables => format!(" (of {tables} large tables a sample)"),
@@ -389,7 +390,9 @@ impl Leak<'_> {
             wrong.insert(entry.label(), some_of(columns));
         }
         let found = match wrong.is_empty() {
-            true => Ok(format!("{} definitions: no value of {} masked columns", all().count(), sought.columns())),
+            true => {
+                Ok(format!("{}: no value of {} masked columns", many(all().count(), "definition"), sought.columns()))
+            }
             false => Err(some_of(wrong.iter().map(|(label, columns)| format!("{label}: {columns}")))),
         };
         let names: BTreeSet<String> = wrong.into_keys().collect();

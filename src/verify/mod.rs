@@ -13,7 +13,7 @@ pub mod record;
 use crate::config::{self, Severity, SqlGate};
 use crate::error::{Diagnose, Exit, Failure, Report};
 use crate::load::LoadError;
-use crate::load::database::SequenceValue;
+use crate::load::database::{self, SequenceValue};
 use crate::load::objects::{Entry, Objects};
 use crate::outcome::Gate;
 use crate::outcome::units::{many, plural};
@@ -256,26 +256,13 @@ pub async fn sequences(
 ) -> Result<Gate, VerifyError> {
     let started = Instant::now();
     let mut wrong = Vec::new();
-    for batch in plan.sequences.chunks(200) {
-        let selects: Vec<String> = batch
-            .iter()
-            .map(|sequence| {
-                format!("SELECT last_value, is_called FROM {}", pg::quote_qualified(&sequence.schema, &sequence.name))
-            })
-            .collect();
-        if selects.is_empty() {
-            continue;
-        }
-        for (select, sequence) in selects.iter().zip(batch) {
-            let row = session.client().query_one(select.as_str(), &[]).await.map_err(|error| {
-                LoadError::sql(format!("reading sequence {}.{}", sequence.schema, sequence.name), &error)
-            })?;
-            let (last, called): (i64, bool) = (row.get(0), row.get(1));
-            let Some(wanted) = expected.get(&sequence.oid) else { continue };
-            let stands = (last, called) == (wanted.last, wanted.called);
-            if !stands && (sequence.masked.is_empty() || !next_is_new(session, sequence, last, called).await?) {
-                wrong.push(format!("{}.{}", sequence.schema, sequence.name));
-            }
+    let stand = database::sequence_values(session.client(), &plan.sequences).await;
+    let stand = stand.map_err(|error| LoadError::sql("reading sequences", &error))?;
+    for (sequence, stands) in plan.sequences.iter().zip(stand) {
+        let Some(wanted) = expected.get(&sequence.oid) else { continue };
+        let new = !sequence.masked.is_empty();
+        if stands != *wanted && !(new && next_is_new(session, sequence, stands.last, stands.called).await?) {
+            wrong.push(format!("{}.{}", sequence.schema, sequence.name));
         }
     }
     let found = if wrong.is_empty() { Ok(many(plan.sequences.len(), "sequence")) } else { Err(some_of(wrong)) };
@@ -397,7 +384,10 @@ pub async fn living(session: &TargetSession) -> Result<Vec<Gate>, VerifyError> {
         false => None,
     };
     let found = match recorded {
-        Some(row) => Ok(format!("release {}, {} rows loaded", row.get::<_, String>(0), row.get::<_, i64>(1))),
+        Some(row) => {
+            let rows = plural(row.get::<_, i64>(1).unsigned_abs(), "row");
+            Ok(format!("release {}, {rows} loaded", row.get::<_, String>(0)))
+        }
         None => Err("the live database does not say which run made it".to_owned()),
     };
     let mut gates = vec![gate("release", started, found)];
