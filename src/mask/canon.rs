@@ -122,6 +122,19 @@ pub fn is_domain(domain: &str) -> bool {
             && domain.ends_with(']')
             && domain[1..domain.len() - 1].bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:-".contains(&byte));
     }
+    if domain.is_ascii() {
+        // Nearly all are, and every address of a text is asked.
+        let mut label = 0;
+        for byte in domain.bytes() {
+            label = match byte {
+                b'.' if label > 0 => 0,
+                b'-' | b'_' => label + 1,
+                _ if byte.is_ascii_alphanumeric() => label + 1,
+                _ => return false,
+            };
+        }
+        return label > 0;
+    }
     let in_label = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || (!c.is_ascii() && !is_white_space(c));
     !domain.is_empty() && domain.split('.').all(|label| !label.is_empty() && label.chars().all(in_label))
 }

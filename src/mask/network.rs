@@ -12,7 +12,8 @@ use arrow_array::{Array, ArrayRef, BinaryArray};
 use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 pub(super) static IP: Kind = Kind {
     name: "ip",
@@ -53,7 +54,8 @@ pub(super) static IP: Kind = Kind {
 
 fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
     let key = compile.realm.domain("ip/1", &compile.spec.label);
-    let pan = Pan::new(&key, compile.word("mode") != Some("cryptopan"));
+    let heads = compile.realm.shared("ip/1", &compile.spec.label, Heads::default);
+    let pan = Pan::new(&key, compile.word("mode") != Some("cryptopan"), heads);
     match compile.shape {
         Shape::Inet | Shape::Cidr => Ok(Box::new(InetMask { pan, cidr: compile.shape == Shape::Cidr })),
         Shape::Text { chars_max, .. } => {
@@ -134,10 +136,23 @@ struct Pan {
     cipher: Aes128,
     pad: u128,
     safe: bool,
+    heads: Arc<Heads>,
+}
+
+/// Bits of an address that are looked up: of IPv4 half of all, of which each costs an encryption.
+const HEAD_BITS: u32 = 16;
+/// Addresses after which the table has cost no more than going on without: it takes an encryption for each beginning.
+const HEADS_WORTH: u32 = (1 << HEAD_BITS) / HEAD_BITS;
+
+/// The flips of the first bits of every address, once enough were asked for: 128 KiB, shared by the columns of a label.
+#[derive(Default)]
+struct Heads {
+    flips: OnceLock<Box<[u16]>>,
+    uses: AtomicU32,
 }
 
 impl Pan {
-    fn new(key: &DomainKey, safe: bool) -> Self {
+    fn new(key: &DomainKey, safe: bool, heads: Arc<Heads>) -> Self {
         let (first, second) = key.0.split_at(16);
         let mut halves = [[0u8; 16]; 2];
         halves[0].copy_from_slice(first);
@@ -147,17 +162,56 @@ impl Pan {
         cipher.encrypt_block(&mut pad);
         let pad = u128::from_be_bytes(pad.into());
         zeroize::Zeroize::zeroize(&mut halves);
-        Self { cipher, pad, safe }
+        Self { cipher, pad, safe, heads }
+    }
+
+    /// The block whose first bit flips the bit behind the first `bits` bits.
+    fn block(&self, address: u128, bits: u32) -> aes::Block {
+        (head(address, bits) | (self.pad & !head(u128::MAX, bits))).to_be_bytes().into()
+    }
+
+    /// The table of [`Heads`], if it is there or its time has come.
+    fn heads(&self) -> Option<&[u16]> {
+        if self.heads.flips.get().is_none() && self.heads.uses.fetch_add(1, Ordering::Relaxed) < HEADS_WORTH {
+            return None;
+        }
+        Some(self.heads.flips.get_or_init(|| self.flips_of_heads()))
+    }
+
+    fn flips_of_heads(&self) -> Box<[u16]> {
+        let mut flips = vec![0; 1 << HEAD_BITS];
+        let mut blocks = [aes::Block::default(); 8];
+        for bits in 0..HEAD_BITS {
+            // Addresses that begin alike flip the next bit alike.
+            let alike = 1 << (HEAD_BITS - bits);
+            for (chunk, heads) in flips.chunks_mut(alike * blocks.len()).enumerate() {
+                for (place, block) in (chunk * 8..).zip(&mut blocks) {
+                    *block = self.block(((place * alike) as u128) << (128 - HEAD_BITS), bits);
+                }
+                self.cipher.encrypt_blocks(&mut blocks);
+                for (heads, block) in heads.chunks_mut(alike).zip(&blocks) {
+                    let flip = u16::from(block[0] >> 7) << (HEAD_BITS - 1 - bits);
+                    heads.iter_mut().for_each(|head| *head |= flip);
+                }
+            }
+        }
+        flips.into()
     }
 
     /// Flips bits `0..bits` of a left-aligned address.
     fn flip(&self, address: u128, bits: u32) -> u128 {
-        let mut flips = 0u128;
+        let known = if bits < HEAD_BITS { None } else { self.heads() };
+        let (mut flips, known) = match known {
+            Some(heads) => {
+                let head = usize::from((address >> (128 - HEAD_BITS)) as u16);
+                (u128::from(heads[head]) << (128 - HEAD_BITS), HEAD_BITS)
+            }
+            None => (0, 0),
+        };
         let mut blocks = [aes::Block::default(); 8];
-        for start in (0..bits).step_by(8) {
+        for start in (known..bits).step_by(8) {
             for (i, block) in (start..).zip(&mut blocks) {
-                let mixed = head(address, i) | (self.pad & !head(u128::MAX, i));
-                *block = mixed.to_be_bytes().into();
+                *block = self.block(address, i);
             }
             self.cipher.encrypt_blocks(&mut blocks);
             for (i, block) in (start..bits).zip(&blocks) {
@@ -308,7 +362,7 @@ mod tests {
             21, 34, 23, 141, 51, 164, 207, 128, 19, 10, 91, 22, 73, 144, 125, 16, 216, 152, 143, 131, 121, 121, 101,
             39, 98, 87, 76, 45, 42, 132, 34, 2,
         ];
-        Pan::new(&DomainKey(key), false)
+        Pan::new(&DomainKey(key), false, Arc::default())
     }
 
     fn masked(pan: &Pan, address: &str) -> String {
@@ -334,7 +388,21 @@ mod tests {
     }
 
     fn safe() -> Pan {
-        Pan::new(&MasterKey::test().realm("default").domain("ip/1", ""), true)
+        Pan::new(&MasterKey::test().realm("default").domain("ip/1", ""), true, Arc::default())
+    }
+
+    #[test]
+    fn beginnings_that_are_looked_up_flip_as_those_that_are_encrypted() {
+        let (plain, quick) = (published(), published());
+        quick.heads.uses.store(HEADS_WORTH, Ordering::Relaxed);
+        for step in 0..4_000u128 {
+            let address = step.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+            for bits in [0, 1, 15, 16, 17, 32, 128] {
+                plain.heads.uses.store(0, Ordering::Relaxed);
+                assert_eq!(quick.flip(address, bits), plain.flip(address, bits), "{address:x} {bits}");
+            }
+        }
+        assert!(quick.heads.flips.get().is_some() && plain.heads.flips.get().is_none());
     }
 
     #[test]

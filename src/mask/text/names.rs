@@ -112,13 +112,24 @@ impl Names {
             let (start, mask) = (self.folded.len(), self.masks.len());
             for part in [a, b] {
                 self.folded.extend_from_within(part.start..part.end);
-                let shown = mask_lower(&self.masks[part.mask.0..part.mask.1]);
-                self.masks.push_str(&shown);
+                self.push_lower(part.mask);
             }
             let needle =
                 Needle { start, end: self.folded.len(), mask: (mask, self.masks.len()), short: false, surname: false };
             self.mark(needle);
             self.needles.push(needle);
+        }
+    }
+
+    /// Appends letters and digits of a mask, small, to the masks.
+    fn push_lower(&mut self, (start, end): (usize, usize)) {
+        let from = self.masks.len();
+        self.masks.extend_from_within(start..end);
+        if self.masks[from..].bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            self.masks[from..].make_ascii_lowercase();
+        } else {
+            let mask = self.masks.split_off(from);
+            self.masks.extend(mask.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase));
         }
     }
 
@@ -191,7 +202,8 @@ impl Names {
 
     /// Adds other ways to write a name: umlauts as two letters and back, several words as one.
     fn variants(&mut self, raw: &str, mask: (usize, usize), surname: bool) {
-        if raw.bytes().all(|byte| byte.is_ascii_alphabetic()) && !raw.contains('e') {
+        let pair = |two: &[u8]| two[1] == b'e' && matches!(two[0], b'a' | b'o' | b'u');
+        if raw.bytes().all(|byte| byte.is_ascii_alphabetic()) && !raw.as_bytes().windows(2).any(pair) {
             return;
         }
         // `O Brien`: the apostrophe got lost.
@@ -323,6 +335,9 @@ impl Names {
     fn find_initial(&self, text: &str, start: usize, end: usize, found: &mut Found) {
         let Some((letter, needle)) = self.initial else { return };
         let is_initial = |c: char| {
+            if c.is_ascii() {
+                return c.is_ascii_uppercase() && c.to_ascii_lowercase() == letter;
+            }
             let mut folded = String::new();
             fold_char(c, &mut folded);
             c.is_uppercase() && folded.starts_with(letter)
@@ -357,10 +372,6 @@ impl Names {
             _ => out.push_str(masked),
         }
     }
-}
-
-fn mask_lower(masked: &str) -> String {
-    masked.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 fn is_particle(word: &str) -> bool {
