@@ -542,7 +542,7 @@ fn decide_anew(text: &mut String, report: &serde_json::Value) -> usize {
 }
 
 /// Pastes the lines of a refusal where it says: under the table's header, or as text of their own.
-fn paste(text: &mut String, refusal: &serde_json::Value) -> usize {
+pub fn paste(text: &mut String, refusal: &serde_json::Value) -> usize {
     let hint = refusal["hint"].as_str().unwrap_or_default();
     assert_eq!(refusal["code"], "plan::undecided-column", "{refusal}");
     let header = hint.lines().find_map(|line| {

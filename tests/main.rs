@@ -40,3 +40,4 @@ mod texts;
 mod tidy;
 mod types;
 mod validator;
+mod whose;

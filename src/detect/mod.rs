@@ -103,6 +103,16 @@ pub fn of_things<'a>(table: &str, columns: impl Iterator<Item = &'a str>) -> boo
     name::of_things(table, columns)
 }
 
+/// Whether a table is called after persons (`customers`).
+pub fn of_persons(table: &str) -> bool {
+    name::of_persons(table)
+}
+
+/// A name as words, in the singular and without accents: `shipName` is `ship` and `name`.
+pub fn name_words(name: &str) -> Vec<String> {
+    token::split(name, true)
+}
+
 /// Whether a column is called after somebody who did or owns something: `created_by`, `assigned_to`, `owner`.
 pub fn of_actor(column: &str) -> bool {
     name::of_actor(column)

@@ -91,6 +91,11 @@ pub(super) fn of_thing(facts: &Facts<'_>) -> bool {
     named || Table::read(facts.table, true).owner == Owner::Thing
 }
 
+/// Whether a table is called after persons.
+pub(super) fn of_persons(table: &str) -> bool {
+    Table::read(table, true).owner == Owner::Person
+}
+
 /// Whether a column, or its table, is called by a word for what must not be known about a person.
 pub(super) fn is_special(facts: &Facts<'_>) -> bool {
     let begins = |word: &String| RULES.context.special.iter().any(|special| word.starts_with(special.as_str()));

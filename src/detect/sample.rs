@@ -2,10 +2,11 @@
 
 use super::content::{self, Somebody, VALUE_BYTES_MAX};
 use super::rules::{Content, RULES};
-use super::{Category, Class, Detector, Evidence, Facts, Finding, Signal, by_detector, join, name, nested};
+use super::{Category, Class, Detector, Evidence, Facts, Finding, Signal, by_detector, join, name, nested, prose};
 use crate::mask::kind::Takes;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::BuildHasher as _;
+use std::sync::LazyLock;
 
 /// Different values that are tested; more say nothing new.
 const DISTINCT_MAX: usize = 400;
@@ -37,7 +38,15 @@ const SPREAD_MIN: f64 = 0.5;
 /// Fewest digits of a number with a check digit.
 const DIGITS_MIN: usize = 6;
 
-/// What was seen of a column. Bounded: counts, and hashes of at most 400 values a path under a key of this process.
+/// Longest value whose words are compared with those of other columns, in bytes, and fewest letters of a word.
+const WORDS_BYTES_MAX: usize = 100;
+const LETTERS_MIN: usize = 3;
+
+/// One key for all columns, so that their words can be compared.
+static WORDS: LazyLock<foldhash::quality::RandomState> = LazyLock::new(foldhash::quality::RandomState::default);
+
+/// What was seen of a column. Bounded: counts, and hashes of at most 400 values a path and of their words, under keys of
+/// this process.
 pub struct Sample {
     takes: Takes,
     tests: Vec<(usize, usize)>,
@@ -67,6 +76,8 @@ struct Counts {
     numbers: u32,
     /// How values of digits alone begin.
     heads: HashSet<u32>,
+    /// The words of each short value.
+    words: Vec<Box<[u64]>>,
 }
 
 /// Values of one category among others: as many as cannot be chance.
@@ -189,6 +200,12 @@ impl Sample {
         found
     }
 
+    /// Hashes of the words of each different short value, whatever their case; words of schemas (`open`) are none. Equal
+    /// words of two samples have equal hashes.
+    pub fn words(&self) -> impl Iterator<Item = &[u64]> {
+        self.counts().flat_map(|counts| counts.words.iter().map(|words| &**words))
+    }
+
     fn counts(&self) -> impl Iterator<Item = &Counts> {
         [&self.values].into_iter().chain(self.paths.values().map(|(_, counts)| counts))
     }
@@ -256,6 +273,9 @@ fn test(tests: &[(usize, usize)], hasher: &foldhash::quality::RandomState, value
         return;
     }
     let value = shown;
+    if value.len() <= WORDS_BYTES_MAX {
+        counts.words.push(hashes(value));
+    }
     counts.letters += u32::from(value.chars().any(char::is_alphabetic));
     counts.numbers += u32::from(is_number(value));
     if value.len() > HEAD_DIGITS && value.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -273,6 +293,12 @@ fn test(tests: &[(usize, usize)], hasher: &foldhash::quality::RandomState, value
     for ((detector, place), hits) in tests.iter().zip(&mut counts.hits) {
         *hits += u32::from(passes(&RULES.detectors[*detector].content[*place], value));
     }
+}
+
+/// The words of a value, as hashes.
+fn hashes(value: &str) -> Box<[u64]> {
+    let words = value.split(|c: char| !c.is_alphabetic()).filter(|word| word.chars().nth(LETTERS_MIN - 1).is_some());
+    words.map(str::to_lowercase).filter(|word| !prose::is_word(word)).map(|word| WORDS.hash_one(word)).collect()
 }
 
 pub(super) fn passes(content: &Content, value: &str) -> bool {

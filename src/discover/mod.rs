@@ -5,8 +5,10 @@
 //! they arrive ([`crate::detect::Sample`]) and kept nowhere: memory does not grow with rows or tables, but for the findings.
 //! A table that cannot be read in time, or is locked, is judged by its names, and that is told.
 
+mod beside;
 pub mod edit;
 pub mod formats;
+mod named;
 mod sample;
 pub mod starter;
 
@@ -14,9 +16,10 @@ use crate::catalog::{self, Catalog, CatalogError};
 use crate::detect::{self, Class, Evidence, Finding, Sample};
 use crate::error::{Diagnose, Exit, Failure, Report};
 use crate::pg::{Conninfo, SessionError, SourceSession};
-use crate::plan::draft::{Draft, DraftTable, Seen, Standing};
+use crate::plan::draft::{Beside, Draft, DraftTable, Seen, Standing};
 use crate::plan::{Floor, Place, Policy, Suggested};
 use serde::Serialize;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -234,20 +237,27 @@ pub async fn discover(info: &Conninfo, policy: &Policy<'_>, settings: &Settings)
         draft = Draft::new(&catalog, &Policy { floor: Floor { packs: &packs, ..policy.floor }, ..*policy });
     }
     sample::limits(session.client(), settings).await?;
+    let mut named = named::Named::default();
     for (number, table) in draft.tables.iter().enumerate() {
         if settings.only.as_ref().is_some_and(|only| *only != full_name(table)) {
             continue;
         }
         let over = started.elapsed() >= settings.time;
-        let samples = match over {
+        let mut samples = match over {
             true => sample::none(&draft, table, format!("no time was left after {} s", settings.time.as_secs())),
             false => sample::table(session.client(), &draft, table, settings).await?,
         };
+        if samples.rows > 0 && started.elapsed() < settings.time {
+            samples.beside = beside::persons(session.client(), table, settings).await?;
+        }
         if let Some(reason) = &samples.reason {
             found.unsampled.push(Unsampled { table: full_name(table), reason: reason.clone() });
         }
-        found.tables.push(judge(&draft, number, table, &samples));
+        let judged = judge(&draft, number, table, &samples);
+        named.read(found.tables.len(), &judged, &samples.columns);
+        found.tables.push(judged);
     }
+    named.ask(&mut found.tables);
     let order: Vec<usize> = (0..draft.tables.len()).collect();
     if settings.only.is_none() {
         found.references = sample::references(session.client(), &catalog, &draft, &order, started, settings).await?;
@@ -299,6 +309,8 @@ struct Samples {
     bytes: u64,
     /// Why there are none.
     reason: Option<String>,
+    /// By column: its rows beside the person they lead to. Empty where they lead to none.
+    beside: HashMap<usize, Beside>,
 }
 
 fn judge(draft: &Draft<'_>, number: usize, table: &DraftTable, samples: &Samples) -> TableFound {
@@ -316,7 +328,8 @@ fn judge(draft: &Draft<'_>, number: usize, table: &DraftTable, samples: &Samples
         let named = detect::is_told_by_name(&facts) || detect::may_be_special(&facts);
         let person = named || sample.names_somebody();
         let actor = detect::of_actor(&column.name);
-        let seen = Seen { values: sample.rows - sample.nulls, distinct, sentences, person, actor, of_thing };
+        let beside = samples.beside.get(&place).copied();
+        let seen = Seen { values: sample.rows - sample.nulls, distinct, sentences, person, actor, of_thing, beside };
         let undecided = column.standing == Standing::Open && !table.empty;
         let proposed = undecided.then(|| draft.propose(number, place, &findings, &paths, seen));
         let personal = findings.iter().any(Finding::found);

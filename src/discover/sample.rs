@@ -38,11 +38,12 @@ pub(super) async fn limits(client: &Client, settings: &Settings) -> Result<(), D
 
 /// Empty samples, with the reason.
 pub(super) fn none(draft: &Draft<'_>, table: &DraftTable, reason: String) -> Samples {
-    Samples { columns: fresh(draft, table), rows: 0, bytes: 0, reason: Some(reason) }
+    Samples { reason: Some(reason), ..empty(draft, table) }
 }
 
-fn fresh(draft: &Draft<'_>, table: &DraftTable) -> Vec<Sample> {
-    table.columns.iter().map(|column| Sample::new(&draft.facts(table, column))).collect()
+fn empty(draft: &Draft<'_>, table: &DraftTable) -> Samples {
+    let columns = table.columns.iter().map(|column| Sample::new(&draft.facts(table, column)));
+    Samples { columns: columns.collect(), rows: 0, bytes: 0, reason: None, beside: HashMap::new() }
 }
 
 /// Samples the largest leaves of a table. An error of the server leaves the table to its names, and the transaction as it was.
@@ -52,7 +53,7 @@ pub(super) async fn table(
     table: &DraftTable,
     settings: &Settings,
 ) -> Result<Samples, DiscoverError> {
-    let mut samples = Samples { columns: fresh(draft, table), rows: 0, bytes: 0, reason: None };
+    let mut samples = empty(draft, table);
     let expressions: Vec<(usize, String)> =
         table.columns.iter().enumerate().filter_map(|(place, column)| Some((place, expression(column)?))).collect();
     if table.leaves.is_empty() {

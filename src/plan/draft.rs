@@ -1,12 +1,15 @@
 //! What discovery needs of the plan: every column, who decides it already, and a decision for those nobody does.
 
 use super::graph::{Graph, Node};
+use super::whose::{self, Compared};
 use super::{Policy, Suggested, packs, policy, propose};
 use crate::catalog::Catalog;
 use crate::config::{Action, Place, Rows};
 use crate::detect::{Facts, Finding};
 use crate::mask::Shape;
 use crate::mask::kind::Takes;
+
+pub use super::whose::{NAMES, PLACES};
 
 /// One value in so many that is of another sort is no slip.
 const MIXED_SHARE: u32 = 10;
@@ -28,6 +31,23 @@ pub struct DraftTable {
     pub place: Option<Place>,
     /// Anchor of the persons it holds.
     pub anchor: Option<String>,
+    /// The persons that its foreign keys lead to.
+    pub persons: Vec<DraftPerson>,
+}
+
+/// A person that a foreign key leads to, with the columns that a row may hold copies of.
+#[derive(Debug, Clone)]
+pub struct DraftPerson {
+    /// As a subject is written.
+    pub way: String,
+    /// The referencing column of the row.
+    pub from: String,
+    pub schema: String,
+    pub table: String,
+    /// The column that it means.
+    pub to: String,
+    /// Category and name of each column with a name or a part of an address.
+    pub columns: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone)]
@@ -67,6 +87,50 @@ pub enum Standing {
     },
 }
 
+/// What sampled rows hold of the person that a foreign key leads to, by count of rows that have both.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// Place in [`DraftTable::persons`].
+    pub person: usize,
+    pub rows: i64,
+    /// Rows whose value is such a name of the person ([`NAMES`]), or such a place of their address ([`PLACES`]), whatever its
+    /// case and signs.
+    pub names: [i64; NAMES.len()],
+    pub places: [i64; PLACES.len()],
+    /// Rows whose value has one of the names among its words.
+    pub holds: i64,
+}
+
+/// A column is a copy of the person's if so many of ten rows are.
+const SAME_OF_TEN: i64 = 6;
+/// Fewer rows say nothing.
+const ROWS_MIN: i64 = 3;
+/// Where a name of the row's person is in so many of 100 rows, the names in the others are that person's as well.
+const ALL_OF_HUNDRED: i64 = 98;
+/// Where it is in one of so many rows, it is no chance.
+const SOME_SHARE: i64 = 10;
+
+impl Beside {
+    fn most(&self, rows: i64) -> bool {
+        rows >= ROWS_MIN && rows * 10 >= self.rows * SAME_OF_TEN
+    }
+
+    /// How many rows say that the column is of this person.
+    pub fn fit(&self) -> i64 {
+        self.names.iter().chain(&self.places).copied().max().unwrap_or(0).max(self.holds)
+    }
+
+    /// The mask of the name or the place that most rows hold, with its parameters.
+    fn copied(&self) -> Option<(&'static str, &'static str)> {
+        let most = |counts: &[i64]| {
+            (0..counts.len()).max_by_key(|place| counts[*place]).filter(|best| self.most(counts[*best]))
+        };
+        let named = most(&self.names).map(|name| (["name.first", "name.last", "name.full"][name], ""));
+        let parts = ["", "part = \"street\"", "part = \"city\"", "part = \"zip\"", "part = \"region\""];
+        named.or_else(|| most(&self.places).map(|place| ("address", parts[place])))
+    }
+}
+
 /// What was seen of a column's values.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Seen {
@@ -82,6 +146,8 @@ pub struct Seen {
     pub actor: bool,
     /// Its table tells of things, and no column of it leads to a person.
     pub of_thing: bool,
+    /// Its rows beside their person, where that was looked up.
+    pub beside: Option<Beside>,
 }
 
 /// A decision for a column that nobody decided.
@@ -140,18 +206,28 @@ impl<'a> Draft<'a> {
         }
         let personal = found.iter().any(Finding::found);
         if is_mixed(found)
-            && let Some(toml) = propose::written(&self.graph, node, "pattern")
+            && let Some(toml) = propose::written(&self.graph, node, "pattern", "", Compared::Not)
         {
             return Proposed { toml, open: false };
         }
-        let toml = propose::suited(&self.graph, node, found);
+        let way = seen.beside.and_then(|beside| self.tables[table].persons.get(beside.person));
+        let way = way.map_or("", |person| person.way.as_str());
+        let compared = match seen.beside {
+            Some(beside) if beside.copied().is_some() => Compared::Same(way),
+            Some(beside) if beside.rows >= ROWS_MIN => Compared::Others,
+            _ => Compared::Not,
+        };
+        let toml = propose::suited(&self.graph, node, found, compared);
         if personal || propose::keeps_key(&toml) {
             return Proposed { toml, open: false };
+        }
+        if let Some(proposed) = seen.beside.and_then(|beside| self.beside(node, beside, compared)) {
+            return proposed;
         }
         let type_name = self.graph.nodes[node].column.type_name.as_str();
         // Who did it is named, whatever few names there are.
         if seen.actor && matches!(shape, Some(Shape::Text { .. })) && seen.values > 0 {
-            let line = propose::written(&self.graph, node, "username");
+            let line = propose::written(&self.graph, node, "username", "", Compared::Not);
             return line.map_or(Proposed { toml, open: true }, |toml| Proposed { toml, open: false });
         }
         let plain = match shape {
@@ -165,9 +241,28 @@ impl<'a> Draft<'a> {
         Proposed { toml, open: true }
     }
 
+    /// A decision for a column that looks like nobody's, but holds names of the person its row leads to: few different words,
+    /// or last names that no list has.
+    fn beside(&self, node: Node, beside: Beside, compared: Compared<'_>) -> Option<Proposed> {
+        let written = |word: &str, params: &str| propose::written(&self.graph, node, word, params, compared);
+        let open = Proposed { toml: "\"null\"".to_owned(), open: true };
+        let closed = |toml: Option<String>| toml.map_or(open, |toml| Proposed { toml, open: false });
+        if let Some((word, params)) = beside.copied() {
+            return Some(closed(written(word, params).or_else(|| written("pattern", ""))));
+        }
+        if beside.holds < ROWS_MIN || beside.holds * SOME_SHARE < beside.rows {
+            return None;
+        }
+        // In the other rows there may be names of others, which a mask for texts would not know.
+        let all = beside.holds * 100 >= beside.rows * ALL_OF_HUNDRED;
+        let text = if all { written("text.spans", "") } else { None };
+        Some(closed(text.or_else(|| written("pattern", ""))))
+    }
+
     /// The mask of a document whose leaves hold what was found; the rest goes, because nobody has looked at it.
     fn document(&self, node: Node, paths: &[(String, Finding)]) -> Option<String> {
-        let subject = propose::subject(&self.graph, self.graph.nodes[node].group, node);
+        let subject = whose::anchor(&self.graph, self.graph.nodes[node].group);
+        let subject = subject.filter(|name| *name != self.graph.nodes[node].column.name);
         let mut needs_subject = false;
         let lines: Vec<String> = paths
             .iter()
@@ -258,7 +353,6 @@ fn table(graph: &Graph<'_>, group: usize, user: &Policy<'_>, decisions: &policy:
     let full_name = found.root.full_name();
     let pattern = crate::config::literal(&full_name);
     let rule = user.rules.iter().find(|rule| rule.pattern == pattern);
-    let nobody = graph.nodes.len();
     DraftTable {
         schema: found.root.schema.clone(),
         name: found.root.name.clone(),
@@ -266,7 +360,28 @@ fn table(graph: &Graph<'_>, group: usize, user: &Policy<'_>, decisions: &policy:
         columns: graph.nodes_of(group).map(|node| column(graph, node, decisions)).collect(),
         empty: decisions.rows[group] == Rows::None,
         place: rule.map(|rule| rule.place.clone()),
-        anchor: propose::subject(graph, group, nobody),
+        anchor: whose::anchor(graph, group),
+        persons: whose::persons(graph, group).into_iter().map(|found| person(graph, found)).collect(),
+    }
+}
+
+fn person(graph: &Graph<'_>, found: whose::Person) -> DraftPerson {
+    let group = graph.nodes[found.to].group;
+    let told = |node: &Node| matches!(graph.nodes[*node].shape, Some(Shape::Text { .. }));
+    let columns = whose::findings_of(graph, group).filter(|(node, _)| told(node)).filter_map(|(node, finding)| {
+        let category = finding.category.name.as_str();
+        let known = whose::NAMES.contains(&category) || whose::PLACES.contains(&category);
+        known.then(|| (category.to_owned(), graph.nodes[node].column.name.clone()))
+    });
+    let name = |node: Node| graph.nodes[node].column.name.clone();
+    let table = graph.groups[group].root;
+    DraftPerson {
+        columns: columns.collect(),
+        from: name(found.from),
+        schema: table.schema.clone(),
+        table: table.name.clone(),
+        to: name(found.to),
+        way: found.way,
     }
 }
 

@@ -4,7 +4,7 @@ use super::anchor::Anchor;
 use super::domain::{Choice, Domains, Mask, Resolved, words};
 use super::graph::{Graph, Node, nearest};
 use super::written::mask_line;
-use super::{condition, place, propose, unique};
+use super::{condition, place, propose, unique, whose};
 use crate::config::{MaskRule, Terms};
 use crate::error::Report;
 use crate::mask::kind::{Injective, KeyedOn};
@@ -224,7 +224,11 @@ fn check_subject(
         }
         let report = Report::new("plan::missing-subject", format!("mask {kind} of column \"{name}\" needs a subject"))
             .detail("Its masks belong to the person of the row, so the row has to name one.");
-        return Err(Box::new(match propose::subject(graph, group, node) {
+        let subject = match whose::column(graph, node, mask.kind.name, whose::Compared::Not) {
+            whose::Whose::Person(way) => Some(way),
+            whose::Whose::Row | whose::Whose::Other => whose::row(graph, group, node),
+        };
+        return Err(Box::new(match subject {
             Some(subject) => {
                 let rule = MaskRule { subject: Some(subject), ..mask.rule() };
                 let column = propose::column_key(&graph.nodes[node].column.name);

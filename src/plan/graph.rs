@@ -6,6 +6,7 @@ use crate::error::Report;
 use crate::mask::Shape;
 use crate::pg::types;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::OnceLock;
 
 /// Index of a column in [`Graph::nodes`].
 pub(super) type Node = usize;
@@ -22,6 +23,8 @@ pub(super) struct Group<'a> {
     pub first: Node,
     pub uniques: Vec<&'a UniqueIndex>,
     pub constraints: Vec<&'a Constraint>,
+    /// Whose names its columns hold: asked for often, and read from all of them.
+    pub names: OnceLock<super::whose::Names>,
 }
 
 /// One column of a group.
@@ -125,6 +128,7 @@ impl<'a> Graph<'a> {
                     first: 0,
                     uniques: Vec::new(),
                     constraints: Vec::new(),
+                    names: OnceLock::new(),
                 });
                 self.groups.len() - 1
             });

@@ -20,6 +20,7 @@ mod subset;
 mod summary;
 mod unique;
 mod values;
+mod whose;
 mod written;
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! says, NULL where nothing is known, and `keep` for nothing but surrogate keys.
 
 use super::Policy;
-use super::graph::{Edge, Graph, Node};
+use super::graph::{Graph, Node};
+use super::whose::{self, Compared, Whose};
 use super::written::header;
 use crate::catalog::ConstraintKind;
 use crate::config::{Action, literal};
@@ -12,7 +13,6 @@ use crate::detect::{self, Facts, Finding};
 use crate::error::Report;
 use crate::mask::kind::{Injective, Takes};
 use crate::mask::{self, Shape};
-use std::collections::HashSet;
 
 /// The one reason that is known without a person: a surrogate key is made up already.
 const KEEP_KEY: &str = "{ keep = \"technical key, names nobody outside\" }";
@@ -107,23 +107,23 @@ pub(super) fn keeps_key(toml: &str) -> bool {
 
 /// A decision in TOML, by the column's name, type and place in keys.
 pub(super) fn proposal(graph: &Graph<'_>, node: Node) -> String {
-    suited(graph, node, &findings(graph, node))
+    suited(graph, node, &findings(graph, node), Compared::Not)
 }
 
 /// A decision in TOML for a column that seems to hold this.
 ///
 /// The first mask that suits a finding and fits the column wins; without one the column is personal all the same, and its
 /// values go.
-pub(super) fn suited(graph: &Graph<'_>, node: Node, findings: &[Finding]) -> String {
+pub(super) fn suited(graph: &Graph<'_>, node: Node, findings: &[Finding], compared: Compared<'_>) -> String {
     let column = &graph.nodes[node];
     let mut personal = false;
     let (key, unique) = (is_key(graph, node), is_unique(graph, node));
+    let line = |shape| Line { graph, node, shape, unique: key || unique, compared };
     for finding in findings.iter().filter(|finding| finding.found()) {
         personal = true;
         for proposal in finding.proposals() {
-            let shape = column.shape.as_ref();
-            let fits = |shape| line(graph, node, shape, &proposal.kind, &proposal.params, key || unique);
-            if let Some(line) = shape.and_then(fits) {
+            let fits = |shape| line(shape).of(&proposal.kind, &proposal.params);
+            if let Some(line) = column.shape.as_ref().and_then(fits) {
                 return line;
             }
         }
@@ -147,8 +147,7 @@ pub(super) fn suited(graph: &Graph<'_>, node: Node, findings: &[Finding]) -> Str
         Some(Shape::Time | Shape::TimeTz) if !(key || unique) => "\"time.trunc\"".to_owned(),
         Some(Shape::Int2 | Shape::Int4 | Shape::Int8) if key || unique => "\"int\"".to_owned(),
         Some(Shape::Date | Shape::Timestamp) => {
-            let shape = column.shape.as_ref();
-            let shifted = shape.and_then(|shape| line(graph, node, shape, "date.shift", "", key || unique));
+            let shifted = column.shape.as_ref().and_then(|shape| line(shape).of("date.shift", ""));
             shifted.unwrap_or_else(|| constant("\"2000-01-01\""))
         }
         _ if !column.not_null && referencing(graph, node) == 0 => "\"null\"".to_owned(),
@@ -170,45 +169,65 @@ fn constant(value: &str) -> String {
     format!("{{ mask = \"const\", value = {value} }}")
 }
 
-/// The line for a kind without parameters, if it fits the column.
-pub(super) fn written(graph: &Graph<'_>, node: Node, word: &str) -> Option<String> {
+/// The line for a kind, if it fits the column.
+pub(super) fn written(
+    graph: &Graph<'_>,
+    node: Node,
+    word: &str,
+    params: &str,
+    compared: Compared<'_>,
+) -> Option<String> {
     let unique = is_key(graph, node) || is_unique(graph, node);
-    line(graph, node, graph.nodes[node].shape.as_ref()?, word, "", unique)
+    let column = &graph.nodes[node];
+    Line { graph, node, shape: column.shape.as_ref()?, unique, compared }.of(word, params)
 }
 
-/// The decision for a kind, if it takes the column, keeps it unique where that matters, and finds a subject.
-fn line(graph: &Graph<'_>, node: Node, shape: &Shape, word: &str, params: &str, unique: bool) -> Option<String> {
-    let name = &graph.nodes[node].column.name;
-    let somebody_else = is_somebody_else(&graph.groups[graph.nodes[node].group].root.name, name);
-    let (word, params) = match word {
-        // The mask of the row's person would give both the same name.
-        "name.first" if somebody_else => ("name.value", "part = \"first\""),
-        "name.last" if somebody_else => ("name.value", "part = \"last\""),
-        "name.full" if somebody_else => ("name.value", ""),
-        "address" if somebody_else => return None,
-        "geo.grid" | "geo.laplace" if !matches!(shape, Shape::Point) => (word, axis(name)?),
-        _ => (word, params),
-    };
-    let kind = mask::kind(word).filter(|kind| kind.takes(shape))?;
-    let written: mask::Params = written_params(params)?;
-    if too_wide(kind, &written, shape) {
-        return None;
+/// What a decision is written for.
+struct Line<'l, 'g> {
+    graph: &'l Graph<'g>,
+    node: Node,
+    shape: &'l Shape,
+    /// A key or part of a unique index: masks have to keep it so.
+    unique: bool,
+    compared: Compared<'l>,
+}
+
+impl Line<'_, '_> {
+    /// The decision for a kind, if it takes the column, keeps it unique where that matters, and finds a subject.
+    fn of(&self, word: &str, params: &str) -> Option<String> {
+        let (graph, node) = (self.graph, self.node);
+        let whose = whose::column(graph, node, word, self.compared);
+        let other = whose == Whose::Other;
+        let (word, params) = match word {
+            // The mask of the row's person would give both the same name.
+            "name.first" if other => ("name.value", "part = \"first\""),
+            "name.last" if other => ("name.value", "part = \"last\""),
+            "name.full" if other => ("name.value", ""),
+            "address" if other => return None,
+            "geo.grid" | "geo.laplace" if !matches!(self.shape, Shape::Point) => {
+                (word, axis(&graph.nodes[node].column.name)?)
+            }
+            _ => (word, params),
+        };
+        let kind = mask::kind(word).filter(|kind| kind.takes(self.shape))?;
+        let written: mask::Params = written_params(params)?;
+        if too_wide(kind, &written, self.shape) {
+            return None;
+        }
+        let promise = kind.promise(&written);
+        if self.unique && (promise.injective == Injective::No || promise.needs_subject) {
+            return None;
+        }
+        let mut fields = vec![format!("mask = \"{word}\"")];
+        fields.extend((!params.is_empty()).then(|| params.to_owned()));
+        let subject = match whose {
+            Whose::Person(way) if kind.needs_subject || word == "text.spans" => Some(way),
+            _ if kind.needs_subject => Some(whose::row(graph, graph.nodes[node].group, node)?),
+            _ => None,
+        };
+        fields.extend(subject.map(|subject| format!("subject = \"{}\"", escape(&subject))));
+        Some(if fields.len() == 1 { format!("\"{word}\"") } else { format!("{{ {} }}", fields.join(", ")) })
     }
-    let promise = kind.promise(&written);
-    if unique && (promise.injective == Injective::No || promise.needs_subject) {
-        return None;
-    }
-    let mut fields = vec![format!("mask = \"{word}\"")];
-    fields.extend((!params.is_empty()).then(|| params.to_owned()));
-    if kind.needs_subject {
-        let subject = subject(graph, graph.nodes[node].group, node)?;
-        fields.push(format!("subject = \"{}\"", escape(&subject)));
-    } else if word == "text.spans"
-        && let Some(person) = person(graph, graph.nodes[node].group)
-    {
-        fields.push(format!("subject = \"{}\"", escape(&person)));
-    }
-    Some(if fields.len() == 1 { format!("\"{word}\"") } else { format!("{{ {} }}", fields.join(", ")) })
 }
 
 /// Parameters as a proposal writes them.
@@ -238,64 +257,6 @@ fn axis(name: &str) -> Option<&'static str> {
         (true, _) => Some("axis = \"latitude\""),
         _ => None,
     }
-}
-
-/// Words for somebody who stands in the row of another person.
-const OTHERS: &[&str] = &[
-    "emergency",
-    "mother",
-    "mothers",
-    "father",
-    "fathers",
-    "spouse",
-    "partner",
-    "parent",
-    "guardian",
-    "kin",
-    "nok",
-    "child",
-    "husband",
-    "wife",
-    "manager",
-    "supervisor",
-    "doctor",
-    "physician",
-    "gp",
-    "referrer",
-    "referred",
-    "witness",
-    "guarantor",
-    "beneficiary",
-    "approver",
-    "recipient",
-    "sender",
-    "contact",
-    "agent",
-    "assignee",
-    "teacher",
-    "landlord",
-    "employer",
-    "friend",
-    "relative",
-    "mutter",
-    "vater",
-    "ehepartner",
-    "notfall",
-    "arzt",
-    "mere",
-    "pere",
-    "madre",
-    "padre",
-    "mae",
-    "pai",
-    "conjuge",
-];
-
-/// Whether a column tells of another person than the rows of its table: `patients.emergency_contact_name`.
-fn is_somebody_else(table: &str, column: &str) -> bool {
-    let (table, column) = (table.to_lowercase(), column.to_lowercase());
-    let words = column.split(|c: char| !c.is_alphanumeric());
-    words.into_iter().any(|word| OTHERS.contains(&word) && !table.contains(word.trim_end_matches('s')))
 }
 
 /// Whether a decision can stand for a column: its type, its keys, and the subject it names.
@@ -372,68 +333,6 @@ fn is_unique(graph: &Graph<'_>, node: Node) -> bool {
 fn in_index(graph: &Graph<'_>, index: &crate::catalog::UniqueIndex, node: Node) -> bool {
     let listed = index.columns.iter().chain(&index.expression_columns).filter(|attnum| **attnum != 0);
     listed.filter_map(|attnum| graph.node_at(index.table, *attnum)).any(|column| column == node)
-}
-
-/// The anchor of a row: the one column of the primary key, else the first column of a foreign key.
-pub(super) fn subject(graph: &Graph<'_>, group: usize, but: Node) -> Option<String> {
-    let uniques = &graph.groups[group].uniques;
-    let primary = uniques.iter().find(|index| index.primary && index.columns.len() == 1 && index.columns[0] != 0);
-    let key = primary.and_then(|index| graph.node_at(index.table, index.columns[0]));
-    let reference = || graph.edges_from[group].first().map(|edge| graph.edges[*edge].pairs[0].0);
-    let node = key
-        .or_else(reference)
-        .filter(|node| *node != but && graph.nodes[*node].shape.as_ref().is_some_and(Shape::names_subjects))?;
-    Some(graph.nodes[node].column.name.clone())
-}
-
-/// Foreign keys followed to find whose names a text may hold.
-const HOPS_MAX: usize = 3;
-
-/// The way from a row to the person its texts speak of, if the names are not in the row itself: the fewest foreign keys of
-/// one column each that lead to a table with names, as a subject is written. Of equally short ways the one that every row
-/// has: a ticket always has a customer, and may have somebody who works on it.
-fn person(graph: &Graph<'_>, group: usize) -> Option<String> {
-    if has_names(graph, group) {
-        return None;
-    }
-    let mut ways: Vec<(usize, String)> = vec![(group, String::new())];
-    let mut seen = HashSet::from([group]);
-    for _ in 0..HOPS_MAX {
-        let mut longer: Vec<(usize, String)> = Vec::new();
-        for (group, way) in &ways {
-            let mut edges: Vec<&Edge> = graph.edges_from[*group].iter().map(|edge| &graph.edges[*edge]).collect();
-            edges.sort_by_key(|edge| !graph.nodes[edge.pairs[0].0].not_null);
-            for edge in edges {
-                let [(from, to)] = edge.pairs[..] else { continue };
-                let (from, to) = (&graph.nodes[from], &graph.nodes[to]);
-                if edge.declared || !from.shape.as_ref().is_some_and(Shape::names_subjects) {
-                    continue;
-                }
-                let way = match way.is_empty() {
-                    true => from.column.name.clone(),
-                    false => format!("{way} -> {}.{}", graph.groups[*group].root.full_name(), from.column.name),
-                };
-                if !seen.insert(to.group) {
-                    continue;
-                }
-                if has_names(graph, to.group) {
-                    return Some(way);
-                }
-                longer.push((to.group, way));
-            }
-        }
-        ways = longer;
-    }
-    None
-}
-
-/// Whether a table has columns for names of persons.
-fn has_names(graph: &Graph<'_>, group: usize) -> bool {
-    graph.nodes_of(group).any(|node| {
-        let named = ["first_name", "last_name", "full_name"];
-        let found = findings(graph, node).into_iter().find(Finding::found);
-        found.is_some_and(|finding| named.contains(&finding.category.name.as_str()))
-    })
 }
 
 /// The name of a column as `columns` of a table takes it: a pattern that is about this one column, as TOML key.
