@@ -78,6 +78,32 @@ fn a_text_without_its_person_shows_names_that_no_list_has() {
     assert_ne!(named(&lab), 0);
 }
 
+#[test]
+fn a_text_that_names_a_person_who_has_a_key_is_offered_that_key() {
+    let lab = Lab::new("whose_gate");
+    lab.seed(
+        "CREATE TABLE customer (id int PRIMARY KEY, full_name text);
+         INSERT INTO customer SELECT g, 'Anke ' || chr(65 + g % 26) || 'quandt' || chr(97 + g / 26) FROM generate_series(1, 200) g;
+         CREATE TABLE note (id int PRIMARY KEY, customer_id int REFERENCES customer, body text, author text);
+         INSERT INTO note SELECT id, id, full_name || ' rief wegen der Lieferung an', 'hk' FROM customer; ANALYZE;",
+    );
+    let config = |body: &str| {
+        lab.config(&format!(
+            "[tables.\"public.customer\".columns]\nid = \"keep\"\nfull_name = {{ mask = \"name.full\", subject = \"id\" }}\n\
+             [tables.\"public.note\".columns]\nid = \"keep\"\nauthor = \"name.value\"\nbody = {body}\n"
+        ));
+        lab.restage(&["refresh", "--yes", "--json"])
+    };
+    let line = "{ mask = \"text.spans\", subject = \"customer_id\" }";
+    let ran = config("\"text.spans\"");
+    assert_eq!(ran.code, 6, "{ran:?}");
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).expect("one document");
+    let hint = told["error"][0]["hint"].as_str().expect("a hint");
+    assert!(hint.contains(&format!("body = {line}")), "{hint}");
+    let ran = config(line);
+    assert_eq!(ran.code, 0, "what is offered passes: {ran:?}");
+}
+
 /// A team of five whose names stand all over the rows that one of them works on.
 const TEAM: &str = "
     CREATE TABLE staff (id serial PRIMARY KEY, first_name text, last_name text);

@@ -16,8 +16,8 @@ const PERSONS_MAX: usize = 4;
 const THEIRS_MAX: usize = 12;
 /// Characters of a value that are compared.
 const CHARS_MAX: u32 = 300;
-/// A name with the blanks around it that is looked for among other words: shorter ones are in every text.
-const PADDED_MIN: u32 = 5;
+/// A name with the blanks around it that is looked for among other words: masks of texts know shorter ones in capitals only.
+const PADDED_MIN: u32 = 6;
 /// Answers per column: rows, each kind of name and place, and names among other words.
 const COUNTS: usize = 1 + NAMES.len() + PLACES.len() + 1;
 

@@ -44,6 +44,7 @@ pub use sql::items;
 pub use subset::{EdgeCut, NodeCover, SubsetEdge, SubsetLeaf, SubsetNode, SubsetPlan, SubsetSeed, equal_ids};
 pub use summary::{canonical_params, summary_json};
 pub use values::{ValueFault, ValueProbe, letters_at_risk};
+pub use whose::text_subjects;
 pub use written::{decision_of, list_line, listed, mask_line, under, with_path};
 
 /// OIDs of the types a sequence can feed.

@@ -8,9 +8,10 @@
 use super::anchor::is_unique;
 use super::graph::{Edge, Graph, Node};
 use super::propose::findings;
+use crate::catalog::Catalog;
 use crate::detect::{self, Finding};
 use crate::mask::Shape;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// What is known of a column's values beside those of the persons that its rows lead to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -223,6 +224,13 @@ fn keys<'k>(graph: &'k Graph<'_>, group: usize) -> impl Iterator<Item = (Node, N
 pub(super) fn text(graph: &Graph<'_>, group: usize) -> Option<String> {
     let persons = way(graph, group, &|group| holds_persons(graph, group));
     persons.or_else(|| way(graph, group, &|group| names(graph, group).any))
+}
+
+/// The subject of texts of each table whose foreign keys lead to a person, by `schema.table`.
+pub fn text_subjects(catalog: &Catalog) -> BTreeMap<String, String> {
+    let graph = Graph::new(catalog, &[], &mut Vec::new());
+    let groups = 0..graph.groups.len();
+    groups.filter_map(|group| Some((graph.groups[group].root.full_name(), text(&graph, group)?))).collect()
 }
 
 fn way(graph: &Graph<'_>, group: usize, ends: &dyn Fn(usize) -> bool) -> Option<String> {

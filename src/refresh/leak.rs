@@ -9,7 +9,7 @@ use crate::load::objects::Objects;
 use crate::mask::Remains;
 use crate::mask::kind::Takes;
 use crate::outcome::Gate;
-use crate::plan::{ColumnPlan, Decided, Plan, TablePlan, is_own_reason};
+use crate::plan::{ColumnPlan, Decided, Plan, TablePlan, escape, is_own_reason, text_subjects};
 use crate::proof::Proof;
 use crate::verify::leak::{Choice, Declared, Known, Leak};
 use std::collections::BTreeMap;
@@ -38,6 +38,7 @@ pub(super) fn leak<'a>(
         .flat_map(|watch| watch.columns().iter().map(|column| (column.name.as_str(), column.remains)))
         .collect();
     let mut columns = BTreeMap::new();
+    let subjects = text_subjects(catalog);
     for table in &plan.tables {
         let root = catalog.table(table.oid).and_then(|own| catalog.table(own.partition_root?));
         let root = root.map_or_else(|| table.full_name(), |root| root.full_name());
@@ -46,7 +47,7 @@ pub(super) fn leak<'a>(
             let choice = choice(column, remains.get(own.as_str()).copied());
             let declared = Declared { table: root.clone(), column: column.name.clone() };
             let keys_max = keys_max(table, column, &choice);
-            let known = Known { choice, declared, keys_max, proposal: proposal(&column.type_name) };
+            let known = Known { choice, declared, keys_max, proposal: proposal(column, subjects.get(&root)) };
             columns.insert(top, known.clone());
             columns.insert(own, known);
         }
@@ -98,11 +99,22 @@ fn keys_max(table: &TablePlan, column: &ColumnPlan, choice: &Choice) -> Option<u
     }
 }
 
-/// A mask that takes whatever a column of this type holds.
-fn proposal(type_name: &str) -> Option<&'static str> {
+/// A mask that takes whatever a column of this type holds; of a text whose mask does not know the person that a foreign key
+/// leads to, the same mask with that person.
+fn proposal(column: &ColumnPlan, person: Option<&String>) -> Option<String> {
+    let type_name = column.type_name.as_str();
+    let stranger = |person: &&String| {
+        let Decided::Mask { kind, subject, .. } = &column.decision else { return false };
+        kind.starts_with("text.spans/") && subject.as_ref() != Some(person)
+    };
     match privacy::takes(type_name) {
-        Takes::Text if !type_name.ends_with("[]") => Some("\"pattern\""),
-        Takes::Opaque if matches!(type_name, "json" | "jsonb") => Some("{ mask = \"json\", rest = \"pattern\" }"),
+        Takes::Text if !type_name.ends_with("[]") => Some(match person.filter(stranger) {
+            Some(person) => format!("{{ mask = \"text.spans\", subject = \"{}\" }}", escape(person)),
+            None => "\"pattern\"".to_owned(),
+        }),
+        Takes::Opaque if matches!(type_name, "json" | "jsonb") => {
+            Some("{ mask = \"json\", rest = \"pattern\" }".to_owned())
+        }
         _ => None,
     }
 }

@@ -77,7 +77,7 @@ pub struct Known {
     /// Different keys of documents that may be personal data by themselves; none: they are not looked at.
     pub keys_max: Option<usize>,
     /// A mask for texts, or one for documents, can stand for it: what is proposed if it leaks.
-    pub proposal: Option<&'static str>,
+    pub proposal: Option<String>,
 }
 
 /// What the search has to know of a run.
@@ -313,17 +313,18 @@ impl Leak<'_> {
             false => Err(some_of(wrong)),
         };
         let names: BTreeSet<String> = read.leaking.values().map(|leaking| leaking.declared.to_string()).collect();
-        let proposals: BTreeMap<&Declared, &'static str> = read
+        let proposals: BTreeMap<&Declared, &str> = read
             .leaking
             .keys()
             .filter_map(|name| self.columns.get(name))
-            .filter_map(|known| Some((&known.declared, known.proposal?)))
+            .filter_map(|known| Some((&known.declared, known.proposal.as_deref()?)))
             .collect();
         let lines = decide(self.rules, proposals.into_iter());
         let lines = match lines.is_empty() {
             true => String::new(),
             false => format!(
-                "Decide these columns anew. What a mask recognizes it takes away, `pattern` takes everything:\n{lines}\n"
+                "Decide these columns anew. What a mask recognizes it takes away, with a `subject` the names of that person too, \
+                 `pattern` takes everything:\n{lines}\n"
             ),
         };
         Found {
@@ -341,8 +342,8 @@ impl Leak<'_> {
             false => Err(some_of(read.detected.iter().map(|(column, found)| format!("{column}: {}", found.what)))),
         };
         let mask = |declared: &Declared, found: &Detected| {
-            let proposal = self.columns.get(&declared.to_string()).and_then(|known| known.proposal);
-            found.mask.clone().or_else(|| proposal.map(str::to_owned)).unwrap_or_else(|| "\"null\"".to_owned())
+            let proposal = self.columns.get(&declared.to_string()).and_then(|known| known.proposal.clone());
+            found.mask.clone().or(proposal).unwrap_or_else(|| "\"null\"".to_owned())
         };
         // A mask that hides keys is there: nothing that could be pasted is better.
         let masked = |declared: &Declared| {
