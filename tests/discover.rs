@@ -632,3 +632,89 @@ fn what_is_told_of_people_at_work_and_in_care_is_not_kept_for_having_few_values(
     assert_eq!(columns.get("reach").and_then(toml::Value::as_str), Some("pattern"), "{text}");
     assert_ne!(columns.get("ndc").and_then(toml::Value::as_str), Some("phone"), "{text}");
 }
+
+#[test]
+fn lines_that_init_and_plan_print_are_taken_by_plan() {
+    let (source, _) = clusters();
+    let lab = Lab::new("taken");
+    source.sql(&lab.name, "CREATE EXTENSION citext; CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)");
+    lab.seed(
+        "CREATE TABLE c (email citext UNIQUE);
+         CREATE TABLE o (email citext REFERENCES c (email));
+         INSERT INTO c SELECT 'u' || n || '@planted.test' FROM generate_series(1, 50) n;
+         INSERT INTO o SELECT email FROM c;
+         CREATE TABLE mfa (id int PRIMARY KEY, user_id int NOT NULL, type varchar(20) NOT NULL, data jsonb NOT NULL);
+         CREATE UNIQUE INDEX ON mfa (user_id, type) WHERE type IN ('totp', 'recovery_codes');
+         CREATE TABLE words (a text COLLATE nocase UNIQUE);
+         CREATE TABLE pnone (a int) PARTITION BY LIST (a);
+         CREATE TABLE pnone_1 PARTITION OF pnone FOR VALUES IN (1);
+         CREATE TABLE inv (no text PRIMARY KEY CHECK (no ~ '^INV-[0-9]{6}$'));
+         INSERT INTO inv SELECT 'INV-' || 100000 + n FROM generate_series(1, 50) n;",
+    );
+    // Without `init`: the tables alone.
+    lab.config("");
+    let plan = lab.restage(&["plan", "--json"]);
+    assert_eq!(plan.code, 3, "{plan:?}");
+    let plan: serde_json::Value = serde_json::from_str(&plan.stdout).expect("one document");
+    let mut text = std::fs::read_to_string(lab.path("restage.toml")).expect("text");
+    for refusal in plan["error"].as_array().expect("refusals") {
+        paste(&mut text, refusal);
+    }
+    assert!(text.contains("\nemail = { mask = \"email\", on_invalid = \"fail\" }\n"), "{text}");
+    assert!(text.contains("\na = \"username\"\n"), "{text}");
+    // Where no mask can stand the answer is a person's, and the line says so instead of a mask.
+    let asked: Vec<String> = text.lines().filter(|line| line.starts_with("# ")).map(str::to_owned).collect();
+    for (column, why) in [("type", "unique index"), ("a", "partition"), ("no", "check")] {
+        let line = format!("# {column} = {{ keep = \"…\" }}     # your reason: no mask fits");
+        assert!(asked.iter().any(|asked| asked.starts_with(&line) && asked.contains(why)), "{column}: {text}");
+    }
+    // With these answers the plan holds.
+    for line in asked.iter().filter(|line| line.contains("no mask fits")) {
+        text = text.replace(line.as_str(), line.trim_start_matches("# "));
+    }
+    std::fs::write(lab.path("restage.toml"), &text).expect("write");
+    done(lab.restage(&["plan"]));
+    std::fs::remove_file(lab.path("restage.toml")).expect("a configuration");
+    let (from, to) = (lab.source.url("reader", &lab.name), lab.target.url("restage", &lab.name));
+    done(lab.restage(&["init", "--source", &from, "--target", &to, "--key-file", KEY]));
+    let plan = lab.restage(&["plan", "--json"]);
+    let plan: serde_json::Value = serde_json::from_str(&plan.stdout).expect("one document");
+    let refused = plan["error"].as_array().map_or(&[][..], Vec::as_slice);
+    assert!(refused.iter().all(|one| one["code"] == "plan::undecided-column"), "{refused:?}");
+}
+
+#[test]
+fn settings_in_a_text_are_no_address_and_links_are_no_names() {
+    let lab = Lab::new("settings");
+    lab.seed(
+        "CREATE TABLE users (id int PRIMARY KEY, email text, settings text, profile text, also_known_as varchar[], nickname text);
+         INSERT INTO users SELECT n, 'u' || n || '@planted.test', '{\"web.trends\":false,\"notification_emails.follow\":true}',
+             '{\"contact\": {\"email\": \"u' || n || '@planted.test\"}}', ARRAY['https://social.planted.test/users/' || n], 'Anke'
+         FROM generate_series(1, 100) n; ANALYZE;",
+    );
+    let document = document(&lab, &["discover", "--json"]);
+    let (settings, _) = proposed(&document, "public.users", "settings");
+    assert!(!settings.contains("email"), "{settings}");
+    let (links, _) = proposed(&document, "public.users", "also_known_as");
+    assert!(!links.contains("name."), "{links}");
+    // The twins: an address in a document of a text is masked where it stands, and a name is one.
+    let (profile, open) = proposed(&document, "public.users", "profile");
+    assert!(
+        !open && profile.starts_with("{ mask = \"json\"") && profile.contains("\"$.contact.email\" = \"email\""),
+        "{profile}"
+    );
+    assert!(proposed(&document, "public.users", "nickname").0.contains("name."));
+}
+
+#[test]
+fn what_is_too_narrow_for_its_mask_is_not_dropped() {
+    let lab = Lab::new("narrow");
+    lab.seed(
+        "CREATE TABLE customers (id int PRIMARY KEY, full_name text, city varchar(8));
+         INSERT INTO customers SELECT n, 'Patricia Miller', 'Berlin' FROM generate_series(1, 50) n;",
+    );
+    let document = document(&lab, &["discover", "--json"]);
+    assert_eq!(proposed(&document, "public.customers", "city"), ("\"pattern\"".to_owned(), false));
+    let told = done(lab.restage(&["discover"]));
+    assert!(told.contains("(1 table, 50 rows seen"), "{told}");
+}

@@ -76,6 +76,9 @@ struct Counts {
     numbers: u32,
     /// How values of digits alone begin.
     heads: HashSet<u32>,
+    /// Values that are yes or no, and links.
+    switches: u32,
+    links: u32,
     /// The words of each short value.
     words: Vec<Box<[u64]>>,
 }
@@ -213,6 +216,14 @@ impl Sample {
     /// Judges name, type and values together; best first.
     pub fn findings(&self, facts: &Facts<'_>) -> Vec<Finding> {
         let mut findings = judge(facts, &self.tests, &self.values);
+        // The values of an array are its elements: what these refute, the name of the column does not hold.
+        if let (0, 1, Some((_, elements))) = (self.values.distinct(), self.paths.len(), self.paths.get("$[*]")) {
+            let said = judge(facts, text_tests(), elements);
+            let refuted = |known: &Finding| {
+                !said.iter().any(|finding| finding.found() && finding.category.name == known.category.name)
+            };
+            findings.retain(|known| !known.found() || elements.distinct() < REFUTES_MIN || !refuted(known));
+        }
         for (_, finding) in self.path_findings(facts) {
             let evidence = Evidence {
                 signal: Signal::Path,
@@ -235,6 +246,10 @@ impl Sample {
     pub fn path_findings(&self, facts: &Facts<'_>) -> Vec<(String, Finding)> {
         let mut found = Vec::new();
         for (path, (name, counts)) in &self.paths {
+            // `notification_emails.follow = true` says whether, and holds no address.
+            if counts.distinct() > 0 && counts.switches == counts.distinct() {
+                continue;
+            }
             // An element of an array column has no name of its own.
             let column = if name.is_empty() { facts.column } else { name };
             let inner = Facts { column, takes: Takes::Text, domain: None, ..*facts };
@@ -273,6 +288,8 @@ fn test(tests: &[(usize, usize)], hasher: &foldhash::quality::RandomState, value
         return;
     }
     let value = shown;
+    counts.switches += u32::from(matches!(value, "true" | "false"));
+    counts.links += u32::from(value.contains("://"));
     if value.len() <= WORDS_BYTES_MAX {
         counts.words.push(hashes(value));
     }
@@ -347,7 +364,10 @@ fn judge(facts: &Facts<'_>, tests: &[(usize, usize)], counts: &Counts) -> Vec<Fi
         });
         let letters = RULES.categories[RULES.detectors[*detector].category].letters;
         let mute = letters && of >= REFUTES_MIN && f64::from(counts.letters) < REFUTED_BELOW * f64::from(of);
-        if refuted || mute {
+        // Nobody is called like an address of the web.
+        let name = RULES.categories[RULES.detectors[*detector].category].name.ends_with("_name");
+        let linked = name && of >= REFUTES_MIN && counts.links * 10 >= of * 9;
+        if refuted || mute || linked {
             evidence.score *= REFUTED;
         }
     }

@@ -30,14 +30,14 @@ pub fn config(head: &Head, found: &Discovery) -> String {
     let _ = writeln!(
         text,
         "#:schema restage.schema.json\n\
-         # Made by `restage init` from {}: {} tables, {} columns, {} of them look personal.\n\
+         # Made by `restage init` from {}: {}, {}, {} look personal.\n\
          # Every line is a proposal, with its evidence: read it once, then it is your policy. What stands behind a # is not\n\
          # decided: `restage plan` refuses it until you answer. `restage explain TABLE.COLUMN` says more about each.\n\
          version = 1\n\n\
          [source]\nurl = \"{}\"\n",
         remark(&found.source),
-        totals.tables,
-        totals.columns,
+        counted(totals.tables, "table"),
+        counted(totals.columns, "column"),
         totals.personal,
         toml_escape(&head.source)
     );
@@ -73,6 +73,11 @@ pub fn config(head: &Head, found: &Discovery) -> String {
     text
 }
 
+/// `1 table`, `2 tables`.
+fn counted(number: usize, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A text that stays behind its `#`: names may hold line breaks.
 fn remark(text: &str) -> String {
     text.replace(char::is_control, " ")
@@ -91,7 +96,9 @@ fn packs(found: &Discovery) -> String {
     if let count @ 1.. = decided.count() {
         let _ = writeln!(
             text,
-            "# {count} columns are decided by them and not listed below: `restage explain` names the rule."
+            "# {} {} decided by them and not listed below: `restage explain` names the rule.",
+            counted(count, "column"),
+            if count == 1 { "is" } else { "are" }
         );
     }
     text

@@ -5,7 +5,7 @@ use super::whose::{self, Compared};
 use super::{Policy, Suggested, packs, policy, propose};
 use crate::catalog::Catalog;
 use crate::config::{Action, Place, Rows};
-use crate::detect::{Facts, Finding};
+use crate::detect::{Facts, Finding, Signal};
 use crate::mask::Shape;
 use crate::mask::kind::Takes;
 
@@ -201,7 +201,14 @@ impl<'a> Draft<'a> {
         let node = self.graph.groups[table].first + column;
         let shape = self.graph.nodes[node].shape.as_ref();
         let json = matches!(shape, Some(Shape::Json | Shape::Jsonb));
-        if json && let Some(toml) = self.document(node, paths) {
+        // Settings in a column of texts: what is known is known by the paths of its documents.
+        let texts = matches!(shape, Some(Shape::Text { .. }))
+            && propose::written(&self.graph, node, "json", "", Compared::Not).is_some();
+        let by_path = |finding: &&Finding| finding.evidence.iter().all(|known| known.signal == Signal::Path);
+        let inside = texts && found.iter().find(|finding| finding.found()).as_ref().is_some_and(by_path);
+        if (json || inside)
+            && let Some(toml) = self.document(node, paths)
+        {
             return Proposed { toml, open: false };
         }
         let personal = found.iter().any(Finding::found);
@@ -219,7 +226,8 @@ impl<'a> Draft<'a> {
         };
         let toml = propose::suited(&self.graph, node, found, compared);
         if personal || propose::keeps_key(&toml) {
-            return Proposed { toml, open: false };
+            let open = toml == propose::ASK;
+            return Proposed { toml, open };
         }
         if let Some(proposed) = seen.beside.and_then(|beside| self.beside(node, beside, compared)) {
             return proposed;

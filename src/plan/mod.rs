@@ -1,6 +1,7 @@
 //! Policy + catalog → plan, or every refusal at once. Pure: no server is asked here.
 
 mod anchor;
+mod bound;
 mod checks;
 mod chunk;
 mod condition;
@@ -271,7 +272,10 @@ fn first_names(names: &[String]) -> String {
 
 fn general_warnings(catalog: &Catalog, graph: &Graph<'_>, rows: &[Rows], warnings: &mut Vec<String>) {
     if catalog.large_objects > 0 {
-        warnings.push(format!("{} large objects are left out", catalog.large_objects));
+        warnings.push(match catalog.large_objects {
+            1 => "1 large object is left out".to_owned(),
+            several => format!("{several} large objects are left out"),
+        });
     }
     if !catalog.extension_rows.is_empty() {
         warnings.push(format!(

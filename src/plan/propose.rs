@@ -4,6 +4,7 @@
 //! says, NULL where nothing is known, and `keep` for nothing but surrogate keys.
 
 use super::Policy;
+use super::bound::{self, Bound};
 use super::graph::{Graph, Node};
 use super::whose::{self, Compared, Whose};
 use super::written::header;
@@ -21,6 +22,8 @@ const KEEP_KEY: &str = "{ keep = \"technical key, names nobody outside\" }";
 const KEEP_CHOICE: &str = "{ keep = \"one of the words that the schema lists\" }";
 /// … or there is nothing in it that a constant could replace: a switch in a unique index.
 const KEEP_SWITCH: &str = "{ keep = \"yes or no, names nobody\" }";
+/// No mask can stand there: only a person can say whether the column may be kept.
+pub(super) const ASK: &str = "{ keep = \"…\" }";
 /// Begins the reason of a column of which nothing but a sample was seen, and that of a column of a catalog of things.
 const UNSEEN: &str = "no sign of a person in its name or in ";
 const THING: &str = "it tells of a thing: ";
@@ -47,7 +50,14 @@ pub(super) fn undecided(graph: &Graph<'_>, policy: &Policy<'_>, nodes: &[Node]) 
     let group = graph.nodes[nodes[0]].group;
     let table = &graph.groups[group].root;
     let full_name = table.full_name();
-    let line = |node: &Node| format!("{} = {}", column_key(&graph.nodes[*node].column.name), proposal(graph, *node));
+    let line = |node: &Node| {
+        let (name, toml) = (column_key(&graph.nodes[*node].column.name), proposal(graph, *node));
+        match toml == ASK {
+            // No decision yet: pasted as it is, it asks again.
+            true => format!("# {name} = {toml}     # your reason: no mask fits, because {}", unmaskable(graph, *node)),
+            false => format!("{name} = {toml}"),
+        }
+    };
     let lines = nodes.iter().map(line).collect::<Vec<_>>().join("\n");
     let hint = match header(policy.rules, &full_name) {
         (header, Some(at)) => format!("Add under {header} ({at}):\n{lines}"),
@@ -75,6 +85,13 @@ pub(super) fn undecided(graph: &Graph<'_>, policy: &Policy<'_>, nodes: &[Node]) 
     }
     let report = Report::new("plan::undecided-column", message).hint(hint);
     if details.is_empty() { report } else { report.detail(details.join(" ")) }
+}
+
+/// Why no mask fits a column.
+fn unmaskable(graph: &Graph<'_>, node: Node) -> &'static str {
+    let bound = bound::of(graph, node, is_key(graph, node) || is_unique(graph, node));
+    let why = bound.stuck.or_else(|| bound.formed.then_some("a check asks for a form"));
+    why.unwrap_or("masks that keep it unique and fold case are too long for it")
 }
 
 /// How many columns reference this one.
@@ -118,7 +135,9 @@ pub(super) fn suited(graph: &Graph<'_>, node: Node, findings: &[Finding], compar
     let column = &graph.nodes[node];
     let mut personal = false;
     let (key, unique) = (is_key(graph, node), is_unique(graph, node));
-    let line = |shape| Line { graph, node, shape, unique: key || unique, compared };
+    let bound = bound::of(graph, node, key || unique);
+    let line = |shape| Line { graph, node, shape, unique: key || unique, bound, compared };
+    let mut narrow = false;
     for finding in findings.iter().filter(|finding| finding.found()) {
         personal = true;
         for proposal in finding.proposals() {
@@ -126,6 +145,7 @@ pub(super) fn suited(graph: &Graph<'_>, node: Node, findings: &[Finding], compar
             if let Some(line) = column.shape.as_ref().and_then(fits) {
                 return line;
             }
+            narrow |= matches!(column.shape, Some(Shape::Text { chars_max: Some(_), .. }));
         }
     }
     let counts = || matches!(column.shape, None | Some(Shape::Int2 | Shape::Int4 | Shape::Int8 | Shape::Uuid));
@@ -135,11 +155,23 @@ pub(super) fn suited(graph: &Graph<'_>, node: Node, findings: &[Finding], compar
     if !personal && !key && is_choice(graph, node) {
         return KEEP_CHOICE.to_owned();
     }
-    if !(key || unique || column.not_null) {
+    if bound.stuck.is_some() {
+        return ASK.to_owned();
+    }
+    // Too narrow for what suits: a pattern has the length of the value, and joins.
+    if !(key || unique || column.not_null || narrow) {
         return "\"null\"".to_owned();
     }
     match &column.shape {
         Some(Shape::Bool) if key || unique => KEEP_SWITCH.to_owned(),
+        // `null` passes every check; where it cannot stand, and a pattern cannot either, nobody but a person can say.
+        Some(Shape::Text { .. }) if bound.formed => match column.not_null || key || unique {
+            true => ASK.to_owned(),
+            false => "\"null\"".to_owned(),
+        },
+        Some(shape @ Shape::Text { .. }) if bound.folding => {
+            line(shape).of("username", "").unwrap_or_else(|| ASK.to_owned())
+        }
         Some(Shape::Text { .. }) => "\"pattern\"".to_owned(),
         Some(Shape::Uuid) => "\"uuid\"".to_owned(),
         Some(Shape::Inet | Shape::Cidr) => "\"ip\"".to_owned(),
@@ -179,7 +211,8 @@ pub(super) fn written(
 ) -> Option<String> {
     let unique = is_key(graph, node) || is_unique(graph, node);
     let column = &graph.nodes[node];
-    Line { graph, node, shape: column.shape.as_ref()?, unique, compared }.of(word, params)
+    Line { graph, node, shape: column.shape.as_ref()?, unique, bound: bound::of(graph, node, unique), compared }
+        .of(word, params)
 }
 
 /// What a decision is written for.
@@ -189,6 +222,7 @@ struct Line<'l, 'g> {
     shape: &'l Shape,
     /// A key or part of a unique index: masks have to keep it so.
     unique: bool,
+    bound: Bound,
     compared: Compared<'l>,
 }
 
@@ -210,6 +244,14 @@ impl Line<'_, '_> {
             _ => (word, params),
         };
         let kind = mask::kind(word).filter(|kind| kind.takes(self.shape))?;
+        let folds = kind.folds && kind.lowercase;
+        if self.bound.stuck.is_some() || self.bound.folding && !folds {
+            return None;
+        }
+        // A pattern, which is what other values become, tells case apart, and the reference does not.
+        let reads_a_format = kind.params.iter().any(|param| param.name == "on_invalid");
+        let fails = self.bound.folding_all && reads_a_format && params.is_empty();
+        let params = if fails { "on_invalid = \"fail\"" } else { params };
         let written: mask::Params = written_params(params)?;
         if too_wide(kind, &written, self.shape) {
             return None;

@@ -62,12 +62,12 @@ pub(super) fn discovery(found: &Discovery, look: &Look) -> String {
     let totals = &found.totals;
     let _ = writeln!(
         text,
-        "{} {} of {} columns look personal ({} tables, {} rows seen, {})",
+        "{} {} of {} look personal ({}, {} seen, {})",
         look.good("✓"),
         totals.personal,
-        totals.columns,
-        totals.tables,
-        units::count(totals.rows),
+        units::plural(totals.columns as u64, "column"),
+        units::plural(totals.tables as u64, "table"),
+        units::plural(totals.rows, "row"),
         units::duration(found.ms)
     );
     let away = found.tables.iter().flat_map(|table| &table.columns).filter(|column| column.looks_away).count();
@@ -111,27 +111,27 @@ fn decision(column: &ColumnFound) -> comfy_table::Cell {
 /// Where the configuration is and what comes next, ready to paste.
 pub(super) fn initialized(done: &Initialized, look: &Look) -> String {
     let mut text = format!(
-        "{} {} is written: {} tables, {} columns, {} look personal ({})\n",
+        "{} {} is written: {}, {}, {} look personal ({})\n",
         look.good("✓"),
         look.strong(&done.file),
-        done.tables,
-        done.columns,
+        units::plural(done.tables as u64, "table"),
+        units::plural(done.columns as u64, "column"),
         done.personal,
         units::duration(done.ms)
     );
     if done.open > 0 {
         let _ = writeln!(
             text,
-            "  yours    {} columns only a person can decide: they stand behind a # in the file",
-            done.open
+            "  yours    {} only a person can decide, behind a # in the file",
+            units::plural(done.open as u64, "column")
         );
     }
     if done.unsampled > 0 {
         let _ = writeln!(
             text,
-            "  {} {} tables were judged by their names alone; the file says why",
+            "  {} {} judged by names alone; the file says why",
             look.warn("!"),
-            done.unsampled
+            units::plural(done.unsampled as u64, "table")
         );
     }
     for (index, line) in done.next.iter().enumerate() {

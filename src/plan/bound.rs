@@ -1,0 +1,54 @@
+//! What indexes, references, checks and partitions ask of the masks of a column, so that no line is proposed that the plan or
+//! the load refuses.
+
+use super::graph::{Graph, Node};
+use super::sql::{is_lower, mentions, only_null_tests};
+use crate::catalog::ConstraintKind;
+
+/// What the schema asks of a column's masks.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Bound {
+    /// No mask can stand there, and why.
+    pub stuck: Option<&'static str>,
+    /// Values that differ in case only are equal somewhere: masks have to fold case.
+    pub folding: bool,
+    /// … also those of values that are not of the kind, because a reference would break.
+    pub folding_all: bool,
+    /// A check asks for a form, which a pattern breaks.
+    pub formed: bool,
+}
+
+pub(super) fn of(graph: &Graph<'_>, node: Node, unique: bool) -> Bound {
+    let column = &graph.nodes[node];
+    let (name, group) = (column.column.name.as_str(), &graph.groups[column.group]);
+    let used = group.uniques.iter().filter(|index| {
+        let mut columns = index.expression_columns.iter().filter_map(|attnum| graph.node_at(index.table, *attnum));
+        columns.any(|known| known == node)
+    });
+    let (mut stuck, mut lower) = (None, false);
+    for index in used {
+        if index.predicate.as_ref().is_some_and(|text| mentions(text, name) && !only_null_tests(text, name)) {
+            stuck = Some("a unique index is for some of its values only");
+        }
+        for expression in index.expressions.iter().filter(|text| mentions(text, name)) {
+            match is_lower(expression, name) {
+                true => lower = true,
+                false => stuck = Some("a unique index is over an expression of it"),
+            }
+        }
+    }
+    let mut lists = group.partitioned.iter().filter(|table| !table.partition_default);
+    let listed = |known: &String| known == name;
+    if lists.any(|table| table.partition_strategy.as_deref() == Some("list") && table.partition_key.iter().any(listed))
+    {
+        stuck = Some("it decides the partition of its row, and none is for all others");
+    }
+    let edges = graph.edges_to[column.group].iter().flat_map(|edge| &graph.edges[*edge].pairs);
+    let folding_all = edges.into_iter().any(|(from, to)| *to == node && (graph.nodes[*from].folding || column.folding));
+    let formed = group.constraints.iter().any(|check| {
+        let about = check.columns.iter().any(|attnum| graph.node_at(check.table, *attnum) == Some(node));
+        let form = [" ~ ", " ~* ", " ~~ ", " ~~* "].iter().any(|sign| check.definition.contains(sign));
+        check.kind == ConstraintKind::Check && check.enforced && about && form
+    });
+    Bound { stuck, folding: folding_all || lower || unique && column.folding, folding_all, formed }
+}
