@@ -20,6 +20,8 @@ pub struct Settings {
     pub confirmed: bool,
     /// `--yes`: also where the target looks unusual. Typing a name does not say that, the surprises come later.
     pub yes: bool,
+    /// Nothing is to be replaced yet, so nobody was asked.
+    pub plan_only: bool,
 }
 
 /// One guard and whether it holds.
@@ -380,6 +382,10 @@ fn confirm(settings: &Settings, admin: &Admin) -> Check {
             Some(format!("confirm = \"{}\"     # under [target], if this is the database to replace", admin.live)),
         ),
         Some(_) => check("confirm", true, "`confirm` names the live database", None),
+        None if settings.plan_only => {
+            let detail = format!("a run asks before it replaces \"{}\", or takes --yes", admin.live);
+            check("confirm", true, detail, None)
+        }
         None if settings.yes => check("confirm", true, "confirmed by --yes", None),
         None if settings.confirmed => check("confirm", true, "confirmed by its name", None),
         None => Check {

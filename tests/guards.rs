@@ -255,6 +255,9 @@ fn nothing_is_replaced_that_was_not_confirmed() {
     }
     std::fs::write(lab.path("restage.toml"), text.replace(&line, "")).expect("write");
     refused(&lab, &["refresh"], 2, "usage::not-confirmed", &line);
+    let ran = lab.restage(&["plan"]);
+    let says = ran.stdout.lines().find(|line| line.contains("confirm ")).unwrap_or_default();
+    assert!(says.contains("a run asks before it replaces") && ran.code == 0, "{}{}", ran.stdout, ran.stderr);
     std::fs::write(lab.path("restage.toml"), &text).expect("write");
     let ran = refused(&lab, &["init-target"], 2, "usage::not-confirmed", "--yes");
     assert!(!ran.stderr.contains("set `confirm"), "it is set, and does not count: {}", ran.stderr);

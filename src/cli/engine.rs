@@ -93,6 +93,7 @@ pub(super) struct Wish {
     pub key: Option<ChosenKey>,
     pub dry_run: bool,
     pub yes: bool,
+    pub plan_only: bool,
     /// The name was typed, or nothing had to be.
     pub confirmed: bool,
 }
@@ -107,6 +108,7 @@ pub(super) fn guard_settings(config: &Config, target: &TargetConfig, confirmed: 
         allow_write_role: config.source.allow_write_role,
         confirmed,
         yes,
+        plan_only: false,
     }
 }
 
@@ -120,6 +122,7 @@ fn no_target(config: &Config) -> guard::Settings {
         allow_write_role: config.source.allow_write_role,
         confirmed: false,
         yes: false,
+        plan_only: false,
     }
 }
 
@@ -188,7 +191,10 @@ pub(super) async fn job(context: &Context, config: Config, wish: Wish) -> Result
         literals_allow: config.policy.literals_allow.clone(),
         allow_schema_drift: config_source.allow_schema_drift,
         guard: match &target {
-            Some(target) => guard_settings(&config, target, wish.confirmed, wish.yes),
+            Some(target) => guard::Settings {
+                plan_only: wish.plan_only,
+                ..guard_settings(&config, target, wish.confirmed, wish.yes)
+            },
             None => no_target(&config),
         },
         source,
@@ -358,7 +364,7 @@ fn subset_view(selection: &Selection) -> SubsetView {
 
 pub(super) async fn plan(context: &Context, args: PlanArgs) -> Result<PlanView, Failure> {
     let config = load_scenario(context, &args.scenario)?;
-    let wish = Wish { yes: true, ..Wish::default() };
+    let wish = Wish { yes: true, plan_only: true, ..Wish::default() };
     let (job, warnings) = job(context, config, wish).await.map_err(|failure| failure.with_state(NOTHING))?;
     let stop = stop_on_cancel(context);
     let mut found = stop.race(async { refresh::inspect(&job).await }).await?;
