@@ -675,7 +675,8 @@ fn lines_that_init_and_plan_print_are_taken_by_plan() {
     std::fs::write(lab.path("restage.toml"), &text).expect("write");
     // As they are they ask again.
     assert_eq!(lab.restage(&["plan"]).code, 2);
-    std::fs::write(lab.path("restage.toml"), text.replace("\"…\"", "\"numbers of the shop, no person\"")).expect("write");
+    std::fs::write(lab.path("restage.toml"), text.replace("\"…\"", "\"numbers of the shop, no person\""))
+        .expect("write");
     done(lab.restage(&["plan"]));
     std::fs::remove_file(lab.path("restage.toml")).expect("a configuration");
     let (from, to) = (lab.source.url("reader", &lab.name), lab.target.url("restage", &lab.name));
