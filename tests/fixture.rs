@@ -122,7 +122,7 @@ fn foreign_partitions_and_views_that_cannot_be_filled_stop_no_script() {
          CREATE MATERIALIZED VIEW \"it's 100%\" AS SELECT ones() AS n; CREATE MATERIALIZED VIEW well AS SELECT a FROM part_1;",
     );
     lab.config(identity::KEEP_ALL);
-    fixture(&lab, &[]);
+    fixture(&lab, &["--rows", "all"]);
     let copy = loaded(&lab);
     let ours = |sql: &str| lab.target.sql(&copy, sql);
     assert_eq!(ours("SELECT relname FROM pg_class WHERE relkind = 'm' AND NOT relispopulated"), "it's 100%");

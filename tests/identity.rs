@@ -119,10 +119,9 @@ fn rows_added_to_tables_of_extensions_are_told_and_not_copied() {
     // What the script of an extension does with pg_extension_config_dump().
     lab.source.sql(
         &lab.name,
-        "ALTER EXTENSION hstore ADD TABLE \"Added\"; ALTER EXTENSION hstore ADD TABLE shipped;
+        "REVOKE ALL ON hidden FROM reader; ALTER EXTENSION hstore ADD TABLE \"Added\"; ALTER EXTENSION hstore ADD TABLE shipped;
          ALTER EXTENSION hstore ADD TABLE hidden; ALTER EXTENSION hstore ADD TABLE strange;
          ALTER EXTENSION hstore ADD SEQUENCE counted; ALTER EXTENSION hstore ADD SEQUENCE fresh;
-         REVOKE ALL ON hidden FROM reader;
          UPDATE pg_extension SET extconfig = ARRAY['\"Added\"', 'shipped', 'hidden', 'strange', 'counted', 'fresh']::regclass[]::oid[],
          extcondition = ARRAY['WHERE id >= 100', 'WHERE id > 2', '', 'WHERE no_such(id)', '', ''] WHERE extname = 'hstore'",
     );

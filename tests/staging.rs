@@ -159,7 +159,7 @@ fn silent_night_tells_what_was_left_out() {
     lab.source.sql(&lab.name, &format!("GRANT SELECT ON people TO {role}"));
     let ran = lab.restage(&["refresh", "--cron"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{ran:?}");
-    assert!(ran.stderr.contains("1 grants") && ran.stderr.contains(&role), "{}", ran.stderr);
+    assert!(ran.stderr.contains("grants (1)") && ran.stderr.contains(&role), "{}", ran.stderr);
     let ran = lab.restage(&["refresh", "--json"]);
     let document: Value = serde_json::from_str(&ran.stdout).expect("a document");
     let folder = lab.path(document["report_dir"].as_str().expect("a report"));

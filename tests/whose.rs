@@ -11,6 +11,8 @@ fn newcomer(lab: &Lab<'_>) -> (String, Ran) {
     let (from, to) = (lab.source.url("reader", &lab.name), lab.target.url("restage", &lab.name));
     let made = lab.restage(&["init", "--source", &from, "--target", &to, "--key-file", KEY]);
     assert_eq!(made.code, 0, "{made:?}");
+    let marked = lab.restage(&["init-target", "--yes"]);
+    assert_eq!(marked.code, 0, "{marked:?}");
     let mut text = std::fs::read_to_string(&path).expect("text");
     for _ in 0..2 {
         let plan = lab.restage(&["plan", "--json"]);

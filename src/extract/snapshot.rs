@@ -359,7 +359,7 @@ impl Shared {
 /// a statement.
 pub async fn blockers(info: &Conninfo, application: &str) -> Vec<String> {
     let Ok(session) = SourceSession::connect(info, application).await else { return Vec::new() };
-    // A prepared transaction has no process: its locks name it by its number, behind the slash.
+    // A prepared transaction has no process. Its locks share the virtual number it had then, and one is on its number.
     let rows = session
         .client()
         .query(
@@ -370,8 +370,9 @@ pub async fn blockers(info: &Conninfo, application: &str) -> Vec<String> {
              c.relname::text, l.granted, x.gid::text \
              FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation \
              LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-             LEFT JOIN pg_catalog.pg_prepared_xacts x ON l.pid IS NULL \
-             AND x.transaction::text = pg_catalog.split_part(l.virtualtransaction, '/', 2) \
+             LEFT JOIN pg_catalog.pg_locks t ON l.pid IS NULL AND t.pid IS NULL AND t.locktype = 'transactionid' \
+             AND t.virtualtransaction = l.virtualtransaction \
+             LEFT JOIN pg_catalog.pg_prepared_xacts x ON x.transaction = t.transactionid \
              WHERE l.mode = 'AccessExclusiveLock' AND c.relkind IN ('r', 'p') AND l.database = \
              (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) \
              ORDER BY NOT l.granted, l.pid LIMIT 5",
