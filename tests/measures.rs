@@ -306,7 +306,8 @@ fn a_distribution_that_moved_publishes_nothing_where_it_is_judged() {
         assert!(ran.stderr.contains(gate) && ran.stderr.contains("public.orders"), "{ran:?}");
         // Twins: another mask of the same column, and another column.
         lab.config(&format!("{ORDERS_POLICY}{}", verify("public.orders.weight")));
-        assert_eq!(lab.restage(&["refresh"]).code, 0, "{threshold}");
+        let ran = lab.restage(&["refresh"]);
+        assert_eq!(ran.code, 0, "{threshold}: {ran:?}");
     }
 }
 
