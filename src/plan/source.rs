@@ -4,7 +4,7 @@ use super::domain::{Choice, Domains};
 use super::fit::at;
 use super::graph::Graph;
 use super::{Settings, place};
-use crate::catalog::{Catalog, TableKind};
+use crate::catalog::{Catalog, Table, TableKind};
 use crate::config::{Rows, TableRule};
 use crate::error::Report;
 use crate::pg::types::{self, Transport};
@@ -19,6 +19,7 @@ const LOCKERS: u64 = 3;
 pub(super) fn check(graph: &Graph<'_>, rows: &[Rows], settings: &Settings, reports: &mut Vec<Report>) {
     let catalog = graph.catalog;
     reports.extend(rights(catalog));
+    same_names(catalog, reports);
     guard(catalog, settings, reports);
     versions(catalog, settings, reports);
     locks(graph, rows, reports);
@@ -44,6 +45,36 @@ pub(super) fn check(graph: &Graph<'_>, rows: &[Rows], settings: &Settings, repor
                 );
             }
         }
+    }
+}
+
+/// Refuses tables that are called the same once schema and name are joined by a dot: policy, receipts, files and reports
+/// know a table by that text, and would take one for the other.
+fn same_names(catalog: &Catalog, reports: &mut Vec<Report>) {
+    let mut known: BTreeMap<String, Vec<&Table>> = BTreeMap::new();
+    for table in &catalog.tables {
+        known.entry(table.full_name()).or_default().push(table);
+    }
+    for (name, tables) in known.iter().filter(|(_, tables)| tables.len() > 1) {
+        let quoted = |table: &&Table| super::anchor::quote(&table.schema) + "." + &super::anchor::quote(&table.name);
+        let written: Vec<String> = tables.iter().map(quoted).collect();
+        // The one whose own name has the dot: to rename a schema is more work for those who use it.
+        let dotted = |table: &&&Table| table.name.contains('.');
+        let renamed: Vec<String> = tables
+            .iter()
+            .filter(dotted)
+            .take(tables.len() - 1)
+            .map(|table| {
+                let new = super::anchor::quote(&table.name.replace('.', "_"));
+                format!("ALTER TABLE {} RENAME TO {new};     -- at the source", quoted(table))
+            })
+            .collect();
+        let report = Report::new("plan::same-name", format!("{} tables are all called \"{name}\"", tables.len()))
+            .detail(format!(
+                "{} differ only in where the dot stands, and a policy, a receipt or a file could not tell them apart.",
+                written.join(" and ")
+            ));
+        reports.push(report.hint(renamed.join("\n")));
     }
 }
 

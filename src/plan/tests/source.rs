@@ -101,6 +101,34 @@ fn unreadable_tables_come_with_the_grants_to_paste() {
 }
 
 #[test]
+fn tables_that_only_a_dot_tells_apart_are_refused() {
+    let world = |schema: &str, name: &str| {
+        let (schema, renamed) = (schema.to_owned(), name.to_owned());
+        World::new()
+            .table("b.c", &["x text"])
+            .edit("b.c", |table| table.schema = "a".into())
+            .table("other", &["x text"])
+            .edit("other", |table| {
+                table.schema = schema;
+                table.name = renamed;
+            })
+            .rule("*.*", json!({}))
+            .default(json!("keep"))
+    };
+    let report = world("a.b", "c").refusal();
+    assert_eq!(report.code, "plan::same-name");
+    assert_eq!(
+        report.hint.as_deref(),
+        Some("ALTER TABLE \"a\".\"b.c\" RENAME TO \"b_c\";     -- at the source"),
+        "{report:?}"
+    );
+    assert!(report.detail.as_deref().is_some_and(|detail| detail.contains("\"a.b\".\"c\"")), "{report:?}");
+    // Dots alone are no problem.
+    assert!(world("a.b", "d").build().is_ok());
+    assert!(world("a", "c").build().is_ok());
+}
+
+#[test]
 fn row_security_that_filters_is_refused() {
     let world = World::new().table("a", &["x text"]).rule("public.a", json!({"x": "keep"}));
     assert_eq!(world.edit("a", |table| table.row_security_active = true).refusal().code, "plan::row-security");
