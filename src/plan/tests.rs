@@ -622,6 +622,40 @@ fn a_subject_path_is_joined_and_appended() {
 }
 
 #[test]
+fn all_paths_of_a_document_are_corrected_by_one_line() {
+    let world = |doc: serde_json::Value| {
+        let mut world = World::new()
+            .table("users", &["id int!"])
+            .table("q", &["id int!", "doc text"])
+            .rule("public.users", json!({ "id": "int" }))
+            .rule("public.q", json!({ "id": "keep", "doc": doc }));
+        for (line, path) in [(7, vec!["list", "*"]), (9, vec!["pid"])] {
+            world.references.push(ReferenceRule {
+                from: "public.q.doc".into(),
+                to: "public.users.id".into(),
+                r#type: None,
+                json: path.into_iter().map(str::to_owned).collect(),
+                place: Place { file: "restage.toml".into(), line, column: 1 },
+            });
+        }
+        world
+    };
+    let paths = json!({ "$.pid": "int", "$.list[*]": "int", "$.mail": "email" });
+    for doc in [json!("keep"), json!({ "mask": "json", "paths": paths, "rest": "keep" })] {
+        let report = world(doc).refusal();
+        assert_eq!((report.code, report.place.as_deref()), ("plan::domain-conflict", Some("restage.toml:7:1")));
+        let detail = report.detail.expect("both places");
+        assert!(detail.contains("ids at $.list[*]") && detail.contains("ids at $.pid"), "{detail}");
+        assert!(detail.contains("restage.toml:9:1"), "{detail}");
+        let hint = report.hint.expect("a hint");
+        let line = hint.lines().find_map(|line| line.strip_prefix("doc = ")).expect("a line");
+        let line: toml::Table = format!("doc = {line}").parse().expect("TOML");
+        let decision = serde_json::to_value(&line["doc"]).expect("JSON");
+        world(decision).plan();
+    }
+}
+
+#[test]
 fn ids_in_documents_become_what_the_key_they_refer_to_becomes() {
     let world = |id: serde_json::Value, body: serde_json::Value| {
         let mut world = World::new()
