@@ -162,6 +162,10 @@ impl Diagnose for LoadError {
 }
 
 fn hint(problem: &SqlProblem) -> Option<String> {
+    // What restage notes there is its own, and no mask is in it.
+    if problem.schema.as_deref() == Some("restage") {
+        return None;
+    }
     Some(match problem.sqlstate.as_str() {
         "53100" => "The target's disk is full. Free space (a previous release: `restage releases`) and run again.".into(),
         "23505" => "Two masked values are equal. Under `email`, `username`, `uuid`, `ip` or `mac` the source holds spellings of one value (case, spaces around it, a dot at its end, full-width letters): make them one at the source, or decide `pattern`, which gives every spelling its own mask; for case alone `fold = false` is enough. Under `pattern` the index is over an expression, such as lower(), that makes different masks equal: choose a kind whose masks are lower case, such as `email` or `hash`.".into(),
@@ -172,4 +176,21 @@ fn hint(problem: &SqlProblem) -> Option<String> {
         "42501" => "The target role lacks a right. `restage doctor` prints the GRANT to paste.".into(),
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_restage_notes_itself_is_not_called_a_mask() {
+        let of = |schema: &str| SqlProblem {
+            sqlstate: "23505".to_owned(),
+            schema: Some(schema.to_owned()),
+            table: Some("chunk".to_owned()),
+            ..SqlProblem::default()
+        };
+        assert_eq!(hint(&of("restage")), None);
+        assert!(hint(&of("public")).is_some_and(|hint| hint.starts_with("Two masked values are equal")));
+    }
 }
