@@ -206,6 +206,9 @@ pub struct ColumnView {
     pub kind: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// The parameters of its mask in canonical order: columns of one label join only where these are equal.
+    #[serde(skip)]
+    pub params: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// The SQL condition of the rows that are masked; none: all rows.
@@ -260,7 +263,8 @@ impl TableView {
             (_, true) => LoadMode::Freeze,
             (_, false) => LoadMode::Copy,
         };
-        let columns = table.columns.iter().map(ColumnView::new).collect();
+        let view = |(number, column)| ColumnView { params: column::params(table, number), ..ColumnView::new(column) };
+        let columns = table.columns.iter().enumerate().map(view).collect();
         Self {
             name: table.full_name(),
             root: root.or_else(|| moved.then(|| format!("{}.{}", table.target_schema, table.target_name))),

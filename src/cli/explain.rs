@@ -4,7 +4,9 @@ use super::args::{ExplainArgs, PlanArgs};
 use super::{Context, Outcome, discover, engine, masks};
 use crate::error::{Exit, Failure, Report};
 use crate::lock::Change;
+use crate::mask::{self, KeyedOn};
 use crate::outcome::{ColumnView, DecisionView, Explanation, PlanView, TableView};
+use std::collections::BTreeSet;
 
 pub(super) async fn explain(context: &Context, args: ExplainArgs) -> Result<Outcome, Failure> {
     if let Some(row) = &args.row {
@@ -59,7 +61,7 @@ fn names(table: &TableView) -> impl Iterator<Item = &str> {
 
 fn explanation(plan: &PlanView, table: usize, column: Option<usize>) -> Explanation {
     let mut table = plan.tables[table].clone();
-    let joins = column.map(|column| joins(plan, &table, &table.columns[column])).unwrap_or_default();
+    let (joins, apart) = column.map(|column| joins(plan, &table, &table.columns[column])).unwrap_or_default();
     let lock = locked(plan, &table, column);
     let leaks = column.map(|column| leaks(&table.columns[column])).unwrap_or_default();
     let name = column.map(|index| table.columns[index].name.clone());
@@ -70,24 +72,32 @@ fn explanation(plan: &PlanView, table: usize, column: Option<usize>) -> Explanat
     kinds.sort_unstable();
     kinds.dedup();
     let kinds = kinds.into_iter().filter_map(masks::describe).collect();
-    Explanation { table, column: name, kinds, joins, leaks, lock }
+    Explanation { table, column: name, kinds, joins, apart, leaks, lock }
 }
 
-/// Other columns with the same kind and label: equal values have equal masks there.
-fn joins(plan: &PlanView, table: &TableView, column: &ColumnView) -> Vec<String> {
-    let Some(kind) = column.kind.as_ref().filter(|_| column.decision == DecisionView::Mask) else { return Vec::new() };
+/// Other columns with the same kind and label: those with the same parameters, where equal values have equal masks, and
+/// those with others, where they have not.
+fn joins(plan: &PlanView, table: &TableView, column: &ColumnView) -> (Vec<String>, Vec<String>) {
+    let Some(kind) = column.kind.as_ref().filter(|_| column.decision == DecisionView::Mask) else {
+        return Default::default();
+    };
     let root = |table: &TableView| table.root.clone().unwrap_or_else(|| table.name.clone());
-    let mut all: Vec<String> = Vec::new();
+    let own = format!("{}.{}", root(table), column.name);
+    let (mut joined, mut apart) = (BTreeSet::new(), BTreeSet::new());
     for other in &plan.tables {
         let alike =
             other.columns.iter().filter(|other| other.kind.as_ref() == Some(kind) && other.label == column.label);
-        all.extend(alike.map(|column| format!("{}.{}", root(other), column.name)));
+        for alike in alike {
+            let found = if alike.params == column.params { &mut joined } else { &mut apart };
+            found.insert(format!("{}.{}", root(other), alike.name));
+        }
     }
-    let own = format!("{}.{}", root(table), column.name);
-    all.retain(|name| *name != own);
-    all.sort();
-    all.dedup();
-    all
+    joined.remove(&own);
+    // Documents that are masked in different ways are nothing that anybody would join.
+    if !mask::kind(kind).is_some_and(|kind| kind.keyed_on == KeyedOn::Value) {
+        apart.clear();
+    }
+    (joined.into_iter().collect(), apart.into_iter().collect())
 }
 
 /// How the lock file pins a table or column, and what changed since.
@@ -324,6 +334,28 @@ mod tests {
         assert_eq!(code("public.remote"), "usage::not-copied");
         let failure = found("public.customers.emial").unwrap_err();
         assert_eq!(failure.reports[0].hint.as_deref(), Some("Did you mean public.customers.email?"));
+    }
+
+    #[test]
+    fn columns_of_one_label_join_where_their_parameters_are_equal() {
+        let masked = |name: &str, params: &str| ColumnView {
+            name: name.into(),
+            decision: DecisionView::Mask,
+            kind: Some("card/1".into()),
+            label: Some("c".into()),
+            params: params.into(),
+            ..ColumnView::default()
+        };
+        let columns = vec![masked("card", "[]"), masked("again", "[]"), masked("last4", "[[\"keep_last4\",true]]")];
+        let cards = TableView { name: "public.cards".into(), columns, ..TableView::default() };
+        let plan = PlanView { tables: vec![cards], ..PlanView::default() };
+        let found = |column: &str| {
+            let found = find(plan.clone(), &format!("public.cards.{column}")).expect("it is there");
+            (found.joins, found.apart)
+        };
+        let names = |names: &[&str]| names.iter().map(|name| format!("public.cards.{name}")).collect::<Vec<_>>();
+        assert_eq!(found("card"), (names(&["again"]), names(&["last4"])));
+        assert_eq!(found("last4"), (names(&[]), names(&["again", "card"])));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What is known of a column beside its decision, and of the kind that masks it.
 
 use super::{ColumnView, KindView, TableView};
+use crate::plan::{self, TablePlan};
 use serde::Serialize;
 
 /// What a column seems to hold.
@@ -21,6 +22,11 @@ pub struct HeldView {
     pub rule: String,
     pub wants: String,
     pub why: String,
+}
+
+/// The parameters of the mask of a column, by its number, as one text; empty where there is no mask.
+pub(super) fn params(table: &TablePlan, number: usize) -> String {
+    table.mask_of(number).map(|spec| plan::deciding_params(&spec.kind, &spec.params)).unwrap_or_default()
 }
 
 impl ColumnView {
@@ -71,6 +77,9 @@ pub struct Explanation {
     /// Columns with the same pseudonyms for equal values.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub joins: Vec<String>,
+    /// Columns of the same kind and label whose parameters are others, so equal values get other pseudonyms there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub apart: Vec<String>,
     /// What can still be read from the masks of one column.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub leaks: Vec<String>,

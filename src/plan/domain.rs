@@ -6,7 +6,7 @@ use super::written::{mask_line, under};
 use super::{Policy, place, propose};
 use crate::config::{Action, MaskRule, Place, Rows, TableRule, Terms, Undecided, When};
 use crate::error::Report;
-use crate::mask::{self, Kind, Params};
+use crate::mask::{self, KeyedOn, Kind, Params};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What decided a column that nobody decided.
@@ -372,6 +372,34 @@ impl Domains {
             }
         }
         reports.extend(undecided.values().map(|nodes| propose::undecided(graph, policy, nodes)));
+    }
+}
+
+/// Tells columns that share a label, which says that they are to be joined, and not the parameters, without which they are
+/// not.
+pub(super) fn unequal_labels(graph: &Graph<'_>, domains: &Domains, warnings: &mut Vec<String>) {
+    let mut labels: BTreeMap<(String, &str), BTreeMap<String, (Node, &Mask)>> = BTreeMap::new();
+    for (node, resolved) in domains.resolved.iter().enumerate() {
+        let Some(Resolved { choice: Choice::Mask(mask), .. }) = resolved else { continue };
+        // Parts of documents and groups of a match may join all the same.
+        let whole = mask.promise().keyed_on == KeyedOn::Value && mask.kind.name != "regex";
+        if !mask.labelled || !whole {
+            continue;
+        }
+        let params = super::deciding_params(&mask.kind.full_name(), &mask.params);
+        let first = labels.entry((mask.kind.full_name(), mask.label.as_str())).or_default();
+        first.entry(params).or_insert((node, mask));
+    }
+    for ((kind, label), ways) in labels.iter().filter(|(_, ways)| ways.len() > 1) {
+        let line = |(node, mask): &(Node, &Mask)| {
+            let key = propose::column_key(&graph.nodes[*node].column.name);
+            format!("\"{}\" ({key} = {})", graph.name(*node), mask_line(&mask.rule(), &Terms::default()))
+        };
+        warnings.push(format!(
+            "columns share label \"{label}\" of {kind} and not its parameters, so equal values get different masks: {}; \
+             give them the same parameters to join them, or labels of their own",
+            ways.values().map(line).collect::<Vec<_>>().join(" and ")
+        ));
     }
 }
 

@@ -43,7 +43,7 @@ pub use propose::{column_key as toml_key, escape, is_own_reason};
 pub use source::rights;
 pub use sql::items;
 pub use subset::{EdgeCut, NodeCover, SubsetEdge, SubsetLeaf, SubsetNode, SubsetPlan, SubsetSeed, equal_ids};
-pub use summary::{canonical_params, summary_json};
+pub use summary::{canonical_params, deciding_params, summary_json};
 pub use values::{ValueFault, ValueProbe, letters_at_risk};
 pub use whose::text_subjects;
 pub use written::{decision_of, list_line, listed, mask_line, under, with_path};
@@ -140,6 +140,7 @@ pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Res
     }
     let probes = checks::collect(&graph, rows, &domains, &fitted.tiers, &mut warnings);
     let value_probes = values::collect(&graph, rows, &domains, &mut warnings);
+    domain::unequal_labels(&graph, &domains, &mut warnings);
     let tables = select::Tables::new(&graph, &domains, rows, &fitted, settings).plan();
     general_warnings(catalog, &graph, rows, &mut warnings);
     let mut about = BTreeMap::new();
@@ -511,6 +512,14 @@ impl TablePlan {
             Some((column, self.select.get(*decoded.get(condition.flag)?)?.as_str()))
         });
         found.collect()
+    }
+
+    /// The mask of a column, by its number in `columns`.
+    pub fn mask_of(&self, number: usize) -> Option<&MaskSpec> {
+        // What is copied as it is has no place among the masks.
+        let mut decoded = (0..self.layout.fields.len()).filter(|field| self.layout.fields[*field] != Field::Keep);
+        let at = decoded.position(|field| field == number)?;
+        self.mask.columns.get(at)?.mask.as_ref()
     }
 
     pub fn full_name(&self) -> String {

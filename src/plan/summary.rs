@@ -150,6 +150,18 @@ pub fn canonical_params(params: &mask::Params) -> String {
     sorted(params).to_string()
 }
 
+/// As [`canonical_params`], without those that say what holds anyway: masks of a kind with equal texts are equal.
+pub fn deciding_params(kind: &str, params: &mask::Params) -> String {
+    let known = mask::kind(kind).map_or(&[][..], |kind| kind.params);
+    let default = |name: &str| known.iter().find(|param| param.name == name).map(|param| param.default);
+    let mut deciding = params.clone();
+    deciding.retain(|name, value| {
+        let written = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        default(name) != Some(written.as_str())
+    });
+    canonical_params(&deciding)
+}
+
 /// Parameters in order of their names at every depth: TOML files may list them in any order.
 fn sorted(params: &mask::Params) -> Value {
     fn sort(value: &Value) -> Value {

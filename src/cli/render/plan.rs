@@ -337,6 +337,11 @@ pub(super) fn explanation(view: &Explanation, look: &Look) -> String {
     }
     list.push(("anchor", column.subject.clone().unwrap_or_default()));
     list.push(("joins", joins(&view.joins)));
+    let apart = joins(&view.apart);
+    list.push((
+        "joins not",
+        if apart.is_empty() { apart } else { format!("{apart}\nbecause their parameters differ") },
+    ));
     list.push(("leaks", view.leaks.join("\n")));
     list.push(("lock", view.lock.join("\n")));
     format!("{head}\n{}", facts(&list, look))

@@ -3,6 +3,28 @@
 use super::*;
 
 #[test]
+fn columns_that_share_a_label_and_not_its_parameters_are_told() {
+    let told = |other: serde_json::Value| {
+        let columns = json!({"a": {"mask": "card", "label": "c"}, "b": other});
+        let plan = World::new().table("p", &["a text", "b text"]).rule("public.p", columns).plan();
+        plan.warnings.into_iter().filter(|warning| warning.contains("share label")).collect::<Vec<_>>()
+    };
+    let warnings = told(json!({"mask": "card", "label": "c", "keep_last4": true}));
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    for line in [
+        "\"public.p.a\" (a = { mask = \"card\", label = \"c\" })",
+        "\"public.p.b\" (b = { mask = \"card\", label = \"c\", keep_last4 = true })",
+    ] {
+        assert!(warnings[0].contains(line), "{warnings:?}");
+    }
+    // What is the default anyway is no other parameter.
+    for same in [json!({"mask": "card", "label": "c"}), json!({"mask": "card", "label": "c", "keep_last4": false})] {
+        assert_eq!(told(same), [""; 0]);
+    }
+    assert_eq!(told(json!({"mask": "card", "label": "d", "keep_last4": true})), [""; 0]);
+}
+
+#[test]
 fn unique_columns_need_an_injective_kind() {
     let build = |how: serde_json::Value| {
         let world = World::new().table("a", &["who int", "x text"]).unique("a", &["x"], |_| ());
