@@ -50,6 +50,83 @@ fn verify_finds_what_was_changed_since_publishing() {
 }
 
 #[test]
+fn verify_finds_what_was_changed_beside_definitions() {
+    let lab = Lab::new("attributes");
+    lab.seed(PEOPLE);
+    lab.source.sql_as(
+        "app",
+        &lab.name,
+        "CREATE TABLE animal (id int PRIMARY KEY); CREATE TABLE dog (tail int) INHERITS (animal);
+         CREATE SEQUENCE tickets; CREATE MATERIALIZED VIEW totals AS SELECT sum(total) FROM orders;",
+    );
+    lab.grant();
+    lab.config(POLICY);
+    lab.refresh();
+    let verify = || {
+        let ran = lab.restage(&["verify", "--json"]);
+        let document: Value = serde_json::from_str(&ran.stdout).expect("a document");
+        let gates = document["gates"].as_array().expect("gates").clone();
+        let found = gates.into_iter().find(|gate| gate["name"] == "attributes").expect("the gate");
+        (ran.code, found["evidence"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(verify().0, 0, "{}", verify().1);
+    let owner = lab.staging("SELECT relowner::regrole FROM pg_class WHERE oid = 'orders'::regclass");
+    for (damage, repair, told) in [
+        ("ALTER TABLE dog NO INHERIT animal", "ALTER TABLE dog INHERIT animal", "parent of public.dog: public.animal"),
+        (
+            "ALTER TABLE orders DISABLE TRIGGER ALL",
+            "ALTER TABLE orders ENABLE TRIGGER ALL",
+            "enforcement of orders_person_fkey on public.orders",
+        ),
+        ("REFRESH MATERIALIZED VIEW totals WITH NO DATA", "REFRESH MATERIALIZED VIEW totals", "table public.totals"),
+        (
+            "ALTER VIEW large SET (security_barrier = true)",
+            "ALTER VIEW large RESET (security_barrier)",
+            "table public.large",
+        ),
+        (
+            "ALTER TABLE orders OWNER TO CURRENT_USER",
+            &*format!("ALTER TABLE orders OWNER TO {owner}"),
+            "table public.orders",
+        ),
+        (
+            "ALTER TABLE orders REPLICA IDENTITY FULL",
+            "ALTER TABLE orders REPLICA IDENTITY DEFAULT",
+            "table public.orders",
+        ),
+        ("ALTER TABLE orders SET (fillfactor = 70)", "ALTER TABLE orders RESET (fillfactor)", "table public.orders"),
+        ("ALTER SEQUENCE tickets INCREMENT 5", "ALTER SEQUENCE tickets INCREMENT 1", "sequence public.tickets"),
+        (
+            "ALTER TABLE people ALTER COLUMN email SET STORAGE EXTERNAL",
+            "ALTER TABLE people ALTER COLUMN email SET STORAGE EXTENDED",
+            "storage of public.people.email",
+        ),
+        (
+            "CREATE STATISTICS both_of ON person, total FROM orders",
+            "DROP STATISTICS both_of",
+            "statistics public.both_of",
+        ),
+        ("CREATE COLLATION plainly (LOCALE = 'C')", "DROP COLLATION plainly", "collation public.plainly"),
+        (
+            "CREATE TEXT SEARCH CONFIGURATION words (COPY = simple)",
+            "DROP TEXT SEARCH CONFIGURATION words",
+            "text search configuration public.words",
+        ),
+    ] {
+        lab.target.sql(&lab.name, damage);
+        let (code, evidence) = verify();
+        assert!(code == 6 && evidence.contains(told), "{damage}: {code}, {evidence}");
+        lab.target.sql(&lab.name, repair);
+        let (code, evidence) = verify();
+        assert_eq!(code, 0, "{repair}: {evidence}");
+    }
+    // A release of a version that did not write them down.
+    lab.target.sql(&lab.name, "DELETE FROM restage.object WHERE gate = 'attributes'");
+    let (code, evidence) = verify();
+    assert!(code == 0 && evidence.starts_with("not compared"), "{code}: {evidence}");
+}
+
+#[test]
 fn verify_knows_what_hooks_have_added() {
     let lab = Lab::new("hooked");
     lab.seed(PEOPLE);

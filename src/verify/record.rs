@@ -26,11 +26,14 @@ pub struct Counted {
 /// Gate, then name of the object, then what it is.
 type Objects = BTreeMap<&'static str, BTreeMap<String, String>>;
 
+/// What objects are beside their definition: parents, owners, options, whether keys are enforced.
+const ATTRIBUTES: &str = "attributes";
+
 /// The gates over objects: what they are called, and the query that lists them as (name, definition).
 ///
 /// Members of extensions are left out: an extension may be upgraded. Expressions are those of the server that is asked, with
 /// an empty `search_path`, so two readings of an unchanged database are equal.
-const OBJECTS: [(&str, &str); 6] = [
+const OBJECTS: [(&str, &str); 7] = [
     (
         "tables",
         "SELECT n.nspname || '.' || c.relname, c.relkind::text || c.relpersistence::text || ' ' || c.relrowsecurity::text || c.relforcerowsecurity::text \
@@ -95,6 +98,44 @@ const OBJECTS: [(&str, &str); 6] = [
          UNION ALL SELECT 'publication ' || b.pubname, pg_catalog.concat_ws('|', b.puballtables, b.pubinsert, b.pubupdate, b.pubdelete) FROM pg_catalog.pg_publication b \
          UNION ALL SELECT 'foreign server ' || f.srvname, '' FROM pg_catalog.pg_foreign_server f \
          UNION ALL SELECT 'large object ' || o.oid, '' FROM pg_catalog.pg_largeobject_metadata o",
+    ),
+    (
+        ATTRIBUTES,
+        // Triggers of foreign keys are named by numbers, so they are told by their constraint. Columns are listed where they
+        // are not as their type would have them. What servers before 14 do not have is asked by way of JSON.
+        "SELECT 'table ' || n.nspname || '.' || c.relname, pg_catalog.concat_ws('|', c.relowner, c.relreplident, \
+         (SELECT r.indexrelid::pg_catalog.regclass FROM pg_catalog.pg_index r WHERE r.indrelid = c.oid AND r.indisreplident), \
+         c.relispopulated, c.relam, pg_catalog.array_to_string(c.reloptions, ',')) \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND {ours} AND {own} \
+         UNION ALL SELECT 'parent of ' || n.nspname || '.' || c.relname || ': ' || i.inhparent::pg_catalog.regclass, pg_catalog.concat_ws('|', i.inhseqno, \
+         pg_catalog.pg_get_expr(c.relpartbound, c.oid)) \
+         FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'f') AND {ours} AND {own} \
+         UNION ALL SELECT 'enforcement of ' || k.conname || ' on ' || n.nspname || '.' || c.relname, \
+         pg_catalog.string_agg(t.tgenabled::text, '' ORDER BY t.tgname) \
+         FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_constraint k ON k.oid = t.tgconstraint JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE t.tgisinternal AND {ours} AND {own} GROUP BY n.nspname, c.relname, k.conname \
+         UNION ALL SELECT 'storage of ' || n.nspname || '.' || c.relname || '.' || a.attname, pg_catalog.concat_ws('|', a.attstorage, a.attstattarget, a.attoptions, \
+         pg_catalog.to_jsonb(a) ->> 'attcompression') \
+         FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid = a.atttypid JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'm', 'f') AND (a.attstorage <> y.typstorage OR a.attstattarget >= 0 \
+         OR a.attoptions IS NOT NULL OR pg_catalog.to_jsonb(a) ->> 'attcompression' <> '') AND {ours} AND {own} \
+         UNION ALL SELECT 'sequence ' || n.nspname || '.' || c.relname, pg_catalog.concat_ws('|', s.seqtypid::pg_catalog.regtype, s.seqstart, s.seqincrement, \
+         s.seqmin, s.seqmax, s.seqcache, s.seqcycle) \
+         FROM pg_catalog.pg_sequence s JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE {ours} AND {own} \
+         UNION ALL SELECT 'statistics ' || n.nspname || '.' || c.stxname, pg_catalog.pg_get_statisticsobjdef(c.oid) \
+         FROM pg_catalog.pg_statistic_ext c JOIN pg_catalog.pg_namespace n ON n.oid = c.stxnamespace WHERE {ours} AND {own} \
+         UNION ALL SELECT 'collation ' || n.nspname || '.' || c.collname, pg_catalog.md5((pg_catalog.to_jsonb(c) - 'collversion')::text) \
+         FROM pg_catalog.pg_collation c JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace WHERE {ours} AND {own} \
+         UNION ALL SELECT 'text search configuration ' || n.nspname || '.' || c.cfgname, pg_catalog.concat_ws('|', c.cfgparser::int8, \
+         (SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', m.maptokentype, m.mapseqno, m.mapdict::int8), ',' ORDER BY m.maptokentype, m.mapseqno) \
+         FROM pg_catalog.pg_ts_config_map m WHERE m.mapcfg = c.oid)) \
+         FROM pg_catalog.pg_ts_config c JOIN pg_catalog.pg_namespace n ON n.oid = c.cfgnamespace WHERE {ours} AND {own} \
+         UNION ALL SELECT 'text search dictionary ' || n.nspname || '.' || c.dictname, pg_catalog.md5(pg_catalog.concat_ws('|', c.dicttemplate::int8, c.dictinitoption)) \
+         FROM pg_catalog.pg_ts_dict c JOIN pg_catalog.pg_namespace n ON n.oid = c.dictnamespace WHERE {ours} AND {own}",
     ),
 ];
 
@@ -225,7 +266,15 @@ pub(super) async fn compare(session: &TargetSession) -> Result<Vec<Gate>, LoadEr
     let mut started = Instant::now();
     for (name, found) in objects(client).await.map_err(failed)? {
         let expected = expected.remove(name).unwrap_or_default();
-        gates.push(gate(name, started, difference(&expected, &found)));
+        let compared = match name {
+            // Every table has a line there.
+            ATTRIBUTES if expected.is_empty() && !found.is_empty() => {
+                Ok("not compared: the version that made this release did not write them down; the next refresh does"
+                    .to_owned())
+            }
+            _ => difference(&expected, &found),
+        };
+        gates.push(gate(name, started, compared));
         started = Instant::now();
     }
     Ok(gates)
