@@ -483,6 +483,34 @@ fn fixtures_of_every_type_and_object_load_into_an_empty_database() {
     }
 }
 
+#[test]
+fn fixtures_load_with_texts_and_names_that_a_line_of_psql_cannot_hold() {
+    let lab = Lab::new("files_lines");
+    lab.seed(
+        "CREATE TABLE mail (id int PRIMARY KEY, body text);
+         INSERT INTO mail VALUES (1, E'a\\n\\\\.\\nb'), (2, E'a\\n\\\\.\\r\\nb'), (3, E'\\\\.'), (4, E'\\\\.\\n\\\\.');
+         CREATE TABLE odd (id int PRIMARY KEY, \"two\nlines\" text);
+         INSERT INTO odd VALUES (1, 'x');
+         CREATE TABLE plain (id int PRIMARY KEY);
+         INSERT INTO plain VALUES (1);",
+    );
+    lab.config(KEEP_ALL);
+    let all = "SELECT string_agg(id || ' ' || encode(convert_to(body, 'UTF8'), 'hex'), ',' ORDER BY id) FROM mail";
+    let production = lab.production(all);
+    for (form, script) in [("sql", "fixture.sql"), ("csv", "load.sql")] {
+        run(&lab, &["fixture", "--out", form, "--rows", "all", "--format", form]);
+        let name = format!("{}_{form}", lab.name);
+        load_script(&lab, &name, &lab.path(form), script);
+        assert_eq!(lab.target.sql(&name, all), production, "{form}");
+        assert_eq!(lab.target.sql(&name, "SELECT count(*) FROM odd JOIN plain USING (id)"), "1", "{form}");
+        lab.target.sql("postgres", &format!("DROP DATABASE \"{name}\""));
+    }
+    // The files are whole all the same, and whatever psql can load it loads from them.
+    assert!(fs::read_to_string(lab.path("csv/tables/public.mail.csv")).expect("rows").contains("\n\\.\n"));
+    let script = fs::read_to_string(lab.path("csv/load.sql")).expect("a script");
+    assert!(script.contains("FROM 'tables/public.plain.csv'") && !script.contains("public.mail.csv"), "{script}");
+}
+
 /// People and what belongs to them: a masked key, a table without one, a limit, a partition.
 fn town(lab: &Lab<'_>) {
     lab.seed(

@@ -304,6 +304,18 @@ pub fn put_csv(table: &TablePlan, rows: &[Bytes], out: &mut impl Write) -> io::R
     Ok(())
 }
 
+/// Whether psql finds its way through a CSV file of these rows and the line that names it. Before version 18 its `\copy`
+/// ends at a line `\.` in a quoted text, and in none does a backslash command go on in another line.
+pub fn loads_by_file(table: &TablePlan, rows: &[Bytes]) -> bool {
+    let odd = |name: &str| name.contains(['\n', '\r']);
+    let names =
+        [&table.target_schema, &table.target_name].into_iter().chain(table.columns.iter().map(|column| &column.name));
+    // As COPY text writes them; a text that only looks like one is loaded as well either way.
+    let ends = [br"\n\\.\n".as_slice(), br"\n\\.\r\n".as_slice()];
+    let holds = |row: &Bytes| ends.iter().any(|end| row.windows(end.len()).any(|part| part == *end));
+    !names.into_iter().any(|name| odd(name)) && !rows.iter().any(holds)
+}
+
 fn csv_text(text: &str) -> String {
     let mut out = Vec::new();
     put_csv_value(text.as_bytes(), &mut out).expect("a vector takes every write");
@@ -377,6 +389,18 @@ mod tests {
         put_csv(&table(&["a", "B \"q\"", "c"]), &rows, &mut out).expect("written");
         let expected = "a,\"B \"\"q\"\"\",c\n,\"\",\"a,b\"\n\"say \"\"x\"\"\",\"l1\nl2\",\"\\.\"\n\" x\",plain,é\n";
         assert_eq!(String::from_utf8(out).expect("text"), expected);
+        // What psql would take for the end of the file is no file's to load.
+        assert!(loads_by_file(&table(&["a", "B \"q\"", "c"]), &rows));
+        for (row, loads) in [
+            (r"x\n\\.\ny", false),
+            (r"x\n\\.\r\ny", false),
+            (r"\\.\ny", true),
+            (r"x\n\\.", true),
+            (r"x\n\\. \ny", true),
+        ] {
+            assert_eq!(loads_by_file(&table(&["a"]), &[Bytes::from_static(row.as_bytes())]), loads, "{row}");
+        }
+        assert!(!loads_by_file(&table(&["two\nlines"]), &[]));
         let mut out = Vec::new();
         put_csv(&table(&[]), &[Bytes::from_static(b"\n")], &mut out).expect("written");
         assert_eq!(out, b"\n\n");
