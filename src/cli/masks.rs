@@ -149,7 +149,7 @@ pub(super) fn leaks(name: &str) -> Vec<String> {
 /// What the record of a kind promises, in sentences.
 fn guarantees(kind: &Kind) -> Vec<String> {
     let keyed = match kind.keyed_on {
-        KeyedOn::Value => "equal values get equal masks in all columns with the same label",
+        KeyedOn::Value => "equal values get equal masks in all columns with the same label and parameters",
         KeyedOn::Subject => "depends on the subject, not on the value: values join only through the subject",
         KeyedOn::Either => "depends on the value, or on the subject with by = \"subject\"",
         KeyedOn::Nothing => "every value gets the same mask",
