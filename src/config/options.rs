@@ -223,7 +223,7 @@ pub const OPTIONS: &[ConfigOption] = &[
         "Why a mask may do less than a rule pack wants."),
     option("decision.until", Kind::Date, Absent("the reason does not end"), "2027-01-31",
         "Last day on which the reason of `keep` or `reason` holds; after it the plan is refused."),
-    option("decision.label", Text, Absent("joins with all columns of the kind"), "\"customer\"", "The joining set of the column."),
+    option("decision.label", Text, Absent("joins with all columns of the kind"), "\"customer\"", "The joining set of the column; columns of one kind and label join where their parameters are the same."),
     option("decision.subject", Text, Absent("the column's own value"), "\"id\"",
         "Anchor of the person the row belongs to: a column, or a path through foreign keys: `order_id -> public.orders.customer_id`."),
 

@@ -3,10 +3,12 @@
 use super::domain::{Choice, Domains};
 use super::fit::at;
 use super::graph::Graph;
+use super::written::without_dots;
 use super::{Settings, place};
 use crate::catalog::{Catalog, Table, TableKind};
 use crate::config::{Rows, TableRule};
 use crate::error::Report;
+use crate::pg::quote_qualified;
 use crate::pg::types::{self, Transport};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -56,19 +58,11 @@ fn same_names(catalog: &Catalog, reports: &mut Vec<Report>) {
         known.entry(table.full_name()).or_default().push(table);
     }
     for (name, tables) in known.iter().filter(|(_, tables)| tables.len() > 1) {
-        let quoted = |table: &&Table| super::anchor::quote(&table.schema) + "." + &super::anchor::quote(&table.name);
+        let quoted = |table: &&Table| quote_qualified(&table.schema, &table.name);
         let written: Vec<String> = tables.iter().map(quoted).collect();
-        // The one whose own name has the dot: to rename a schema is more work for those who use it.
-        let dotted = |table: &&&Table| table.name.contains('.');
-        let renamed: Vec<String> = tables
-            .iter()
-            .filter(dotted)
-            .take(tables.len() - 1)
-            .map(|table| {
-                let new = super::anchor::quote(&table.name.replace('.', "_"));
-                format!("ALTER TABLE {} RENAME TO {new};     -- at the source", quoted(table))
-            })
-            .collect();
+        // Those whose own name has the dot: to rename a schema is more work for all who use it.
+        let dotted = tables.iter().filter(|table| table.name.contains('.')).take(tables.len() - 1);
+        let renamed: Vec<String> = dotted.map(|table| without_dots(&table.schema, &table.name)).collect();
         let report = Report::new("plan::same-name", format!("{} tables are all called \"{name}\"", tables.len()))
             .detail(format!(
                 "{} differ only in where the dot stands, and a policy, a receipt or a file could not tell them apart.",

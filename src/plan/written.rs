@@ -47,6 +47,12 @@ pub fn with_path(function: &str, schemas: &[String]) -> String {
     format!("ALTER FUNCTION {function} SET search_path = {};     -- at the source", schemas.join(", "))
 }
 
+/// The statement that gives a table a name without dots.
+pub fn without_dots(schema: &str, name: &str) -> String {
+    let (table, new) = (crate::pg::quote_qualified(schema, name), crate::pg::quote_ident(&name.replace('.', "_")));
+    format!("ALTER TABLE {table} RENAME TO {new};     -- at the source")
+}
+
 /// The decision of a rule that a column got; none if a pack, a foreign key or nobody decided it.
 pub fn decision_of<'a>(rules: &'a [TableRule], column: &ColumnPlan) -> Option<&'a Decision> {
     let place = column.place.as_ref()?;
