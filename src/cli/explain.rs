@@ -94,7 +94,7 @@ fn joins(plan: &PlanView, table: &TableView, column: &ColumnView) -> (Vec<String
     }
     joined.remove(&own);
     // Documents that are masked in different ways are nothing that anybody would join.
-    if !mask::kind(kind).is_some_and(|kind| kind.keyed_on == KeyedOn::Value) {
+    if mask::kind(kind).is_none_or(|kind| kind.keyed_on != KeyedOn::Value) {
         apart.clear();
     }
     (joined.into_iter().collect(), apart.into_iter().collect())

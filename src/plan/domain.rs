@@ -375,10 +375,13 @@ impl Domains {
     }
 }
 
+/// The first column with each set of parameters.
+type Ways<'m> = BTreeMap<String, (Node, &'m Mask)>;
+
 /// Tells columns that share a label, which says that they are to be joined, and not the parameters, without which they are
 /// not.
 pub(super) fn unequal_labels(graph: &Graph<'_>, domains: &Domains, warnings: &mut Vec<String>) {
-    let mut labels: BTreeMap<(String, &str), BTreeMap<String, (Node, &Mask)>> = BTreeMap::new();
+    let mut labels: BTreeMap<(String, &str), Ways<'_>> = BTreeMap::new();
     for (node, resolved) in domains.resolved.iter().enumerate() {
         let Some(Resolved { choice: Choice::Mask(mask), .. }) = resolved else { continue };
         // Parts of documents and groups of a match may join all the same.
@@ -387,8 +390,8 @@ pub(super) fn unequal_labels(graph: &Graph<'_>, domains: &Domains, warnings: &mu
             continue;
         }
         let params = super::deciding_params(&mask.kind.full_name(), &mask.params);
-        let first = labels.entry((mask.kind.full_name(), mask.label.as_str())).or_default();
-        first.entry(params).or_insert((node, mask));
+        let ways = labels.entry((mask.kind.full_name(), mask.label.as_str())).or_default();
+        ways.entry(params).or_insert((node, mask));
     }
     for ((kind, label), ways) in labels.iter().filter(|(_, ways)| ways.len() > 1) {
         let line = |(node, mask): &(Node, &Mask)| {
