@@ -393,3 +393,96 @@ fn a_new_key_of_an_hstore_whose_rest_is_kept_stops_the_run_and_is_hidden_by_the_
     // The twin: what was reviewed stays.
     assert_eq!(lab.staging("SELECT sum((doc -> 'size')::int) FROM p"), "465");
 }
+
+#[test]
+fn columns_that_are_others_under_their_names_stop_the_run_though_their_rank_is_the_same() {
+    let lab = Lab::new("pinned_rank");
+    lab.seed(
+        "CREATE TYPE who AS (plan text, last text);
+         CREATE TABLE person (id int PRIMARY KEY, plan text, last_name text, w who);
+         INSERT INTO person VALUES (1, 'free', 'canary8842', ROW('free', 'canary8842'))",
+    );
+    let policy = |lines: &str| format!("[tables.\"public.person\".columns]\nid = \"keep\"\n{lines}\n");
+    let w = "w = { mask = \"composite\", fields = { plan = \"keep\", last = \"null\" } }";
+    let last = "last_name = \"pattern\"";
+    lab.config(&policy(&format!("plan = {{ keep = \"product data\" }}\n{last}\n{w}")));
+    write_lock(&lab);
+    assert!(lock_text(&lab).contains("\n[oids]\n\"public.person\" = "), "{}", lock_text(&lab));
+    lab.refresh();
+    let ran = stopped_by(
+        &lab,
+        "ALTER TABLE person DROP plan; ALTER TABLE person RENAME last_name TO plan; ALTER TABLE person ADD last_name text",
+    );
+    let told = "~ column public.person.plan: is the column that was last_name, pattern/1: are their names exchanged?";
+    assert!(ran.stderr.contains(told) && ran.stderr.contains("in 1 place"), "{}", ran.stderr);
+    let hint = hint(&lab, "plan::lock");
+    assert!(hint.contains("plan = { mask = \"pattern\" }"), "{hint}");
+    lab.config(&policy(&format!("plan = {{ mask = \"pattern\" }}\n{last}\n{w}")));
+    write_lock(&lab);
+    lab.refresh();
+    assert!(!lab.target.dump(&lab.name).contains("canary"));
+    let ran = stopped_by(
+        &lab,
+        "ALTER TYPE who DROP ATTRIBUTE plan; ALTER TYPE who RENAME ATTRIBUTE last TO plan; ALTER TYPE who ADD ATTRIBUTE last text",
+    );
+    assert!(ran.stderr.contains("attribute plan, last changed places in public.who"), "{}", ran.stderr);
+    // Twin: a lock without numbers compares the rank alone.
+    let text = lock_text(&lab);
+    let (from, to) = (text.find("\n[oids]").expect("numbers"), text.find("\n[tables.").expect("tables"));
+    std::fs::write(lab.path("restage.lock"), format!("{}{}", &text[..from], &text[to..])).expect("written");
+    let ran = lab.restage(&["plan", "--diff"]);
+    assert!(!format!("{}{}", ran.stdout, ran.stderr).contains("changed places"), "{ran:?}");
+}
+
+#[test]
+fn tables_schemas_and_partitions_that_exchange_their_names_stop_the_run() {
+    let lab = Lab::new("pinned_tables");
+    lab.seed(
+        "CREATE TABLE a1 (id int PRIMARY KEY, label text); CREATE TABLE a2 (id int PRIMARY KEY, label text);
+         CREATE SCHEMA s1; CREATE SCHEMA s2;
+         CREATE TABLE s1.t (id int PRIMARY KEY, label text); CREATE TABLE s2.t (id int PRIMARY KEY, label text);
+         CREATE TABLE ev (id int, label text) PARTITION BY RANGE (id);
+         CREATE TABLE ev_1 PARTITION OF ev FOR VALUES FROM (0) TO (100);
+         CREATE TABLE old (id int, label text);
+         INSERT INTO a1 VALUES (1, 'open'); INSERT INTO a2 VALUES (1, 'canary8842');
+         INSERT INTO s1.t VALUES (1, 'open'); INSERT INTO s2.t VALUES (1, 'canary8842');
+         INSERT INTO ev VALUES (1, 'open'); INSERT INTO old VALUES (1, 'canary8842')",
+    );
+    lab.config(
+        "[tables.\"*\"]\ndefault = { keep = \"a test\" }\n[tables.\"public.a2\".columns]\nlabel = \"pattern\"\n\
+         [tables.\"s2.t\".columns]\nlabel = \"pattern\"\n[tables.\"public.old\".columns]\nlabel = \"pattern\"\n",
+    );
+    write_lock(&lab);
+    lab.refresh();
+    for (exchange, back, told, under) in [
+        (
+            "ALTER TABLE a1 RENAME TO ax; ALTER TABLE a2 RENAME TO a1; ALTER TABLE ax RENAME TO a2",
+            "ALTER TABLE a1 RENAME TO ax; ALTER TABLE a2 RENAME TO a1; ALTER TABLE ax RENAME TO a2",
+            "~ column public.a1.label: public.a1 was public.a2 when this was reviewed, pattern/1",
+            "[tables.\"public.a1\".columns]",
+        ),
+        (
+            "ALTER SCHEMA s1 RENAME TO sx; ALTER SCHEMA s2 RENAME TO s1; ALTER SCHEMA sx RENAME TO s2",
+            "ALTER SCHEMA s1 RENAME TO sx; ALTER SCHEMA s2 RENAME TO s1; ALTER SCHEMA sx RENAME TO s2",
+            "~ column s1.t.label: s1.t was s2.t when this was reviewed, pattern/1",
+            "[tables.\"s1.t\".columns]",
+        ),
+        (
+            "ALTER TABLE ev DETACH PARTITION ev_1; ALTER TABLE ev_1 RENAME TO x; ALTER TABLE old RENAME TO ev_1;
+             ALTER TABLE x RENAME TO old; ALTER TABLE ev ATTACH PARTITION ev_1 FOR VALUES FROM (0) TO (100)",
+            "ALTER TABLE ev DETACH PARTITION ev_1; ALTER TABLE ev_1 RENAME TO x; ALTER TABLE old RENAME TO ev_1;
+             ALTER TABLE x RENAME TO old; ALTER TABLE ev ATTACH PARTITION ev_1 FOR VALUES FROM (0) TO (100)",
+            "~ column public.ev.label: public.ev_1 was public.old when this was reviewed, pattern/1",
+            "[tables.\"public.ev\".columns]",
+        ),
+    ] {
+        let ran = stopped_by(&lab, exchange);
+        assert!(ran.stderr.contains(told) && ran.stderr.contains("in 1 place"), "{exchange}: {}", ran.stderr);
+        let hint = hint(&lab, "plan::lock");
+        assert!(hint.contains(under) && hint.contains("\nlabel = { mask = \"pattern\" }"), "{hint}");
+        lab.source.sql_as("app", &lab.name, back);
+        lab.grant();
+        lab.refresh();
+    }
+    assert!(!lab.target.dump(&lab.name).contains("canary"));
+}

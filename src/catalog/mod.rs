@@ -54,6 +54,9 @@ pub struct Server {
     pub version_num: u32,
     pub version: String,
     pub system_identifier: u64,
+    /// `pg_database.oid`.
+    #[serde(default)]
+    pub database_oid: Oid,
     pub database: String,
     /// `UTF8`, `SQL_ASCII`, …
     pub encoding: String,
@@ -258,6 +261,9 @@ pub struct Type {
     /// Their names and typmods, in the same order.
     pub attribute_names: Vec<String>,
     pub attribute_typmods: Vec<i32>,
+    /// Their numbers: dropped ones leave holes.
+    #[serde(default)]
+    pub attribute_numbers: Vec<i16>,
     /// Has `typsend` and `typreceive`.
     pub binary: bool,
     pub extension: Option<String>,

@@ -3,6 +3,7 @@ SELECT
     pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version_num,
     pg_catalog.current_setting('server_version') AS version,
     (SELECT system_identifier FROM pg_catalog.pg_control_system()) AS system_identifier,
+    d.oid AS database_oid,
     d.datname::pg_catalog.text AS database,
     pg_catalog.pg_encoding_to_char(d.encoding)::pg_catalog.text AS encoding,
     d.datcollate::pg_catalog.text AS lc_collate,

@@ -52,6 +52,10 @@ SELECT
         SELECT pg_catalog.array_agg(a.atttypmod ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a
         WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
     ) END AS attribute_typmods,
+    CASE WHEN t.typtype = 'c' THEN (
+        SELECT pg_catalog.array_agg(a.attnum ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+    ) END AS attribute_numbers,
     t.typsend <> 0 AND t.typreceive <> 0 AS binary,
     e.extname::pg_catalog.text AS extension,
     t.typnotnull AS not_null,

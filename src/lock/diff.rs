@@ -1,6 +1,6 @@
 //! What a plan does differently from the lock, in the words of the person who has to decide whether that is right.
 
-use super::{Column, Lock, Table};
+use super::{Column, Lock, Table, numbers};
 use crate::config::{MaskRule, NewPartitions, TableRule, Terms};
 use crate::error::Report;
 use crate::plan;
@@ -75,16 +75,24 @@ pub fn diff(old: &Lock, new: &Lock, partitions: NewPartitions) -> Vec<Change> {
     changes.texts(old, new, comparable);
     changes.switches(old, new);
     changes.definitions(old, new, comparable);
+    let numbered = numbers::same_database(old, new);
     for (name, table) in both(&old.tables, &new.tables) {
         match table {
             (Some(before), Some(after)) => {
                 changes.table(name, before, after, partitions, comparable);
+                match numbered && numbers::same_table(old, new, name) {
+                    true => changes.numbers(name, before, after),
+                    false => changes.places(name, before, after),
+                }
                 changes.attributes(name, (old, before), (new, after));
             }
             (None, Some(new)) => changes.new_table(name, new),
             (Some(_), None) => changes.push(Sign::Removed, format!("table {name}"), "the source has it no more"),
             (None, None) => {}
         }
+    }
+    if numbered {
+        changes.exchanged(old, new);
     }
     changes.0
 }
@@ -106,6 +114,11 @@ pub fn refusal(changes: &[Change], lock: &Path, rules: &[TableRule]) -> Option<R
     let mut patches: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (table, line) in stops.iter().filter_map(|change| change.patch.as_ref()) {
         let mut line = line.clone();
+        // One column may be told for two reasons.
+        let key = line.split_inclusive(" = ").next().unwrap_or_default().to_owned();
+        if patches.get(table.as_str()).is_some_and(|lines| lines.iter().any(|there| there.starts_with(&key))) {
+            continue;
+        }
         // A key that stands there twice would be no TOML.
         if lists(rules, table, &line) {
             line.push_str("     # in place of the line there");
@@ -139,7 +152,7 @@ pub(super) fn both<'a, T>(
     names.into_iter().map(|name| (name, (old.get(name), new.get(name))))
 }
 
-pub(super) struct Changes(Vec<Change>);
+pub(super) struct Changes(pub(super) Vec<Change>);
 
 impl Changes {
     pub(super) fn push(&mut self, change: Sign, what: impl Into<String>, detail: impl Into<String>) {
@@ -215,10 +228,13 @@ impl Changes {
                     told.push(format!("{said} in {}", part.type_name));
                     ways.extend(found.1.map(|_| part.to(attribute)));
                 }
-                let moved = super::texts::moved(old_lock, new_lock, &part.type_name);
+                let moved = numbers::moved(old_lock, new_lock, &part.type_name);
                 if !moved.is_empty() {
                     let (names, of) = (moved.join(", "), &part.type_name);
-                    told.push(format!("{names} changed places in {of}: are their names exchanged?"));
+                    told.push(match moved.len() {
+                        1 => format!("{names} was dropped and made anew in {of}"),
+                        _ => format!("{names} changed places in {of}: are their names exchanged?"),
+                    });
                     ways.extend(moved.iter().map(|attribute| part.to(attribute)));
                 }
             }
@@ -309,7 +325,6 @@ impl Changes {
                 (None, None) => {}
             }
         }
-        self.places(name, old, new);
     }
 
     /// A column that is not there any more may be there under the name of another.
@@ -416,7 +431,7 @@ impl<'a> Placed<'a> {
 }
 
 /// Decides a column as another whose values it may hold now; parameters are not in the lock.
-fn as_of(name: &str, other: &Column) -> String {
+pub(super) fn as_of(name: &str, other: &Column) -> String {
     let decision = match other.decision.split('/').next() {
         None | Some("null" | "const") => "\"null\"".to_owned(),
         Some(kind) => {
@@ -429,7 +444,7 @@ fn as_of(name: &str, other: &Column) -> String {
 }
 
 /// `email/1 label crm by id`.
-fn words(column: &Column) -> String {
+pub(super) fn words(column: &Column) -> String {
     let mut text = column.decision.clone();
     for (word, value) in [("label", &column.label), ("by", &column.subject), ("for some rows, else", &column.when)] {
         if let Some(value) = value {

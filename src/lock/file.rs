@@ -108,6 +108,9 @@ pub fn render(lock: &Lock) -> String {
     {
         let _ = writeln!(out, "{name} = {}", string(text));
     }
+    if let Some(database) = &lock.database {
+        let _ = writeln!(out, "database = {}", string(database));
+    }
     if !lock.dictionaries.is_empty() {
         out.push_str("\n[dictionaries]\n");
         for (name, hash) in &lock.dictionaries {
@@ -158,6 +161,12 @@ pub fn render(lock: &Lock) -> String {
         out.push_str("\n[definitions]\n");
         for (label, hash) in definitions {
             let _ = writeln!(out, "{} = {}", string(label), string(hash));
+        }
+    }
+    if let Some(oids) = &lock.oids {
+        out.push_str("\n[oids]\n");
+        for (name, oid) in oids {
+            let _ = writeln!(out, "{} = {oid}", string(name));
         }
     }
     for (name, table) in &lock.tables {

@@ -7,6 +7,7 @@
 
 mod diff;
 mod file;
+mod numbers;
 mod texts;
 mod types;
 mod weaker;
@@ -56,7 +57,8 @@ pub struct Lock {
     /// Attributes of the composite types of such columns, and their types.
     #[serde(default)]
     pub composites: BTreeMap<String, BTreeMap<String, String>>,
-    /// The same attributes in their order: names can change places, values stay where they are.
+    /// The same attributes in their order, with an empty text for each that was dropped: names can change places, values
+    /// stay where they are. Holes are there where `oids` is.
     #[serde(default)]
     pub orders: BTreeMap<String, Vec<String>>,
     /// Defaults and checks of such domains, and checks with literals on columns that are kept, by their domain or table:
@@ -73,6 +75,12 @@ pub struct Lock {
     /// written before that was known, or all are accepted.
     #[serde(default)]
     pub definitions: Option<BTreeMap<String, String>>,
+    /// The database whose numbers these are: system identifier of the cluster and oid.
+    #[serde(default)]
+    pub database: Option<String>,
+    /// `pg_class.oid` of tables, of every table of a partition tree that is planned or its root. None: written before.
+    #[serde(default)]
+    pub oids: Option<BTreeMap<String, Oid>>,
     #[serde(default)]
     pub tables: BTreeMap<String, Table>,
 }
@@ -212,6 +220,8 @@ impl Lock {
             checks: Some(BTreeMap::new()),
             switches: facts.switches.locked(),
             definitions: None,
+            database: None,
+            oids: None,
             tables: BTreeMap::new(),
         };
         let checks = texts::checks(catalog);
@@ -223,6 +233,7 @@ impl Lock {
             let table = Table { rows: "skipped".to_owned(), skipped: Some(reason.clone()), ..Table::default() };
             lock.tables.entry(name.clone()).or_insert(table);
         }
+        lock.pin_numbers(catalog);
         lock.policy = lock.content_hash();
         lock
     }
@@ -287,9 +298,11 @@ impl Lock {
         self.tables.get(table)?.json.get(column)
     }
 
-    /// Takes over which paths of JSON columns were reviewed.
+    /// Takes over which paths of JSON columns were reviewed, and leaves out the numbers of one database: what a snapshot did
+    /// is the same whichever copy it was made of.
     #[must_use]
     pub fn with_reviewed(mut self, reviewed: Option<&Self>) -> Self {
+        (self.database, self.oids) = (None, None);
         for (name, table) in &mut self.tables {
             table.json =
                 reviewed.and_then(|lock| lock.tables.get(name)).map(|table| table.json.clone()).unwrap_or_default();

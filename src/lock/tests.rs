@@ -36,6 +36,8 @@ fn lock() -> Lock {
             ("packs".into(), "pii, secrets".into()),
         ]),
         definitions: Some(BTreeMap::from([("COMMENT public.TABLE \"a b\"".into(), "aa".into())])),
+        database: Some("7/16384".into()),
+        oids: None,
         tables: BTreeMap::new(),
     };
     let email = Column { label: Some("crm".into()), tier: Some(2), subject: Some("id".into()), ..column("email/1") };
@@ -243,7 +245,8 @@ fn attributes_that_exchange_their_names_are_found() {
         hashed(lock)
     };
     let before = with(&["line", "town", "code"]);
-    let moved = |old: &Lock, attributes: &[&str]| super::texts::moved(old, &with(attributes), "public.dims").join(", ");
+    let moved =
+        |old: &Lock, attributes: &[&str]| super::numbers::moved(old, &with(attributes), "public.dims").join(", ");
     assert_eq!(moved(&before, &["town", "line", "code"]), "line, town");
     // What came and went is told where its type is.
     assert_eq!(moved(&before, &["line", "code"]) + &moved(&before, &["line", "town", "code", "new"]), "");
@@ -334,4 +337,94 @@ fn texts_that_look_personal_are_sealed_with_the_key() {
     let other = MasterKey::test().realm("other");
     assert_ne!(Seal { key: &other, ephemeral: false }.label("bob@example.com"), sealed);
     assert_eq!(Seal { key: &key, ephemeral: true }.label("bob@example.com"), "#ephemeral");
+}
+
+/// A lock whose tables have these oids and columns, of one database.
+fn numbered(database: &str, tables: &[(&str, u32, &[(&str, &str, i16)])]) -> Lock {
+    let mut lock = lock();
+    lock.tables.clear();
+    lock.database = Some(database.into());
+    lock.oids = Some(tables.iter().map(|(name, oid, _)| ((*name).to_owned(), *oid)).collect());
+    for (name, _, columns) in tables {
+        let columns = columns
+            .iter()
+            .map(|(name, decision, at)| ((*name).to_owned(), Column { at: Some(*at), ..column(decision) }));
+        let table = Table { rows: "all".into(), columns: columns.collect(), ..Table::default() };
+        lock.tables.insert((*name).to_owned(), table);
+    }
+    hashed(lock)
+}
+
+#[test]
+fn a_column_of_another_number_is_another_column_whatever_its_rank() {
+    let with = |columns| numbered("7/5", &[("public.p", 100, columns)]);
+    let before = with(&[("id", "keep", 1), ("plan", "keep", 2), ("tag", "keep", 3), ("last", "name.last/1", 4)]);
+    let told = |columns| lines(&before, &with(columns));
+    // The plan was dropped, the last name got its name, and a new one was added: each has the rank it had.
+    let replaced = told(&[("id", "keep", 1), ("tag", "keep", 3), ("plan", "keep", 4), ("last", "name.last/1", 5)]);
+    insta::assert_snapshot!(replaced.join("\n"), @"~ column public.p.plan: is the column that was last, name.last/1: are their names exchanged?");
+    let anew = told(&[("id", "keep", 1), ("tag", "keep", 3), ("plan", "keep", 9), ("last", "name.last/1", 4)]);
+    insta::assert_snapshot!(anew.join("\n"), @"~ column public.p.plan: was dropped and made anew: what it holds now was not reviewed");
+    // Both are kept, so nothing more is shown.
+    let kept = told(&[("id", "keep", 1), ("tag", "keep", 2), ("plan", "keep", 3), ("last", "name.last/1", 4)]);
+    assert!(kept.is_empty(), "{kept:?}");
+    // A restored copy numbers everything anew, and is compared by the order of columns.
+    let columns: &[(&str, &str, i16)] =
+        &[("id", "keep", 1), ("plan", "keep", 2), ("tag", "keep", 3), ("last", "name.last/1", 5)];
+    let restored = numbered("8/6", &[("public.p", 555, columns)]);
+    assert!(lines(&before, &restored).is_empty());
+    // A lock of before numbers of tables were pinned, too.
+    let mut old = before.clone();
+    (old.oids, old.database) = (None, None);
+    let replaced: &[(&str, &str, i16)] =
+        &[("id", "keep", 1), ("plan", "keep", 4), ("tag", "keep", 5), ("last", "name.last/1", 6)];
+    assert!(lines(&hashed(old), &with(replaced)).is_empty());
+}
+
+#[test]
+fn attributes_are_told_by_their_numbers() {
+    let with = |attributes: &[&str]| {
+        let mut lock = numbered("7/5", &[]);
+        lock.orders.insert("public.dims".into(), attributes.iter().map(|name| (*name).to_owned()).collect());
+        hashed(lock)
+    };
+    let before = with(&["first", "plan", "last"]);
+    let told = |attributes: &[&str]| super::numbers::moved(&before, &with(attributes), "public.dims").join(", ");
+    assert_eq!(told(&["first", "", "plan", "last"]), "plan, last");
+    assert_eq!(told(&["first", "", "last", "plan"]), "plan");
+    assert_eq!(told(&["first", "", "last"]) + &told(&["first", "plan", "last", "new"]), "");
+}
+
+#[test]
+fn a_table_under_the_name_of_another_is_told_where_it_shows_more() {
+    let a: &[(&str, &str, i16)] = &[("id", "keep", 1), ("label", "keep", 2)];
+    let b: &[(&str, &str, i16)] = &[("id", "keep", 1), ("label", "name.full/1", 2)];
+    let before = numbered("7/5", &[("public.a", 100, a), ("public.b", 200, b)]);
+    let exchanged = lines(&before, &numbered("7/5", &[("public.a", 200, a), ("public.b", 100, b)]));
+    insta::assert_snapshot!(exchanged.join("\n"), @"~ column public.a.label: public.a was public.b when this was reviewed, name.full/1: are their names exchanged?");
+    // A table that was made anew under its name has a number of its own, and a restored database has others.
+    assert!(lines(&before, &numbered("7/5", &[("public.a", 300, a), ("public.b", 200, b)])).is_empty());
+    assert!(lines(&before, &numbered("8/6", &[("public.a", 200, a), ("public.b", 100, b)])).is_empty());
+    // pg_upgrade keeps the numbers in a cluster of another identity: most tables say so.
+    let more: &[(&str, u32, &[(&str, &str, i16)])] =
+        &[("public.a", 100, a), ("public.b", 200, b), ("public.c", 1, a), ("public.d", 2, a), ("public.e", 3, a)];
+    let mut upgraded = more.to_vec();
+    (upgraded[0].1, upgraded[1].1) = (200, 100);
+    assert_eq!(lines(&numbered("7/5", more), &numbered("9/5", &upgraded)).len(), 1);
+    // A table of which no row was copied.
+    let mut none = before.clone();
+    none.tables.get_mut("public.b").unwrap().rows = "none".into();
+    let mut now = numbered("7/5", &[("public.a", 200, a), ("public.b", 100, b)]);
+    now.tables.get_mut("public.b").unwrap().rows = "none".into();
+    let told = lines(&hashed(none), &hashed(now));
+    assert!(told.iter().any(|line| line.starts_with("~ table public.a: it was public.b")), "{told:?}");
+}
+
+#[test]
+fn numbers_are_read_as_they_were_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("restage.lock");
+    let lock = numbered("7/5", &[("public.\"a b\"", 100, &[("id", "keep", 1)])]);
+    write(&path, &lock).unwrap();
+    assert_eq!(read(&path).unwrap(), Some(lock));
 }

@@ -150,14 +150,6 @@ impl Changes {
     }
 }
 
-/// Attributes of a composite type that changed places: the values of the one may stand under the name of the other.
-pub(super) fn moved<'a>(old: &'a Lock, new: &'a Lock, composite: &str) -> Vec<&'a str> {
-    let (Some(before), Some(after)) = (old.orders.get(composite), new.orders.get(composite)) else { return Vec::new() };
-    let was = before.iter().filter(|attribute| after.contains(attribute));
-    let is = after.iter().filter(|attribute| before.contains(attribute));
-    was.zip(is).filter(|(was, is)| was != is).map(|(was, _)| was.as_str()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

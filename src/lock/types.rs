@@ -49,7 +49,7 @@ impl Lock {
                 }
                 'c' => {
                     self.composites.insert(name.clone(), attributes(catalog, known));
-                    self.orders.insert(name.clone(), known.attribute_names.clone());
+                    self.orders.insert(name.clone(), super::numbers::placed(known));
                     for (attribute, oid) in known.attribute_names.iter().zip(&known.attributes) {
                         let way = way.iter().chain([attribute]).cloned().collect();
                         open.push((*oid, way, depth + 1));

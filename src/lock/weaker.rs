@@ -82,6 +82,8 @@ mod tests {
             checks: None,
             switches: Default::default(),
             definitions: None,
+            database: None,
+            oids: None,
             tables: [("s.t".to_owned(), table)].into(),
         }
     }

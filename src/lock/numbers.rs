@@ -1,0 +1,162 @@
+//! Which table and which column stands under a name: names can be exchanged, numbers of the server are given once.
+//!
+//! A column keeps its `attnum` and a table its oid as long as they live, and no other of the table or database gets them. So
+//! numbers tell an exchange of names that leaves every column where it stood among its neighbors. A copy by `pg_dump`
+//! numbers everything anew; there the order of columns is what is compared.
+
+use super::diff::{Changes, Sign, as_of, words};
+use super::{Column, Lock, Table};
+use crate::catalog::{Catalog, Oid, Type};
+use crate::plan::toml_key;
+use std::collections::{BTreeSet, HashMap};
+
+impl Lock {
+    /// Writes down the database, and the oid of each table that is in the lock.
+    pub(super) fn pin_numbers(&mut self, catalog: &Catalog) {
+        let server = &catalog.server;
+        self.database = Some(format!("{}/{}", server.system_identifier, server.database_oid));
+        let parts: BTreeSet<&String> = self.tables.values().flat_map(|table| &table.partitions).collect();
+        let named = catalog.tables.iter().map(|table| (table.full_name(), table.oid));
+        let known = named.filter(|(name, _)| self.tables.contains_key(name) || parts.contains(name));
+        self.oids = Some(known.collect());
+    }
+
+    /// The entry that decides a table: its own, or that of the root of its partition tree.
+    fn decides(&self, name: &str) -> Option<(&String, &Table)> {
+        let own = self.tables.get_key_value(name);
+        own.or_else(|| self.tables.iter().find(|(_, table)| table.partitions.contains(name)))
+    }
+}
+
+/// The names of the attributes of a composite type, each at its number; those that were dropped are empty.
+pub(super) fn placed(composite: &Type) -> Vec<String> {
+    let names = &composite.attribute_names;
+    if composite.attribute_numbers.len() != names.len() {
+        return names.clone();
+    }
+    let mut places: Vec<String> = Vec::new();
+    for (name, number) in names.iter().zip(&composite.attribute_numbers) {
+        let before = usize::from(number.unsigned_abs()).saturating_sub(1);
+        places.resize(before.max(places.len()), String::new());
+        places.push(name.clone());
+    }
+    places
+}
+
+/// Whether the numbers of both are those of one database: the same, or one that pg_upgrade took over, where most tables have
+/// the oid they had.
+pub(super) fn same_database(old: &Lock, new: &Lock) -> bool {
+    let (Some(before), Some(after)) = (&old.oids, &new.oids) else { return false };
+    if old.database.is_some() && old.database == new.database {
+        return true;
+    }
+    let shared: Vec<bool> = before.iter().filter_map(|(name, was)| Some(after.get(name)? == was)).collect();
+    shared.iter().filter(|same| **same).count() * 2 > shared.len()
+}
+
+/// Whether the table that stands under a name is the one that stood there.
+pub(super) fn same_table(old: &Lock, new: &Lock, name: &str) -> bool {
+    let oid = |lock: &Lock| lock.oids.as_ref().and_then(|oids| oids.get(name).copied());
+    oid(old).is_some() && oid(old) == oid(new)
+}
+
+/// Attributes of a composite type that changed places, or were made anew: the values of the one may stand under the name of
+/// the other.
+pub(super) fn moved<'a>(old: &'a Lock, new: &'a Lock, composite: &str) -> Vec<&'a str> {
+    let (Some(before), Some(after)) = (old.orders.get(composite), new.orders.get(composite)) else { return Vec::new() };
+    if same_database(old, new) {
+        let stays = |(at, name): &(usize, &String)| after.get(*at) == Some(*name) || !after.contains(*name);
+        let moved = before.iter().enumerate().filter(|(_, name)| !name.is_empty()).filter(|placed| !stays(placed));
+        return moved.map(|(_, name)| name.as_str()).collect();
+    }
+    let was = before.iter().filter(|name| !name.is_empty() && after.contains(name));
+    let is = after.iter().filter(|name| !name.is_empty() && before.contains(name));
+    was.zip(is).filter(|(was, is)| was != is).map(|(was, _)| was.as_str()).collect()
+}
+
+/// A decision that hides a column of which nothing is known but its type.
+fn hidden(name: &str, column: &Column) -> String {
+    let text = ["text", "character", "citext"].iter().any(|prefix| column.type_name.starts_with(prefix));
+    let mask = if text && !column.type_name.ends_with("[]") { "\"pattern\"" } else { "\"null\"" };
+    // A proposal to keep hides nothing.
+    let proposal = column.proposal.as_deref().filter(|line| !line.contains("keep"));
+    format!("{} = {}", toml_key(name), proposal.unwrap_or(mask))
+}
+
+impl Changes {
+    /// Kept columns of one table that have another number than what was reviewed under their name.
+    pub(super) fn numbers(&mut self, table: &str, old: &Table, new: &Table) {
+        for (name, column) in new.columns.iter().filter(|(_, column)| column.decision == "keep") {
+            // Another type, or another decision, is told as such.
+            let same = |was: &&Column| was.type_name == column.type_name && was.decision == "keep";
+            let Some(was) = old.columns.get(name).filter(same) else { continue };
+            if was.at.is_none() || column.at.is_none() || was.at == column.at {
+                continue;
+            }
+            let (detail, line) = match old.columns.iter().find(|(_, other)| other.at == column.at) {
+                // What is kept was kept, under whatever name.
+                Some((_, known)) if known.decision == "keep" => continue,
+                // A column that is gone is told with the one in its place.
+                Some((known, _)) if !new.columns.contains_key(known) => continue,
+                Some((known, masked)) => {
+                    let back = new.columns.get(known).and_then(|column| column.at) == was.at;
+                    let place = match back {
+                        true => format!("changed places with {known}, {}", words(masked)),
+                        false => format!("is the column that was {known}, {}", words(masked)),
+                    };
+                    (format!("{place}: are their names exchanged?"), as_of(name, masked))
+                }
+                None => {
+                    let detail = "was dropped and made anew: what it holds now was not reviewed";
+                    (detail.to_owned(), hidden(name, column))
+                }
+            };
+            self.push(Sign::Changed, format!("column {table}.{name}"), detail);
+            if let Some(last) = self.0.last_mut() {
+                last.patch = Some((table.to_owned(), line));
+            }
+        }
+    }
+
+    /// Tables, and partitions, that stand under the name of another: what was decided for the name shows what was hidden.
+    pub(super) fn exchanged(&mut self, old: &Lock, new: &Lock) {
+        let (Some(before), Some(after)) = (&old.oids, &new.oids) else { return };
+        let names: HashMap<Oid, &String> = before.iter().map(|(name, oid)| (*oid, name)).collect();
+        for (name, oid) in after {
+            let Some(was) = names.get(oid).filter(|was| **was != name) else { continue };
+            let (Some((before, then)), Some((owner, now))) = (old.decides(was), new.decides(name)) else { continue };
+            // A name that is new is told with its columns; a partition that moved within its tree is decided as it was.
+            if before != owner && old.tables.contains_key(owner) {
+                self.stands_for(name, was, (owner, now), then);
+            }
+        }
+    }
+
+    /// `name`, decided as `owner`, is the table that was decided as `then`, under the name `was`.
+    fn stands_for(&mut self, name: &str, was: &str, (owner, now): (&str, &Table), then: &Table) {
+        let copied = |table: &Table| table.rows != "none" && table.rows != "skipped";
+        if !copied(now) {
+            return;
+        }
+        if then.rows != now.rows {
+            let rows = if copied(then) { "other rows of it were copied" } else { "no row of it was copied" };
+            let detail = format!("it was {was} when this was reviewed, and {rows}: are their names exchanged?");
+            self.push(Sign::Changed, format!("table {name}"), detail);
+        }
+        for (column, kept) in now.columns.iter().filter(|(_, column)| column.decision == "keep") {
+            let named = then.columns.get(column);
+            let known = named.or_else(|| then.columns.values().find(|known| known.at.is_some() && known.at == kept.at));
+            let (said, line) = match known {
+                Some(known) if known.decision == "keep" => continue,
+                Some(masked) => (words(masked), as_of(column, masked)),
+                None if copied(then) => ("which nobody reviewed there".to_owned(), hidden(column, kept)),
+                None => continue,
+            };
+            let detail = format!("{name} was {was} when this was reviewed, {said}: are their names exchanged?");
+            self.push(Sign::Changed, format!("column {owner}.{column}"), detail);
+            if let Some(last) = self.0.last_mut() {
+                last.patch = Some((owner.to_owned(), line));
+            }
+        }
+    }
+}
