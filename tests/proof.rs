@@ -300,6 +300,13 @@ fn values_in_definitions_are_a_leak() {
     // By the label that is told.
     lab.config(&format!("{POLICY}\n[verify]\nleak_allow = [\"COMMENT public.*\"]\n"));
     assert_eq!(lab.restage(&["refresh"]).code, 0);
+    // Who accepted the definition in the plan is not asked once more after the load.
+    lab.config(&format!("[policy]\nddl_literals_allow = [\"COMMENT public.*\"]\n{POLICY}"));
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    // The twin: another label accepts none of them.
+    lab.config(&format!("[policy]\nddl_literals_allow = [\"TABLE public.*\"]\n{POLICY}"));
+    assert_eq!(lab.restage(&["refresh"]).code, 6);
 }
 
 #[test]

@@ -60,6 +60,7 @@ pub(super) fn leak<'a>(
         locked: job.lock.is_some(),
         detected: if job.packs.is_empty() { Severity::Warn } else { Severity::Fail },
         objects,
+        accepted: &job.literals_allow,
         jobs: job.jobs,
     }
 }
