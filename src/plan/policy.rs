@@ -276,6 +276,15 @@ fn moved<'n>(rules: &[TableRule], pattern: &str, names: &'n Names<'_>) -> Option
     tables.find(|table| rules.iter().all(|rule| rule.pattern != **table)).map(String::as_str)
 }
 
+/// The table that is called almost so. A schema they share says nothing about the rest of the name.
+fn nearest_table<'n>(pattern: &str, names: &'n Names<'_>) -> Option<&'n str> {
+    let near = nearest(pattern, names.tables.iter().map(String::as_str))?;
+    match (pattern.split_once('.'), near.split_once('.')) {
+        (Some((_, asked)), Some((_, found))) => nearest(asked, std::iter::once(found)).map(|_| near),
+        _ => Some(near),
+    }
+}
+
 /// Reports rules for tables and columns that do not exist: a typo there would leave data undecided or unmasked.
 fn report_unknown(graph: &Graph<'_>, rules: &[TableRule], reports: &mut Vec<Report>) {
     let names = Names::new(graph);
@@ -290,11 +299,11 @@ fn report_unknown(graph: &Graph<'_>, rules: &[TableRule], reports: &mut Vec<Repo
                 format!("[tables.\"{}\"] names no table of the source", rule.pattern),
             )
             .place(place(&rule.place));
-            let near = moved(rules, &rule.pattern, &names)
-                .or_else(|| nearest(&rule.pattern, names.tables.iter().map(String::as_str)));
+            let near = moved(rules, &rule.pattern, &names).or_else(|| nearest_table(&rule.pattern, &names));
+            let gone = "If the table was dropped, remove this entry.";
             report = match near {
-                Some(near) => report.hint(format!("Did you mean [tables.\"{near}\"]?")),
-                None => report.hint("Remove the entry, or correct its name."),
+                Some(near) => report.hint(format!("Did you mean [tables.\"{near}\"]? {gone}")),
+                None => report.hint(format!("{gone} Else correct its name.")),
             };
             reports.push(report);
             continue;
@@ -305,9 +314,10 @@ fn report_unknown(graph: &Graph<'_>, rules: &[TableRule], reports: &mut Vec<Repo
                 format!("[tables.\"{}\"] decides column \"{pattern}\", which does not exist", rule.pattern),
             )
             .place(place(&decision.place));
+            let gone = "If the column was dropped, remove this line.";
             report = match nearest(pattern, known.iter().copied()) {
-                Some(near) => report.hint(format!("Did you mean \"{near}\"?")),
-                None => report.hint("Remove the line, or correct its name."),
+                Some(near) => report.hint(format!("Did you mean \"{near}\"? {gone}")),
+                None => report.hint(format!("{gone} Else correct its name.")),
             };
             reports.push(report);
         }

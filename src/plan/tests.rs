@@ -307,7 +307,14 @@ fn an_unknown_table_names_the_nearest_one() {
     let world = World::new().table("people", &["a text"]).rule("public.people", json!({"a": "keep"}));
     let report = world.rule("public.poeple", json!({})).refusal();
     assert_eq!(report.code, "plan::unknown-table");
-    assert_eq!(report.hint.as_deref(), Some("Did you mean [tables.\"public.people\"]?"));
+    assert_eq!(
+        report.hint.as_deref(),
+        Some("Did you mean [tables.\"public.people\"]? If the table was dropped, remove this entry.")
+    );
+    // A short name in the same schema is another name.
+    let world = World::new().table("docs", &["a text"]).rule("public.docs", json!({"a": "keep"}));
+    let report = world.rule("public.gone", json!({})).refusal();
+    assert_eq!(report.hint.as_deref(), Some("If the table was dropped, remove this entry. Else correct its name."));
 }
 
 #[test]
@@ -321,7 +328,9 @@ fn a_rule_for_all_tables_is_none_of_an_unknown_one() {
 fn an_unknown_column_names_the_nearest_one() {
     let world = World::new().table("people", &["email text"]);
     let report = world.rule("public.people", json!({"email": "keep", "emial": "email"})).refusal();
-    assert_eq!((report.code, report.hint.as_deref()), ("plan::unknown-column", Some("Did you mean \"email\"?")));
+    assert_eq!(report.code, "plan::unknown-column");
+    let hint = "Did you mean \"email\"? If the column was dropped, remove this line.";
+    assert_eq!(report.hint.as_deref(), Some(hint));
 }
 
 #[test]
