@@ -165,8 +165,8 @@ fn a_definition_is_accepted_as_it_was_seen_and_not_by_its_label_for_ever() {
         write_lock(&lab);
         lab.refresh();
     }
-    // Texts in which nobody is named come and go as they like.
-    lab.source.sql_as("app", &lab.name, "COMMENT ON COLUMN notes.id IS 'a number'; COMMENT ON COLUMN notes.a IS NULL");
+    // What says nothing comes as it likes, and anything may go.
+    lab.source.sql_as("app", &lab.name, "COMMENT ON COLUMN notes.id IS '12345'; COMMENT ON COLUMN notes.a IS NULL");
     lab.refresh();
     // A lock of before texts were pinned compares none.
     let text = lock_text(&lab);
@@ -485,4 +485,97 @@ fn tables_schemas_and_partitions_that_exchange_their_names_stop_the_run() {
         lab.refresh();
     }
     assert!(!lab.target.dump(&lab.name).contains("canary"));
+}
+
+/// The lock without what stands from one section to another, as an earlier build wrote it.
+fn without(lab: &Lab<'_>, from: &str, to: &str) {
+    let text = lock_text(lab);
+    let from = text.find(&format!("\n[{from}")).expect("the section");
+    let to = from + text[from..].find(&format!("\n[{to}")).expect("what follows");
+    std::fs::write(lab.path("restage.lock"), format!("{}{}", &text[..from], &text[to..])).expect("written");
+}
+
+#[test]
+fn expressions_of_partitions_and_generated_columns_stop_the_run_when_they_say_something_new() {
+    let lab = Lab::new("pinned_expressions");
+    lab.seed(
+        "CREATE TABLE ev (id int, kind text DEFAULT 'open' CONSTRAINT kinds CHECK (kind <> 'x')) PARTITION BY RANGE (id);
+         CREATE TABLE ev_1 PARTITION OF ev FOR VALUES FROM (0) TO (100);
+         CREATE TABLE person (id int PRIMARY KEY); INSERT INTO ev VALUES (1)",
+    );
+    lab.config("[policy]\nnew_partitions = \"inherit\"\n[tables.\"*\"]\ndefault = { keep = \"a test\" }\n");
+    write_lock(&lab);
+    // What a partition has of its root is the root's.
+    assert!(lock_text(&lab).contains("\n[expressions]\n\n[switches]"), "{}", lock_text(&lab));
+    lab.refresh();
+    for (migration, told) in [
+        ("ALTER TABLE ev_1 ALTER kind SET DEFAULT 'Quillfeather'", "+ default of kind of public.ev_1: new"),
+        ("ALTER TABLE ev_1 ALTER kind SET DEFAULT 'Quillfeathers'", "~ default of kind of public.ev_1: another text"),
+        ("ALTER TABLE ev_1 ADD CONSTRAINT own CHECK (kind <> 'Quillfeather')", "+ check own of public.ev_1: new"),
+        (
+            "ALTER TABLE person ADD g text GENERATED ALWAYS AS ('Quillfeather'::text) STORED",
+            "+ generated g of public.person: new",
+        ),
+        (
+            "CREATE TABLE ev_2 PARTITION OF ev (kind DEFAULT 'Quillfeather') FOR VALUES FROM (100) TO (200)",
+            "+ default of kind of public.ev_2: new",
+        ),
+    ] {
+        let ran = stopped_by(&lab, migration);
+        assert!(ran.stderr.contains(told) && ran.stderr.contains("in 1 place"), "{migration}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("Quillfeather"), "{}", ran.stderr);
+        write_lock(&lab);
+        assert!(!lock_text(&lab).contains("Quillfeather"));
+    }
+    lab.refresh();
+    // Twin: a lock of before compares none.
+    without(&lab, "expressions", "switches]");
+    lab.source.sql_as("app", &lab.name, "ALTER TABLE ev_1 ALTER kind SET DEFAULT 'Quillfeatherly'");
+    let ran = lab.restage(&["refresh"]);
+    assert!(ran.code == 3 && ran.stderr.contains("in 1 place") && ran.stderr.contains("edited by hand"), "{ran:?}");
+}
+
+#[test]
+fn bodies_and_comments_stop_the_run_when_they_say_something_new() {
+    let lab = Lab::new("pinned_bodies");
+    lab.seed(
+        "CREATE TABLE t (id int PRIMARY KEY, status text); INSERT INTO t VALUES (1, 'open');
+         CREATE VIEW v AS SELECT id FROM t WHERE status = 'open';
+         CREATE FUNCTION f() RETURNS text LANGUAGE sql AS 'SELECT ''part_2026_11''::text'",
+    );
+    lab.config("[tables.\"*\"]\ndefault = { keep = \"a test\" }\n");
+    write_lock(&lab);
+    assert!(lock_text(&lab).contains("\n[literals]\n\"FUNCTION public.f()\" = \""), "{}", lock_text(&lab));
+    lab.refresh();
+    for (migration, told) in [
+        (
+            "CREATE OR REPLACE VIEW v AS SELECT id FROM t WHERE status IN ('open', 'Quillfeather')",
+            "~ definition VIEW public.v: 1 text in it",
+        ),
+        (
+            "CREATE OR REPLACE FUNCTION f() RETURNS text LANGUAGE sql AS 'SELECT ''Quillfeathers''::text'",
+            "~ definition FUNCTION public.f(): 1 text in it",
+        ),
+        ("COMMENT ON TABLE t IS 'quillfeatherly'", "+ definition COMMENT public.TABLE t: 1 text in it"),
+    ] {
+        let ran = stopped_by(&lab, migration);
+        assert!(ran.stderr.contains(told) && ran.stderr.contains("in 1 place"), "{migration}: {}", ran.stderr);
+        assert!(!ran.stderr.to_lowercase().contains("quillfeather"), "{}", ran.stderr);
+        write_lock(&lab);
+        assert!(!lock_text(&lab).to_lowercase().contains("quillfeather"));
+    }
+    // What was reviewed may stand elsewhere, go, or count on.
+    lab.source.sql_as(
+        "app",
+        &lab.name,
+        "CREATE VIEW w AS SELECT id FROM t WHERE status = 'Quillfeather'; COMMENT ON TABLE t IS NULL;
+         CREATE OR REPLACE FUNCTION f() RETURNS text LANGUAGE sql AS 'SELECT ''Quillfeathers''::text || ''2026''::text'",
+    );
+    lab.grant();
+    lab.refresh();
+    // Twin: a lock of before compares none.
+    without(&lab, "literals]", "oids]");
+    lab.source.sql_as("app", &lab.name, "COMMENT ON TABLE t IS 'by Quillfeather'");
+    let ran = lab.restage(&["refresh"]);
+    assert!(ran.code == 3 && ran.stderr.contains("in 1 place") && ran.stderr.contains("edited by hand"), "{ran:?}");
 }

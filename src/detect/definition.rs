@@ -184,7 +184,7 @@ static STREET: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// The literals and comments of a piece of SQL, also of those inside bodies: what stands between quotes, and behind `--`.
-fn literals(sql: &str) -> Vec<&str> {
+pub fn literals(sql: &str) -> Vec<&str> {
     let bytes = sql.as_bytes();
     let mut found = Vec::new();
     let mut at = 0;

@@ -27,7 +27,7 @@ mod token;
 mod tests;
 
 use crate::mask::kind::Takes;
-pub use definition::{personal_in_definition, personal_in_text};
+pub use definition::{literals, personal_in_definition, personal_in_text};
 pub use prose::names_somebody;
 use rules::RULES;
 pub use rules::{Category, Class, Detector, Proposal};

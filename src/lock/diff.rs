@@ -73,6 +73,8 @@ pub fn diff(old: &Lock, new: &Lock, partitions: NewPartitions) -> Vec<Change> {
     changes.enums(old, new, comparable);
     changes.types(old, new);
     changes.texts(old, new, comparable);
+    changes.expressions(old, new, comparable);
+    changes.literals(old, new, comparable);
     changes.switches(old, new);
     changes.definitions(old, new, comparable);
     let numbered = numbers::same_database(old, new);

@@ -141,7 +141,7 @@ pub fn render(lock: &Lock) -> String {
             list(&mut out, &string(name), attributes);
         }
     }
-    for (section, texts) in [("texts", &lock.texts), ("checks", &lock.checks)] {
+    for (section, texts) in [("texts", &lock.texts), ("checks", &lock.checks), ("expressions", &lock.expressions)] {
         let Some(texts) = texts else { continue };
         let _ = writeln!(out, "\n[{section}]");
         for (owner, texts) in texts {
@@ -157,9 +157,10 @@ pub fn render(lock: &Lock) -> String {
             let _ = writeln!(out, "{} = {}", key(name), string(value));
         }
     }
-    if let Some(definitions) = &lock.definitions {
-        out.push_str("\n[definitions]\n");
-        for (label, hash) in definitions {
+    for (section, hashes) in [("definitions", &lock.definitions), ("literals", &lock.literals)] {
+        let Some(hashes) = hashes else { continue };
+        let _ = writeln!(out, "\n[{section}]");
+        for (label, hash) in hashes {
             let _ = writeln!(out, "{} = {}", string(label), string(hash));
         }
     }

@@ -68,6 +68,10 @@ pub struct Lock {
     /// Checks with literals on columns that are not kept: they are copied all the same. None: written before that.
     #[serde(default)]
     pub checks: Option<BTreeMap<String, BTreeMap<String, String>>>,
+    /// Expressions with literals that stand with no column and no table as a whole: of generated columns, and defaults and
+    /// checks of partitions that are not their root's; by table or partition. None: written before that.
+    #[serde(default)]
+    pub expressions: Option<BTreeMap<String, BTreeMap<String, String>>>,
     /// Settings that make a policy stricter or looser, as far as the lock knows them.
     #[serde(default)]
     pub switches: BTreeMap<String, String>,
@@ -75,6 +79,10 @@ pub struct Lock {
     /// written before that was known, or all are accepted.
     #[serde(default)]
     pub definitions: Option<BTreeMap<String, String>>,
+    /// What bodies of views and functions, and comments, say, by label: short hashes of the literals in them. None: written
+    /// before that was known, or all definitions are accepted.
+    #[serde(default)]
+    pub literals: Option<BTreeMap<String, String>>,
     /// The database whose numbers these are: system identifier of the cluster and oid.
     #[serde(default)]
     pub database: Option<String>,
@@ -218,8 +226,10 @@ impl Lock {
             orders: BTreeMap::new(),
             texts: Some(BTreeMap::new()),
             checks: Some(BTreeMap::new()),
+            expressions: Some(BTreeMap::new()),
             switches: facts.switches.locked(),
             definitions: None,
+            literals: None,
             database: None,
             oids: None,
             tables: BTreeMap::new(),
@@ -233,6 +243,7 @@ impl Lock {
             let table = Table { rows: "skipped".to_owned(), skipped: Some(reason.clone()), ..Table::default() };
             lock.tables.entry(name.clone()).or_insert(table);
         }
+        lock.pin_expressions(catalog, &checks, &facts.seal);
         lock.pin_numbers(catalog);
         lock.policy = lock.content_hash();
         lock
@@ -252,7 +263,9 @@ impl Lock {
         let mut columns = BTreeMap::new();
         for column in &planned.columns {
             let known = source.and_then(|table| table.column(column.attnum));
-            let default = known.and_then(|known| known.default.as_deref()).filter(|text| holds_text(text));
+            // That of the tree; what a partition has of its own is pinned under its name.
+            let declared = root.and_then(|root| root.columns.iter().find(|at| at.name == column.name)).or(known);
+            let default = declared.and_then(|known| known.default.as_deref()).filter(|text| holds_text(text));
             let mut locked = locked_column(planned, column);
             locked.at = match root {
                 Some(root) => root.columns.iter().find(|at| at.name == column.name).map(|at| at.attnum),

@@ -30,12 +30,17 @@ fn lock() -> Lock {
             ("public.e".into(), BTreeMap::from([("check \"a b\"".into(), "bb".into())])),
         ])),
         checks: Some(BTreeMap::from([("public.e".into(), BTreeMap::from([("check mail".into(), "cc".into())]))])),
+        expressions: Some(BTreeMap::from([(
+            "public.e_1".into(),
+            BTreeMap::from([("default of id".into(), "aa".into())]),
+        )])),
         switches: BTreeMap::from([
             ("ddl_literals".into(), "refuse".into()),
             ("leak_allow".into(), String::new()),
             ("packs".into(), "pii, secrets".into()),
         ]),
         definitions: Some(BTreeMap::from([("COMMENT public.TABLE \"a b\"".into(), "aa".into())])),
+        literals: Some(BTreeMap::from([("VIEW public.v".into(), "aaaaaaaa bbbbbbbb".into())])),
         database: Some("7/16384".into()),
         oids: None,
         tables: BTreeMap::new(),
@@ -427,4 +432,52 @@ fn numbers_are_read_as_they_were_written() {
     let lock = numbered("7/5", &[("public.\"a b\"", 100, &[("id", "keep", 1)])]);
     write(&path, &lock).unwrap();
     assert_eq!(read(&path).unwrap(), Some(lock));
+}
+
+#[test]
+fn expressions_of_reviewed_tables_and_their_partitions_are_compared() {
+    let with = |owner: &str, label: &str, hash: &str| {
+        let mut new = lock();
+        new.tables.get_mut("public.e").unwrap().partitions.insert("public.e_3".into());
+        let texts = new.expressions.as_mut().unwrap().entry(owner.to_owned()).or_default();
+        texts.insert(label.to_owned(), hash.to_owned());
+        new
+    };
+    let told = |new: Lock| {
+        let changes = diff(&lock(), &hashed(new), NewPartitions::Inherit);
+        changes.iter().filter(|change| change.refuses).map(Change::line).collect::<Vec<_>>()
+    };
+    assert!(told(with("public.e_1", "default of id", "zz"))[0].starts_with("~ default of id of public.e_1: another"));
+    assert!(told(with("public.e", "generated g", "bb"))[0].starts_with("+ generated g of public.e: new"));
+    // A partition that inherits its decisions has a default nobody reviewed.
+    assert!(told(with("public.e_3", "default of id", "bb"))[0].starts_with("+ default of id of public.e_3: new"));
+    let mut late = with("public.late", "generated g", "bb");
+    late.tables.insert("public.late".into(), Table { rows: "none".into(), ..Table::default() });
+    assert!(told(late).is_empty(), "its table is told");
+    let mut gone = lock();
+    gone.expressions = Some(BTreeMap::new());
+    assert!(told(gone).is_empty(), "what is gone shows nothing");
+    let mut old = lock();
+    old.expressions = None;
+    assert!(lines(&hashed(old), &hashed(with("public.e_1", "default of id", "zz"))).len() == 1, "the partition alone");
+}
+
+#[test]
+fn bodies_that_say_something_new_are_told_and_others_are_not() {
+    let with = |bodies: &[(&str, &str)]| {
+        let mut lock = lock();
+        let bodies = bodies.iter().map(|(label, hashes)| ((*label).to_owned(), (*hashes).to_owned()));
+        lock.literals = Some(bodies.collect());
+        hashed(lock)
+    };
+    let told = |bodies: &[(&str, &str)]| lines(&lock(), &with(bodies));
+    insta::assert_snapshot!(told(&[("COMMENT public.TABLE t", "cccccccc"), ("VIEW public.v", "aaaaaaaa dddddddd eeeeeeee")]).join("\n"), @r"
+    + definition COMMENT public.TABLE t: 1 text in it that no definition held: it is copied as it is, so look whether it names a person
+    ~ definition VIEW public.v: 2 texts in it that no definition held: it is copied as it is, so look whether it names a person
+    ");
+    assert!(told(&[("VIEW public.v", "bbbbbbbb"), ("VIEW public.w", "aaaaaaaa")]).is_empty());
+    assert!(told(&[]).is_empty());
+    let mut old = lock();
+    old.literals = None;
+    assert!(lines(&hashed(old), &with(&[("VIEW public.v", "dddddddd")])).is_empty(), "an older lock is not compared");
 }

@@ -3,9 +3,15 @@
 
 use super::diff::{Changes, Sign, both};
 use super::{Lock, Seal, Switches, holds_text, locked_name};
-use crate::catalog::{Catalog, Constraint, ConstraintKind, Oid, Type};
+use crate::catalog::{Catalog, Constraint, ConstraintKind, Oid, Table, Type};
+use crate::detect;
 use crate::plan::TablePlan;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+const NEW: &str = "new: a definition is copied as it is, so look whether it names a person";
+const ANOTHER: &str = "another text: a definition is copied as it is, so look whether it names a person";
+/// Hex digits of the hash of a literal: a body has a few hundred at most, and a line of the lock holds all of them.
+const LITERAL_DIGITS: usize = 8;
 
 /// Hashes of texts, by owner and label.
 type Texts = BTreeMap<String, BTreeMap<String, String>>;
@@ -53,6 +59,43 @@ impl Lock {
         }
     }
 
+    /// Writes down the expressions of generated columns, and defaults and checks of partitions that are not their root's.
+    pub(super) fn pin_expressions(
+        &mut self,
+        catalog: &Catalog,
+        checks: &HashMap<Oid, Vec<&Constraint>>,
+        seal: &Seal<'_>,
+    ) {
+        let tables: HashMap<Oid, &Table> = catalog.tables.iter().map(|table| (table.oid, table)).collect();
+        for table in &catalog.tables {
+            let name = table.full_name();
+            let root = table.partition_root.and_then(|root| tables.get(&root));
+            if !self.tables.contains_key(&root.map_or_else(|| name.clone(), |root| root.full_name())) {
+                continue;
+            }
+            for column in &table.columns {
+                let above = root.and_then(|root| root.columns.iter().find(|above| above.name == column.name));
+                let generation = (&column.generation, above.and_then(|above| above.generation.as_ref()));
+                // That of a table as a whole stands with its column.
+                let default = (&column.default, above.map_or(column.default.as_ref(), |above| above.default.as_ref()));
+                for (what, (own, above)) in [("generated", generation), ("default of", default)] {
+                    if let Some(text) = own.as_ref().filter(|text| holds_text(text) && Some(*text) != above) {
+                        pin_text(&mut self.expressions, &name, format!("{what} {}", column.name), text, seal);
+                    }
+                }
+            }
+            let Some(root) = root else { continue };
+            let above = checks.get(&root.oid);
+            for check in checks.get(&table.oid).into_iter().flatten() {
+                let same = |known: &&Constraint| known.name == check.name && known.expression == check.expression;
+                if !above.into_iter().flatten().any(same) {
+                    let text = check.expression.as_deref().unwrap_or_default();
+                    pin_text(&mut self.expressions, &name, format!("check {}", check.name), text, seal);
+                }
+            }
+        }
+    }
+
     /// Writes down the checks of a domain, and a default of text.
     pub(super) fn pin_domain(&mut self, domain: &Type, seal: &Seal<'_>) {
         if let Some(default) = domain.default.as_deref().filter(|text| holds_text(text)) {
@@ -82,6 +125,41 @@ impl Lock {
 fn pin_text(texts: &mut Option<Texts>, owner: &str, label: String, text: &str, seal: &Seal<'_>) {
     let texts = texts.get_or_insert_default().entry(owner.to_owned()).or_default();
     texts.insert(label, seal.hash("text", text));
+}
+
+impl Lock {
+    /// Takes in what bodies and comments say, by their labels: hashes of the literals in them. Several may have one label.
+    pub fn pin_bodies(&mut self, definitions: &BTreeMap<String, Vec<&str>>, seal: &Seal<'_>) {
+        let mut said = BTreeMap::new();
+        for (label, texts) in definitions {
+            let literals: BTreeSet<String> =
+                texts.iter().flat_map(|sql| detect::literals(sql)).filter_map(said_in).collect();
+            let hash = |text: &String| seal.hash("literal", text).chars().take(LITERAL_DIGITS).collect::<String>();
+            let hashes: BTreeSet<String> = literals.iter().map(hash).collect();
+            if !hashes.is_empty() {
+                said.insert(label.clone(), hashes.into_iter().collect::<Vec<_>>().join(" "));
+            }
+        }
+        self.literals = Some(said);
+        self.policy = self.content_hash();
+    }
+}
+
+/// What a literal says, for comparison: a name has letters, and a body that is made anew for each month other digits.
+fn said_in(literal: &str) -> Option<String> {
+    let words = literal.split(|c: char| !c.is_alphabetic());
+    if !words.map(|word| word.chars().count()).any(|letters| letters >= 2) {
+        return None;
+    }
+    let mut said = String::new();
+    for c in literal.trim().chars() {
+        match c.is_ascii_digit() {
+            true if said.ends_with('0') => {}
+            true => said.push('0'),
+            false => said.push(c),
+        }
+    }
+    Some(said)
 }
 
 impl Switches<'_> {
@@ -134,18 +212,55 @@ impl Changes {
             let none = BTreeMap::new();
             for (label, found) in both(texts.0.unwrap_or(&none), texts.1.unwrap_or(&none)) {
                 let (sign, detail) = match found {
-                    (None, Some(_)) => {
-                        (Sign::Added, "new: a definition is copied as it is, so look whether it names a person")
-                    }
+                    (None, Some(_)) => (Sign::Added, NEW),
                     (Some(_), None) => (Sign::Removed, "columns were reviewed with it"),
-                    (Some(was), Some(is)) if comparable && was != is => (
-                        Sign::Changed,
-                        "another text: a definition is copied as it is, so look whether it names a person",
-                    ),
+                    (Some(was), Some(is)) if comparable && was != is => (Sign::Changed, ANOTHER),
                     _ => continue,
                 };
                 self.push(sign, format!("{label} of {owner}"), detail);
             }
+        }
+    }
+
+    /// Expressions that came or changed in tables that both know, in new partitions of these too. What is gone shows nothing.
+    pub(super) fn expressions(&mut self, old: &Lock, new: &Lock, comparable: bool) {
+        let (Some(before), Some(after)) = (&old.expressions, &new.expressions) else { return };
+        // A table that is new is told with its columns; partitions between a root and its leaves are in no list.
+        let late: BTreeSet<&String> = new
+            .tables
+            .iter()
+            .filter(|(name, _)| !old.tables.contains_key(*name))
+            .flat_map(|(name, table)| table.partitions.iter().chain([name]))
+            .collect();
+        for (owner, texts) in after.iter().filter(|(owner, _)| !late.contains(owner)) {
+            for (label, is) in texts {
+                match before.get(owner).and_then(|texts| texts.get(label)) {
+                    None => self.push(Sign::Added, format!("{label} of {owner}"), NEW),
+                    Some(was) if comparable && was != is => {
+                        self.push(Sign::Changed, format!("{label} of {owner}"), ANOTHER);
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+    }
+
+    /// Bodies and comments that say what nothing in the schema said when it was reviewed.
+    pub(super) fn literals(&mut self, old: &Lock, new: &Lock, comparable: bool) {
+        let (Some(before), Some(after), true) = (&old.literals, &new.literals, comparable) else { return };
+        // A text that moved to another body, or to a view of another name, was reviewed where it stood.
+        let known: HashSet<&str> = before.values().flat_map(|hashes| hashes.split(' ')).collect();
+        for (label, hashes) in after {
+            let grown = hashes.split(' ').filter(|hash| !known.contains(hash)).count();
+            if grown == 0 {
+                continue;
+            }
+            let sign = if before.contains_key(label) { Sign::Changed } else { Sign::Added };
+            let texts = if grown == 1 { "1 text".to_owned() } else { format!("{grown} texts") };
+            let detail = format!(
+                "{texts} in it that no definition held: it is copied as it is, so look whether it names a person"
+            );
+            self.push(sign, format!("definition {label}"), detail);
         }
     }
 }
@@ -171,6 +286,15 @@ mod tests {
             ("leak_allow", "public.t.a, public.t.b", "public.t.b", false),
         ] {
             assert_eq!(is_looser(name, was, is), looser, "{name}: {was} → {is}");
+        }
+    }
+
+    #[test]
+    fn digits_of_a_literal_do_not_count_and_what_has_no_word_says_nothing() {
+        assert_eq!(said_in(" events_2026_11 "), Some("events_0_0".to_owned()));
+        assert_eq!(said_in("Quillfeather"), Some("Quillfeather".to_owned()));
+        for silent in ["", "2026-11-29", "%s", "a b"] {
+            assert_eq!(said_in(silent), None, "{silent}");
         }
     }
 

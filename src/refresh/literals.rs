@@ -9,16 +9,35 @@ use crate::lock::Lock;
 use crate::plan;
 use std::collections::BTreeMap;
 
+/// What people write texts into that belong to no column; defaults, checks, domains and labels are in the lock by theirs.
+const BODIES: &[&str] = &[
+    "AGGREGATE",
+    "COMMENT",
+    "FUNCTION",
+    "INDEX",
+    "MATERIALIZED VIEW",
+    "POLICY",
+    "PROCEDURE",
+    "RULE",
+    "STATISTICS",
+    "TRIGGER",
+    "VIEW",
+];
+
 /// Refuses those that nobody accepts; the lock takes in what those are that somebody does.
 pub(super) fn judge(job: &Job, objects: &Objects, lock: Option<&mut Lock>) -> Vec<Report> {
     if job.accept_literals {
         return Vec::new();
     }
     let mut accepted: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut bodies: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut refused = Vec::new();
     for entry in objects.pre.iter().chain(&objects.post) {
         let kinds = detect::personal_in_definition(&entry.sql);
         if kinds.is_empty() {
+            if BODIES.contains(&entry.kind.as_str()) {
+                bodies.entry(entry.label()).or_default().push(&entry.sql);
+            }
             continue;
         }
         let label = entry.label();
@@ -29,7 +48,9 @@ pub(super) fn judge(job: &Job, objects: &Objects, lock: Option<&mut Lock>) -> Ve
         }
     }
     if let Some(lock) = lock {
-        lock.accept(&accepted, &job.lock_facts().seal);
+        let seal = job.lock_facts().seal;
+        lock.accept(&accepted, &seal);
+        lock.pin_bodies(&bodies, &seal);
     }
     reports(job, &refused)
 }
