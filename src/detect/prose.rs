@@ -161,7 +161,7 @@ pub fn names_somebody(text: &str) -> bool {
         let words: Vec<&Word<'_>> = run.iter().filter(inner).collect();
         words.windows(2).any(|pair| {
             let titled = TITLES.contains(&pair[0].text) && named(pair[1].text);
-            titled && !is_made_up(&text[pair[0].end..])
+            titled && !is_made_up(&text[pair[0].end..]) && !is_titled_thing(pair[0].text, pair[1].text)
                 || first_name(pair[0].text)
                     && last_name(pair[1].text)
                     && !is_made_up(&text[pair[0].end - pair[0].text.len()..])
@@ -269,6 +269,11 @@ pub(super) fn is_made_up(text: &str) -> bool {
         is_country(&both) || CITIES.contains(&both)
     };
     alone && (nobody::is_made_up(&first, &last) || place())
+}
+
+/// `Dr. Oetker`.
+fn is_titled_thing(title: &str, name: &str) -> bool {
+    nobody::is_titled_thing(&title.to_lowercase(), &name.to_lowercase())
 }
 
 /// What follows a name makes it that of a pattern or a law: `Martin Fowler's Money pattern`.
@@ -399,6 +404,9 @@ mod tests {
             "Erika Mustermann (sample)",
             "an Aston Martin",
             "to Sierra Leone",
+            "Dr. Oetker",
+            "Mr. Clean, Giorgio Armani",
+            "in Alice Springs",
         ] {
             assert!(!names_somebody(text), "{text}");
         }

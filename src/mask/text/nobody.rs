@@ -3,6 +3,10 @@
 //! A value is let off only if all of it is listed, as far as it was recognized: one digit more or less, and it may be
 //! somebody's. Ranges are listed where a regulator gives no number of them to anybody.
 
+use regex::Regex;
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 /// Samples by detector of `text.spans`, in capitals without signs; tokens as they are.
 ///
 /// Sources: the registry of IBAN (SWIFT) and the pages of banks and payment services; test numbers of card brands; the
@@ -73,36 +77,15 @@ const PERSONS: &[(&str, &str)] = &[
     ("kari", "nordmann"),
 ];
 
-/// Things that are called like a person, and that everybody means who writes both names; `Paul Smith` is none of them.
-const THINGS: &[(&str, &str)] = &[
-    ("aston", "martin"),
-    ("betty", "crocker"),
-    ("calvin", "klein"),
-    ("carl", "zeiss"),
-    ("charles", "schwab"),
-    ("elizabeth", "arden"),
-    ("harley", "davidson"),
-    ("helena", "rubinstein"),
-    ("hugo", "boss"),
-    ("jim", "beam"),
-    ("jimmy", "choo"),
-    ("johnnie", "walker"),
-    ("kate", "spade"),
-    ("kim", "chi"),
-    ("levi", "strauss"),
-    ("mercedes", "benz"),
-    ("monte", "carlo"),
-    ("monte", "cristo"),
-    ("morgan", "stanley"),
-    ("pearl", "harbor"),
-    ("ralph", "lauren"),
-    ("tommy", "hilfiger"),
-    ("victoria", "falls"),
-    ("yves", "rocher"),
-];
+/// Things, places and figures that are called like a person, and that everybody means who writes both words; `Paul Smith`
+/// is none of them. A title may be the first word: `dr oetker`.
+static THINGS: LazyLock<HashSet<(&str, &str)>> = LazyLock::new(|| {
+    include_str!("../../../rules/detect/things.txt").lines().filter_map(|line| line.split_once(' ')).collect()
+});
 
-/// Servers that answer everybody.
+/// Servers that answer everybody, and the address that manuals count up to.
 const RESOLVERS: &[&str] = &[
+    "1.2.3.4",
     "8.8.8.8",
     "8.8.4.4",
     "1.1.1.1",
@@ -133,6 +116,60 @@ const FILMS: &[(&str, usize)] = &[
     ("61255500", 11),
     ("61370100", 11),
 ];
+
+/// What is written before the sign in addresses that no person has.
+const ROLES: &[&str] = &[
+    "abuse",
+    "accounting",
+    "admin",
+    "administrator",
+    "billing",
+    "bounce",
+    "bounces",
+    "contact",
+    "daemon",
+    "donotreply",
+    "feedback",
+    "git",
+    "hello",
+    "help",
+    "helpdesk",
+    "hostmaster",
+    "hr",
+    "info",
+    "jobs",
+    "kontakt",
+    "mail",
+    "mailer",
+    "mailer-daemon",
+    "marketing",
+    "news",
+    "newsletter",
+    "no-reply",
+    "no_reply",
+    "noreply",
+    "notification",
+    "notifications",
+    "office",
+    "orders",
+    "postmaster",
+    "press",
+    "privacy",
+    "root",
+    "sales",
+    "security",
+    "service",
+    "support",
+    "system",
+    "team",
+    "webmaster",
+];
+
+/// Ends of hosts that are in a network of their own: `celery@worker-1.internal`.
+const INSIDE: &[&str] = &[".internal", ".local", ".localdomain", ".lan", ".svc"];
+
+/// Those that people have on a domain of their own.
+const ROLES_OF_ONE: &[&str] = &["contact", "hello", "kontakt", "mail", "office"];
 
 /// Accounts of programs and roles: what a URL names before its host without naming anybody.
 const LOGINS: &[&str] = &[
@@ -197,6 +234,10 @@ const FILLER: &[&str] = &[
 
 /// Whether all of a value is a sample of what its detector finds.
 pub fn is_sample(detector: &str, value: &str) -> bool {
+    // A form that nobody filled in: `000-00-0000`.
+    if is_zero(value) {
+        return true;
+    }
     let Some((_, samples)) = SAMPLES.iter().find(|(known, _)| *known == detector) else { return false };
     let plain = |value: &str| -> String {
         value.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect()
@@ -214,6 +255,26 @@ pub fn is_made_up(first: &str, last: &str) -> bool {
     PERSONS.contains(&(first, last)) || THINGS.contains(&(first, last))
 }
 
+/// Whether a title in small letters and the word behind it are a thing: `dr oetker`.
+pub fn is_titled_thing(title: &str, name: &str) -> bool {
+    THINGS.contains(&(title, name))
+}
+
+/// An address of a role or of a program.
+pub fn is_role(address: &str) -> bool {
+    let address = address.rsplit('<').next().unwrap_or(address).trim_end_matches('>').to_ascii_lowercase();
+    ROLES.contains(&local_part(&address)) || INSIDE.iter().any(|end| address.ends_with(end))
+}
+
+/// The same, where one address is a leak: not those that one person has on a domain of their own, as `mail@`.
+pub fn is_role_of_many(address: &str) -> bool {
+    is_role(address) && !ROLES_OF_ONE.contains(&local_part(&address.to_ascii_lowercase()))
+}
+
+fn local_part(address: &str) -> &str {
+    address.split(['@', '+']).next().unwrap_or_default()
+}
+
 /// Domains that belong to nobody (RFC 2606).
 pub fn is_reserved(address: &str) -> bool {
     let host = address.rsplit(['@', '\u{ff20}', '\u{fe6b}']).next().unwrap_or_default();
@@ -225,7 +286,7 @@ pub fn is_reserved(address: &str) -> bool {
     )
 }
 
-/// Whether an IP address is that of a server that answers everybody.
+/// Whether an IP address is that of a server that answers everybody, or one that only manuals have.
 pub fn is_resolver(address: &str) -> bool {
     RESOLVERS.contains(&address)
 }
@@ -234,8 +295,24 @@ pub(super) fn digits(value: &str) -> String {
     value.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// Numbers that nobody has: 555-01xx and the area code 555 in North America, and those that other regulators keep for films.
+/// Whether a value has digits, and all of them are zero.
+fn is_zero(value: &str) -> bool {
+    let zero = |c: char| c == '0' || !c.is_alphanumeric();
+    value.contains('0') && value.chars().all(zero)
+}
+
+/// How numbers begin that the called party pays for, which companies have: `0800 1234567`, `1-800-…`, `+49 800 …`. In other
+/// groups, 800 begins numbers of persons.
+static FREE: LazyLock<Regex> = LazyLock::new(|| {
+    let text = r"^(?:0800[ /-]|(?:\+|00)(?:49|44|33|34|39|31|43|41|32)[ -]?\(?0?\)?800[ /-]|(?:\+?1[ .-])?\(?8(?:00|88|77|66|55|44|33)\)?[ .-]\d{3}[ .-]\d{4}$)";
+    Regex::new(text).expect("the pattern of this file compiles")
+});
+
+/// Numbers that nobody has: zeros, those that companies pay for, 555-01xx and the area code 555 in North America, and those that other regulators keep for films.
 pub fn is_fictional(phone: &str) -> bool {
+    if is_zero(phone) || FREE.is_match(phone) {
+        return true;
+    }
     let digits = digits(phone);
     let international = phone.starts_with('+') || digits.starts_with("00");
     let american = !international || digits.starts_with('1');
@@ -379,9 +456,14 @@ mod tests {
 
     #[test]
     fn persons_are_made_up_by_both_names() {
-        for (first, last) in PERSONS.iter().chain(THINGS) {
-            assert!(is_made_up(first, last) && !is_made_up(first, "miller") && !is_made_up("robert", last));
+        for (first, last) in PERSONS.iter().chain(THINGS.iter()) {
+            assert!(is_made_up(first, last) && !is_made_up(first, "miller"), "{first} {last}");
+            assert!(*first == "robert" || !is_made_up("robert", last), "{first} {last}");
         }
+        for line in include_str!("../../../rules/detect/things.txt").lines() {
+            assert!(line.split(' ').count() == 2 && line.to_lowercase() == line, "{line}");
+        }
+        assert!(is_titled_thing("dr", "oetker") && !is_titled_thing("dr", "miller"));
         assert!(!is_made_up("jean", "dupont") && !is_made_up("john", "smith") && !is_made_up("paul", "smith"));
     }
 
@@ -400,6 +482,11 @@ mod tests {
             "+44 20 7946 0765",
             "+33 6 39 98 12 34",
             "+61 491 570 006",
+            "(000) 000-0000",
+            "0800 1234567",
+            "1-800-223-4567",
+            "(888) 223-4567",
+            "+49 800 1234567",
         ] {
             assert!(is_fictional(phone), "{phone}");
         }
@@ -413,6 +500,11 @@ mod tests {
             "+44 7700 9001234",
             "+49 555 0132",
             "+33 6 39 97 12 34",
+            "(000) 000-0001",
+            "08001 234567",
+            "800 123 456",
+            "+36 800 123 456",
+            "1-805-223-4567",
         ] {
             assert!(!is_fictional(phone), "{phone}");
         }
@@ -478,6 +570,13 @@ mod tests {
         for address in ["a@notexample.com", "a@example.com.nordwind-mail.de", "a@example.de"] {
             assert!(!is_reserved(address), "{address}");
         }
-        assert!(is_resolver("8.8.8.8") && !is_resolver("8.8.8.9"));
+        assert!(is_resolver("8.8.8.8") && is_resolver("1.2.3.4") && !is_resolver("8.8.8.9"));
+        for address in
+            ["info@nordwind-mail.com", "No-Reply+a@nordwind-mail.com", "git@github.com", "bob@worker-1.internal"]
+        {
+            assert!(is_role(address) && is_role_of_many(address), "{address}");
+        }
+        assert!(is_role("mail@nordwind-mail.com") && !is_role_of_many("mail@nordwind-mail.com"));
+        assert!(!is_role("information@nordwind-mail.com") && !is_role("ann@info.nordwind-mail.com"));
     }
 }
