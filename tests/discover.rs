@@ -722,3 +722,31 @@ fn what_is_too_narrow_for_its_mask_is_not_dropped() {
     let told = done(lab.restage(&["discover"]));
     assert!(told.contains("(1 table, 50 rows seen"), "{told}");
 }
+
+#[test]
+fn what_values_alone_may_tell_of_a_person_is_asked() {
+    let lab = Lab::new("values_alone");
+    lab.seed(
+        "CREATE TABLE entries (id int PRIMARY KEY, d1 date, d2 bigint, d3 date, d4 date, x double precision, y double precision,
+             kennz bigint, ref text, grund text, wahl text, dev text, status text);
+         INSERT INTO entries SELECT n, day, to_char(day, 'YYYYMMDD')::bigint, date '1990-01-01' + n * 37 % 3650,
+             date '2015-01-01' + n, 7.1 + n * 0.013791, 48.2 + n * 0.0093417, 4915100000000 + n::bigint * 76543217 % 100000000,
+             lpad(n::text, 8, '0'), (ARRAY['Diabetes', 'Burnout', 'Schwangerschaft'])[1 + n % 3],
+             (ARRAY['SPD', 'CDU'])[1 + n % 2], (ARRAY['iPhone von Torsten', 'Pixel'])[1 + n % 2],
+             (ARRAY['open', 'closed'])[1 + n % 2]
+         FROM generate_series(1, 300) n, LATERAL (SELECT date '1940-01-01' + n * 7919 % 23000) AS of (day); ANALYZE;",
+    );
+    let document = document(&lab, &["discover", "--json"]);
+    let proposed = |column: &str| proposed(&document, "public.entries", column);
+    for column in ["d1", "d2", "x", "y", "grund", "wahl", "dev"] {
+        let (toml, open) = proposed(column);
+        assert!(open, "{column}: {toml}");
+    }
+    assert!(!proposed("kennz").0.contains("keep"), "numbers of mobile phones");
+    assert_ne!(proposed("ref").0, "\"phone\"");
+    // The twins: dates of ten years, dates of today, and words that say nothing.
+    for column in ["d3", "d4", "status"] {
+        let (toml, open) = proposed(column);
+        assert!(!open && toml.contains("no sign of a person"), "{column}: {toml}");
+    }
+}

@@ -60,6 +60,9 @@ pub(super) fn is_listed(list: &str, value: &str) -> bool {
         }
         "full_names" => full_name(value),
         "cities" => CITIES.contains(fold(value).as_str()),
+        "health" => is_among(&HEALTH, value),
+        "belief" => is_among(&BELIEF, value),
+        "ethnicity" => is_among(&ETHNICITY, value),
         other => panic!("rules name the word list {other}"),
     }
 }
@@ -77,6 +80,29 @@ pub(super) static LAST: LazyLock<HashSet<String>> = LazyLock::new(|| set(known::
 pub(super) static CITIES: LazyLock<HashSet<String>> = LazyLock::new(|| set(known::cities()));
 static COUNTRIES: LazyLock<HashSet<&str>> =
     LazyLock::new(|| include_str!("../../rules/detect/countries.txt").lines().collect());
+
+static HEALTH: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| include_str!("../../rules/detect/words/health.txt").lines().collect());
+static BELIEF: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| include_str!("../../rules/detect/words/belief.txt").lines().collect());
+static ETHNICITY: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| include_str!("../../rules/detect/words/ethnicity.txt").lines().collect());
+
+/// Most words of a value that says one thing, and fewest letters of a word that says it among others: short ones are parts of
+/// other things (`VOX Cinema`).
+const SAID_WORDS_MAX: usize = 5;
+const SAID_LETTERS_MIN: usize = 6;
+
+/// Whether a value is one of a list, or has a long word of it: `Diabetes mellitus Typ 2`.
+fn is_among(list: &HashSet<&str>, value: &str) -> bool {
+    let small = fold(value);
+    if list.contains(small.as_str()) {
+        return true;
+    }
+    let words = || small.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words().count() <= SAID_WORDS_MAX
+        && words().any(|word| word.chars().count() >= SAID_LETTERS_MIN && list.contains(word))
+}
 
 /// Letters, and what joins names; begins in upper case, or in a script without cases.
 fn name_like(value: &str) -> bool {
@@ -174,6 +200,8 @@ pub(super) fn somebody(value: &str) -> Somebody {
     let named = several
         && (TITLE.is_match(value)
             || addressed(value)
+            || booked(value)
+            || owned(value)
             || prose::names_somebody(value)
             || full_name(value) && !words() && !prose::is_made_up(value));
     if named || !personal_kinds(value).is_empty() {
@@ -212,6 +240,39 @@ fn addressed(value: &str) -> bool {
     // Offices stand in cities, and `Praxis Management` names nobody.
     let mut names = names.filter(|name| LAST.contains(name.as_str()) || LAST.contains(plain(name).as_str()));
     names.any(|name| !CITIES.contains(name.as_str()) && !prose::is_word(&name))
+}
+
+static BOOKED: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?:^|[ ,;])(\p{Lu}[\p{L}'’-]+)/(\p{Lu}[\p{L}'’-]+)(?: \p{L}\.?)?(?: ?(?P<title>MR|MRS|MS|MISS|MSTR|DR|CHD|INF|Mr|Mrs|Ms|Miss|Mstr|Dr|Herr|Frau|Mme|M)\.?)?$",
+    )
+});
+
+/// A name as carriers write it: `Vosswinkel/Torsten Mr`.
+fn booked(value: &str) -> bool {
+    BOOKED.captures(value).is_some_and(|found| {
+        let (last, first) = (fold(&found[1]), fold(&found[2]));
+        let known = FIRST.contains(first.as_str()) && !prose::is_word(&first);
+        known && (found.name("title").is_some() || LAST.contains(last.as_str()) && !prose::is_word(&last))
+    })
+}
+
+static OWNED: LazyLock<Regex> = LazyLock::new(|| {
+    const DEVICE: &str = r"(?:iPhone|iPad|iPod|MacBook|iMac|Mac|AirPods|Apple Watch|Galaxy|Pixel|Handy|Laptop|Notebook|PC|Tablet|Phone|phone|laptop|Watch)";
+    pattern(&format!(
+        r"(?:{DEVICE}[ \p{{L}}\d]{{0,20}} (?:von|of|de|di|van|do|da|d'|för|av)|\p{{L}}+ von) (?P<a>\p{{Lu}}\p{{L}}+)$|^(?P<b>\p{{Lu}}\p{{L}}+?)['’]?s? {DEVICE}"
+    ))
+});
+
+/// Whose a thing is, as telephones call themselves: `iPhone von Torsten`, `Torstens iPad`.
+fn owned(value: &str) -> bool {
+    OWNED.captures(value).and_then(|found| found.name("a").or_else(|| found.name("b"))).is_some_and(|name| {
+        let small = fold(name.as_str());
+        FIRST.contains(small.as_str())
+            && !prose::is_word(&small)
+            && !CITIES.contains(small.as_str())
+            && !is_country(&small)
+    })
 }
 
 /// Umlauts spelled out, as some lists have them.
@@ -268,6 +329,9 @@ static NO_PHONE: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// Fewest digits of a number with `00` and the code of a country.
+const INTERNATIONAL_MIN: usize = 11;
+
 fn phone(value: &str) -> bool {
     let value = value.trim();
     let body = value.split(['x', '#', 'e']).next().unwrap_or(value).trim();
@@ -275,9 +339,10 @@ fn phone(value: &str) -> bool {
     let allowed = body.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | '(' | ')' | '-' | '.' | '/' | ' '));
     let plus = body.starts_with('+') || body.starts_with("(+");
     // Codes that are filled up with zeros begin like it.
-    let international = plus || body.starts_with("00");
+    let zeros = body.bytes().take_while(|byte| *byte == b'0').count();
+    let international = plus || zeros == 2 && digits >= INTERNATIONAL_MIN;
     let blocks = body.split(|c: char| !c.is_ascii_digit()).filter(|block| !block.is_empty()).count();
-    let local = body.starts_with('0') && digits >= 9 && !routing(body);
+    let local = zeros == 1 && digits >= 9 && !routing(body);
     allowed
         && (7..=15).contains(&digits)
         && (international || blocks >= 2 || local)
@@ -323,6 +388,37 @@ fn year(value: &str) -> Option<i32> {
         [a, b, year] if year.len() == 4 => (number(a)? <= 31 && number(b)? <= 31).then(|| number(year)).flatten(),
         _ => None,
     }
+}
+
+/// Year and day of the month of a date without a time of day, or a year alone. Only years that people of today, or dates
+/// that stand for none, have.
+pub(super) fn date(value: &str) -> Option<(i32, Option<u32>)> {
+    let (date, time) = value.split_once([' ', 'T']).unwrap_or((value, "00:00"));
+    let year = year(date).filter(|year| (1880..=9999).contains(year))?;
+    let day = match date.split(['-', '/', '.']).collect::<Vec<_>>()[..] {
+        [whole] => whole.get(6..8),
+        [first, _, last] => Some(if first.len() == 4 { last } else { first }),
+        _ => None,
+    };
+    let day = day.and_then(|day| day.parse().ok()).filter(|day| (1..=31).contains(day));
+    time.starts_with("00:00").then_some((year, day))
+}
+
+/// Whether a number has as many decimal places as a place of a house; and whether it may be a latitude, or a share of 1.
+pub(super) fn place(value: &str) -> Option<Place> {
+    let decimals = value.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    let number = value.parse::<f64>().ok().filter(|number| number.abs() <= 180.0)?;
+    (decimals >= DECIMALS_MIN).then_some(Place { latitude: number.abs() <= 90.0, share: number.abs() <= 1.0 })
+}
+
+/// Eleven meters.
+const DECIMALS_MIN: usize = 4;
+
+/// A number that may be one half of a place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub latitude: bool,
+    pub share: bool,
 }
 
 /// A number with decimal places that can be a latitude or longitude. How many says little: a float leaves off zeros.

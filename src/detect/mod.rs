@@ -22,6 +22,7 @@ mod prose;
 mod rules;
 mod sample;
 mod token;
+mod years;
 
 #[cfg(test)]
 mod tests;
@@ -31,7 +32,7 @@ pub use definition::{literals, personal_in_definition, personal_in_text};
 pub use prose::names_somebody;
 use rules::RULES;
 pub use rules::{Category, Class, Detector, Proposal};
-pub use sample::{Few, Sample};
+pub use sample::{Few, Sample, hold_places};
 use serde::Serialize;
 use std::collections::HashMap;
 

@@ -84,10 +84,13 @@ fn is_number(word: &str) -> bool {
     word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// Short for a version, whose four numbers are no address; no word of the rules, as many words begin so.
+const VERSIONS: &[&str] = &["ver", "vers"];
+
 /// Whether a column belongs to a thing: its table is one of things, or a word of its name is.
 pub(super) fn of_thing(facts: &Facts<'_>) -> bool {
     let words = token::unglue(token::split(facts.column, true), &RULES.known);
-    let named = words.iter().any(|word| owner(word) == Owner::Thing);
+    let named = words.iter().any(|word| owner(word) == Owner::Thing || VERSIONS.contains(&word.as_str()));
     named || Table::read(facts.table, true).owner == Owner::Thing
 }
 

@@ -71,6 +71,8 @@ pub struct Content {
     pub(super) sure: bool,
     /// Values that pass begin differently, as those of people do and those that are counted do not.
     pub(super) spread: bool,
+    /// Values that are counted do not count.
+    pub(super) uncounted: bool,
     /// Values that never pass speak against the name.
     pub(super) refutes: bool,
     /// One value is enough.
@@ -213,6 +215,8 @@ struct ContentText {
     #[serde(default)]
     spread: bool,
     #[serde(default)]
+    uncounted: bool,
+    #[serde(default)]
     refutes: bool,
     #[serde(default)]
     rare: bool,
@@ -301,6 +305,7 @@ impl Rules {
             weight: content.weight,
             sure: content.sure,
             spread: content.spread,
+            uncounted: content.uncounted,
             refutes: content.refutes,
             rare: content.rare,
             few: content.few,

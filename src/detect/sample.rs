@@ -2,6 +2,7 @@
 
 use super::content::{self, Somebody, VALUE_BYTES_MAX};
 use super::rules::{Content, RULES};
+use super::years::Years;
 use super::{Category, Class, Detector, Evidence, Facts, Finding, Signal, by_detector, join, name, nested, prose};
 use crate::mask::kind::Takes;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -31,13 +32,24 @@ const Z_CHECKSUM: f64 = 1.96;
 const FEW_DEVIATIONS: f64 = 5.0;
 /// Different names in a column of things, some of which are called like persons.
 const FEW_OF_THINGS: u32 = 5;
-/// Digits a number begins with, by which those that are counted are told from those that people have; the share of the
-/// values that begin differently then.
+/// Digits a number begins with, by which those that are counted are told from those that people have: as many as leave four,
+/// but of short ones seven, and no more than eight, as counters of millions begin differently then. The share of the values
+/// that begin differently where they are not counted.
 const HEAD_DIGITS: usize = 7;
+const HEAD_DIGITS_MAX: usize = 8;
+const TAIL_DIGITS: usize = 4;
 const SPREAD_MIN: f64 = 0.5;
+/// Numbers of digits alone that begin alike are counted from so many on, if so many begin alike.
+const COUNTED_MIN: u32 = 20;
+const COUNTED_ALIKE: u32 = 10;
+/// Fewest different places; columns of places in one table, as there are more of measurements.
+const PLACES_MIN: u32 = 10;
+const PLACE_COLUMNS: std::ops::RangeInclusive<usize> = 2..=4;
 /// Fewest digits of a number with a check digit.
 const DIGITS_MIN: usize = 6;
 
+/// Longest value that is read as a date or a number.
+const NUMBER_BYTES_MAX: usize = 40;
 /// Longest value whose words are compared with those of other columns, in bytes, and fewest letters of a word.
 const WORDS_BYTES_MAX: usize = 100;
 const LETTERS_MIN: usize = 3;
@@ -74,8 +86,15 @@ struct Counts {
     logins: u32,
     /// Values with digits enough to have a right check digit by chance.
     numbers: u32,
-    /// How values of digits alone begin.
+    /// How values of digits alone begin, and how many there are.
     heads: HashSet<u32>,
+    plain: u32,
+    /// Dates, by year.
+    years: Years,
+    /// Halves of places, those that may be a latitude, and those that may be a share of 1.
+    places: u32,
+    latitudes: u32,
+    shares: u32,
     /// Values that are yes or no, and links.
     switches: u32,
     links: u32,
@@ -98,6 +117,13 @@ pub struct Few {
 impl Counts {
     fn distinct(&self) -> u32 {
         self.seen.len() as u32
+    }
+
+    /// Whether the values are numbers that somebody counts: hardly any begins differently.
+    fn are_counted(&self) -> bool {
+        self.plain >= COUNTED_MIN
+            && self.plain * 10 >= self.distinct() * 9
+            && self.heads.len() as u32 * COUNTED_ALIKE <= self.plain
     }
 
     /// Looks at a value behind those that are tested: only for what is enough alone.
@@ -181,6 +207,25 @@ impl Sample {
         named > 0 || logins >= 2 && logins * 2 >= self.distinct()
     }
 
+    /// Whether values may be a person's, without saying so for sure: dates that lie as those of birth, and words for what must
+    /// not be known about somebody. Whoever knows the column is asked.
+    pub fn may_be_of_person(&self, facts: &Facts<'_>) -> bool {
+        // Films and laws are as old as people.
+        let births = !name::of_thing(facts) && {
+            let counts = &self.values;
+            counts.years.are_births(counts.distinct(), name::of_persons(facts.table))
+        };
+        births || self.few(facts).iter().any(|few| few.category.class == Class::Sensitive)
+    }
+
+    /// Whether most values may be one half of a place: see [`hold_places`].
+    pub fn may_be_place(&self) -> bool {
+        let counts = &self.values;
+        let number = matches!(self.takes, Takes::Float | Takes::Numeric | Takes::Text);
+        // A float leaves off zeros at its end, so some have fewer decimal places.
+        number && counts.distinct() >= PLACES_MIN && counts.places * 10 >= counts.distinct() * 8
+    }
+
     /// What some values are beyond doubt, whatever the others are: addresses, numbers with check digits, keys, and full names
     /// where most values are such. Of what hardly anything else is written as, one is enough. Things are called like persons: of names
     /// in a column of theirs it takes more.
@@ -260,6 +305,16 @@ impl Sample {
     }
 }
 
+/// Whether columns of one table may be latitudes and longitudes, whatever they are called: two to four of numbers with four
+/// decimal places, of which half may be latitudes, and not all are shares of 1.
+pub fn hold_places(columns: &[Sample]) -> bool {
+    let places: Vec<&Counts> = columns.iter().filter(|one| one.may_be_place()).map(|one| &one.values).collect();
+    let latitudes = places.iter().filter(|counts| counts.latitudes == counts.places).count();
+    PLACE_COLUMNS.contains(&places.len())
+        && latitudes * 2 >= places.len()
+        && places.iter().any(|counts| counts.shares * 2 < counts.places)
+}
+
 /// Whether values can be documents.
 fn may_nest(takes: Takes) -> bool {
     matches!(takes, Takes::Json | Takes::Xml | Takes::Composite | Takes::Hstore | Takes::Text | Takes::Opaque)
@@ -296,7 +351,17 @@ fn test(tests: &[(usize, usize)], hasher: &foldhash::quality::RandomState, value
     counts.letters += u32::from(value.chars().any(char::is_alphabetic));
     counts.numbers += u32::from(is_number(value));
     if value.len() > HEAD_DIGITS && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        counts.heads.extend(value[..HEAD_DIGITS].parse::<u32>().ok());
+        let digits = (value.len() - TAIL_DIGITS).clamp(HEAD_DIGITS, HEAD_DIGITS_MAX);
+        counts.heads.extend(value[..digits].parse::<u32>().ok());
+        counts.plain += 1;
+    }
+    if value.len() <= NUMBER_BYTES_MAX && value.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
+        counts.years.push(value);
+        if let Some(place) = content::place(value) {
+            counts.places += 1;
+            counts.latitudes += u32::from(place.latitude);
+            counts.shares += u32::from(place.share);
+        }
     }
     counts.sentences += u32::from(value.split_whitespace().nth(WORDS_MAX).is_some());
     // Only lists of words are asked for persons, and these are short.
@@ -340,7 +405,8 @@ fn judge(facts: &Facts<'_>, tests: &[(usize, usize)], counts: &Counts) -> Vec<Fi
         let entry = passing.entry(*detector).or_default();
         *entry = (entry.0 + hits, entry.1 || content.refutes);
         let spread = counts.heads.len() as f64 >= SPREAD_MIN * f64::from(of);
-        let mut score = if content.spread && !spread { 0.0 } else { score(content, *hits, of) };
+        let alike = content.spread && !spread || content.uncounted && counts.are_counted();
+        let mut score = if alike { 0.0 } else { score(content, *hits, of) };
         let class = RULES.categories[RULES.detectors[*detector].category].class;
         // Colors are called like people, and every table of countries holds countries.
         if thing && !said.contains_key(detector) && (content.words.is_some() || class == Class::Quasi) {

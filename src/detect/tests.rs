@@ -177,6 +177,86 @@ fn mobile_numbers_without_a_sign_are_found_where_they_are_all_and_not_counted() 
 }
 
 #[test]
+fn mobile_numbers_of_one_network_are_found_in_many_rows_and_counters_with_zeros_are_none() {
+    let phone = |name: &str, number: &dyn Fn(u64) -> String| {
+        let values: Vec<String> = (0..500).map(number).collect();
+        score(&sampled(name, &values.iter().map(String::as_str).collect::<Vec<_>>()), "phone")
+    };
+    let german = |n: u64| format!("49151{:08}", (n * 76_543_217) % 100_000_000);
+    assert!(phone("t.kennz:integer", &german) >= FOUND && phone("t.lfd:numeric", &german) >= FOUND);
+    // The twin: a counter of ten million rows, of which a sample sees every twenty thousandth.
+    assert!(phone("t.kennz:integer", &|n| (4_915_100_000_000 + n * 20_011).to_string()) < FOUND);
+    let local = |n: u64| format!("0{}{:07}", 30 + n % 60, (n * 7_654_321) % 10_000_000);
+    assert!(phone("t.ref", &local) >= FOUND);
+    let eight = |n: u64| format!("{:08}", n + 1);
+    let twelve = |n: u64| format!("{:012}", n + 1);
+    let dialed = |n: u64| format!("0{:010}", 3_000_000_000 + n * 17);
+    for number in [&eight as &dyn Fn(u64) -> String, &twelve, &dialed] {
+        assert!(phone("t.ref", number) < FOUND, "{}", number(3));
+    }
+}
+
+#[test]
+fn four_numbers_under_a_version_are_no_address() {
+    let values = ["10.4.12.1", "10.4.13.1", "10.5.0.1", "11.0.2.1"];
+    assert!(score(&sampled("clients.ver", &values), "ip") < FOUND);
+    assert!(score(&sampled("clients.addr_seen", &values), "ip") >= FOUND);
+}
+
+#[test]
+fn values_that_may_tell_of_a_person_are_asked_about() {
+    let asked = |name: &str, values: &[&str]| {
+        let facts = facts(name);
+        let mut sample = Sample::new(&facts);
+        values.iter().for_each(|value| sample.push(Some(value)));
+        sample.may_be_of_person(&facts)
+    };
+    for values in [
+        &["Diabetes", "Burnout", "Schwangerschaft"][..],
+        &["malattia", "104", "maternità"],
+        &["SPD", "CDU", "none"],
+        &["Hispanic", "White British", "Maori"],
+    ] {
+        assert!(asked("t.grund", values), "{values:?}");
+        assert!(!asked("products.label", values), "things are called so too: {values:?}");
+    }
+    for values in [&["open", "closed", "SPD"][..], &["conservative", "moderate", "bold"], &["white", "black", "Asian"]]
+    {
+        assert!(!asked("t.grund", values), "{values:?}");
+    }
+    let days: Vec<String> =
+        (0..60).map(|n| format!("{}-{:02}-{:02}", 1940 + n * 7 % 65, 1 + n % 12, 1 + n * 11 % 28)).collect();
+    let days: Vec<&str> = days.iter().map(String::as_str).collect();
+    assert!(asked("t.d1:date", &days) && asked("t.d1", &days) && !asked("movies.d1:date", &days));
+    let numbers: Vec<String> = days.iter().map(|day| day.replace('-', "")).collect();
+    let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    assert!(asked("t.d1:integer", &numbers));
+    let made: Vec<String> = days.iter().map(|day| day.replacen("19", "20", 1)).collect();
+    assert!(!asked("t.d1:date", &made.iter().map(String::as_str).collect::<Vec<_>>()));
+}
+
+#[test]
+fn two_columns_of_places_are_told_from_shares_and_measurements() {
+    let column = |value: &dyn Fn(f64) -> f64| {
+        let mut sample = Sample::new(&facts("t.x:float"));
+        (0..40).for_each(|n| sample.push(Some(&format!("{:.6}", value(f64::from(n))))));
+        sample
+    };
+    let (x, y) = (|n: f64| 7.1 + n * 0.137_911, |n: f64| 48.2 + n * 0.093_417);
+    assert!(hold_places(&[column(&x), column(&y)]));
+    // A meridian runs through London.
+    assert!(hold_places(&[column(&|n| -0.4 + n * 0.013_711), column(&y)]));
+    assert!(!hold_places(&[column(&x)]), "one number is no place");
+    assert!(!hold_places(&[column(&|n| n * 0.013_711), column(&|n| n * 0.021_317)]), "shares");
+    assert!(!hold_places(&[column(&|n| 100.1 + n * 7.131_713), column(&|n| 200.0 + n * 0.137_911)]), "too far");
+    assert!(!hold_places(&[column(&x), column(&y), column(&x), column(&y), column(&x)]), "measurements");
+    let cents = |n: u32| format!("{n}.99");
+    let mut prices = Sample::new(&facts("t.x:numeric"));
+    (0..40).for_each(|n| prices.push(Some(&cents(n))));
+    assert!(!prices.may_be_place());
+}
+
+#[test]
 fn last_names_beside_what_comes_before_one_name_somebody() {
     let named = |values: &[&str]| {
         let facts = facts("t.col1");
@@ -184,10 +264,29 @@ fn last_names_beside_what_comes_before_one_name_somebody() {
         values.iter().for_each(|value| sample.push(Some(value)));
         sample.names_somebody()
     };
-    for value in ["Fr. Krüger", "Ing.-Büro Steinmetz", "Consult Abernathy", "Vertretung: Hr. Krüger"] {
+    for value in [
+        "Fr. Krüger",
+        "Ing.-Büro Steinmetz",
+        "Consult Abernathy",
+        "Vertretung: Hr. Krüger",
+        "12B Vosswinkel/Torsten Mr",
+        "3A ABERNATHY/ANKE",
+        "iPhone von Torsten",
+        "Torstens iPad",
+        "Anke’s MacBook Pro",
+    ] {
         assert!(named(&["active", value]), "{value}");
     }
-    for value in ["Büro Berlin", "Praxis Status", "Consult Type", "in progress"] {
+    for value in [
+        "Büro Berlin",
+        "Praxis Status",
+        "Consult Type",
+        "in progress",
+        "a Input/Output",
+        "iPhone von Berlin",
+        "Samsung Galaxy",
+        "4 Order/Status Mr",
+    ] {
         assert!(!named(&["active", value]), "{value}");
     }
 }

@@ -316,6 +316,7 @@ struct Samples {
 fn judge(draft: &Draft<'_>, number: usize, table: &DraftTable, samples: &Samples) -> TableFound {
     let names = table.columns.iter().map(|column| column.name.as_str());
     let of_thing = detect::of_things(&table.name, names);
+    let places = detect::hold_places(&samples.columns);
     let column = |(place, column): (usize, &crate::plan::draft::DraftColumn)| {
         let facts = draft.facts(table, column);
         let sample = &samples.columns[place];
@@ -326,7 +327,8 @@ fn judge(draft: &Draft<'_>, number: usize, table: &DraftTable, samples: &Samples
         let paths = sample.path_findings(&facts);
         let (distinct, sentences) = (sample.distinct(), sample.sentences());
         let named = detect::is_told_by_name(&facts) || detect::may_be_special(&facts);
-        let person = named || sample.names_somebody();
+        let told = sample.names_somebody() || sample.may_be_of_person(&facts);
+        let person = named || told || places && sample.may_be_place();
         let actor = detect::of_actor(&column.name);
         let beside = samples.beside.get(&place).copied();
         let seen = Seen { values: sample.rows - sample.nulls, distinct, sentences, person, actor, of_thing, beside };
