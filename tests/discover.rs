@@ -434,6 +434,35 @@ fn fifteen_hundred_tables_take_less_than_a_minute_and_little_memory() {
 }
 
 #[test]
+fn what_begins_late_in_a_table_is_found_with_and_without_statistics() {
+    let lab = Lab::new("late");
+    // One of 56 blocks, and one of more than are looked at; what is personal begins behind two thirds of the rows.
+    let table = |name: &str, rows: u32| {
+        format!(
+            "CREATE TABLE {name} (id int PRIMARY KEY, t1 text, \"n\" text) WITH (autovacuum_enabled = off);
+             INSERT INTO {name} SELECT g, CASE WHEN g <= {rows} * 2 / 3 THEN 'x' ELSE 'anke.' || g || '@example.org' END,
+                 'constant padding text' FROM generate_series(1, {rows}) AS g;"
+        )
+    };
+    lab.seed(&[table("small", 6_000), table("large", 60_000)].concat());
+    let looked = || document(&lab, &["discover", "--json"]);
+    let unanalyzed = looked();
+    lab.source.sql(&lab.name, "ANALYZE");
+    for document in [unanalyzed, looked(), looked()] {
+        for table in ["public.small", "public.large"] {
+            let (toml, open) = proposed(&document, table, "t1");
+            assert!(open || !toml.contains("keep"), "{table}: {toml}");
+            let tables = document["tables"].as_array().expect("tables");
+            let sample = tables.iter().find(|found| found["table"] == table).expect("the table");
+            assert_eq!(sample["rows"], 500, "{table}: {sample}");
+            // The twin: what has no such values is kept.
+            assert!(proposed(&document, table, "n").0.contains("keep"), "{table}");
+        }
+    }
+    assert_eq!(looked()["tables"], looked()["tables"], "the same rows each time");
+}
+
+#[test]
 fn a_standby_can_be_looked_at() {
     let primary = Cluster::start(&["wal_level = replica", "max_wal_senders = 4"]);
     primary.sql("postgres", "CREATE TABLE users (id int PRIMARY KEY, email text)");

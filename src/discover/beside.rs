@@ -3,7 +3,7 @@
 //! Few names, and last names that no list has, look like words of a status; beside the row of the person they are what they
 //! are. Values stay at the server: it joins a few rows by the foreign key, compares, and counts.
 
-use super::{DiscoverError, Settings};
+use super::{DiscoverError, Settings, sample};
 use crate::mask::kind::Takes;
 use crate::pg;
 use crate::plan::draft::{Beside, DraftLeaf, DraftPerson, DraftTable, NAMES, PLACES, Standing};
@@ -39,7 +39,7 @@ pub(super) async fn persons(
             continue;
         }
         let names: Vec<&str> = texts.iter().map(|place| table.columns[*place].name.as_str()).collect();
-        let sql = query(leaf, person, &names, settings.rows);
+        let sql = query(leaf, person, &names, settings);
         client.batch_execute("SAVEPOINT look").await.map_err(DiscoverError::sql("comparing rows"))?;
         let counts: Vec<i64> = match client.query_one(&sql, &[]).await {
             Ok(row) => row.get(0),
@@ -68,7 +68,7 @@ fn words(value: &str) -> String {
 }
 
 /// One array: the counts of each column in turn.
-fn query(leaf: &DraftLeaf, person: &DraftPerson, columns: &[&str], rows: u32) -> String {
+fn query(leaf: &DraftLeaf, person: &DraftPerson, columns: &[&str], settings: &Settings) -> String {
     let theirs: Vec<(&str, String)> = person
         .columns
         .iter()
@@ -106,12 +106,15 @@ fn query(leaf: &DraftLeaf, person: &DraftPerson, columns: &[&str], rows: u32) ->
     let their = their.map(|(number, (_, name))| column("p", "p", number, name));
     let all: Vec<String> = own.chain(their).collect();
     let (from, to) = (pg::quote_ident(&person.from), pg::quote_ident(&person.to));
+    let mut read = columns.to_vec();
+    if !read.contains(&person.from.as_str()) {
+        read.push(&person.from);
+    }
     format!(
-        "SELECT ARRAY[{}] FROM (SELECT {} FROM (SELECT * FROM ONLY {} WHERE {from} IS NOT NULL LIMIT {rows}) AS s \
-         JOIN {} AS p ON p.{to} = s.{from} OFFSET 0) AS j",
+        "SELECT ARRAY[{}] FROM (SELECT {} FROM {} AS s JOIN {} AS p ON p.{to} = s.{from} OFFSET 0) AS j",
         counts.join(", "),
         all.join(", "),
-        pg::quote_qualified(&leaf.schema, &leaf.name),
+        sample::spread(leaf, &read, &format!("{from} IS NOT NULL"), settings.rows, settings.seed),
         pg::quote_qualified(&person.schema, &person.table),
     )
 }

@@ -1,7 +1,7 @@
 //! Looks at the source: what each column seems to hold, and a decision for those nobody made.
 //!
 //! One session, one read-only transaction, one snapshot; works on a standby. Each table is sampled by blocks with a fixed
-//! seed, so two runs over the same heap see the same rows; a small table is read from its start. Values are judged as
+//! seed, so two runs over the same heap see the same rows; of a small table they are spread over all of it. Values are judged as
 //! they arrive ([`crate::detect::Sample`]) and kept nowhere: memory does not grow with rows or tables, but for the findings.
 //! A table that cannot be read in time, or is locked, is judged by its names, and that is told.
 

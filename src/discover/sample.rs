@@ -11,10 +11,10 @@ use std::collections::HashMap;
 use std::time::Instant;
 use tokio_postgres::Client;
 
-/// Tables up to this size are read from their start; larger ones by so many blocks from all over.
+/// Tables up to this size are looked at whole; of larger ones so many blocks from all over.
 const BLOCKS: u32 = 128;
-/// Partitions that are looked at, largest first.
-const LEAVES_MAX: usize = 3;
+/// Partitions that are looked at: the largest, and others down to the smallest.
+const LEAVES_MAX: usize = 8;
 /// Characters of a value that reach us, and of a document (a cut one could not be read).
 const TEXT_CHARS_MAX: u32 = 2000;
 const DOCUMENT_CHARS_MAX: u32 = 65_536;
@@ -29,8 +29,10 @@ const CANDIDATES_MAX: usize = 300;
 
 /// Sets the limits of every statement of the transaction.
 pub(super) async fn limits(client: &Client, settings: &Settings) -> Result<(), DiscoverError> {
+    // Rows are counted as they come (see `spread`): in the order of the heap, so that two looks choose the same ones.
     let sql = format!(
-        "SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = '2s'; SET LOCAL row_security = off",
+        "SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = '2s'; SET LOCAL row_security = off; \
+         SET LOCAL synchronize_seqscans = off; SET LOCAL max_parallel_workers_per_gather = 0",
         settings.table_time.as_millis().max(1)
     );
     client.batch_execute(&sql).await.map_err(DiscoverError::sql("setting time limits"))
@@ -46,7 +48,7 @@ fn empty(draft: &Draft<'_>, table: &DraftTable) -> Samples {
     Samples { columns: columns.collect(), rows: 0, bytes: 0, reason: None, beside: HashMap::new() }
 }
 
-/// Samples the largest leaves of a table. An error of the server leaves the table to its names, and the transaction as it was.
+/// Samples leaves of a table, among them the largest. An error of the server leaves the table to its names, and the transaction as it was.
 pub(super) async fn table(
     client: &Client,
     draft: &Draft<'_>,
@@ -54,21 +56,24 @@ pub(super) async fn table(
     settings: &Settings,
 ) -> Result<Samples, DiscoverError> {
     let mut samples = empty(draft, table);
-    let expressions: Vec<(usize, String)> =
-        table.columns.iter().enumerate().filter_map(|(place, column)| Some((place, expression(column)?))).collect();
+    let says = |column: &DraftColumn| !matches!(column.takes, Takes::Bytes);
+    let places: Vec<usize> = (0..table.columns.len()).filter(|place| says(&table.columns[*place])).collect();
     if table.leaves.is_empty() {
         samples.reason = Some("the role cannot read it".to_owned());
         return Ok(samples);
     }
-    if expressions.is_empty() {
+    if places.is_empty() {
         return Ok(samples);
     }
-    let leaves = table.leaves.iter().take(LEAVES_MAX);
-    let share = settings.rows.div_ceil(table.leaves.len().clamp(1, LEAVES_MAX) as u32);
+    let columns: Vec<&DraftColumn> = places.iter().map(|place| &table.columns[*place]).collect();
+    let count = table.leaves.len().clamp(1, LEAVES_MAX);
+    // They stand by size, and the newest of them, which may be like no other, is seldom among the largest.
+    let leaves = (0..count).filter_map(|n| table.leaves.get(n * table.leaves.len() / count));
+    let share = settings.rows.div_ceil(count as u32);
     for leaf in leaves {
         client.batch_execute("SAVEPOINT look").await.map_err(DiscoverError::sql("sampling"))?;
-        let sql = query(leaf, &expressions, share, settings.seed);
-        match rows(client, &sql, &expressions, settings.bytes, &mut samples).await {
+        let sql = query(leaf, &columns, share, settings.seed);
+        match rows(client, &sql, &places, settings.bytes, &mut samples).await {
             Ok(()) => client.batch_execute("RELEASE look").await.map_err(DiscoverError::sql("sampling"))?,
             Err(error) => {
                 let Some(code) = error.code() else { return Err(DiscoverError::sql("sampling")(error)) };
@@ -93,7 +98,7 @@ fn reason(code: &str) -> String {
 async fn rows(
     client: &Client,
     sql: &str,
-    expressions: &[(usize, String)],
+    places: &[usize],
     bytes_max: u64,
     samples: &mut Samples,
 ) -> Result<(), tokio_postgres::Error> {
@@ -105,7 +110,7 @@ async fn rows(
             break;
         }
         samples.rows += 1;
-        for (index, (place, _)) in expressions.iter().enumerate() {
+        for (index, place) in places.iter().enumerate() {
             let value = row.try_get::<_, Option<&str>>(index)?;
             samples.bytes += value.map_or(0, |value| value.len() as u64);
             samples.columns[*place].push(value);
@@ -114,21 +119,38 @@ async fn rows(
     Ok(())
 }
 
-/// How a column's values come to us as text; none for those that say nothing.
-fn expression(column: &DraftColumn) -> Option<String> {
+/// How a column's values come to us as text.
+fn expression(column: &DraftColumn) -> String {
     let name = pg::quote_ident(&column.name);
     let document =
         |text: String| format!("CASE WHEN pg_catalog.length({text}) <= {DOCUMENT_CHARS_MAX} THEN {text} END");
     match column.takes {
-        Takes::Bytes => None,
-        Takes::Json => Some(document(format!("{name}::pg_catalog.text"))),
-        _ if column.nested => Some(document(format!("pg_catalog.to_json({name})::pg_catalog.text"))),
-        _ => Some(format!("pg_catalog.left({name}::pg_catalog.text, {TEXT_CHARS_MAX})")),
+        Takes::Json => document(format!("{name}::pg_catalog.text")),
+        _ if column.nested => document(format!("pg_catalog.to_json({name})::pg_catalog.text")),
+        _ => format!("pg_catalog.left({name}::pg_catalog.text, {TEXT_CHARS_MAX})"),
     }
 }
 
-fn query(leaf: &DraftLeaf, expressions: &[(usize, String)], rows: u32, seed: u32) -> String {
-    let list: Vec<&str> = expressions.iter().map(|(_, expression)| expression.as_str()).collect();
+/// Texts of the values of some columns, in rows from all over a leaf. They are made behind the limit, so that long values of
+/// other rows are not even fetched.
+fn query(leaf: &DraftLeaf, columns: &[&DraftColumn], rows: u32, seed: u32) -> String {
+    let texts: Vec<String> = columns.iter().map(|column| expression(column)).collect();
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    format!("SELECT {} FROM {} AS spread", texts.join(", "), spread(leaf, &names, "true", rows, seed))
+}
+
+/// A subquery for rows from all over a leaf, whatever its statistics say: of all its blocks, or of so many that are spread,
+/// those rows whose place has the lowest hashes. `names`: the columns it has, each once.
+///
+/// A limit alone would take the first rows, and these are the oldest. Rows are told apart by counting them: their `ctid` may
+/// not be read by a role that may read some columns.
+pub(super) fn spread(leaf: &DraftLeaf, names: &[&str], condition: &str, rows: u32, seed: u32) -> String {
+    let mut place = "n".to_owned();
+    while names.contains(&place.as_str()) {
+        place.push('n');
+    }
+    let names: Vec<String> = names.iter().map(|name| pg::quote_ident(name)).collect();
+    let names = names.join(", ");
     let from = pg::quote_qualified(&leaf.schema, &leaf.name);
     // A percentage of blocks; REPEATABLE makes two runs see the same ones.
     let sampled = match leaf.blocks > BLOCKS {
@@ -138,16 +160,10 @@ fn query(leaf: &DraftLeaf, expressions: &[(usize, String)], rows: u32, seed: u32
         ),
         false => String::new(),
     };
-    // Blocks are spread, but the first of them would fill the limit: every so many rows of the sample, then.
-    let limit = match leaf.blocks > BLOCKS && leaf.rows > 0 {
-        true => {
-            let sampled = leaf.rows as f64 * f64::from(BLOCKS) / f64::from(leaf.blocks);
-            let keep = (f64::from(rows) / sampled).min(1.0);
-            format!(" WHERE pg_catalog.hashtid(ctid) % 1000 < {} LIMIT {rows}", (keep * 1000.0).ceil() as i64)
-        }
-        false => format!(" LIMIT {rows}"),
-    };
-    format!("SELECT {} FROM ONLY {from}{sampled}{limit}", list.join(", "))
+    format!(
+        "(SELECT {names} FROM (SELECT {names}, pg_catalog.row_number() OVER () AS {place} FROM ONLY {from}{sampled} \
+         WHERE {condition}) AS counted ORDER BY pg_catalog.hashint8extended({place}, {seed}), {place} LIMIT {rows})"
+    )
 }
 
 /// Columns that are called like a reference to a key of another table, and whose sampled values are all in it.
