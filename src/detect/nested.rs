@@ -4,8 +4,8 @@ use serde_json::Value;
 
 /// Deepest nesting that is followed.
 const DEPTH_MAX: usize = 32;
-/// Most leaves of one document that are looked at.
-const LEAVES_MAX: usize = 512;
+/// Most leaves of one document that are looked at: the longest that is read (a million characters) has hardly more.
+const LEAVES_MAX: usize = 65_536;
 
 /// A leaf: the path with `[*]` for any element, and the name of its last step.
 pub(super) type Each<'a> = &'a mut dyn FnMut(&str, &str, &str);

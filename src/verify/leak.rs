@@ -12,7 +12,7 @@ mod detected;
 use super::record::{OURS, OWN};
 use super::{gate, some_of};
 use crate::config::{LeakConfig, Severity, TableRule, matches};
-use crate::detect::{self, Facts, Sample};
+use crate::detect::{self, Facts};
 use crate::error::{Exit, Failure, Report};
 use crate::load::LoadError;
 use crate::load::objects::Objects;
@@ -24,7 +24,7 @@ use crate::pg;
 use crate::plan::{items, list_line, listed, toml_key, under};
 use crate::proof::{Hits, Judged, Judgement, Proof, Sought, Traces};
 use bytes::Bytes;
-use detected::{Detected, Keys, detected};
+use detected::{Detected, Keys, Seen};
 use futures_util::TryStreamExt as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -35,8 +35,6 @@ use tokio_postgres::Client;
 
 /// Characters of a value that are read.
 const CHARS_MAX: u32 = 1_000_000;
-/// Values of a column that the detectors see.
-const DETECTED_MAX: u64 = 5_000;
 
 /// What was decided for a column, as far as it matters here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -659,8 +657,8 @@ impl Search {
         }
         client.batch_execute("SET TRANSACTION READ ONLY").await?;
         let mut traces: Vec<_> = self.columns.iter().map(|column| self.sought.traces(column.masked)).collect();
-        let facts: Vec<Option<Facts<'_>>> = self.columns.iter().map(|column| self.facts(column)).collect();
-        let mut samples: Vec<Option<Sample>> = facts.iter().map(|facts| facts.as_ref().map(Sample::new)).collect();
+        let mut seen: Vec<Option<Seen<'_>>> =
+            self.columns.iter().map(|column| self.facts(column).map(Seen::new)).collect();
         let looked_into = |column: &Looked| column.keys_max.filter(|_| column.nested).map(|_| Keys::default());
         let mut keys: Vec<Option<Keys>> = self.columns.iter().map(looked_into).collect();
         let nothing = self.sought.is_empty();
@@ -688,29 +686,29 @@ impl Search {
             read.rows += 1;
             for (place, column) in self.columns.iter().enumerate() {
                 let value: Option<&str> = row.try_get(place)?;
-                if let Some(sample) = samples[place].as_mut().filter(|sample| sample.rows < DETECTED_MAX) {
-                    sample.push(value);
+                if let Some(seen) = &mut seen[place] {
+                    seen.push(value);
                 }
+                looked += value.map_or(0, |value| value.len() as u64);
                 if let (Some(keys), Some(value)) = (&mut keys[place], value) {
                     keys.read(value);
                 }
                 let Some(value) = value.filter(|_| !nothing) else { continue };
-                looked += value.len() as u64;
                 look(&self.sought, value, column.nested, &mut traces[place]);
             }
         }
         // A stream that is there and not read holds back every later answer of its session.
         drop(stream);
         client.batch_execute("ROLLBACK").await?;
-        for ((column, traces), (sample, facts)) in self.columns.iter().zip(&traces).zip(samples.iter().zip(&facts)) {
+        for ((column, traces), seen) in self.columns.iter().zip(&traces).zip(&seen) {
             let hits = self.sought.judge(traces);
             if !hits.is_empty() {
                 let leaking = Leaking { hits, of: traces.texts(), declared: column.declared.clone() };
                 read.leaking.insert(column.name.clone(), leaking);
             }
-            if let (Some(sample), Some(facts)) = (sample, facts) {
+            if let Some(seen) = seen {
                 read.looked += 1;
-                read.detected.extend(detected(sample, facts).map(|found| (column.declared.clone(), found)));
+                read.detected.extend(seen.found().map(|found| (column.declared.clone(), found)));
             }
         }
         for (column, keys) in self.columns.iter().zip(keys) {

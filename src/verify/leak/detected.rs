@@ -10,8 +10,12 @@ use std::hash::BuildHasher as _;
 
 /// Different values that detectors want to be sure.
 const HITS_MIN: u32 = 3;
-/// Documents whose keys are read, and different keys of one sort that are told apart.
-const DOCUMENTS_MAX: u64 = 5_000;
+/// Rows of the first stretch of a column; each later one is as long as all before it.
+const STRETCH: u64 = 5_000;
+/// Rows of a later stretch that are looked at, all over it, and fewest of the last one to say what most of them are.
+const STEPS: u64 = 1_000;
+const STEPS_MIN: u64 = 100;
+/// Different keys of documents of one sort that are told apart.
 const KEYS_MAX: usize = 1_000;
 
 /// What detectors found in a kept column.
@@ -23,11 +27,64 @@ pub(super) struct Detected {
     pub mask: Option<String>,
 }
 
-/// What the values of a kept column say by themselves; its name was judged by the plan. A few that are what they are beyond
-/// doubt are enough: they stand in staging, whatever stands around them.
-pub(super) fn detected(sample: &Sample, facts: &Facts<'_>) -> Option<Detected> {
-    let personal = |category: &Category| matches!(category.class, Class::Secret | Class::Direct);
-    let most = sample.findings(facts).into_iter().find_map(|finding| {
+/// What the values of a kept column say by themselves; its name was judged by the plan.
+///
+/// All values are searched for what they are beyond doubt: a few are enough, whatever stands around them. What most values
+/// are is asked of stretches: a column can be something else from some row on, and of all its values that may be few.
+/// Bounded as two samples are.
+pub(super) struct Seen<'f> {
+    facts: Facts<'f>,
+    all: Sample,
+    stretch: Sample,
+    /// Rows so far, rows the stretch ends behind, and how many of them stand for one that is looked at.
+    rows: u64,
+    end: u64,
+    step: u64,
+    most: Option<Few>,
+}
+
+impl<'f> Seen<'f> {
+    pub fn new(facts: Facts<'f>) -> Self {
+        let (all, stretch) = (Sample::new(&facts), Sample::new(&facts));
+        Self { facts, all, stretch, rows: 0, end: STRETCH, step: 1, most: None }
+    }
+
+    /// Takes in the value of the next row.
+    pub fn push(&mut self, value: Option<&str>) {
+        if self.rows == self.end {
+            self.most = self.most.or_else(|| most(&self.stretch, &self.facts));
+            self.stretch = Sample::new(&self.facts);
+            self.step = self.end / STEPS;
+            self.end *= 2;
+        }
+        self.all.push(value);
+        if self.most.is_none() && self.rows.is_multiple_of(self.step) {
+            self.stretch.push(value);
+        }
+        self.rows += 1;
+    }
+
+    /// What was found, if anything was.
+    pub fn found(&self) -> Option<Detected> {
+        let told = self.end == STRETCH || self.stretch.rows >= STEPS_MIN;
+        let most = self.most.or_else(|| most(&self.stretch, &self.facts).filter(|_| told));
+        let found = most.or_else(|| self.all.few(&self.facts).into_iter().find(|few| personal(few.category)))?;
+        let counted = match found.of {
+            0 => String::new(),
+            of => format!(", {} of {of} different values", found.hits),
+        };
+        let what = format!("{}{counted}", found.category.name);
+        Some(Detected { what, mask: mask(&found, self.facts.takes) })
+    }
+}
+
+fn personal(category: &Category) -> bool {
+    matches!(category.class, Class::Secret | Class::Direct)
+}
+
+/// What most values of a sample are.
+fn most(sample: &Sample, facts: &Facts<'_>) -> Option<Few> {
+    sample.findings(facts).into_iter().find_map(|finding| {
         let said = |evidence: &&Evidence| match evidence.signal {
             Signal::Content => evidence.hits >= HITS_MIN,
             Signal::Path => true,
@@ -43,14 +100,7 @@ pub(super) fn detected(sample: &Sample, facts: &Facts<'_>) -> Option<Detected> {
             of,
             inside: said.signal == Signal::Path,
         })
-    });
-    let found = most.or_else(|| sample.few(facts).into_iter().find(|few| personal(few.category)))?;
-    let counted = match found.of {
-        0 => String::new(),
-        of => format!(", {} of {of} different values", found.hits),
-    };
-    let what = format!("{}{counted}", found.category.name);
-    Some(Detected { what, mask: mask(&found, facts.takes) })
+    })
 }
 
 /// The mask for what was found, as far as values and type alone can tell.
@@ -78,7 +128,6 @@ fn mask(found: &Few, takes: Takes) -> Option<String> {
 #[derive(Default)]
 pub(super) struct Keys {
     hasher: foldhash::quality::RandomState,
-    documents: u64,
     /// By what they are.
     seen: BTreeMap<&'static str, HashSet<u64>>,
 }
@@ -86,11 +135,10 @@ pub(super) struct Keys {
 impl Keys {
     /// Takes in a value; what is no document is passed over.
     pub fn read(&mut self, text: &str) {
-        if self.documents >= DOCUMENTS_MAX || !text.trim_start().starts_with(['{', '[']) {
+        if !text.trim_start().starts_with(['{', '[']) {
             return;
         }
         if let Ok(document) = serde_json::from_str(text) {
-            self.documents += 1;
             self.gather(&document);
         }
     }
@@ -132,9 +180,9 @@ mod tests {
 
     fn told_of(table: &str, column: &str, values: impl Iterator<Item = String>) -> Option<(String, String)> {
         let facts = Facts { table, column, takes: Takes::Text, domain: None };
-        let mut sample = Sample::new(&facts);
-        values.for_each(|value| sample.push(Some(&value)));
-        detected(&sample, &facts).map(|found| (found.what, found.mask.expect("texts have a mask")))
+        let mut seen = Seen::new(facts);
+        values.for_each(|value| seen.push(Some(&value)));
+        seen.found().map(|found| (found.what, found.mask.expect("texts have a mask")))
     }
 
     /// 200 rows, of which `some` are made by `odd`.
@@ -209,6 +257,48 @@ mod tests {
         ] {
             assert_eq!(one(nobodys), None, "{nobodys}");
         }
+    }
+
+    #[test]
+    fn what_begins_late_is_told_and_the_same_without_it_is_not() {
+        let later = |rows: usize, odd: &dyn Fn(usize) -> Option<String>| {
+            let values = (0..rows).map(|n| odd(n).unwrap_or_else(|| format!("step {n} of the build")));
+            told(values).map(|(what, _)| what.split(',').next().unwrap_or_default().to_owned())
+        };
+        // Beyond doubt: five addresses of nobody in particular, hashes, and numbers with check digits, far behind the start.
+        let few = |make: &dyn Fn(usize) -> String| later(20_000, &|n| (n >= 19_000 && n % 150 == 0).then(|| make(n)));
+        assert_eq!(few(&|n| format!("u{n}@example.org")), Some("email".to_owned()));
+        assert_eq!(few(&|n| format!("{{SSHA}}{n}abcdefghij")), Some("password".to_owned()));
+        assert_eq!(few(&|n| format!("sk_test_abcdefghij{n}")), Some("token".to_owned()));
+        assert_eq!(few(&|n| format!("lodash@4.17.{n}")), None, "versions");
+        // What most values are from some row on: names, which a few of are nothing.
+        let first = ["Robert", "Patricia", "James", "Maria"];
+        let last = ["Miller", "Schneider", "Fischer", "Weber", "Smith"];
+        // In no order that a step could meet.
+        let names = |n: usize| {
+            let n = n * 7_919 % 10_007;
+            Some(format!("{} {}", first[n % 4], last[n / 4 % 5]))
+        };
+        assert_eq!(later(30_000, &|n| names(n).filter(|_| n >= 11_000)), Some("full_name".to_owned()));
+        assert_eq!(later(30_000, &|_| None), None, "the twin");
+    }
+
+    #[test]
+    fn leaves_at_paths_beyond_those_told_apart_are_searched_too() {
+        let facts = Facts { table: "jobs", column: "stage", takes: Takes::Json, domain: None };
+        let found = |last: &str| {
+            let mut seen = Seen::new(facts);
+            (0..400).for_each(|n| seen.push(Some(&format!(r#"{{"step_{}": "open"}}"#, letters(n)))));
+            seen.push(Some(&format!(r#"{{"later": "{last}"}}"#)));
+            seen.found().map(|found| found.what)
+        };
+        assert!(found("bob@nordwind-mail.com").is_some_and(|what| what.starts_with("email")));
+        assert_eq!(found("support@nordwind-mail.com"), None, "the twin");
+    }
+
+    /// A number in letters that are no word: digits could make a key one of a map.
+    fn letters(number: usize) -> String {
+        number.to_string().bytes().flat_map(|digit| ['q', char::from(digit - b'0' + b'a')]).collect()
     }
 
     #[test]
