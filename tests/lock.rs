@@ -542,6 +542,70 @@ fn a_reason_to_keep_holds_for_the_labels_and_keys_it_was_written_for() {
 }
 
 #[test]
+fn new_keys_in_the_last_rows_and_in_the_middle_of_a_large_table_stop_the_next_run() {
+    let lab = Lab::new("lock_json_large");
+    let rows = |from: u32, to: u32, more: &str| {
+        format!(
+            "INSERT INTO t SELECT g, jsonb_build_object('plan', 'pro', 'n', g{more}) FROM generate_series({from}, {to}) AS g;"
+        )
+    };
+    let who = ", 'who', 'canary8842'";
+    // Many times the blocks that are looked at.
+    lab.seed(&format!("CREATE TABLE t (id int PRIMARY KEY, j jsonb); {}", rows(1, 60_000, "")));
+    lab.config("[tables.\"public.t\".columns]\nid = \"keep\"\nj = { keep = \"settings of the app\" }\n");
+    write_lock(&lab);
+    lab.refresh();
+    let refused = |what: &str| {
+        let ran = lab.restage(&["refresh"]);
+        assert_eq!(ran.code, 3, "{what}: {ran:?}");
+        assert!(ran.stderr.contains("plan::json-keys") && ran.stderr.contains("$.who"), "{what}: {ran:?}");
+        assert!(!ran.stderr.contains("canary"), "{what}: {ran:?}");
+    };
+    lab.seed(&rows(60_001, 62_000, who));
+    refused("the last rows");
+    lab.seed(&format!("TRUNCATE t; {}{}{}", rows(1, 20_000, ""), rows(20_001, 30_000, who), rows(30_001, 60_000, "")));
+    refused("the middle");
+    // The twin: the same rows without the key.
+    lab.seed(&format!("TRUNCATE t; {}", rows(1, 62_000, "")));
+    lab.refresh();
+}
+
+#[test]
+fn a_key_of_a_kept_column_that_no_sample_shows_is_found_in_what_was_loaded() {
+    let lab = reviewed("lock_loaded");
+    write_lock(&lab);
+    lab.refresh();
+    // Longer than what is sampled.
+    let hidden = "UPDATE p SET doc = doc || jsonb_build_object('hidden', 'canary8842' || (SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 3000))) WHERE id IN (9, 10)";
+    lab.source.sql_as("app", &lab.name, hidden);
+    let before = lab.databases();
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 6, "{ran:?}");
+    for told in [
+        "gate \"leak: keys of documents\" does not hold",
+        "public.p.doc: 2 documents with values",
+        "$.hidden: string",
+        "doc = { mask = \"json\", paths = { \"$.hidden\" = \"null\" }, rest = \"keep\" }",
+        "leak_allow = [\"public.p.doc\"]",
+        "Nothing was published",
+    ] {
+        assert!(ran.stderr.contains(told), "{told}: {ran:?}");
+    }
+    assert!(!ran.stderr.contains("canary"), "{ran:?}");
+    assert_eq!(lab.databases(), before);
+    // A lock that is written anew knows it: it reads all documents.
+    write_lock(&lab);
+    assert!(lock_text(&lab).contains("\"$.hidden: string\""), "{}", lock_text(&lab));
+    lab.refresh();
+    // The twin: with the gate off a later one passes.
+    lab.config(&format!("{REVIEWED}\n[verify]\nleak = false\n"));
+    write_lock(&lab);
+    lab.source.sql_as("app", &lab.name, &hidden.replace("'hidden'", "'later'"));
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT count(*) FROM p WHERE doc ? 'later'"), "2");
+}
+
+#[test]
 fn a_lock_of_before_labels_and_keys_of_kept_columns_were_pinned_stops_nothing_by_itself() {
     let lab = reviewed("lock_old");
     write_lock(&lab);

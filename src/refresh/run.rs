@@ -7,7 +7,7 @@ use super::measures::Measured;
 use super::past::Today;
 use super::prepare::{NOTHING, pin_source, prepare, prepare_load};
 use super::reading::{Clock, SNAPSHOT_TRIES, no_drift, now_text, pipeline, server, take_snapshot};
-use super::{Job, Prepared, broken, content, gates, hooks, proof, subset};
+use super::{Job, Prepared, broken, content, gates, hooks, json_keys, proof, subset};
 use crate::config::HookPoint;
 use crate::error::{Exit, Failure, Report};
 use crate::event::{Events, Phase, Unit};
@@ -580,6 +580,7 @@ impl Run {
             gates.extend(verify::orphans(&session, &at_source.references, &at_source.orphans).await?);
             gates.extend(self.judge_loaded(&session, info).await);
             gates.extend(self.leaks(prepared, shared).await?);
+            gates.extend(json_keys::loaded(&self.job, &prepared.catalog, &prepared.plan, &shared.sessions).await?);
             let (found, measured) = self.measure(prepared, shared, at_source, &session).await;
             gates.extend(found);
             Ok::<_, Failure>((gates, measured))

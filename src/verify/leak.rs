@@ -548,8 +548,6 @@ struct Table {
     schema: String,
     name: String,
     bytes: u64,
-    /// Row security holds for its owner, too.
-    forced: bool,
     columns: Vec<Column>,
 }
 
@@ -577,6 +575,27 @@ impl Column {
     }
 }
 
+/// Begins a transaction that reads all rows of a table, named as SQL has it, whatever row security says, and is not to be
+/// kept. Whether there is such a table.
+pub(crate) async fn begin_look(client: &Client, from: &str) -> Result<bool, tokio_postgres::Error> {
+    client.batch_execute("BEGIN; SET LOCAL row_security = off; SET LOCAL statement_timeout = 0").await?;
+    let forced = "SELECT relforcerowsecurity FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass($1)";
+    let Some(row) = client.query_opt(forced, &[&from]).await? else {
+        client.batch_execute("ROLLBACK").await?;
+        return Ok(false);
+    };
+    // Forced on owners, it is taken away for the time.
+    if row.get(0) {
+        client.batch_execute("SAVEPOINT restage_look").await?;
+        let lifted = client.batch_execute(&format!("ALTER TABLE {from} NO FORCE ROW LEVEL SECURITY")).await;
+        if lifted.is_err() {
+            client.batch_execute("ROLLBACK TO SAVEPOINT restage_look").await?;
+        }
+    }
+    client.batch_execute("SET TRANSACTION READ ONLY").await?;
+    Ok(true)
+}
+
 /// Whether a column `a` of a relation `c` is computed from others.
 const COMPUTED: &str = "a.attgenerated <> '' OR c.relkind = 'm'";
 
@@ -584,8 +603,7 @@ const COMPUTED: &str = "a.attgenerated <> '' OR c.relkind = 'm'";
 async fn tables(client: &Client) -> Result<Vec<Table>, tokio_postgres::Error> {
     let sql = format!(
         "SELECT n.nspname::text, c.relname::text, pg_catalog.pg_table_size(c.oid), a.attname::text, \
-         t.typcategory::text IN ('A', 'C') OR b.typname = 'hstore', b.typname IN ('json', 'jsonb', 'xml', 'hstore') OR t.typcategory IN ('A', 'C', 'S'), c.relforcerowsecurity, \
-         {COMPUTED} \
+         t.typcategory::text IN ('A', 'C') OR b.typname = 'hstore', b.typname IN ('json', 'jsonb', 'xml', 'hstore') OR t.typcategory IN ('A', 'C', 'S'), {COMPUTED} \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
          JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
@@ -601,9 +619,9 @@ async fn tables(client: &Client) -> Result<Vec<Table>, tokio_postgres::Error> {
         let (schema, name): (String, String) = (row.get(0), row.get(1));
         if tables.last().is_none_or(|table| (&table.schema, &table.name) != (&schema, &name)) {
             let bytes = row.get::<_, i64>(2).unsigned_abs();
-            tables.push(Table { schema, name, bytes, forced: row.get(6), columns: Vec::new() });
+            tables.push(Table { schema, name, bytes, columns: Vec::new() });
         }
-        let column = Column { name: row.get(3), container: row.get(4), nested: row.get(5), computed: row.get(7) };
+        let column = Column { name: row.get(3), container: row.get(4), nested: row.get(5), computed: row.get(6) };
         tables.last_mut().expect("pushed above").columns.push(column);
     }
     Ok(tables)
@@ -646,16 +664,7 @@ impl Search {
             self.share.map_or_else(String::new, |share| format!(" TABLESAMPLE SYSTEM ({:.6})", share * 100.0));
         let from = pg::quote_qualified(&self.table.schema, &self.table.name);
         let sql = format!("SELECT {} FROM ONLY {from}{sampled}", list.join(", "));
-        // Rows are seen whatever row security says. Forced on owners, it is taken away in a transaction that is not kept.
-        client.batch_execute("BEGIN; SET LOCAL row_security = off; SET LOCAL statement_timeout = 0").await?;
-        if self.table.forced {
-            client.batch_execute("SAVEPOINT restage_look").await?;
-            let lifted = client.batch_execute(&format!("ALTER TABLE {from} NO FORCE ROW LEVEL SECURITY")).await;
-            if lifted.is_err() {
-                client.batch_execute("ROLLBACK TO SAVEPOINT restage_look").await?;
-            }
-        }
-        client.batch_execute("SET TRANSACTION READ ONLY").await?;
+        begin_look(client, &from).await?;
         let mut traces: Vec<_> = self.columns.iter().map(|column| self.sought.traces(column.masked)).collect();
         let mut seen: Vec<Option<Seen<'_>>> =
             self.columns.iter().map(|column| self.facts(column).map(Seen::new)).collect();

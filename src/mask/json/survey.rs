@@ -19,17 +19,22 @@ const KEYS_MAX: usize = 64;
 const ODD_MAX: usize = 8;
 /// Longest name of a field.
 const NAME_MAX: usize = 40;
+/// Members of objects that are told apart in all: maps with a key for everybody would fill the memory otherwise.
+const MEMBERS_MAX: usize = 200_000;
 /// Levels that are written down; values further below are known together.
 const DEPTH_MAX: usize = 24;
 
 /// What becomes of a value that a rule keeps at a path that is not known: no mask has this number.
 const NAMED: Action = Action::Mask(u16::MAX);
 
-/// Gathers paths from documents. Memory grows with the number of different paths, not of documents.
+/// Gathers paths from documents. Memory grows with the number of different paths, not of documents, and is bounded: members
+/// behind the first 200,000 different ones are left out.
 pub struct Survey {
     automaton: Automaton,
     seal: DomainKey,
     root: Node,
+    /// Members that may still be added.
+    left: usize,
 }
 
 #[derive(Default)]
@@ -79,15 +84,30 @@ impl Survey {
         let paths = paths.collect();
         let known = Known { paths, otherwise: Action::Refuse, named: NAMED, strict, seal: seal(realm) };
         let automaton = Automaton::build(&rules, &keys, rest, Some(known)).ok()?;
-        Some(Self { automaton, seal: seal(realm), root: Node::default() })
+        Some(Self { automaton, seal: seal(realm), root: Node::default(), left: MEMBERS_MAX })
     }
 
     /// Takes a document in. What is no JSON, or nested beyond all reason, is passed over.
     pub fn read(&mut self, document: &str) {
         if let Ok(value) = serde_json::from_str(document) {
-            self.root.last += 1;
-            walk(&self.automaton, 0, &value, &mut self.root);
+            self.take(&value);
         }
+    }
+
+    /// As [`Survey::read`], of a document that holds something to gather; whether it does, and none where it cannot be read.
+    /// Others leave no trace, so that memory grows with what is gathered alone.
+    pub fn read_if_new(&mut self, document: &str) -> Option<bool> {
+        let value = serde_json::from_str(document).ok()?;
+        let new = holds_new(&self.automaton, 0, &value);
+        if new {
+            self.take(&value);
+        }
+        Some(new)
+    }
+
+    fn take(&mut self, value: &Value) {
+        self.root.last += 1;
+        walk(&self.automaton, 0, value, &mut self.root, &mut self.left);
     }
 
     /// The paths of all values gathered with their types (`$.plan: number`), sorted. No value is in them, and no key that
@@ -148,22 +168,52 @@ pub fn join<'a>(before: impl Iterator<Item = &'a String>, now: impl Iterator<Ite
     paths.into_iter().map(entry).collect()
 }
 
-fn walk(automaton: &Automaton, state: u32, value: &Value, node: &mut Node) {
+/// Whether [`walk`] would gather anything of a value.
+fn holds_new(automaton: &Automaton, state: u32, value: &Value) -> bool {
+    let here = &automaton.states[state as usize];
+    match value {
+        Value::Object(members) => members.iter().any(|(key, value)| {
+            let next = here.member_sealed(key, automaton.seal.as_ref());
+            next.personal.is_some() || holds_new(automaton, next.state, value)
+        }),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .any(|(index, value)| holds_new(automaton, here.element(u32::try_from(index).unwrap_or(u32::MAX)), value)),
+        scalar => matches!(here.action(type_of(scalar)), Action::Refuse | NAMED),
+    }
+}
+
+/// The type of a value that holds no others.
+fn type_of(scalar: &Value) -> Types {
+    match scalar {
+        Value::String(_) => Types::STRING,
+        Value::Number(_) => Types::NUMBER,
+        Value::Bool(_) => Types::BOOLEAN,
+        _ => Types::NULL,
+    }
+}
+
+fn walk(automaton: &Automaton, state: u32, value: &Value, node: &mut Node, left: &mut usize) {
     let here = &automaton.states[state as usize];
     let document = node.last;
-    let below = |next: u32, value: &Value, child: &mut Node| {
+    let below = |next: u32, value: &Value, child: &mut Node, left: &mut usize| {
         if child.last != document {
             child.last = document;
             child.documents += 1;
         }
-        walk(automaton, next, value, child);
+        walk(automaton, next, value, child, left);
     };
     match value {
         Value::Object(members) => {
             for (key, value) in members {
                 let next = here.member_sealed(key, automaton.seal.as_ref());
+                if !node.members.contains_key(key) {
+                    let Some(fewer) = left.checked_sub(1) else { continue };
+                    *left = fewer;
+                }
                 let child = node.members.entry(key.clone()).or_default();
-                below(next.state, value, child);
+                below(next.state, value, child, left);
                 // The key stays, whatever becomes of what is below it.
                 match next.personal {
                     Some(NAMED) => child.named = child.named.with(Types::NULL),
@@ -175,16 +225,11 @@ fn walk(automaton: &Automaton, state: u32, value: &Value, node: &mut Node) {
         Value::Array(items) => {
             for (index, value) in items.iter().enumerate() {
                 let next = here.element(u32::try_from(index).unwrap_or(u32::MAX));
-                below(next, value, node.elements.get_or_insert_default());
+                below(next, value, node.elements.get_or_insert_default(), left);
             }
         }
         scalar => {
-            let scalar = match scalar {
-                Value::String(_) => Types::STRING,
-                Value::Number(_) => Types::NUMBER,
-                Value::Bool(_) => Types::BOOLEAN,
-                _ => Types::NULL,
-            };
+            let scalar = type_of(scalar);
             match here.action(scalar) {
                 Action::Refuse => node.types = node.types.with(scalar),
                 NAMED => node.named = node.named.with(scalar),
@@ -496,5 +541,13 @@ mod tests {
         assert_eq!(masked(&deep, r#"{"new":{"email":"bob@example.com"}}"#).unwrap(), r#"{"new":{"email":null}}"#);
         // With the known paths given, nothing is left to be surveyed.
         assert!(survey(&pinned("refuse"), &documents).is_empty());
+        let realm = MasterKey::test().realm("default");
+        let mut only = Survey::new(&realm, pinned("refuse").as_object().unwrap()).unwrap();
+        assert!(documents.iter().all(|document| only.read_if_new(document) == Some(false)));
+        assert_eq!(only.read_if_new(r#"{"plan":"\ud800"}"#), None);
+        for document in [r#"{"plan":"Bob"}"#, r#"{"plan":1,"x":[{"q":true}]}"#] {
+            assert_eq!(only.read_if_new(document), Some(true), "{document}");
+        }
+        assert_eq!(only.paths().len(), 2, "{:?}", only.paths());
     }
 }
