@@ -5,10 +5,11 @@ mod probe;
 mod read;
 
 pub use drift::changes;
-pub use probe::{ProbeError, Sample, probe_checks};
+pub use probe::{ProbeError, Sample, probe_checks, try_stand_ins};
 pub use read::{CatalogError, money_digits, read, read_definitions, read_server};
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Object identifier of PostgreSQL.
 pub type Oid = u32;
@@ -43,8 +44,21 @@ pub struct Catalog {
     pub reserved: Vec<String>,
     /// All functions and types, an MD5 of the definition and the name in a line: nothing locks them during a run.
     pub functions: String,
+    /// By table (the root of partitions) and attnum: what may stand in for the values of a column, as far as
+    /// [`try_stand_ins`] asked. For proposals only.
+    #[serde(skip)]
+    pub stand_ins: BTreeMap<(Oid, i16), StandIn>,
     /// BLAKE3 over everything above that must not change during a run (not sizes, estimates or rights), hex.
     pub digest: String,
+}
+
+/// What satisfies the type and the checks of a column alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StandIn {
+    /// No check refuses NULL.
+    pub null: bool,
+    /// A value as text; none of those that were tried if there is none.
+    pub constant: Option<String>,
 }
 
 /// Facts about the source server and the role we use there.

@@ -1,7 +1,8 @@
 //! Asks the source's server whether masked values satisfy its CHECK constraints. Reads no row.
 
+use super::{Catalog, StandIn};
 use crate::error::{Diagnose, Exit, Report};
-use crate::plan::{CheckProbe, Plan, ProbeValue, place};
+use crate::plan::{self, CheckProbe, Condition, Plan, ProbeValue, Trial, place};
 use tokio_postgres::Client;
 
 /// Why the checks do not hold, or could not be asked.
@@ -56,7 +57,7 @@ pub async fn probe_checks(
         if values.is_empty() {
             continue;
         }
-        if let Some(detail) = evaluate(client, probe, &values).await? {
+        if let Some(detail) = probe_values(client, probe, &values).await? {
             reports.push(violated(probe, detail));
         }
     }
@@ -77,7 +78,7 @@ async fn telling(client: &Client, probe: &CheckProbe, samples: Vec<Sample>) -> R
     let mut values = Vec::new();
     for Sample { raw, masked } in samples {
         let fits = match raw {
-            Some(raw) => evaluate(client, probe, &[Some(raw)]).await?.is_none(),
+            Some(raw) => probe_values(client, probe, &[Some(raw)]).await?.is_none(),
             None => true,
         };
         if fits {
@@ -87,19 +88,66 @@ async fn telling(client: &Client, probe: &CheckProbe, samples: Vec<Sample>) -> R
     Ok(values)
 }
 
-/// Returns what is wrong, or none if the condition holds for all values.
-async fn evaluate(
+/// Finds out what may stand in for the values of the columns that only the server can judge: the first of the candidates of
+/// [`plan::trials`] that the type and every check take, and whether they take NULL.
+///
+/// The caller is in a transaction as for [`probe_checks`]. Asks a few questions for each column with a check or a rare type.
+///
+/// # Errors
+/// [`ProbeError::Query`] if the session fails.
+pub async fn try_stand_ins(client: &Client, catalog: &mut Catalog) -> Result<(), ProbeError> {
+    let mut found = Vec::new();
+    for trial in plan::trials(catalog) {
+        let null = takes(client, &trial, None).await?;
+        let mut constant = None;
+        for candidate in &trial.candidates {
+            if takes(client, &trial, Some(candidate)).await? {
+                constant = Some(candidate.clone());
+                break;
+            }
+        }
+        found.push(((trial.table, trial.attnum), StandIn { null, constant }));
+    }
+    catalog.stand_ins.extend(found);
+    Ok(())
+}
+
+/// Whether a type and all conditions take a value.
+async fn takes(client: &Client, trial: &Trial, value: Option<&String>) -> Result<bool, ProbeError> {
+    let values = [value.cloned()];
+    // As for a constant of the policy, the condition names the value, so that it is cast.
+    let cast = Condition { constraint: String::new(), expression: "value IS NOT NULL".into(), sees: "value".into() };
+    let first = value.map(|_| &cast);
+    for condition in first.into_iter().chain(&trial.conditions) {
+        let why = evaluate(client, &trial.type_name, &condition.sees, &condition.expression, &values).await?;
+        if why.is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn probe_values(
     client: &Client,
     probe: &CheckProbe,
     values: &[Option<String>],
 ) -> Result<Option<String>, ProbeError> {
+    evaluate(client, &probe.type_name, &probe.sees, &probe.expression, values).await
+}
+
+/// Returns what is wrong, or none if the condition, which calls the column what `sees` says, holds for all values.
+async fn evaluate(
+    client: &Client,
+    type_name: &str,
+    sees: &str,
+    expression: &str,
+    values: &[Option<String>],
+) -> Result<Option<String>, ProbeError> {
     // The column name is quoted except for VALUE, which the condition of a domain spells without quotes.
     let sql = format!(
-        "SELECT pg_catalog.count(*) FROM (SELECT u.x::{} AS \"{}\" FROM pg_catalog.unnest($1::pg_catalog.text[]) \
-         AS u (x)) AS v WHERE NOT ({})",
-        probe.type_name,
-        probe.sees.replace('"', "\"\""),
-        probe.expression
+        "SELECT pg_catalog.count(*) FROM (SELECT u.x::{type_name} AS \"{}\" FROM pg_catalog.unnest($1::pg_catalog.text[]) \
+         AS u (x)) AS v WHERE NOT ({expression})",
+        sees.replace('"', "\"\""),
     );
     client.batch_execute("SAVEPOINT restage_probe").await.map_err(ProbeError::Query)?;
     let answer = client.query_one(&sql, &[&values]).await;

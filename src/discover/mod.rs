@@ -12,7 +12,7 @@ mod named;
 mod sample;
 pub mod starter;
 
-use crate::catalog::{self, Catalog, CatalogError};
+use crate::catalog::{self, Catalog, CatalogError, ProbeError};
 use crate::detect::{self, Class, Evidence, Finding, Sample};
 use crate::error::{Diagnose, Exit, Failure, Report};
 use crate::pg::{Conninfo, SessionError, SourceSession};
@@ -187,6 +187,8 @@ pub enum DiscoverError {
     Session(#[from] SessionError),
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
     #[error("the source answered with an error while {doing}")]
     Sql { doing: &'static str, code: Option<String> },
 }
@@ -200,6 +202,7 @@ impl Diagnose for DiscoverError {
         match self {
             DiscoverError::Session(error) => error.reports(),
             DiscoverError::Catalog(error) => error.reports(),
+            DiscoverError::Probe(error) => error.reports(),
             DiscoverError::Sql { code, .. } => {
                 let report = Report::new("discover::source", self.to_string());
                 vec![match code {
@@ -228,7 +231,8 @@ impl DiscoverError {
 pub async fn discover(info: &Conninfo, policy: &Policy<'_>, settings: &Settings) -> Result<Discovery, Failure> {
     let started = Instant::now();
     let session = SourceSession::connect(info, "restage/discover").await.map_err(DiscoverError::from)?;
-    let catalog = open(&session).await?;
+    let mut catalog = open(&session).await?;
+    catalog::try_stand_ins(session.client(), &mut catalog).await.map_err(DiscoverError::from)?;
     let mut draft = Draft::new(&catalog, policy);
     let mut found = Discovery { source: info.describe(), packs: draft.suggested(policy), ..Discovery::default() };
     let packs: Vec<String> =

@@ -3,13 +3,17 @@
 
 use super::graph::{Graph, Node};
 use super::sql::{is_lower, mentions, only_null_tests};
-use crate::catalog::ConstraintKind;
+use crate::catalog::{Constraint, ConstraintKind};
+
+const EXCLUDED: &str = "an exclusion constraint compares it by more than equality";
 
 /// What the schema asks of a column's masks.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Bound {
-    /// No mask can stand there, and why.
+    /// No mask and no constant can stand there, and why.
     pub stuck: Option<&'static str>,
+    /// … but NULL can.
+    pub null_stands: bool,
     /// Values that differ in case only are equal somewhere: masks have to fold case.
     pub folding: bool,
     /// … also those of values that are not of the kind, because a reference would break.
@@ -26,6 +30,9 @@ pub(super) fn of(graph: &Graph<'_>, node: Node, unique: bool) -> Bound {
         columns.any(|known| known == node)
     });
     let (mut stuck, mut lower) = (None, false);
+    if is_excluded(graph, node) {
+        stuck = Some(EXCLUDED);
+    }
     for index in used {
         if index.predicate.as_ref().is_some_and(|text| mentions(text, name) && !only_null_tests(text, name)) {
             stuck = Some("a unique index is for some of its values only");
@@ -39,7 +46,7 @@ pub(super) fn of(graph: &Graph<'_>, node: Node, unique: bool) -> Bound {
     }
     let mut lists = group.partitioned.iter().filter(|table| !table.partition_default);
     let listed = |known: &String| known == name;
-    if lists.any(|table| table.partition_strategy.as_deref() == Some("list") && table.partition_key.iter().any(listed))
+    if lists.any(|table| table.partition_strategy.as_deref() != Some("hash") && table.partition_key.iter().any(listed))
     {
         stuck = Some("it decides the partition of its row, and none is for all others");
     }
@@ -50,5 +57,30 @@ pub(super) fn of(graph: &Graph<'_>, node: Node, unique: bool) -> Bound {
         let form = [" ~ ", " ~* ", " ~~ ", " ~~* "].iter().any(|sign| check.definition.contains(sign));
         check.kind == ConstraintKind::Check && check.enforced && about && form
     });
-    Bound { stuck, folding: folding_all || lower || unique && column.folding, folding_all, formed }
+    // Rows with NULL exclude no others.
+    let null_stands = stuck == Some(EXCLUDED);
+    Bound { stuck, null_stands, folding: folding_all || lower || unique && column.folding, folding_all, formed }
+}
+
+/// Whether an exclusion constraint compares a column by another operator than `=`, or inside an expression.
+fn is_excluded(graph: &Graph<'_>, node: Node) -> bool {
+    let column = &graph.nodes[node];
+    exclusions(graph, column.group).any(|known| {
+        let mut places = known.columns.iter().zip(&known.operators);
+        let own = |attnum: &i16| graph.node_at(known.table, *attnum) == Some(node);
+        let listed = known.columns.iter().any(own);
+        let inside = !listed && mentions(&known.definition, &column.column.name);
+        inside || places.any(|(attnum, operator)| own(attnum) && operator != "=")
+    })
+}
+
+/// Whether an exclusion constraint asks for different values in some rows.
+pub(super) fn is_apart(graph: &Graph<'_>, node: Node) -> bool {
+    exclusions(graph, graph.nodes[node].group)
+        .any(|known| known.columns.iter().any(|attnum| graph.node_at(known.table, *attnum) == Some(node)))
+}
+
+fn exclusions<'g>(graph: &'g Graph<'_>, group: usize) -> impl Iterator<Item = &'g Constraint> {
+    let all = graph.groups[group].constraints.iter().copied();
+    all.filter(|known| known.kind == ConstraintKind::Exclusion)
 }

@@ -36,32 +36,55 @@ pub(super) fn collect(
     probes
 }
 
+/// A condition that the values of one column have to satisfy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// Name of the constraint.
+    pub constraint: String,
+    /// In SQL, over the one column.
+    pub expression: String,
+    /// The name by which it calls that column.
+    pub sees: String,
+}
+
 /// The conditions that one new value of a column has to satisfy.
 fn column_probes(graph: &Graph<'_>, node: usize, resolved: &Resolved, value: &ProbeValue) -> Vec<CheckProbe> {
     let column = &graph.nodes[node];
-    let mut probes = Vec::new();
-    let domain_chain = graph.domains(column.column.type_oid);
-    let type_name = domain_chain
-        .last()
-        .map_or_else(|| column.column.type_name.clone(), |domain| domain.base_name.clone().unwrap_or_default());
-    let probe = |constraint: &str, expression: &str, sees: &str| CheckProbe {
+    let (type_name, conditions) = conditions(graph, node);
+    // A condition that names the value: the planner would drop the cast of one that is plainly true.
+    let cast =
+        Condition { constraint: "its type".into(), expression: "value IS NOT NULL".into(), sees: "value".into() };
+    let first = matches!(value, ProbeValue::Const(_)).then_some(cast);
+    let probe = |condition: Condition| CheckProbe {
         table: graph.groups[column.group].root.full_name(),
         column: column.column.name.clone(),
-        constraint: constraint.to_owned(),
-        expression: expression.to_owned(),
-        sees: sees.to_owned(),
+        constraint: condition.constraint,
+        expression: condition.expression,
+        sees: condition.sees,
         type_name: type_name.clone(),
         value: value.clone(),
         place: resolved.place.clone(),
     };
-    if matches!(value, ProbeValue::Const(_)) {
-        // A condition that names the value: the planner would drop the cast of one that is plainly true.
-        probes.push(probe("its type", "value IS NOT NULL", "value"));
-    }
+    first.into_iter().chain(conditions).map(probe).collect()
+}
+
+/// The type to cast values of a column to, as SQL names it, and the checks of its domains and of the column alone.
+pub(super) fn conditions(graph: &Graph<'_>, node: usize) -> (String, Vec<Condition>) {
+    let column = &graph.nodes[node];
+    let domain_chain = graph.domains(column.column.type_oid);
+    let type_name = domain_chain
+        .last()
+        .map_or_else(|| column.column.type_name.clone(), |domain| domain.base_name.clone().unwrap_or_default());
+    let condition = |constraint: &str, expression: &str, sees: &str| Condition {
+        constraint: constraint.to_owned(),
+        expression: expression.to_owned(),
+        sees: sees.to_owned(),
+    };
+    let mut found = Vec::new();
     for (name, definition) in domain_chain.iter().flat_map(|domain| &domain.checks) {
         if let Some(expression) = expression(definition) {
             // VALUE is an ordinary column name outside of a domain.
-            probes.push(probe(name, expression, "value"));
+            found.push(condition(name, expression, "value"));
         }
     }
     let mut seen = BTreeSet::new();
@@ -70,10 +93,10 @@ fn column_probes(graph: &Graph<'_>, node: usize, resolved: &Resolved, value: &Pr
         if let Some(expression) = check.expression.as_deref().filter(|_| alone)
             && seen.insert(expression)
         {
-            probes.push(probe(&check.name, expression, &column.column.name));
+            found.push(condition(&check.name, expression, &column.column.name));
         }
     }
-    probes
+    (type_name, found)
 }
 
 fn probe_value(graph: &Graph<'_>, node: usize, resolved: &Resolved, tiers: &Tiers) -> Option<ProbeValue> {
@@ -93,7 +116,7 @@ fn probe_value(graph: &Graph<'_>, node: usize, resolved: &Resolved, tiers: &Tier
 }
 
 /// Checks that hold for every row; NOT VALID and NOT ENFORCED ones stay so in staging.
-fn checks<'g>(graph: &'g Graph<'_>, group: usize) -> impl Iterator<Item = &'g Constraint> {
+pub(super) fn checks<'g>(graph: &'g Graph<'_>, group: usize) -> impl Iterator<Item = &'g Constraint> {
     let all = graph.groups[group].constraints.iter().copied();
     all.filter(|known| known.kind == ConstraintKind::Check && known.validated && known.enforced)
 }

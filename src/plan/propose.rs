@@ -6,6 +6,7 @@
 use super::Policy;
 use super::bound::{self, Bound};
 use super::graph::{Graph, Node};
+use super::stand_in;
 use super::whose::{self, Compared, Whose};
 use super::written::header;
 use crate::catalog::ConstraintKind;
@@ -89,9 +90,17 @@ pub(super) fn undecided(graph: &Graph<'_>, policy: &Policy<'_>, nodes: &[Node]) 
 
 /// Why no mask fits a column.
 fn unmaskable(graph: &Graph<'_>, node: Node) -> &'static str {
-    let bound = bound::of(graph, node, is_key(graph, node) || is_unique(graph, node));
-    let why = bound.stuck.or_else(|| bound.formed.then_some("a check asks for a form"));
-    why.unwrap_or("masks that keep it unique and fold case are too long for it")
+    let joined = is_key(graph, node) || is_unique(graph, node);
+    let bound = bound::of(graph, node, joined);
+    let text = matches!(graph.nodes[node].shape, Some(Shape::Text { .. }));
+    match bound.stuck {
+        Some(why) => why,
+        None if text && bound.formed => "a check asks for a form",
+        None if text => "masks that keep it unique and fold case are too long for it",
+        None if joined => "masks of its type do not keep it unique",
+        None if stand_in::is_compared(graph, node) => "a check compares it with other columns",
+        None => "its type and its checks take no constant that restage knows",
+    }
 }
 
 /// How many columns reference this one.
@@ -155,50 +164,54 @@ pub(super) fn suited(graph: &Graph<'_>, node: Node, findings: &[Finding], compar
     if !personal && !key && is_choice(graph, node) {
         return KEEP_CHOICE.to_owned();
     }
+    let joined = key || unique;
+    let stand_in = stand_in::of(graph, node);
+    let null = || "\"null\"".to_owned();
     if bound.stuck.is_some() {
-        return ASK.to_owned();
+        return if bound.null_stands && stand_in.null { null() } else { ASK.to_owned() };
     }
     // Too narrow for what suits: a pattern has the length of the value, and joins.
-    if !(key || unique || column.not_null || narrow) {
-        return "\"null\"".to_owned();
+    if stand_in.null && !joined && !narrow {
+        return null();
     }
-    match &column.shape {
-        Some(Shape::Bool) if key || unique => KEEP_SWITCH.to_owned(),
-        // `null` passes every check; where it cannot stand, and a pattern cannot either, nobody but a person can say.
-        Some(Shape::Text { .. }) if bound.formed => match column.not_null || key || unique {
-            true => ASK.to_owned(),
-            false => "\"null\"".to_owned(),
-        },
-        Some(shape @ Shape::Text { .. }) if bound.folding => {
-            line(shape).of("username", "").unwrap_or_else(|| ASK.to_owned())
+    let otherwise = || match &stand_in.constant {
+        _ if stand_in.null && (!joined || null_stands_in_keys(graph, node)) => null(),
+        Some(text) if !joined => {
+            format!("{{ mask = \"const\", value = {} }}", stand_in::toml(column.shape.as_ref(), text))
         }
+        _ => ASK.to_owned(),
+    };
+    let line_of = |word: &str| column.shape.as_ref().and_then(|shape| line(shape).of(word, ""));
+    let of = |word: &str| line_of(word).unwrap_or_else(otherwise);
+    match &column.shape {
+        Some(Shape::Bool) if joined => KEEP_SWITCH.to_owned(),
+        // Where a pattern cannot stand nobody but a person can say.
+        Some(Shape::Text { .. }) if bound.formed => otherwise(),
+        Some(Shape::Text { .. }) if bound.folding => line_of("username").unwrap_or_else(|| ASK.to_owned()),
         Some(Shape::Text { .. }) => "\"pattern\"".to_owned(),
         Some(Shape::Uuid) => "\"uuid\"".to_owned(),
         Some(Shape::Inet | Shape::Cidr) => "\"ip\"".to_owned(),
         Some(Shape::Mac | Shape::Mac8) => "\"mac\"".to_owned(),
-        Some(Shape::Time | Shape::TimeTz) if !(key || unique) => "\"time.trunc\"".to_owned(),
-        Some(Shape::Int2 | Shape::Int4 | Shape::Int8) if key || unique => "\"int\"".to_owned(),
-        Some(Shape::Date | Shape::Timestamp) => {
-            let shifted = column.shape.as_ref().and_then(|shape| line(shape).of("date.shift", ""));
-            shifted.unwrap_or_else(|| constant("\"2000-01-01\""))
-        }
-        _ if !column.not_null && referencing(graph, node) == 0 => "\"null\"".to_owned(),
-        Some(Shape::Json | Shape::Jsonb | Shape::Array(_)) => constant("\"{}\""),
-        Some(Shape::Xml) => "{ mask = \"xml\", rest = \"pattern\" }".to_owned(),
-        Some(Shape::Int2 | Shape::Int4 | Shape::Int8) => constant("0"),
-        Some(Shape::Numeric { .. } | Shape::Float4 | Shape::Float8) => constant("0"),
-        Some(Shape::Bool) => constant("false"),
-        Some(Shape::Enum(labels)) if !labels.is_empty() => constant(&format!("\"{}\"", escape(&labels[0]))),
-        _ => match column.column.type_name.as_str() {
-            "boolean" => constant("false"),
-            name if name.starts_with("numeric") || name == "real" || name == "double precision" => constant("0"),
-            _ => constant("\"…\""),
-        },
+        Some(Shape::Time | Shape::TimeTz) => of("time.trunc"),
+        Some(Shape::Int2 | Shape::Int4 | Shape::Int8) if joined => "\"int\"".to_owned(),
+        Some(Shape::Date | Shape::Timestamp) if joined => of("date.within_year"),
+        Some(Shape::Enum(_)) if joined => of("enum.perm"),
+        Some(Shape::Date | Shape::Timestamp) => of("date.shift"),
+        Some(Shape::Xml) if !joined => "{ mask = \"xml\", rest = \"pattern\" }".to_owned(),
+        _ => otherwise(),
     }
 }
 
-fn constant(value: &str) -> String {
-    format!("{{ mask = \"const\", value = {value} }}")
+/// Whether NULL may stand in the keys that a column is part of: no reference points to it, and no index calls NULLs equal or
+/// has a condition or an expression for them.
+fn null_stands_in_keys(graph: &Graph<'_>, node: Node) -> bool {
+    let group = graph.nodes[node].group;
+    let mut uniques = graph.groups[group].uniques.iter().filter(|index| in_index(graph, index, node));
+    referencing(graph, node) == 0
+        && uniques.all(|index| {
+            let mut used = index.expression_columns.iter().filter_map(|attnum| graph.node_at(index.table, *attnum));
+            !index.primary && index.nulls_distinct && used.all(|column| column != node)
+        })
 }
 
 /// The line for a kind, if it fits the column.
@@ -368,8 +381,10 @@ fn is_key(graph: &Graph<'_>, node: Node) -> bool {
         || referencing(graph, node) > 0
 }
 
+/// Part of a unique index, or of an exclusion constraint, which asks the same of its masks.
 fn is_unique(graph: &Graph<'_>, node: Node) -> bool {
     graph.groups[graph.nodes[node].group].uniques.iter().any(|index| in_index(graph, index, node))
+        || bound::is_apart(graph, node)
 }
 
 fn in_index(graph: &Graph<'_>, index: &crate::catalog::UniqueIndex, node: Node) -> bool {

@@ -69,12 +69,19 @@ struct Looked {
 
 /// Reads the catalog and resolves the plan; collects every refusal.
 async fn look(job: &Job) -> Result<Looked, Failure> {
-    let (session, catalog) = read_catalog(job).await.map_err(|failure| failure.with_state(NOTHING))?;
+    let (session, mut catalog) = read_catalog(job).await.map_err(|failure| failure.with_state(NOTHING))?;
     let mut refusals = job.refused.clone();
     if job.extract.pause_replay {
         refusals.extend(cannot_pause(&session, &catalog).await?);
     }
-    let mut plan = match plan::build(&catalog, &job.policy(), &job.plan) {
+    let mut built = plan::build(&catalog, &job.policy(), &job.plan);
+    if built.is_err() {
+        // Only a refusal proposes lines, and these are to be taken when they are pasted.
+        let tried = catalog::try_stand_ins(session.client(), &mut catalog).await;
+        tried.map_err(|error| Failure::from(error).with_state(NOTHING))?;
+        built = plan::build(&catalog, &job.policy(), &job.plan);
+    }
+    let mut plan = match built {
         Ok(mut plan) => {
             plan.warnings.extend(target::left_out(&session).await.map_err(|failure| failure.with_state(NOTHING))?);
             Some(plan)

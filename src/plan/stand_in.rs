@@ -1,0 +1,262 @@
+//! What can stand in for the values of a column where no mask suits: NULL, or a constant that its type and its checks take.
+//!
+//! What the server said of the candidates ([`trials`]) decides. Where it was not asked, the first that the type takes is
+//! proposed; of a type that nothing is known of, none.
+
+use super::checks::{self, Condition};
+use super::graph::{Graph, Node};
+use super::propose::escape;
+use super::sql::{mentions, only_null_tests};
+use crate::catalog::{Catalog, Oid, StandIn};
+use crate::mask::Shape;
+
+/// What to ask the server about a column: which of these values it takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trial {
+    /// The table, or the root of its partitions.
+    pub table: Oid,
+    pub attnum: i16,
+    /// SQL type to cast the values to: the column's, or the base type of its domain.
+    pub type_name: String,
+    pub conditions: Vec<Condition>,
+    /// Values as text, best first; NULL is always asked about.
+    pub candidates: Vec<String>,
+}
+
+/// Labels of an enum, and numbers or dates of a check, that are tried at most.
+const TRIED_MAX: usize = 20;
+/// A day and a time for columns that cannot be empty; what follows is for checks that ask for another.
+const DAYS: [&str; 3] = ["2000-01-01", "2100-01-01", "1900-01-01"];
+/// For types of extensions and rare ones of the server, in the notations that these have.
+const ANY: [&str; 12] =
+    ["0", "", "{}", "empty", "0/0", "(0,0)", "(0,0),(0,0)", "((0,0),(0,0))", "<(0,0),0>", "{0,0,0}", "$", "POINT(0 0)"];
+
+/// The columns of which only the server can say what may stand in for their values: those with a check of their own or in
+/// their domain, and those of types that nothing is known of.
+pub fn trials(catalog: &Catalog) -> Vec<Trial> {
+    let graph = Graph::new(catalog, &[], &mut Vec::new());
+    let asked = (0..graph.nodes.len()).filter(|node| !graph.nodes[*node].column.generated).filter_map(|node| {
+        let column = &graph.nodes[node];
+        let (type_name, conditions) = checks::conditions(&graph, node);
+        if conditions.is_empty() && column.shape.as_ref().is_some_and(is_known) {
+            return None;
+        }
+        let candidates = candidates(column.shape.as_ref(), &type_name, &conditions);
+        let table = graph.groups[column.group].root.oid;
+        Some(Trial { table, attnum: column.column.attnum, type_name, conditions, candidates })
+    });
+    asked.collect()
+}
+
+/// What may stand in for the values of a column, by its type, NOT NULL and checks; keys are not looked at.
+///
+/// Checks that compare it with other columns: one that only asks whether it is NULL is broken by NULL, and any other by a
+/// constant. Comparisons let NULL pass, unless they have a form in which NULL counts as a value.
+pub(super) fn of(graph: &Graph<'_>, node: Node) -> StandIn {
+    let column = &graph.nodes[node];
+    let root = graph.groups[column.group].root;
+    let mut found = match graph.catalog.stand_ins.get(&(root.oid, column.column.attnum)) {
+        Some(known) => known.clone(),
+        None => {
+            let (type_name, conditions) = checks::conditions(graph, node);
+            let known = column.shape.as_ref().is_some_and(is_known) || named(&type_name).is_some();
+            let mut candidates = candidates(column.shape.as_ref(), &type_name, &conditions).into_iter();
+            StandIn { null: true, constant: candidates.next().filter(|_| known) }
+        }
+    };
+    found.null &= !column.not_null;
+    for check in checks::checks(graph, column.group).filter(|check| check.columns.len() > 1) {
+        let Some(text) = &check.expression else { continue };
+        if !mentions(text, &column.column.name) {
+            continue;
+        }
+        found.null &= !counts_null(text);
+        if !only_null_tests(text, &column.column.name) {
+            found.constant = None;
+        }
+    }
+    found
+}
+
+/// Whether a check compares the column with others.
+pub(super) fn is_compared(graph: &Graph<'_>, node: Node) -> bool {
+    let name = &graph.nodes[node].column.name;
+    let mut several = checks::checks(graph, graph.nodes[node].group).filter(|check| check.columns.len() > 1);
+    several.any(|check| check.expression.as_ref().is_some_and(|text| mentions(text, name)))
+}
+
+/// Whether a condition has a form that gives NULL an answer of its own. Without one it was true and becomes true or NULL when
+/// a value becomes NULL, and a check takes both.
+fn counts_null(sql: &str) -> bool {
+    const FORMS: [&str; 9] =
+        ["IS", "COALESCE", "CASE", "DISTINCT", "num_nulls", "num_nonnulls", "concat", "concat_ws", "NULLIF"];
+    FORMS.iter().any(|form| mentions(sql, form))
+}
+
+/// A constant in TOML.
+pub(super) fn toml(shape: Option<&Shape>, text: &str) -> String {
+    let number = matches!(
+        shape,
+        Some(Shape::Int2 | Shape::Int4 | Shape::Int8 | Shape::Numeric { .. } | Shape::Float4 | Shape::Float8)
+    );
+    // A number of TOML has 64 bits.
+    let bare = number && text.parse::<i64>().is_ok() || matches!(shape, Some(Shape::Bool));
+    if bare { text.to_owned() } else { format!("\"{}\"", escape(text)) }
+}
+
+/// Whether the first candidate of a shape is a value of every type that has it.
+fn is_known(shape: &Shape) -> bool {
+    match shape {
+        Shape::Opaque => false,
+        Shape::Composite(attributes) => attributes.iter().all(|attribute| is_known(&attribute.shape)),
+        Shape::Enum(labels) => !labels.is_empty(),
+        _ => true,
+    }
+}
+
+fn candidates(shape: Option<&Shape>, type_name: &str, conditions: &[Condition]) -> Vec<String> {
+    let mut found = match shape {
+        // Texts have masks that take every one of them.
+        Some(Shape::Text { .. }) => Vec::new(),
+        Some(shape) => of_shape(shape),
+        None => named(type_name).into_iter().chain(ANY.map(str::to_owned)).collect(),
+    };
+    for condition in conditions {
+        match shape {
+            Some(Shape::Int2 | Shape::Int4 | Shape::Int8 | Shape::Numeric { .. } | Shape::Float4 | Shape::Float8) => {
+                found.extend(numbers(&condition.expression));
+            }
+            Some(Shape::Date | Shape::Timestamp) => found.extend(days(&condition.expression)),
+            _ => {}
+        }
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    found.retain(|text| seen.insert(text.clone()));
+    found
+}
+
+/// A value of a type that no mask takes, by its name.
+fn named(type_name: &str) -> Option<String> {
+    let (name, length) = type_name.split_once('(').unwrap_or((type_name, "1)"));
+    let length = || length.trim_end_matches(')').parse().unwrap_or(1_usize);
+    Some(match name {
+        "bit" => "0".repeat(length()),
+        "bit varying" | "interval" | "money" | "oid" | "xid" | "tsquery" => "0".to_owned(),
+        name if name.starts_with("interval") => "0".to_owned(),
+        "tsvector" => String::new(),
+        "pg_lsn" => "0/0".to_owned(),
+        _ => return None,
+    })
+}
+
+fn of_shape(shape: &Shape) -> Vec<String> {
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    let first = |inner: &Shape| of_shape(inner).into_iter().next().unwrap_or_default();
+    match shape {
+        Shape::Int2 | Shape::Int4 | Shape::Int8 | Shape::Numeric { .. } | Shape::Float4 | Shape::Float8 => {
+            texts(&["0", "1"])
+        }
+        Shape::Bool => texts(&["false", "true"]),
+        Shape::Text { .. } => texts(&["x"]),
+        Shape::Enum(labels) => labels.iter().take(TRIED_MAX).cloned().collect(),
+        Shape::Bytea => texts(&["\\x", "\\x00"]),
+        Shape::Uuid => texts(&["00000000-0000-0000-0000-000000000000"]),
+        Shape::Mac => texts(&["00:00:00:00:00:00"]),
+        Shape::Mac8 => texts(&["00:00:00:00:00:00:00:00"]),
+        Shape::Point => texts(&["(0,0)", "(1,1)"]),
+        Shape::Date | Shape::Timestamp => texts(&DAYS),
+        Shape::Time | Shape::TimeTz => texts(&["00:00", "12:00"]),
+        Shape::Inet => texts(&["192.0.2.1"]),
+        Shape::Cidr => texts(&["192.0.2.0/24"]),
+        Shape::Json | Shape::Jsonb => texts(&["{}", "[]", "0", "\"x\"", "false", "[0]", "null"]),
+        Shape::Xml => texts(&["<x/>"]),
+        Shape::Array(inner) => {
+            let one = quoted(&first(inner));
+            vec!["{}".to_owned(), format!("{{{one}}}"), format!("{{{one},{one}}}")]
+        }
+        Shape::Range(inner) => vec!["empty".to_owned(), range(inner), "(,)".to_owned()],
+        Shape::Multirange(inner) => vec!["{}".to_owned(), format!("{{{}}}", range(inner))],
+        Shape::Composite(attributes) => {
+            let fields: Vec<String> = attributes.iter().map(|attribute| quoted(&first(&attribute.shape))).collect();
+            vec![format!("({})", fields.join(","))]
+        }
+        Shape::Hstore => texts(&["", "x=>x"]),
+        Shape::Opaque => texts(&["0"]),
+    }
+}
+
+/// A range of one value.
+fn range(inner: &Shape) -> String {
+    let one = quoted(&of_shape(inner).into_iter().next().unwrap_or_default());
+    format!("[{one},{one}]")
+}
+
+/// A value inside an array, a range or a row: all read double quotes with backslashes alike.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// The whole numbers that a condition names, and their neighbors: one of a list, or one past a limit.
+fn numbers(sql: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let starts = sql.char_indices().filter(|(at, symbol)| {
+        let before = sql[..*at].chars().next_back();
+        symbol.is_ascii_digit() && !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '.')
+    });
+    for (at, _) in starts.take(TRIED_MAX) {
+        let text: String = sql[at..].chars().take_while(char::is_ascii_digit).collect();
+        let Ok(number) = text.parse::<i64>() else { continue };
+        let number = if sql[..at].ends_with('-') { -number } else { number };
+        found.extend([number, number.saturating_add(1), number.saturating_sub(1)].map(|number| number.to_string()));
+    }
+    found
+}
+
+/// The days that a condition names.
+fn days(sql: &str) -> Vec<String> {
+    let form = |text: &str| {
+        text.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
+    };
+    let found = (0..sql.len()).filter_map(|at| sql.get(at..at + 10)).filter(|text| form(text));
+    found.take(TRIED_MAX).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_days_of_conditions_are_tried() {
+        assert_eq!(numbers("(c = ANY (ARRAY[7, 9]))"), ["7", "8", "6", "9", "10", "8"]);
+        assert_eq!(numbers("(c1 > '-5'::integer)"), ["-5", "-4", "-6"]);
+        assert_eq!(numbers("(c2 > c3)"), [""; 0]);
+        assert_eq!(days("(d >= '2012-03-04'::date)"), ["2012-03-04"]);
+        assert_eq!(days("(ü <> '2012-03-4'::text)"), [""; 0]);
+    }
+
+    #[test]
+    fn null_counts_only_in_forms_that_ask_for_it() {
+        for counts in ["((a IS NULL) <> (b IS NULL))", "(COALESCE(a, 0) < b)", "(num_nonnulls(a, b) = 1)"] {
+            assert!(counts_null(counts), "{counts}");
+        }
+        for passes in ["(a < b)", "((a < b) OR (b > 5))", "(is_a < b)", "(a <> 'IS'::text)"] {
+            assert!(!counts_null(passes), "{passes}");
+        }
+    }
+
+    #[test]
+    fn candidates_are_in_the_notation_of_their_type() {
+        use std::sync::Arc;
+        let dates = Shape::Range(Arc::new(Shape::Date));
+        assert_eq!(of_shape(&dates)[..2], ["empty", "[\"2000-01-01\",\"2000-01-01\"]"]);
+        assert_eq!(of_shape(&Shape::Array(Arc::new(Shape::Int4)))[..2], ["{}", "{\"0\"}"]);
+        assert_eq!(named("bit(3)").as_deref(), Some("000"));
+        assert_eq!(named("interval day to second(3)").as_deref(), Some("0"));
+        assert_eq!(toml(Some(&Shape::Int4), "7"), "7");
+        assert_eq!(toml(Some(&Shape::Bytea), "\\x"), "\"\\\\x\"");
+        assert_eq!(toml(None, "0"), "\"0\"");
+    }
+}
