@@ -8,6 +8,7 @@ use crate::error::{Failure, Report};
 use crate::extract::{replay, snapshot};
 use crate::guard;
 use crate::load::objects::Tools;
+use crate::outcome::units::many;
 use crate::outcome::{Check, DoctorReport, Group, Status};
 use crate::pg::SourceSession;
 use crate::plan;
@@ -116,8 +117,8 @@ fn rights(catalog: &Catalog, allow_write_role: bool, found: &mut Findings) {
     let role = crate::pg::quote_ident(&server.role);
     let missing = plan::rights(catalog);
     if missing.is_empty() {
-        let detail =
-            format!("{role} can read all {} tables and {} sequences", catalog.tables.len(), catalog.sequences.len());
+        let (tables, sequences) = (many(catalog.tables.len(), "table"), many(catalog.sequences.len(), "sequence"));
+        let detail = format!("{role} can read {tables} and {sequences}: all there are");
         found.add(Group::Source, "rights", Status::Ok, detail, None);
     }
     for report in &missing {

@@ -10,6 +10,7 @@ use crate::error::Failure;
 use crate::event::{Events, Phase, Unit};
 use crate::extract::Stop;
 use crate::outcome::FixtureCheck;
+use crate::outcome::units::plural;
 use crate::plan::{Plan, TablePlan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -30,7 +31,8 @@ pub async fn check(
 ) -> Result<FixtureCheck, Failure> {
     events.started(Phase::Verify, None, Unit::Items);
     let found = stop.race(compare(job, folder, form, events)).await.map_err(|failure| failure.with_state(NOTHING))?;
-    events.done(Phase::Verify, format!("{} tables, {} definitions", found.tables, found.definitions));
+    events
+        .done(Phase::Verify, format!("{}, {}", plural(found.tables, "table"), plural(found.definitions, "definition")));
     Ok(found)
 }
 

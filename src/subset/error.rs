@@ -14,7 +14,7 @@ pub enum SubsetError {
     Extract(#[from] ExtractError),
     #[error("the subset is larger than it may be")]
     TooLarge(Box<TooLarge>),
-    #[error("{} of \"{from}\" points nowhere in {rows} rows", edge)]
+    #[error("{} of \"{from}\" points nowhere in {}", edge, counted(*rows))]
     Dangling { edge: String, from: String, to: String, rows: u64, fixed: bool },
     #[error("nothing is selected")]
     Empty { place: String },
@@ -38,6 +38,10 @@ pub struct TooLarge {
     pub cuts: Vec<Cut>,
     /// Cuts were tried out to the end: where none is told, none suffices.
     pub searched: bool,
+}
+
+fn counted(count: u64) -> String {
+    format!("{count} row{}", if count == 1 { "" } else { "s" })
 }
 
 impl Diagnose for SubsetError {

@@ -315,8 +315,9 @@ async fn rows(client: &Client) -> Result<Gate, tokio_postgres::Error> {
     }
     let found = match wrong.as_slice() {
         [] if hidden > 0 => Ok(format!(
-            "{} tables, {total} rows counted, as published; {hidden} not counted, because their rows are hidden from us",
-            tables - hidden
+            "{}, {} counted, as published; {hidden} not counted, because their rows are hidden from us",
+            plural(tables - hidden, "table"),
+            plural(total.unsigned_abs(), "row")
         )),
         [] => Ok(format!("{}, {} counted, as published", plural(tables, "table"), plural(total.unsigned_abs(), "row"))),
         wrong => Err(some_of(wrong)),

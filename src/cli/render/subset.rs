@@ -55,10 +55,10 @@ pub(super) fn subset(view: &SubsetView, look: &Look) -> String {
     for dangling in view.dangling.iter().filter(|dangling| dangling.rows > 0) {
         let what = if dangling.nulled { "they become NULL" } else { "they are copied as they are" };
         blocks.push(format!(
-            "{} {} points nowhere in {} rows; {what}",
+            "{} {} points nowhere in {}; {what}",
             look.warn("!"),
             dangling.reference,
-            units::count(dangling.rows)
+            units::plural(dangling.rows, "row")
         ));
     }
     // Apart from the rest, to be copied.
