@@ -321,7 +321,7 @@ impl Changes {
         }
         for (column, found) in both(&old.columns, &new.columns) {
             match found {
-                (Some(old), Some(new)) => self.column(&format!("{name}.{column}"), old, new, comparable),
+                (Some(old), Some(new)) => self.column((name, column.as_str()), old, new, comparable),
                 (None, Some(new)) => self.new_column(name, column, new),
                 (Some(gone), None) => self.gone(name, column, gone, new),
                 (None, None) => {}
@@ -373,10 +373,16 @@ impl Changes {
         }
     }
 
-    fn column(&mut self, name: &str, old: &Column, new: &Column, comparable: bool) {
-        let what = || format!("column {name}");
+    fn column(&mut self, (table, name): (&str, &str), old: &Column, new: &Column, comparable: bool) {
+        let what = || format!("column {table}.{name}");
         if old.type_name != new.type_name {
             self.push(Sign::Changed, what(), format!("type {} → {}", old.type_name, new.type_name));
+            // What was kept for its numbers may hold words now; a decision of another day is told as such.
+            let kept = new.proposal.as_ref().filter(|_| old.decision == "keep" && new.decision == "keep");
+            let line = kept.map(|decision| format!("{} = {decision}", plan::toml_key(name)));
+            if let (Some(line), Some(last)) = (line, self.0.last_mut()) {
+                last.patch = Some((table.to_owned(), line));
+            }
         }
         if words(old) != words(new) {
             self.push(Sign::Changed, what(), format!("{} → {}, by {}", words(old), words(new), new.because));
