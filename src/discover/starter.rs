@@ -2,7 +2,7 @@
 
 use super::edit::reference;
 use super::{ColumnFound, Discovery, TableFound};
-use crate::plan::draft::{name_pattern, toml_escape, toml_key};
+use crate::plan::draft::{is_question, name_pattern, toml_escape, toml_key};
 use std::fmt::Write as _;
 
 /// What stands at the top of the file.
@@ -129,6 +129,9 @@ fn push_table(table: &TableFound, text: &mut String) {
         let toml = column.proposal.as_deref().unwrap_or_default();
         let key = toml_key(&column.name);
         let (line, comment) = match column.open {
+            true if is_question(toml) => {
+                (format!("# {key} = {toml}"), format!("undecided {}; no mask fits: your reason", column.type_name))
+            }
             true => (format!("# {key} = {{ keep = \"…\" }}"), format!("undecided {}; or {toml}", column.type_name)),
             false => (format!("{key} = {toml}"), column.findings.first().map_or_else(String::new, super::Said::told)),
         };

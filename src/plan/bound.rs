@@ -54,12 +54,24 @@ pub(super) fn of(graph: &Graph<'_>, node: Node, unique: bool) -> Bound {
     let folding_all = edges.into_iter().any(|(from, to)| *to == node && (graph.nodes[*from].folding || column.folding));
     let formed = group.constraints.iter().any(|check| {
         let about = check.columns.iter().any(|attnum| graph.node_at(check.table, *attnum) == Some(node));
-        let form = [" ~ ", " ~* ", " ~~ ", " ~~* "].iter().any(|sign| check.definition.contains(sign));
+        let signs = [" ~ ", " ~* ", " ~~ ", " ~~* "].iter().any(|sign| check.definition.contains(sign));
+        let form = signs || is_listed(&check.definition, name);
         check.kind == ConstraintKind::Check && check.enforced && about && form
     });
     // Rows with NULL exclude no others.
     let null_stands = stuck == Some(EXCLUDED);
     Bound { stuck, null_stands, folding: folding_all || lower || unique && column.folding, folding_all, formed }
+}
+
+/// Whether a check asks for one of the texts that it lists: `name = 'x'::text`, `(name)::text = ANY (…)`.
+fn is_listed(definition: &str, name: &str) -> bool {
+    let names = [name.to_owned(), crate::pg::quote_ident(name)];
+    let written = |name: &String| [format!("({name} = "), format!("({name})::text = ")];
+    let equal = |start: &String| {
+        let mut rest = definition.match_indices(start.as_str()).map(|(at, _)| &definition[at + start.len()..]);
+        rest.any(|rest| rest.starts_with('\'') || rest.starts_with("ANY "))
+    };
+    names.iter().flat_map(written).any(|start| equal(&start))
 }
 
 /// Whether an exclusion constraint compares a column by another operator than `=`, or inside an expression.

@@ -253,7 +253,7 @@ impl<'a> Draft<'a> {
     /// or last names that no list has.
     fn beside(&self, node: Node, beside: Beside, compared: Compared<'_>) -> Option<Proposed> {
         let written = |word: &str, params: &str| propose::written(&self.graph, node, word, params, compared);
-        let open = Proposed { toml: "\"null\"".to_owned(), open: true };
+        let open = Proposed { toml: propose::suited(&self.graph, node, &[], compared), open: true };
         let closed = |toml: Option<String>| toml.map_or(open, |toml| Proposed { toml, open: false });
         if let Some((word, params)) = beside.copied() {
             return Some(closed(written(word, params).or_else(|| written("pattern", ""))));
@@ -418,6 +418,11 @@ fn column(graph: &Graph<'_>, node: Node, decisions: &policy::Decisions<'_>) -> D
         domain: propose::type_name(graph, node).map(str::to_owned),
         standing,
     }
+}
+
+/// Whether a proposal is a question and no decision.
+pub fn is_question(toml: &str) -> bool {
+    toml == propose::ASK
 }
 
 /// A table or column as `[tables]` names it: names may hold what means something in a glob.

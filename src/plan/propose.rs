@@ -5,6 +5,7 @@
 
 use super::Policy;
 use super::bound::{self, Bound};
+use super::checks;
 use super::graph::{Graph, Node};
 use super::stand_in;
 use super::whose::{self, Compared, Whose};
@@ -182,6 +183,8 @@ pub(super) fn suited(graph: &Graph<'_>, node: Node, findings: &[Finding], compar
         _ => ASK.to_owned(),
     };
     let line_of = |word: &str| column.shape.as_ref().and_then(|shape| line(shape).of(word, ""));
+    // A mask of days and times may leave what a check of the column allows.
+    let limited = !checks::conditions(graph, node).1.is_empty();
     let of = |word: &str| line_of(word).unwrap_or_else(otherwise);
     match &column.shape {
         Some(Shape::Bool) if joined => KEEP_SWITCH.to_owned(),
@@ -192,11 +195,12 @@ pub(super) fn suited(graph: &Graph<'_>, node: Node, findings: &[Finding], compar
         Some(Shape::Uuid) => "\"uuid\"".to_owned(),
         Some(Shape::Inet | Shape::Cidr) => "\"ip\"".to_owned(),
         Some(Shape::Mac | Shape::Mac8) => "\"mac\"".to_owned(),
-        Some(Shape::Time | Shape::TimeTz) => of("time.trunc"),
+        // Cut to the same hour, two times do not stand in the order that a check may ask for.
+        Some(Shape::Time | Shape::TimeTz) if !limited && !stand_in::is_compared(graph, node) => of("time.trunc"),
         Some(Shape::Int2 | Shape::Int4 | Shape::Int8) if joined => "\"int\"".to_owned(),
         Some(Shape::Date | Shape::Timestamp) if joined => of("date.within_year"),
         Some(Shape::Enum(_)) if joined => of("enum.perm"),
-        Some(Shape::Date | Shape::Timestamp) => of("date.shift"),
+        Some(Shape::Date | Shape::Timestamp) if !limited => of("date.shift"),
         Some(Shape::Xml) if !joined => "{ mask = \"xml\", rest = \"pattern\" }".to_owned(),
         _ => otherwise(),
     }

@@ -232,7 +232,7 @@ fn column_plan(graph: &Graph<'_>, node: Node, column: &Column, resolved: &Resolv
         // The reason of a `default` was written before the column was there.
         proposal: match resolved.choice {
             Choice::Keep { reason: Some(_) } if resolved.listed => None,
-            Choice::Keep { .. } => Some(propose::proposal(graph, node)),
+            Choice::Keep { .. } => Some(propose::proposal(graph, node)).filter(|line| *line != propose::ASK),
             _ => None,
         },
     }

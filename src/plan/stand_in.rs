@@ -1,7 +1,7 @@
 //! What can stand in for the values of a column where no mask suits: NULL, or a constant that its type and its checks take.
 //!
 //! What the server said of the candidates ([`trials`]) decides. Where it was not asked, the first that the type takes is
-//! proposed; of a type that nothing is known of, none.
+//! proposed; of a type that nothing is known of, and for a check, none.
 
 use super::checks::{self, Condition};
 use super::graph::{Graph, Node};
@@ -29,7 +29,7 @@ const TRIED_MAX: usize = 20;
 const DAYS: [&str; 3] = ["2000-01-01", "2100-01-01", "1900-01-01"];
 /// For types of extensions and rare ones of the server, in the notations that these have.
 const ANY: [&str; 12] =
-    ["0", "", "{}", "empty", "0/0", "(0,0)", "(0,0),(0,0)", "((0,0),(0,0))", "<(0,0),0>", "{0,0,0}", "$", "POINT(0 0)"];
+    ["0", "", "{}", "empty", "0/0", "(0,0)", "(0,0),(0,0)", "((0,0),(0,0))", "<(0,0),0>", "{1,1,0}", "$", "POINT(0 0)"];
 
 /// The columns of which only the server can say what may stand in for their values: those with a check of their own or in
 /// their domain, and those of types that nothing is known of.
@@ -61,7 +61,9 @@ pub(super) fn of(graph: &Graph<'_>, node: Node) -> StandIn {
             let (type_name, conditions) = checks::conditions(graph, node);
             let known = column.shape.as_ref().is_some_and(is_known) || named(&type_name).is_some();
             let mut candidates = candidates(column.shape.as_ref(), &type_name, &conditions).into_iter();
-            StandIn { null: true, constant: candidates.next().filter(|_| known) }
+            // Nobody has said that the checks take it.
+            let sure = known && conditions.is_empty();
+            StandIn { null: true, constant: candidates.next().filter(|_| sure) }
         }
     };
     found.null &= !column.not_null;

@@ -287,3 +287,82 @@ fn only_masks_that_draw_letters_ask_about_an_encoding() {
     assert_eq!(asked(&world), ["public.a.code", "public.a.mail"]);
     assert!(world.plan().warnings[0].contains("\"public.a.code\", \"public.a.mail\""));
 }
+
+/// A check over columns of the first table.
+fn checked(mut world: World, columns: &[i16], expression: &str) -> World {
+    world.catalog.constraints.push(Constraint {
+        name: "c_check".into(),
+        kind: ConstraintKind::Check,
+        table: 100,
+        columns: columns.to_vec(),
+        definition: format!("CHECK ({expression})"),
+        expression: Some(expression.into()),
+        validated: true,
+        enforced: true,
+        ..Constraint::default()
+    });
+    world
+}
+
+#[test]
+fn a_constant_for_a_check_is_one_that_the_server_took() {
+    let mut world = checked(World::new().table("a", &["n int!", "m int!"]), &[1], "(n > 5)");
+    let asked = trials(&world.catalog);
+    assert_eq!(asked.len(), 1, "of the other column everything is known");
+    assert_eq!((asked[0].table, asked[0].attnum, asked[0].type_name.as_str()), (100, 1, "int"));
+    assert_eq!(asked[0].candidates, ["0", "1", "5", "6", "4"]);
+    let other = "m = { mask = \"const\", value = 0 }";
+    let told = proposals(&world, "a");
+    assert!(told[0].starts_with("# n = { keep = \"…\" }") && told[1] == other, "{told:?}");
+    let known = crate::catalog::StandIn { null: true, constant: Some("6".into()) };
+    world.catalog.stand_ins.insert((100, 1), known);
+    assert_eq!(proposals(&world, "a"), ["n = { mask = \"const\", value = 6 }", other]);
+}
+
+#[test]
+fn columns_that_a_check_compares_get_no_constant_and_null_only_where_it_passes() {
+    let compared = |columns: &[&str], expression: &str| {
+        proposals(&checked(World::new().table("a", columns), &[1, 2], expression), "a")
+    };
+    let told = compared(&["k1 int!", "k2 int!"], "(k1 < k2)");
+    assert!(
+        told.iter().all(|line| line.starts_with("# ") && line.contains("compares it with other columns")),
+        "{told:?}"
+    );
+    assert_eq!(compared(&["k1 int", "k2 int"], "(k1 < k2)"), ["k1 = \"null\"", "k2 = \"null\""]);
+    // Whether it is NULL is asked: then everything but NULL will do.
+    let told = compared(&["k1 int", "k2 text"], "((k1 IS NULL) <> (k2 IS NULL))");
+    assert_eq!(told, ["k1 = { mask = \"const\", value = 0 }", "k2 = \"pattern\""]);
+}
+
+#[test]
+fn keys_get_masks_that_keep_them_unique() {
+    let world = World::new()
+        .table("a", &["d date!", "t timestamp!", "m mood!", "n numeric!", "o numeric"])
+        .unique("a", &["d"], |_| ())
+        .unique("a", &["t", "m", "n"], |index| index.primary = true)
+        .unique("a", &["o"], |_| ());
+    let told = proposals(&world, "a");
+    assert_eq!(told[..3], ["d = \"date.within_year\"", "t = \"date.within_year\"", "m = \"enum.perm\""]);
+    assert!(told[3].starts_with("# n = ") && told[3].contains("do not keep it unique"), "{told:?}");
+    assert_eq!(told[4], "o = \"null\"", "NULLs are distinct");
+}
+
+#[test]
+fn what_an_exclusion_constraint_compares_is_asked_or_becomes_null() {
+    let mut world = World::new().table("a", &["r daterange!", "s daterange"]);
+    for column in [1, 2] {
+        world.catalog.constraints.push(Constraint {
+            name: "a_excl".into(),
+            kind: ConstraintKind::Exclusion,
+            table: 100,
+            columns: vec![column],
+            operators: vec!["&&".into()],
+            definition: "EXCLUDE USING gist (… WITH &&)".into(),
+            ..Constraint::default()
+        });
+    }
+    let told = proposals(&world, "a");
+    assert!(told[0].starts_with("# r = ") && told[0].contains("exclusion constraint"), "{told:?}");
+    assert_eq!(told[1], "s = \"null\"");
+}
