@@ -699,7 +699,7 @@ fn lines_that_init_and_plan_print_are_taken_by_plan() {
     }
     // With these answers the plan holds.
     for line in asked.iter().filter(|line| line.contains("no mask fits")) {
-        text = text.replace(line.as_str(), line.trim_start_matches("# "));
+        text = text.replace(line.as_str(), &line.trim_start_matches("# ").replace('…', "made up"));
     }
     std::fs::write(lab.path("restage.toml"), &text).expect("write");
     // As they are they ask again.
@@ -839,10 +839,11 @@ fn what_plan_prints_for_rare_types_checks_and_keys_is_taken_and_loads() {
         }
     }
     // A person answers what is asked; everything else is as it was printed.
-    let answered: Vec<&str> = text
-        .lines()
-        .map(|line| if line.contains("no mask fits") { line.trim_start_matches("# ") } else { line })
-        .collect();
+    let answer = |line: &str| match line.contains("no mask fits") {
+        true => line.trim_start_matches("# ").replace('…', "made up"),
+        false => line.to_owned(),
+    };
+    let answered: Vec<String> = text.lines().map(answer).collect();
     std::fs::write(lab.path("restage.toml"), answered.join("\n")).expect("write");
     done(lab.restage(&["plan"]));
     done(lab.restage(&["refresh", "--yes"]));

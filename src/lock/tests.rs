@@ -324,6 +324,19 @@ fn a_default_of_text_on_a_new_column_stops_a_run_whoever_decided_it() {
 }
 
 #[test]
+fn a_kept_column_of_another_type_is_told_with_the_line_that_hides_it() {
+    let hint = |decision: &str| {
+        let mut new = lock();
+        let id = new.tables.get_mut("public.e").unwrap().columns.get_mut("id").unwrap();
+        *id = Column { type_name: "bigint".into(), proposal: Some("\"pattern\"".into()), ..column(decision) };
+        let changes = diff(&lock(), &hashed(new), NewPartitions::Refuse);
+        refusal(&changes, std::path::Path::new("restage.lock"), &[]).unwrap().hint.unwrap()
+    };
+    assert!(hint("keep").ends_with("[tables.\"public.e\".columns]\nid = \"pattern\""), "{}", hint("keep"));
+    assert!(!hint("pattern/1").contains("id = "), "it is hidden already: {}", hint("pattern/1"));
+}
+
+#[test]
 fn a_hand_edited_lock_is_told() {
     let mut edited = lock();
     edited.tables.get_mut("public.e").unwrap().columns.get_mut("id").unwrap().decision = "null".into();
