@@ -2,7 +2,7 @@
 
 use super::fingerprint::Salt;
 use super::form::{self, Form};
-use super::{Tally, Watched};
+use super::{Tally, Watched, names};
 use crate::mask::nested::Parts;
 use crate::mask::{Raw, Remains};
 use arrow_array::cast::AsArray;
@@ -99,12 +99,14 @@ impl Look<'_> {
             }
             DataType::Utf8View => {
                 let (old, Some(new)) = (before.as_string_view(), after.as_string_opt::<i32>()) else { return };
+                // A program may answer with names; what other masks give is no name of anybody.
+                let print = if matches!(self.column.remains, Remains::Names | Remains::Foreign) { name } else { text };
                 self.rows(
                     before,
                     after,
                     |row| Raw::Text(old.value(row)),
                     |row| form::of(form::core(old.value(row))),
-                    |row| (text(salt, old.value(row)), text(salt, new.value(row))),
+                    |row| (print(salt, old.value(row)), print(salt, new.value(row))),
                 );
             }
             DataType::BinaryView => {
@@ -245,8 +247,14 @@ pub(super) fn text(salt: Salt, value: &str) -> Option<u64> {
     (!core.is_empty()).then(|| salt.text(form::folded(core).as_bytes()))
 }
 
+/// The same for names, whatever the order of their words and what stands between them.
+pub(super) fn name(salt: Salt, value: &str) -> Option<u64> {
+    let core = form::folded(form::core(value));
+    (!core.is_empty()).then(|| names::of(salt, &core).unwrap_or_else(|| salt.text(core.as_bytes())))
+}
+
 /// The names of one row before and after their masks, first and last together.
-pub(super) fn names(people: &super::People, salt: Salt, limit: u64, raw: &[ArrayRef], masked: &[ArrayRef]) -> Found {
+pub(super) fn people(people: &super::People, salt: Salt, limit: u64, raw: &[ArrayRef], masked: &[ArrayRef]) -> Found {
     let mut found = Found::default();
     let column = |columns: &[ArrayRef], place: usize| columns.get(place).cloned();
     let (Some(first), Some(last)) = (column(raw, people.first.0), column(raw, people.last.0)) else { return found };
@@ -259,7 +267,7 @@ pub(super) fn names(people: &super::People, salt: Salt, limit: u64, raw: &[Array
     };
     let whole = |first: &str, last: &str| {
         let (first, last) = (form::folded(form::core(first)), form::folded(form::core(last)));
-        (!first.is_empty() && !last.is_empty()).then(|| salt.joined(first.as_bytes(), last.as_bytes()))
+        (!first.is_empty() && !last.is_empty()).then(|| names::both(salt, &first, &last))
     };
     let below = |value: Option<u64>| value.filter(|value| *value < limit);
     let rows = first.len().min(last.len()).min(first_out.len()).min(last_out.len());

@@ -23,19 +23,6 @@ impl Salt {
         self.bytes::<SMALL>(bytes)
     }
 
-    /// The fingerprint of two texts with a blank between them, as [`Salt::text`] of the whole.
-    pub fn joined(self, first: &[u8], last: &[u8]) -> u64 {
-        let mut both = [0; 128];
-        let length = first.len() + 1 + last.len();
-        if length > both.len() {
-            return self.text(&[first, b" ", last].concat());
-        }
-        both[..first.len()].copy_from_slice(first);
-        both[first.len()] = b' ';
-        both[first.len() + 1..length].copy_from_slice(last);
-        self.text(&both[..length])
-    }
-
     /// The fingerprint of bytes as they are.
     #[inline]
     pub fn raw(self, bytes: &[u8]) -> u64 {

@@ -22,6 +22,7 @@ mod column;
 mod expect;
 mod fingerprint;
 mod form;
+mod names;
 mod sample;
 mod search;
 
@@ -230,7 +231,7 @@ impl Unit {
         let columns = watch.columns.iter().zip(columns);
         let columns = columns.map(|(column, limit)| column::observe(column, salt, *limit, raw, masked));
         let people = watch.people.iter().zip(people);
-        let people = people.map(|(people, limit)| column::names(people, salt, *limit, raw, masked));
+        let people = people.map(|(people, limit)| column::people(people, salt, *limit, raw, masked));
         let found: Vec<column::Found> = columns.chain(people).collect();
         for (seen, found) in lock().iter_mut().zip(found) {
             seen.take(found);

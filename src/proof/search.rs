@@ -1,8 +1,8 @@
 //! Finds values of masked columns in texts: words and runs of words, by their fingerprints.
 //!
 //! What is looked for are values of the source that tell who is meant ([`Form`]) and that no mask of staging happens to be.
-//! A text is cut into words; every run of a few of them is a candidate, from its first letter or digit to its last. Two
-//! neighbours are tried in both orders, so "Miller, Ann" is Ann Miller.
+//! A text is cut into words; every run of a few of them is a candidate, from its first letter or digit to its last. Names are
+//! met in every order of their words, so "Miller, Ann" is Ann Miller ([`names`]).
 //!
 //! Numbers may be met by chance: a tenth of all numbers of seven digits is somebody's, if a million people have one. So runs
 //! of digits are counted by their length, and hits on them are held against what chance would give.
@@ -10,6 +10,7 @@
 use super::expect::{tail, unlikely};
 use super::fingerprint::{Prefixes, Salt};
 use super::form::{self, Counted, DIGITS_MAX, Form};
+use super::names::{self, Bag, Gap};
 use super::sample::Spread;
 use super::{Seen, Watch};
 use crate::mask::known;
@@ -17,13 +18,10 @@ use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
-/// Words of a name, and of anything else that is looked for inside of a text.
-const NAME_WORDS: usize = 6;
+/// Words of anything but a name that is looked for inside of a text.
 const WORDS: usize = 8;
-/// Words of a first or of a last name.
-const PART_WORDS: usize = 3;
 /// Bytes of a run, and of a text that is looked for as a whole.
-const RUN_MAX: usize = 160;
+const RUN_MAX: usize = names::BYTES_MAX;
 const WHOLE_MAX: usize = 4096;
 /// How unlikely it has to be that chance wrote a number.
 const UNLIKELY: f64 = 1e-6;
@@ -48,6 +46,8 @@ pub struct Sought {
     /// not there, and this says so from the near caches.
     bloom: Vec<u64>,
     columns: Vec<From>,
+    /// Some of the values are names.
+    named: bool,
     /// First and last names that masks are made of.
     parts: HashSet<u64, BuildHasherDefault<Spread>>,
 }
@@ -60,8 +60,17 @@ struct Value {
     masked: bool,
 }
 
-/// Where a word begins and ends, and what was counted of it.
-type Word = (usize, usize, Counted);
+/// A word of a text.
+#[derive(Clone, Copy)]
+struct Word {
+    /// Where it begins and ends.
+    start: usize,
+    end: usize,
+    counted: Counted,
+    /// What stands before it, and its fingerprint: if names are looked for.
+    gap: Gap,
+    print: u64,
+}
 
 /// A column whose values are looked for.
 struct From {
@@ -74,12 +83,6 @@ struct From {
     common: f64,
     /// The share of its values that is known.
     share: f64,
-}
-
-/// What may stand between the parts of a name. Those of addresses and of names in programs are joined by other marks, and
-/// masks of addresses are made of names.
-fn separates(between: &str) -> bool {
-    between.chars().all(|symbol| symbol.is_whitespace() || matches!(symbol, ',' | ';' | '"' | '\''))
 }
 
 impl Sought {
@@ -106,13 +109,15 @@ impl Sought {
             values: HashMap::default(),
             bloom: Vec::new(),
             columns: Vec::new(),
+            named: false,
             parts: HashSet::default(),
         }
     }
 
     /// All values are added: ready to look for them.
     fn closed(mut self) -> Self {
-        if self.columns.iter().any(|column| column.names > 0.0) {
+        self.named = self.columns.iter().any(|column| column.names > 0.0);
+        if self.named {
             let salt = self.salt;
             let names = known::first_names().chain(known::last_names());
             self.parts = names.map(|name| salt.text(form::folded(name).as_bytes())).collect();
@@ -191,32 +196,44 @@ impl Sought {
     }
 
     fn scan(&self, text: &str, traces: &mut Traces) {
-        let of = |(start, end): (usize, usize)| (start, end, Counted::word(&text[start..end]));
-        let words: Vec<Word> = form::words(text).map(of).collect();
-        for (place, (start, mut end, mut counted)) in words.iter().copied().enumerate() {
+        let words = self.words(text);
+        for (place, word) in words.iter().enumerate() {
+            let Word { start, mut end, mut counted, print, .. } = *word;
             let mut prefixes = self.salt.prefixes(&text.as_bytes()[start..]);
+            let mut bag = Bag::word(print);
             self.run(&mut prefixes, (start, end), counted, traces);
             if end - start == UUID_DIGITS {
                 self.uuid(&text[start..end], start, traces);
             }
-            for (more, (next, next_end, other)) in words[place + 1..].iter().copied().take(WORDS - 1).enumerate() {
-                let between = &text[end..next];
-                counted = counted.join(between, other);
-                if more == 0 && !counted.has_digits() && separates(between) {
-                    self.names(text, &words, place, between, traces);
+            for (more, next) in words[place + 1..].iter().take(WORDS - 1).enumerate() {
+                counted = counted.join(&text[end..next.start], next.counted);
+                bag = bag.join(next.gap, next.print);
+                end = next.end;
+                if more == 0
+                    && traces.masked
+                    && next.gap == Gap::Apart
+                    && !counted.has_digits()
+                    && [word.print, next.print].iter().all(|print| self.parts.contains(print))
+                {
+                    traces.pairs.push((start, end));
                 }
-                end = next_end;
                 if end - start > RUN_MAX {
                     break;
                 }
-                if counted.has_digits() || more + 2 <= NAME_WORDS {
+                if counted.has_digits() {
                     self.run(&mut prefixes, (start, end), counted, traces);
+                } else if self.named && more + 2 <= names::WORDS_MAX {
+                    match bag.print(self.salt) {
+                        Some(name) if counted.form() == Form::Words => self.known(name, (start, end), traces),
+                        Some(_) => {}
+                        None => self.run(&mut prefixes, (start, end), counted, traces),
+                    }
                 }
             }
         }
         // What is longer than any run is looked for as a whole.
-        if let (Some((start, ..)), Some((_, end, _))) = (words.first(), words.last())
-            && (words.len() > NAME_WORDS || end - start > RUN_MAX)
+        if let (Some(Word { start, .. }), Some(Word { end, .. })) = (words.first(), words.last())
+            && (words.len() > names::WORDS_MAX || end - start > RUN_MAX)
             && end - start <= WHOLE_MAX
         {
             self.known(self.salt.text(&text.as_bytes()[*start..*end]), (*start, *end), traces);
@@ -225,6 +242,19 @@ impl Sought {
             self.tokens(text, traces);
         }
         traces.settle(|span, value| self.is_common(&text[span.0..span.1], value));
+    }
+
+    fn words(&self, text: &str) -> Vec<Word> {
+        let mut before = 0;
+        let of = |(start, end): (usize, usize)| {
+            let (gap, print) = match self.named {
+                true => (names::gap(&text[before..start]), self.salt.text(&text.as_bytes()[start..end])),
+                false => (Gap::Barred, 0),
+            };
+            before = end;
+            Word { start, end, counted: Counted::word(&text[start..end]), gap, print }
+        };
+        form::words(text).map(of).collect()
     }
 
     /// Looks at what is one word to programs and longer than any run: tokens and keys.
@@ -256,33 +286,9 @@ impl Sought {
             Form::Words if self.may_be_both(&text) => traces.pairs.push((0, text.len())),
             Form::Words | Form::Mixed | Form::Plain => {}
         }
-        self.known(self.salt.text(text.as_bytes()), (0, text.len()), traces);
+        let print = names::of(self.salt, &text).unwrap_or_else(|| self.salt.text(text.as_bytes()));
+        self.known(print, (0, text.len()), traces);
         traces.settle(|span, value| self.is_common(&text[span.0..span.1], value));
-    }
-
-    /// Two neighbours as first and last name, in both orders; after a comma, names of several words too.
-    fn names(&self, text: &str, words: &[Word], place: usize, between: &str, traces: &mut Traces) {
-        let span = |from: usize, to: usize| (words[from].0, words[to].1);
-        let bytes = |from: usize, to: usize| &text.as_bytes()[words[from].0..words[to].1];
-        let (before, after, both) = (bytes(place, place), bytes(place + 1, place + 1), span(place, place + 1));
-        if traces.masked && self.may_be_mask(before) && self.may_be_mask(after) {
-            traces.pairs.push(both);
-        }
-        self.known(self.salt.joined(after, before), both, traces);
-        if between != " " {
-            self.known(self.salt.joined(before, after), both, traces);
-        }
-        if !between.contains(',') {
-            return;
-        }
-        for first in (place.saturating_sub(PART_WORDS - 1)..=place).rev() {
-            for last in place + 1..words.len().min(place + 1 + PART_WORDS) {
-                if (first, last) != (place, place + 1) {
-                    let name = self.salt.joined(bytes(place + 1, last), bytes(first, place));
-                    self.known(name, span(first, last), traces);
-                }
-            }
-        }
     }
 
     /// Whether a mask may be this first name and last name.
@@ -475,7 +481,7 @@ mod tests {
         let salt = Salt::new([5; 16]);
         let mut seen = Seen::new(1 << 15);
         for (value, form) in values {
-            seen.sample.see((super::super::column::text(salt, value), None, *form));
+            seen.sample.see((super::super::column::name(salt, value), None, *form));
         }
         let mut sought = Sought::of_nothing(salt);
         sought.add("public.people.secret", &seen);
@@ -556,6 +562,51 @@ mod tests {
     }
 
     #[test]
+    fn names_of_several_words_are_found_in_both_orders_and_in_every_layout() {
+        let none = [("Xqaver".to_owned(), "Qzuandt".to_owned())];
+        for (first, last) in [
+            ("Anna", "García Márquez"),
+            ("Anna", "Schmidthuber-Bauer"),
+            ("Anna", "von Berg"),
+            ("Anna", "O'Brien"),
+            ("Anna-Maria", "Quandt"),
+            ("Anna Maria", "de la Cruz"),
+        ] {
+            let sought = people(&[(first.to_owned(), last.to_owned())], &none);
+            for text in [
+                format!("{first} {last}"),
+                format!("{last} {first}"),
+                format!("{last}, {first}"),
+                format!("ask {first}  {last} about it"),
+                format!("{first}\n{last}"),
+                format!("{last}\t{first}"),
+                format!("{first}\u{a0}{last}"),
+                format!("<b>{first}</b> <i>{last}</i>"),
+                format!("<td>{first}</td><td>{last}</td>"),
+                format!("<f>{first}</f><l>{last}</l>"),
+                format!("7,\"{first}\",\"{last}\""),
+                format!("7;{first};{last};DE"),
+                format!("{{{first},{last}}}"),
+                format!("VALUES ('{}', '{}')", first.replace('\'', "''"), last.replace('\'', "''")),
+                format!("**{first}** _{last}_"),
+                format!("{{\"n\": \"{last} {first}\"}}"),
+            ] {
+                assert_eq!(texts(&sought, &[&text]), 1, "{text}");
+            }
+            // The twins: a part of the name, others between, and names in programs and addresses.
+            let joined = |mark: &str| {
+                let words = format!("{first} {last}").replace([' ', '-', '\''], mark);
+                format!("see {words} there")
+            };
+            for text in
+                [last.to_owned(), format!("{first} met {last}"), joined("_"), joined("."), joined("/"), joined("-")]
+            {
+                assert_eq!(texts(&sought, &[&text]), 0, "{text}");
+            }
+        }
+    }
+
+    #[test]
     fn numbers_that_chance_writes_are_no_leak_and_a_column_of_them_is() {
         let numbers: Vec<String> = (0..20_000).map(|n| (1_000_000 + n * 317).to_string()).collect();
         let values: Vec<(&str, Form)> = numbers.iter().map(|number| (number.as_str(), Form::Digits(7))).collect();
@@ -582,7 +633,7 @@ mod tests {
     fn what_is_also_a_mask_is_not_looked_for() {
         let salt = Salt::new([5; 16]);
         let mut seen = Seen::new(100);
-        let name = super::super::column::text(salt, "Ann Miller");
+        let name = super::super::column::name(salt, "Ann Miller");
         seen.sample.see((name, None, Form::Words));
         seen.sample.see((None, name, Form::Plain));
         let mut sought = Sought::of_nothing(salt);
@@ -596,9 +647,8 @@ mod tests {
     fn people(before: &[(String, String)], after: &[(String, String)]) -> Sought {
         let salt = Salt::new([5; 16]);
         let mut both = Seen::new(1 << 15);
-        let name = |(first, last): &(String, String)| {
-            Some(salt.joined(form::folded(first).as_bytes(), form::folded(last).as_bytes()))
-        };
+        let name =
+            |(first, last): &(String, String)| Some(names::both(salt, &form::folded(first), &form::folded(last)));
         for (old, new) in before.iter().zip(after) {
             both.sample.see((name(old), name(new), Form::Words));
         }
