@@ -481,7 +481,40 @@ fn files_that_leak_get_no_name() {
     let ran = lab.restage(&["fixture", "--out", "out", "--json"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     let found: serde_json::Value = serde_json::from_str(&ran.stdout).expect("JSON");
-    assert_eq!(found["gates"].as_array().map(Vec::len), Some(3), "{found}");
+    assert_eq!(found["gates"].as_array().map(Vec::len), Some(4), "{found}");
+}
+
+#[test]
+fn detectors_look_at_fixtures_as_at_tables() {
+    let lab = Lab::new("files_detected");
+    lab.seed(
+        "CREATE TYPE pair AS (a text, b int); CREATE TABLE o (id int PRIMARY KEY, blurb text, tags text[], p pair, data jsonb); \
+         INSERT INTO o SELECT i, 'qzef' || i || '@planted-mail.de', ARRAY['x', 'qzef' || i || '@planted-mail.de'], \
+           ROW('qzef' || i || '@planted-mail.de', i)::pair, jsonb_build_object('a', 'qzef' || i || '@planted-mail.de') \
+         FROM generate_series(1, 60) i",
+    );
+    lab.grant();
+    for column in ["blurb", "tags", "p", "data"] {
+        let policy = "[policy]\npacks = [\"pii\", \"secrets\"]\n\n[tables.\"public.*\"]\ndefault = \"null\"\n\
+                      [tables.\"public.o\".columns]\nid = \"keep\"\n";
+        lab.config(&format!("{policy}{column} = \"keep\"\n"));
+        let ran = lab.restage(&["fixture", "--out", "out", "--rows", "all"]);
+        assert_eq!(ran.code, 6, "{column}: {ran:?}");
+        assert!(ran.stderr.contains("gate \"leak: detectors\" does not hold"), "{column}: {ran:?}");
+        assert!(ran.stderr.contains(&format!("public.o.{column}: email")), "{column}: {ran:?}");
+        assert!(!lab.path("out").exists(), "{column}");
+        silent(&ran);
+        // The twins: a person's reason, and the gate off.
+        for twin in [
+            format!("{policy}{column} = {{ keep = \"addresses of our own test team\" }}\n"),
+            format!("{policy}{column} = \"keep\"\n[verify]\nleak = false\n"),
+        ] {
+            lab.config(&twin);
+            let ran = lab.restage(&["fixture", "--out", "out", "--rows", "all"]);
+            assert_eq!(ran.code, 0, "{column}: {ran:?}");
+            std::fs::remove_dir_all(lab.path("out")).expect("it was written");
+        }
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::artefact::Origin;
 use super::at_source::AtSource;
 use super::prepare::{NOTHING, Ready, pin_source, prepare_files};
 use super::reading::{Clock, SNAPSHOT_TRIES, no_drift, pipeline, server, take_snapshot};
-use super::{Job, gates, leak, order, past, proof, subset};
+use super::{Job, gates, leak, order, past, privacy, proof, subset};
 use crate::artefact::columns::Stored;
 use crate::artefact::{self, ColumnEntry, Form, Manifest, Part, Purpose, TableEntry, Taken};
 use crate::catalog::Catalog;
@@ -21,13 +21,14 @@ use crate::load::folder::Folder;
 use crate::load::objects::Objects;
 use crate::load::{LoadError, parquet, roles};
 use crate::mask::Masker;
+use crate::mask::kind::Takes;
 use crate::outcome::units::{many, plural};
 use crate::outcome::{ExportOutcome, Gate, MaskCounts, RunTotals, TableLoaded};
 use crate::pipeline::{Pipeline, PipelineError, Work};
-use crate::plan::{Chunk, Decided, Plan, TablePlan};
+use crate::plan::{Chunk, ColumnPlan, Decided, Plan, TablePlan};
 use crate::proof::Proof;
 use crate::verify;
-use crate::verify::leak::FileRows;
+use crate::verify::leak::{FileColumn, FileRows};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
@@ -364,7 +365,7 @@ impl Run {
                     Form::Parquet => entry.parts.extend(put_parquet(&entry, &rows, &shared.folder)?),
                 }
                 let name = table.full_name();
-                let columns = table.columns.iter().map(|column| column.name.clone()).collect();
+                let columns = table.columns.iter().map(file_column).collect();
                 shared.rows.lock().expect("no holder panics").push(FileRows { name: name.clone(), columns, rows });
                 self.events.send(Event::TableLoaded { table: name.clone(), rows: entry.rows, bytes });
                 loaded.push(TableLoaded { name, rows: entry.rows, bytes, ms: began.elapsed().as_millis() as u64 });
@@ -487,6 +488,11 @@ fn entry(catalog: &Catalog, table: &TablePlan) -> TableEntry {
         columns: columns.collect(),
         parts: Vec::new(),
     }
+}
+
+fn file_column(column: &ColumnPlan) -> FileColumn {
+    let container = column.type_name.ends_with("[]") || privacy::takes(&column.type_name) == Takes::Enum;
+    FileColumn { name: column.name.clone(), container }
 }
 
 pub(super) fn decision(decided: &Decided) -> String {

@@ -8,6 +8,7 @@
 //! Evidence names columns and counts; no value leaves this module.
 
 mod detected;
+mod files;
 
 use super::record::{OURS, OWN};
 use super::{gate, some_of};
@@ -23,8 +24,8 @@ use crate::outcome::units::{many, plural};
 use crate::pg;
 use crate::plan::{items, list_line, listed, toml_key, under};
 use crate::proof::{Hits, Judged, Judgement, Proof, Sought, Traces};
-use bytes::Bytes;
 use detected::{Detected, Keys, Seen};
+pub use files::{FileColumn, FileRows};
 use futures_util::TryStreamExt as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -114,45 +115,6 @@ impl Leak<'_> {
         let statistics = self.statistics(session.client(), &sought, &read).await?;
         sessions.give(session);
         Ok(self.told([masked, texts, detected, definitions, statistics]))
-    }
-
-    /// The same for files: masked columns, definitions, and the rows that are at hand.
-    pub fn files(self, tables: &[FileRows]) -> Vec<Gate> {
-        let mut found = vec![self.masked()];
-        let started = Instant::now();
-        let sought = self.proof.sought();
-        let mut read = Read::default();
-        let mut plain = Vec::new();
-        for table in tables.iter().filter(|_| !sought.is_empty()) {
-            read.rows += table.rows.len() as u64;
-            for (place, column) in table.columns.iter().enumerate() {
-                let Some(choice) = self.looked_at(&table.name, column) else { continue };
-                read.columns += 1;
-                let mut traces = sought.traces(choice == Choice::Masked);
-                for row in &table.rows {
-                    let row = row.strip_suffix(b"\n").unwrap_or(row);
-                    let Some(field) = row.split(|byte| *byte == b'\t').nth(place) else { continue };
-                    plain.clear();
-                    // NULL is no text with escapes.
-                    if pg::text::unescape(field, &mut plain).is_ok()
-                        && let Ok(text) = std::str::from_utf8(&plain)
-                    {
-                        look(&sought, text, true, &mut traces);
-                    }
-                }
-                let hits = sought.judge(&traces);
-                if !hits.is_empty() {
-                    let declared = self.declared(&table.name, column);
-                    let leaking = Leaking { hits, of: table.rows.len() as u64, declared };
-                    read.leaking.insert(format!("{}.{column}", table.name), leaking);
-                }
-            }
-        }
-        if !tables.is_empty() {
-            found.push(self.texts(&sought, &read, started));
-        }
-        found.push(self.definitions(&sought));
-        self.told(found)
     }
 
     /// The gates, with one line that lets through all that they found: whoever pastes it pastes it once. Under a lock every
@@ -480,15 +442,6 @@ fn defined(part: &str) -> Option<(String, bool)> {
         None => name.split_once(char::is_whitespace)?.0.to_owned(),
     };
     Some((name, constraint))
-}
-
-/// Masked rows of one table on their way into a file.
-pub struct FileRows {
-    /// `schema.table`.
-    pub name: String,
-    pub columns: Vec<String>,
-    /// In the text form of COPY, each with its newline.
-    pub rows: Vec<Bytes>,
 }
 
 /// Looks at one value: of a document at its leaves, side by side.
