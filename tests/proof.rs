@@ -518,6 +518,32 @@ fn detectors_look_at_fixtures_as_at_tables() {
 }
 
 #[test]
+fn the_reason_of_a_referenced_column_holds_for_its_checked_keys() {
+    let lab = Lab::new("reasons");
+    lab.seed(
+        "CREATE TABLE c (ref text PRIMARY KEY); CREATE TABLE o (id int PRIMARY KEY, ref text REFERENCES c); \
+         INSERT INTO c SELECT 'qzef' || i || '@planted-mail.de' FROM generate_series(1, 60) i; \
+         INSERT INTO o SELECT row_number() OVER (), ref FROM c",
+    );
+    lab.grant();
+    let policy = |kept: &str| {
+        format!(
+            "[policy]\npacks = [\"pii\", \"secrets\"]\n\n[tables.\"public.c\".columns]\nref = {kept}\n\
+             [tables.\"public.o\".columns]\nid = \"keep\"\n"
+        )
+    };
+    lab.config(&policy("{ keep = \"addresses of our own test team\" }"));
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    // The twin: without a reason both are told.
+    leaks(&lab, &policy("\"keep\""), "detectors", &["public.c.ref: email", "public.o.ref: email"]);
+    // A key that was not checked may hold anything.
+    lab.seed("ALTER TABLE o DROP CONSTRAINT o_ref_fkey; ALTER TABLE o ADD FOREIGN KEY (ref) REFERENCES c NOT VALID");
+    let reason = policy("{ keep = \"addresses of our own test team\" }");
+    leaks(&lab, &reason, "detectors", &["public.o.ref: email"]);
+}
+
+#[test]
 fn views_that_hold_nothing_and_names_of_every_spelling_are_searched_or_passed() {
     let lab = Lab::new("spelled");
     lab.seed(PEOPLE);

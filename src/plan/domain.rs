@@ -291,6 +291,8 @@ impl Domains {
             mask.label = graph.name(roots[0]);
             mask.labelled = true;
         }
+        // Rows of a checked key hold no other values than those a reason was given for.
+        let checked = |node: Node| references.get(&node).is_some_and(|edge| graph.edges[*edge].checked);
         for &member in members {
             let own = self.resolved[member].take();
             if decisions.broken.contains(&member) {
@@ -304,7 +306,7 @@ impl Domains {
                 inherited: true,
                 terms: chosen.terms.clone(),
                 choice: match &chosen.choice {
-                    Choice::Keep { .. } => Choice::Keep { reason: None },
+                    Choice::Keep { .. } if !checked(member) => Choice::Keep { reason: None },
                     other => other.clone(),
                 },
             };
