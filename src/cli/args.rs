@@ -90,7 +90,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
 
-    /// Memory for rows in flight; reading waits when it is used up
+    /// Memory for rows in flight, at least 16MiB; reading waits when it is used up
     #[arg(long, global = true, value_name = "SIZE", default_value = "128MiB", value_parser = parse_memory)]
     pub memory: u64,
 
