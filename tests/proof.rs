@@ -485,6 +485,34 @@ fn files_that_leak_get_no_name() {
 }
 
 #[test]
+fn names_of_several_words_and_codes_in_other_layouts_are_a_leak() {
+    let lab = Lab::new("layouts");
+    lab.seed(
+        "CREATE TABLE p (id int PRIMARY KEY, fn text, ln text, phone text, nic text); \
+         INSERT INTO p SELECT i, 'Qzef' || chr(97 + i % 20), 'Vlok' || chr(97 + i / 20) || ' Vlokm', \
+           '+49 30 ' || 7100000 + i * 331, '08:00:2b:01:' || to_char(i, 'FM00') || ':ff' FROM generate_series(1, 60) i; \
+         CREATE TABLE z (id int PRIMARY KEY, label text)",
+    );
+    lab.grant();
+    let policy = "[tables.\"public.p\".columns]\nid = \"keep\"\nfn = { mask = \"name.first\", subject = \"id\" }\n\
+                  ln = { mask = \"name.last\", subject = \"id\" }\nphone = \"phone\"\nnic = \"mac\"\n\n\
+                  [tables.\"public.z\".columns]\nid = \"keep\"\nlabel = { keep = \"labels of the warehouse\" }\n";
+    for (label, column) in [
+        ("ln || ' ' || fn", "fn ln"),
+        ("'<td>' || fn || '</td><td>' || ln || '</td>'", "fn ln"),
+        ("'0049-' || replace(substr(phone, 5), ' ', '-')", "phone"),
+        ("upper(replace(nic, ':', '-'))", "nic"),
+    ] {
+        lab.seed(&format!("TRUNCATE z; INSERT INTO z SELECT id, {label} FROM p"));
+        leaks(&lab, policy, "texts", &[&format!("public.z.label: values of public.p.{column} in 60 of 60 rows")]);
+    }
+    // The twin: a part of each says nothing.
+    lab.seed("TRUNCATE z; INSERT INTO z SELECT id, 'Vlokm, ' || left(phone, 10) || ', ' || left(nic, 8) FROM p");
+    lab.config(policy);
+    assert_eq!(lab.restage(&["refresh"]).code, 0);
+}
+
+#[test]
 fn detectors_look_at_fixtures_as_at_tables() {
     let lab = Lab::new("files_detected");
     lab.seed(

@@ -2,7 +2,7 @@
 
 use super::fingerprint::Salt;
 use super::form::{self, Form};
-use super::{Tally, Watched, names};
+use super::{Tally, Watched, codes, names};
 use crate::mask::nested::Parts;
 use crate::mask::{Raw, Remains};
 use arrow_array::cast::AsArray;
@@ -100,7 +100,11 @@ impl Look<'_> {
             DataType::Utf8View => {
                 let (old, Some(new)) = (before.as_string_view(), after.as_string_opt::<i32>()) else { return };
                 // A program may answer with names; what other masks give is no name of anybody.
-                let print = if matches!(self.column.remains, Remains::Names | Remains::Foreign) { name } else { text };
+                let print = match self.column.remains {
+                    Remains::Names | Remains::Foreign => name,
+                    _ if sought => code,
+                    _ => text,
+                };
                 self.rows(
                     before,
                     after,
@@ -247,10 +251,19 @@ pub(super) fn text(salt: Salt, value: &str) -> Option<u64> {
     (!core.is_empty()).then(|| salt.text(form::folded(core).as_bytes()))
 }
 
+/// The same for what is looked for in texts: codes are the same whatever separates their groups.
+pub(super) fn code(salt: Salt, value: &str) -> Option<u64> {
+    let core = form::folded(form::core(value));
+    (!core.is_empty()).then(|| codes::of(salt, &core).unwrap_or_else(|| salt.text(core.as_bytes())))
+}
+
 /// The same for names, whatever the order of their words and what stands between them.
 pub(super) fn name(salt: Salt, value: &str) -> Option<u64> {
     let core = form::folded(form::core(value));
-    (!core.is_empty()).then(|| names::of(salt, &core).unwrap_or_else(|| salt.text(core.as_bytes())))
+    (!core.is_empty()).then(|| {
+        let print = names::of(salt, &core).or_else(|| codes::of(salt, &core));
+        print.unwrap_or_else(|| salt.text(core.as_bytes()))
+    })
 }
 
 /// The names of one row before and after their masks, first and last together.

@@ -76,6 +76,14 @@ impl Counted {
         self.digits > 0 || self.at
     }
 
+    /// The form of the text these are the counts of.
+    pub(super) fn form_of(self, text: &str) -> Form {
+        match self.form() {
+            Form::Digits(digits) if is_abroad(text, digits.into()) => Form::Digits(digits - ABROAD.len() as u8),
+            other => other,
+        }
+    }
+
     pub(super) fn form(self) -> Form {
         match self {
             Self { at: true, bytes, .. } if bytes >= ADDRESS_MIN => Form::Mixed,
@@ -93,6 +101,14 @@ impl Counted {
             _ => Form::Plain,
         }
     }
+}
+
+/// What a number of another country begins with where `+` is not written.
+pub(super) const ABROAD: &[u8] = b"00";
+
+/// Whether a text of so many digits begins with [`ABROAD`] and is a number without it.
+pub(super) fn is_abroad(text: &str, digits: usize) -> bool {
+    digits >= DIGITS_MIN + ABROAD.len() && text.as_bytes().starts_with(ABROAD)
 }
 
 /// Upper and lower case are the same; fingerprints see to that for ASCII.
@@ -327,7 +343,7 @@ pub(super) fn of(core: &str) -> Form {
             Some((counted, before)) => (counted.join(&core[before..start], word), end),
         });
     }
-    all.map_or(Form::Plain, |(counted, _)| counted.form())
+    all.map_or(Form::Plain, |(counted, _)| counted.form_of(core))
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@
 //! ([`Watch::judge`]), and whether values of the source stand in a text ([`Sought`]).
 
 mod cells;
+mod codes;
 mod column;
 mod expect;
 mod fingerprint;

@@ -12,7 +12,7 @@ use super::fingerprint::{Prefixes, Salt};
 use super::form::{self, Counted, DIGITS_MAX, Form};
 use super::names::{self, Bag, Gap};
 use super::sample::Spread;
-use super::{Seen, Watch};
+use super::{Seen, Watch, codes};
 use crate::mask::known;
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasherDefault;
@@ -201,7 +201,7 @@ impl Sought {
             let Word { start, mut end, mut counted, print, .. } = *word;
             let mut prefixes = self.salt.prefixes(&text.as_bytes()[start..]);
             let mut bag = Bag::word(print);
-            self.run(&mut prefixes, (start, end), counted, traces);
+            self.run(&mut prefixes, (text, start, end), counted, traces);
             if end - start == UUID_DIGITS {
                 self.uuid(&text[start..end], start, traces);
             }
@@ -221,12 +221,12 @@ impl Sought {
                     break;
                 }
                 if counted.has_digits() {
-                    self.run(&mut prefixes, (start, end), counted, traces);
+                    self.run(&mut prefixes, (text, start, end), counted, traces);
                 } else if self.named && more + 2 <= names::WORDS_MAX {
                     match bag.print(self.salt) {
                         Some(name) if counted.form() == Form::Words => self.known(name, (start, end), traces),
                         Some(_) => {}
-                        None => self.run(&mut prefixes, (start, end), counted, traces),
+                        None => self.run(&mut prefixes, (text, start, end), counted, traces),
                     }
                 }
             }
@@ -286,7 +286,8 @@ impl Sought {
             Form::Words if self.may_be_both(&text) => traces.pairs.push((0, text.len())),
             Form::Words | Form::Mixed | Form::Plain => {}
         }
-        let print = names::of(self.salt, &text).unwrap_or_else(|| self.salt.text(text.as_bytes()));
+        let print = names::of(self.salt, &text).or_else(|| codes::of(self.salt, &text));
+        let print = print.unwrap_or_else(|| self.salt.text(text.as_bytes()));
         self.known(print, (0, text.len()), traces);
         traces.settle(|span, value| self.is_common(&text[span.0..span.1], value));
     }
@@ -303,15 +304,24 @@ impl Sought {
     }
 
     #[inline]
-    fn run(&self, prefixes: &mut Prefixes<'_>, (start, end): (usize, usize), counted: Counted, traces: &mut Traces) {
-        match counted.form() {
+    fn run(
+        &self,
+        prefixes: &mut Prefixes<'_>,
+        (text, start, end): (&str, usize, usize),
+        counted: Counted,
+        traces: &mut Traces,
+    ) {
+        let run = &text[start..end];
+        let form = counted.form_of(run);
+        match form {
             Form::Plain => return,
             // Chance had its try.
             Form::Digits(_) if traces.again => return,
             Form::Digits(digits) => traces.digits[usize::from(digits).min(DIGITS_MAX)] += 1,
             Form::Words | Form::Mixed => {}
         }
-        self.known(prefixes.to(end - start), (start, end), traces);
+        let code = if form == Form::Words { None } else { codes::of(self.salt, run) };
+        self.known(code.unwrap_or_else(|| prefixes.to(end - start)), (start, end), traces);
     }
 
     #[inline]
@@ -619,6 +629,33 @@ mod tests {
         let copied: Vec<&str> = copied.iter().map(String::as_str).collect();
         // Two of them have two different digits only, as placeholders do.
         assert_eq!(texts(&sought, &copied), 1_998);
+    }
+
+    #[test]
+    fn codes_are_found_in_every_layout_and_others_are_not() {
+        let form = |text: &str| form::of(form::core(text));
+        let all = ["DE12370400440532013000", "08:00:2b:01:02:ff", "4539578763621486", "+49 30 5550013"];
+        let sought = sought(&all.map(|value| (value, form(value))));
+        for text in [
+            "to DE12 3704 0044 0532 0130 00 today",
+            "card AA:08-00-2B-01-02-FF",
+            "port 0800.2b01.02ff is up",
+            "paid with 4539-5787-6362-1486.",
+            "call 0049-30-5550013 or write",
+            "tel:+49305550013",
+        ] {
+            assert_eq!(texts(&sought, &[text]), 1, "{text}");
+        }
+        // The twins: one digit is another, or something else stands between.
+        for text in [
+            "to DE12 3704 0044 0532 0130 01 today",
+            "08-00-2B-01-02-FE",
+            "4539-5787-6362-1487",
+            "0049-30-5550014",
+            "4539 of 5787, 6362 and 1486",
+        ] {
+            assert_eq!(texts(&sought, &[text]), 0, "{text}");
+        }
     }
 
     #[test]
