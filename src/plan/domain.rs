@@ -1,6 +1,6 @@
 //! Joins columns that reference each other into domains, and gives each domain one decision.
 
-use super::graph::{Graph, Node, Sets};
+use super::graph::{Edge, Graph, Node, Sets};
 use super::policy::{Decisions, Own};
 use super::written::{mask_line, under};
 use super::{Policy, place, propose};
@@ -291,8 +291,17 @@ impl Domains {
             mask.label = graph.name(roots[0]);
             mask.labelled = true;
         }
-        // Rows of a checked key hold no other values than those a reason was given for.
-        let checked = |node: Node| references.get(&node).is_some_and(|edge| graph.edges[*edge].checked);
+        // Along keys that are checked for every value there are no others than those a reason was given for.
+        let checked = |member: Node| {
+            let mut node = member;
+            for _ in members {
+                let edge = references.get(&node).map(|edge| &graph.edges[*edge]);
+                let sound = |edge: &&Edge| edge.checked && (edge.pairs.len() == 1 || edge.match_full);
+                let Some(edge) = edge.filter(sound).filter(|_| node != head) else { break };
+                node = edge.pairs.iter().find(|(from, _)| *from == node).map_or(node, |(_, to)| *to);
+            }
+            node == head
+        };
         for &member in members {
             let own = self.resolved[member].take();
             if decisions.broken.contains(&member) {

@@ -457,6 +457,34 @@ fn composite_keys_join_column_by_column() {
 }
 
 #[test]
+fn a_reason_to_keep_holds_along_keys_that_are_checked_for_every_value() {
+    let because = || Decided::Keep { reason: Some("our own".to_owned()) };
+    let none = || Decided::Keep { reason: None };
+    let world = World::new()
+        .table("a", &["x text!"])
+        .table("b", &["x text!"])
+        .table("c", &["x text"])
+        .foreign_key(("b", "x"), ("a", "x"))
+        .foreign_key(("c", "x"), ("b", "x"))
+        .rule("public.a", json!({"x": {"keep": "our own"}}));
+    let plan = world.clone().plan();
+    assert_eq!((decided(&plan, "b", "x"), decided(&plan, "c", "x")), (because(), because()));
+    // The twin: the first of two keys was not checked.
+    let mut unchecked = world;
+    unchecked.catalog.constraints[0].validated = false;
+    let plan = unchecked.plan();
+    assert_eq!((decided(&plan, "b", "x"), decided(&plan, "c", "x")), (none(), none()));
+    // Of several columns one may hold anything where another is NULL.
+    let several = World::new()
+        .table("a", &["x text!", "y text!"])
+        .table("b", &["x text", "y text"])
+        .unique("a", &["x", "y"], |_| ())
+        .foreign_key(("b", "x,y"), ("a", "x,y"))
+        .rule("public.a", json!({"x": {"keep": "our own"}, "y": {"keep": "our own"}}));
+    assert_eq!(decided(&several.plan(), "b", "x"), none());
+}
+
+#[test]
 fn a_declared_reference_joins_like_a_foreign_key() {
     let mut world = World::new()
         .table("users", &["id int!"])
