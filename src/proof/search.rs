@@ -236,7 +236,9 @@ impl Sought {
             && (words.len() > names::WORDS_MAX || end - start > RUN_MAX)
             && end - start <= WHOLE_MAX
         {
-            self.known(self.salt.text(&text.as_bytes()[*start..*end]), (*start, *end), traces);
+            let whole = &text[*start..*end];
+            let print = codes::of(self.salt, whole).unwrap_or_else(|| self.salt.text(whole.as_bytes()));
+            self.known(print, (*start, *end), traces);
         }
         if text.len() > RUN_MAX {
             self.tokens(text, traces);
@@ -643,6 +645,7 @@ mod tests {
             "paid with 4539-5787-6362-1486.",
             "call 0049-30-5550013 or write",
             "tel:+49305550013",
+            "4 9 3 0 5 5 5 0 0 1 3",
         ] {
             assert_eq!(texts(&sought, &[text]), 1, "{text}");
         }
