@@ -141,7 +141,7 @@ fn foreign_partitions_and_views_that_cannot_be_filled_stop_no_script() {
     for what in ["it's 100%\\\" could not be filled", "heir\\\" could not be analyzed"] {
         assert!(told.contains(what), "{what}: {told}");
     }
-    assert_eq!(lab.staging("SELECT a FROM heir"), "1");
+    assert_eq!(lab.staging("SELECT a FROM ONLY heir"), "1");
 }
 
 /// Teams, and people who refer to them: none of the first fifty to the first team.
