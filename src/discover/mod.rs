@@ -184,13 +184,19 @@ impl Said {
 #[derive(Debug, thiserror::Error)]
 pub enum DiscoverError {
     #[error(transparent)]
-    Session(#[from] SessionError),
+    Session(Box<SessionError>),
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     #[error(transparent)]
     Probe(#[from] ProbeError),
     #[error("the source answered with an error while {doing}")]
     Sql { doing: &'static str, code: Option<String> },
+}
+
+impl From<SessionError> for DiscoverError {
+    fn from(error: SessionError) -> Self {
+        Self::Session(Box::new(error))
+    }
 }
 
 impl Diagnose for DiscoverError {

@@ -357,8 +357,11 @@ fn texts_that_look_personal_are_sealed_with_the_key() {
     assert_eq!(Seal { key: &key, ephemeral: true }.label("bob@example.com"), "#ephemeral");
 }
 
-/// A lock whose tables have these oids and columns, of one database.
-fn numbered(database: &str, tables: &[(&str, u32, &[(&str, &str, i16)])]) -> Lock {
+/// Name and oid of a table; name, decision and number of its columns.
+type Numbered<'a> = (&'a str, u32, &'a [(&'a str, &'a str, i16)]);
+
+/// A lock of these tables, of one database.
+fn numbered(database: &str, tables: &[Numbered<'_>]) -> Lock {
     let mut lock = lock();
     lock.tables.clear();
     lock.database = Some(database.into());
@@ -424,7 +427,7 @@ fn a_table_under_the_name_of_another_is_told_where_it_shows_more() {
     assert!(lines(&before, &numbered("7/5", &[("public.a", 300, a), ("public.b", 200, b)])).is_empty());
     assert!(lines(&before, &numbered("8/6", &[("public.a", 200, a), ("public.b", 100, b)])).is_empty());
     // pg_upgrade keeps the numbers in a cluster of another identity: most tables say so.
-    let more: &[(&str, u32, &[(&str, &str, i16)])] =
+    let more: &[Numbered<'_>] =
         &[("public.a", 100, a), ("public.b", 200, b), ("public.c", 1, a), ("public.d", 2, a), ("public.e", 3, a)];
     let mut upgraded = more.to_vec();
     (upgraded[0].1, upgraded[1].1) = (200, 100);

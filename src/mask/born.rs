@@ -162,12 +162,15 @@ mod tests {
     use crate::mask::{ColumnSpec, MaskSpec, Masker, MasterKey, TableSpec};
     use arrow_array::{Date32Array, StringViewArray};
 
+    /// Values of a column as people read them.
+    type Written = Vec<Option<String>>;
+
     /// Masks numbers, and days beside them.
     fn masked(
         id_kind: &str,
         numbers: &[Option<&str>],
         days: &[Option<&str>],
-    ) -> Result<(Vec<Option<String>>, Vec<Option<String>>), CompileError> {
+    ) -> Result<(Written, Written), CompileError> {
         let mask = |kind: &str, json: &str| {
             let params = serde_json::from_str(json).expect("JSON");
             Some(MaskSpec { kind: kind.to_owned(), label: String::new(), params, subject: None })
