@@ -37,8 +37,8 @@ fn wait_for_copy(lab: &Lab<'_>, cluster: &Cluster) {
     until("rows of big are read", || !sessions(lab, cluster, "query LIKE 'COPY (SELECT%big%'").is_empty());
 }
 
-/// Sessions that read are idle in their transaction too, but in its savepoint.
-const KEEPERS: &str = "state = 'idle in transaction' AND query NOT LIKE '%restage_chunk%'";
+/// Sessions that read are idle in their transaction too, but in its savepoint, or behind a COPY for a moment.
+const KEEPERS: &str = "state = 'idle in transaction' AND query NOT LIKE '%restage_chunk%' AND query NOT LIKE 'COPY %'";
 
 /// Ends sessions in one statement: a keeper that ends a moment before the other is replaced from it.
 fn end(cluster: &Cluster, pids: &[String]) {

@@ -137,8 +137,8 @@ fn killed_source_backend_leaves_a_whole_release() {
 
 const WORKERS: &str = "application_name LIKE 'restage/%' AND state = 'active' AND query LIKE 'COPY %'";
 /// Readers that have nothing to read wait in a transaction too, behind their savepoint.
-const KEEPERS: &str =
-    "application_name LIKE 'restage/%' AND state = 'idle in transaction' AND query NOT LIKE '%restage_chunk%'";
+const KEEPERS: &str = "application_name LIKE 'restage/%' AND state = 'idle in transaction' AND \
+     query NOT LIKE '%restage_chunk%' AND query NOT LIKE 'COPY %'";
 
 /// Starts a slow refresh and waits until both keepers stand and rows flow, and then until a random moment of the load.
 fn loading(shop: &Shop<'_>, moment: &Moment) -> Child {
