@@ -570,6 +570,19 @@ fn decide_anew(text: &mut String, report: &serde_json::Value) -> usize {
     decided
 }
 
+/// The configuration of a plan that is refused, with all that it says pasted.
+#[track_caller]
+fn pasted(lab: &Lab<'_>) -> String {
+    let plan = lab.restage(&["plan", "--json"]);
+    assert_eq!(plan.code, 3, "{plan:?}");
+    let plan: serde_json::Value = serde_json::from_str(&plan.stdout).expect("one document");
+    let mut text = std::fs::read_to_string(lab.path("restage.toml")).expect("text");
+    for refusal in plan["error"].as_array().expect("refusals") {
+        paste(&mut text, refusal);
+    }
+    text
+}
+
 /// Pastes the lines of a refusal where it says: under the table's header, or as text of their own.
 pub fn paste(text: &mut String, refusal: &serde_json::Value) -> usize {
     let hint = refusal["hint"].as_str().unwrap_or_default();
@@ -682,13 +695,7 @@ fn lines_that_init_and_plan_print_are_taken_by_plan() {
     );
     // Without `init`: the tables alone.
     lab.config("");
-    let plan = lab.restage(&["plan", "--json"]);
-    assert_eq!(plan.code, 3, "{plan:?}");
-    let plan: serde_json::Value = serde_json::from_str(&plan.stdout).expect("one document");
-    let mut text = std::fs::read_to_string(lab.path("restage.toml")).expect("text");
-    for refusal in plan["error"].as_array().expect("refusals") {
-        paste(&mut text, refusal);
-    }
+    let mut text = pasted(&lab);
     assert!(text.contains("\nemail = { mask = \"email\", on_invalid = \"fail\" }\n"), "{text}");
     assert!(text.contains("\na = \"username\"\n"), "{text}");
     // Where no mask can stand the answer is a person's, and the line says so instead of a mask.
@@ -809,13 +816,7 @@ fn what_plan_prints_for_rare_types_checks_and_keys_is_taken_and_loads() {
     lab.seed(&sql);
     // Lines are what this is about; values of so few rows meet by chance.
     lab.config("[verify]\nleak = false\n");
-    let plan = lab.restage(&["plan", "--json"]);
-    assert_eq!(plan.code, 3, "{plan:?}");
-    let plan: serde_json::Value = serde_json::from_str(&plan.stdout).expect("one document");
-    let mut text = std::fs::read_to_string(lab.path("restage.toml")).expect("text");
-    for refusal in plan["error"].as_array().expect("refusals") {
-        paste(&mut text, refusal);
-    }
+    let mut text = pasted(&lab);
     let section = |table: &str| {
         let header = format!("[tables.\"public.{table}\".columns]\n");
         let start = text.find(&header).unwrap_or_else(|| panic!("{table}: {text}")) + header.len();

@@ -49,16 +49,21 @@ impl<'f> Seen<'f> {
         Self { facts, all, stretch, rows: 0, end: STRETCH, step: 1, most: None }
     }
 
+    /// What was seen of the stretch that is read; the first one is all there is.
+    fn latest(&self) -> &Sample {
+        if self.end == STRETCH { &self.all } else { &self.stretch }
+    }
+
     /// Takes in the value of the next row.
     pub fn push(&mut self, value: Option<&str>) {
         if self.rows == self.end {
-            self.most = self.most.or_else(|| most(&self.stretch, &self.facts));
+            self.most = self.most.or_else(|| most(self.latest(), &self.facts));
             self.stretch = Sample::new(&self.facts);
             self.step = self.end / STEPS;
             self.end *= 2;
         }
         self.all.push(value);
-        if self.most.is_none() && self.rows.is_multiple_of(self.step) {
+        if self.end > STRETCH && self.most.is_none() && self.rows.is_multiple_of(self.step) {
             self.stretch.push(value);
         }
         self.rows += 1;
@@ -67,7 +72,7 @@ impl<'f> Seen<'f> {
     /// What was found, if anything was.
     pub fn found(&self) -> Option<Detected> {
         let told = self.end == STRETCH || self.stretch.rows >= STEPS_MIN;
-        let most = self.most.or_else(|| most(&self.stretch, &self.facts).filter(|_| told));
+        let most = self.most.or_else(|| most(self.latest(), &self.facts).filter(|_| told));
         let found = most.or_else(|| self.all.few(&self.facts).into_iter().find(|few| personal(few.category)))?;
         let counted = match found.of {
             0 => String::new(),
@@ -271,6 +276,10 @@ mod tests {
         assert_eq!(few(&|n| format!("{{SSHA}}{n}abcdefghij")), Some("password".to_owned()));
         assert_eq!(few(&|n| format!("sk_test_abcdefghij{n}")), Some("token".to_owned()));
         assert_eq!(few(&|n| format!("lodash@4.17.{n}")), None, "versions");
+        // What most values are from some row on, and a few of which are nothing.
+        let phones = |n: usize| (n >= 11_000).then(|| format!("+49 30 55{:06}", n * 7_919 % 100_003));
+        assert_eq!(later(30_000, &phones), Some("phone".to_owned()));
+        assert_eq!(later(30_000, &|n| phones(n).filter(|_| n % 150 == 0)), None, "a few");
         assert_eq!(later(30_000, &|_| None), None, "the twin");
     }
 
