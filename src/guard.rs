@@ -193,7 +193,7 @@ pub async fn check_all(
             "name length",
             admin.live.len() <= release::LIVE_NAME_MAX,
             format!(
-                "database name \"{}\" has {} bytes; at most {} leave room for a run id",
+                "bytes of database name \"{}\": {}; at most {} leave room for a run id",
                 admin.live,
                 admin.live.len(),
                 release::LIVE_NAME_MAX
