@@ -816,7 +816,7 @@ fn what_plan_prints_for_rare_types_checks_and_keys_is_taken_and_loads() {
     lab.seed(&sql);
     // Lines are what this is about; values of so few rows meet by chance.
     lab.config("[verify]\nleak = false\n");
-    let mut text = pasted(&lab);
+    let text = pasted(&lab);
     let section = |table: &str| {
         let header = format!("[tables.\"public.{table}\".columns]\n");
         let start = text.find(&header).unwrap_or_else(|| panic!("{table}: {text}")) + header.len();
