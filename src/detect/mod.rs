@@ -17,6 +17,7 @@
 mod content;
 mod definition;
 mod name;
+mod needs;
 mod nested;
 mod prose;
 mod rules;
@@ -141,8 +142,9 @@ pub fn may_be_special(facts: &Facts<'_>) -> bool {
 }
 
 /// All text in a JSON document, without its marks: values, neighbours side by side, and then keys. None for what is no document.
-pub fn words(text: &str) -> Option<String> {
-    nested::words(text)
+/// Calls `each` with every key of a document.
+pub fn words(text: &str, each: &mut dyn FnMut(&str)) -> Option<String> {
+    nested::words(text, each)
 }
 
 /// Every category, in the order of listings.

@@ -1,6 +1,8 @@
 //! The values inside a value: leaves of JSON documents and of XML, each with its path.
 
-use serde_json::Value;
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::fmt::{Display, Write as _};
 
 /// Deepest nesting that is followed.
 const DEPTH_MAX: usize = 32;
@@ -14,73 +16,198 @@ pub(super) type Each<'a> = &'a mut dyn FnMut(&str, &str, &str);
 pub(super) fn leaves(text: &str, each: Each<'_>) -> bool {
     let text = text.trim_start();
     if text.starts_with(['{', '[']) {
-        let Ok(document) = serde_json::from_str::<Value>(text) else { return false };
-        let mut left = LEAVES_MAX;
-        json(&document, "$", "", 0, &mut left, each);
-        return true;
+        return json(text, &mut Leaves { path: "$".to_owned(), open: Vec::new(), left: LEAVES_MAX, each });
     }
     text.starts_with('<') && text.contains("</") && xml(text, each)
 }
 
-fn json(value: &Value, path: &str, name: &str, depth: usize, left: &mut usize, each: Each<'_>) {
-    if depth > DEPTH_MAX || *left == 0 {
-        return;
-    }
-    match value {
-        Value::Object(members) => {
-            for (key, value) in members {
-                json(value, &format!("{path}.{}", step(key)), key, depth + 1, left, each);
-            }
-        }
-        Value::Array(items) => {
-            for value in items {
-                json(value, &format!("{path}[*]"), name, depth + 1, left, each);
-            }
-        }
-        Value::Null => {}
-        leaf => {
-            *left -= 1;
-            match leaf {
-                Value::String(text) => each(path, name, text),
-                other => each(path, name, &other.to_string()),
-            }
-        }
-    }
-}
-
-/// Values and then keys of a JSON document, with blanks between them; none for what is none.
-pub(super) fn words(text: &str) -> Option<String> {
-    if !text.trim_start().starts_with(['{', '[', '"']) {
-        return None;
-    }
+/// Values and then keys of a JSON document, with blanks between them; none for what is none. Calls `each` with every key.
+pub(super) fn words(text: &str, each: &mut dyn FnMut(&str)) -> Option<String> {
     // Deeper nesting than serde_json follows is read as it is written.
-    let document = serde_json::from_str::<Value>(text).ok()?;
-    let (mut values, mut keys) = (String::with_capacity(text.len()), String::new());
-    gather(&document, &mut values, &mut keys);
-    values.push_str(" | ");
-    values.push_str(&keys);
-    Some(values)
+    let begins = text.trim_start().starts_with(['{', '[', '"']);
+    let mut words = Words { values: String::new(), keys: String::new(), each };
+    (begins && json(text, &mut words)).then(|| {
+        words.values.push_str(" | ");
+        words.values + &words.keys
+    })
 }
 
-fn gather(value: &Value, values: &mut String, keys: &mut String) {
-    match value {
-        Value::Object(members) => {
-            for (key, value) in members {
-                keys.push_str(key);
-                keys.push_str(" | ");
-                gather(value, values, keys);
-            }
+/// What a JSON document holds, in the order in which it is written. No tree is made of it: these are read by the million.
+trait Reader {
+    /// The value of a key comes next, and is done.
+    fn enter(&mut self, key: &str);
+    fn leave(&mut self);
+    /// The elements of an array come next, and are done.
+    fn enter_array(&mut self) {}
+    fn leave_array(&mut self) {}
+    fn text(&mut self, text: &str);
+    fn other(&mut self, value: &dyn Display);
+}
+
+/// Reads a whole document; of what is none, nothing.
+fn json(text: &str, reader: &mut impl Reader) -> bool {
+    let is_document = serde_json::from_str::<IgnoredAny>(text).is_ok();
+    // What was read once is read twice, except for numbers that no float holds.
+    is_document && Walk(reader).deserialize(&mut serde_json::Deserializer::from_str(text)).is_ok()
+}
+
+struct Walk<'r, R>(&'r mut R);
+
+impl<'de, R: Reader> DeserializeSeed<'de> for Walk<'_, R> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, R: Reader> Visitor<'de> for Walk<'_, R> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while map.next_key_seed(Key(&mut *self.0))?.is_some() {
+            map.next_value_seed(Walk(&mut *self.0))?;
+            self.0.leave();
         }
-        Value::Array(items) => items.iter().for_each(|item| gather(item, values, keys)),
-        Value::String(text) => {
-            values.push_str(text);
-            values.push(' ');
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        self.0.enter_array();
+        while seq.next_element_seed(Walk(&mut *self.0))?.is_some() {}
+        self.0.leave_array();
+        Ok(())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.0.text(text);
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
+        self.0.other(&value);
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<(), E> {
+        self.0.other(&value);
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<(), E> {
+        self.0.other(&value);
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<(), E> {
+        self.0.other(&serde_json::Value::from(value));
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+struct Key<'r, R>(&'r mut R);
+
+impl<'de, R: Reader> DeserializeSeed<'de> for Key<'_, R> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<R: Reader> Visitor<'_> for Key<'_, R> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<(), E> {
+        self.0.enter(key);
+        Ok(())
+    }
+}
+
+struct Leaves<'e> {
+    path: String,
+    /// Of each step that is open: the length of the path before it, and the name behind it.
+    open: Vec<(usize, String)>,
+    left: usize,
+    each: Each<'e>,
+}
+
+impl Leaves<'_> {
+    fn step(&mut self, step: &str, name: String) {
+        self.open.push((self.path.len(), name));
+        self.path.push_str(step);
+    }
+
+    fn back(&mut self) {
+        self.path.truncate(self.open.pop().map_or(0, |open| open.0));
+    }
+}
+
+impl Reader for Leaves<'_> {
+    fn enter(&mut self, key: &str) {
+        self.step(&format!(".{}", step(key)), key.to_owned());
+    }
+
+    fn leave(&mut self) {
+        self.back();
+    }
+
+    fn enter_array(&mut self) {
+        let name = self.open.last().map_or_else(String::new, |open| open.1.clone());
+        self.step("[*]", name);
+    }
+
+    fn leave_array(&mut self) {
+        self.back();
+    }
+
+    fn text(&mut self, text: &str) {
+        if self.open.len() <= DEPTH_MAX && self.left > 0 {
+            self.left -= 1;
+            (self.each)(&self.path, self.open.last().map_or("", |open| &open.1), text);
         }
-        Value::Null => {}
-        other => {
-            values.push_str(&other.to_string());
-            values.push(' ');
-        }
+    }
+
+    fn other(&mut self, value: &dyn Display) {
+        self.text(&value.to_string());
+    }
+}
+
+struct Words<'e> {
+    values: String,
+    keys: String,
+    each: &'e mut dyn FnMut(&str),
+}
+
+impl Reader for Words<'_> {
+    fn enter(&mut self, key: &str) {
+        (self.each)(key);
+        self.keys.push_str(key);
+        self.keys.push_str(" | ");
+    }
+
+    fn leave(&mut self) {}
+
+    fn text(&mut self, text: &str) {
+        self.values.push_str(text);
+        self.values.push(' ');
+    }
+
+    fn other(&mut self, value: &dyn Display) {
+        // Writing to a string does not fail.
+        let _ = write!(self.values, "{value} ");
     }
 }
 

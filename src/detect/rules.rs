@@ -1,5 +1,6 @@
 //! The rules as they stand in `rules/detect/*.toml`, read once and checked by the tests.
 
+use super::needs::Needs;
 use super::token::{self, Words};
 use crate::mask::kind::Takes;
 use serde::Deserialize;
@@ -84,6 +85,7 @@ pub struct Content {
     pub(super) least: u32,
     /// They have to be most of the values.
     pub(super) most: bool,
+    pub(super) needs: Needs,
 }
 
 /// One way to find a category.
@@ -297,6 +299,7 @@ impl Rules {
             self.phrase(phrase, detector);
         }
         let content = text.content.into_iter().map(|content| Content {
+            needs: Needs::of(content.pattern.as_deref(), content.valid.as_deref()),
             pattern: content.pattern.map(|pattern| regex::Regex::new(&pattern).expect("patterns of rules compile")),
             id: content.id,
             valid: content.valid,

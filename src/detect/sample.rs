@@ -1,6 +1,7 @@
 //! Values of one column, as counts: which tests they pass, how many differ, how long they are.
 
 use super::content::{self, Somebody, VALUE_BYTES_MAX};
+use super::needs::Traits;
 use super::rules::{Content, RULES};
 use super::years::Years;
 use super::{Category, Class, Detector, Evidence, Facts, Finding, Signal, by_detector, join, name, nested, prose};
@@ -63,7 +64,7 @@ static WORDS: LazyLock<foldhash::quality::RandomState> = LazyLock::new(foldhash:
 /// this process.
 pub struct Sample {
     takes: Takes,
-    tests: Vec<(usize, usize)>,
+    tests: Tests,
     values: Counts,
     /// Leaves of documents, by path: the name of the last step, and its counts.
     paths: BTreeMap<String, (String, Counts)>,
@@ -75,11 +76,22 @@ pub struct Sample {
     pub rows: u64,
 }
 
+/// The tests that a column of a type can pass.
+struct Tests {
+    /// Detector, and place in its content.
+    all: Vec<(usize, usize)>,
+    /// Places in `all` of those that values behind [`DISTINCT_MAX`] are tried with.
+    late: Vec<usize>,
+}
+
+/// Hashes are keys as they are.
+type Hashes = HashSet<u64, foldhash::fast::RandomState>;
+
 #[derive(Default)]
 struct Counts {
-    seen: HashSet<u64>,
+    seen: Hashes,
     /// Values behind those, that pass a test of which a few values are enough.
-    late: HashSet<u64>,
+    late: Hashes,
     /// Hits by place in the list of tests; those of late values apart, because they are of no known number.
     hits: Vec<u32>,
     late_hits: Vec<u32>,
@@ -133,29 +145,60 @@ impl Counts {
 
     /// Looks at a value behind those that are tested: only for what a few are enough of, whatever the others are.
     ///
-    /// Memory is bounded by the values that pass, not by those that are looked at. By estimate 0.3 µs for words, and 2 µs for what
-    /// has the digits of a number, by which all the numbers of people are tried.
-    fn see_late(&mut self, tests: &[(usize, usize)], hash: u64, value: &str) {
-        if self.late.len() >= DISTINCT_MAX || self.seen.contains(&hash) || self.late.contains(&hash) {
+    /// Memory is bounded by the values that pass, not by those that are looked at; so is what they cost, as most values lack
+    /// what the tests need: a nanosecond per byte, and 50 ns for all tests together, by estimate.
+    fn see_late(&mut self, tests: &Tests, hash: u64, value: &str) {
+        if self.late.len() >= DISTINCT_MAX {
             return;
         }
+        let traits = Traits::of(value);
+        let number = traits.digits >= DIGITS_MIN;
+        let known = |counts: &Self| counts.seen.contains(&hash) || counts.late.contains(&hash);
         // Too many rather than too few: what repeats counts again, and chance makes less of it.
-        let number = is_number(value);
-        self.numbers += u32::from(number);
+        if number && !known(self) {
+            self.numbers += 1;
+        }
         // Words of a status are shorter than anything that is tested for.
         if value.len() < LATE_BYTES_MIN {
             return;
         }
-        self.late_hits.resize(tests.len(), 0);
-        for ((detector, place), hits) in tests.iter().zip(&mut self.late_hits) {
-            let content = &RULES.detectors[*detector].content[*place];
+        let mut passed = false;
+        for place in &tests.late {
+            let content = tests.content(*place);
             // What chance can make is made of digits.
-            let may = content.few.is_some_and(|share| share == 0.0 || number) && !content.most;
-            if may && passes(content, value) {
-                *hits += 1;
-                self.late.insert(hash);
+            let may = number || content.few.is_some_and(|share| share == 0.0);
+            if may && content.needs.has(&traits, value) && passes(content, value) && (passed || !known(self)) {
+                self.late_hits.resize(tests.all.len(), 0);
+                self.late_hits[*place] += 1;
+                passed = true;
             }
         }
+        if passed {
+            self.late.insert(hash);
+        }
+    }
+}
+
+impl Tests {
+    fn of(takes: Takes) -> Self {
+        let detectors = RULES.detectors.iter().enumerate().filter(|(number, _)| super::allowed(*number, takes));
+        let all =
+            detectors.flat_map(|(number, detector)| (0..detector.content.len()).map(move |place| (number, place)));
+        let mut tests = Self { all: all.collect(), late: Vec::new() };
+        let late = |place: &usize| tests.content(*place).few.is_some() && !tests.content(*place).most;
+        tests.late = (0..tests.all.len()).filter(late).collect();
+        tests
+    }
+
+    /// Those of text.
+    fn text() -> &'static Self {
+        static TESTS: LazyLock<Tests> = LazyLock::new(|| Tests::of(Takes::Text));
+        &TESTS
+    }
+
+    fn content(&self, place: usize) -> &'static Content {
+        let (detector, place) = self.all[place];
+        &RULES.detectors[detector].content[place]
     }
 }
 
@@ -167,13 +210,13 @@ fn is_number(value: &str) -> bool {
 impl Sample {
     /// An empty sample of a column of this type.
     pub fn new(facts: &Facts<'_>) -> Self {
-        let tests = tests(facts.takes);
+        let tests = Tests::of(facts.takes);
         Self {
             takes: facts.takes,
-            values: Counts { hits: vec![0; tests.len()], ..Counts::default() },
+            values: Counts { hits: vec![0; tests.all.len()], ..Counts::default() },
             tests,
             paths: BTreeMap::new(),
-            others: Counts { hits: vec![0; text_tests().len()], ..Counts::default() },
+            others: Counts { hits: vec![0; Tests::text().all.len()], ..Counts::default() },
             hasher: foldhash::quality::RandomState::default(),
             nulls: 0,
             rows: 0,
@@ -196,14 +239,14 @@ impl Sample {
     /// Counts the leaves of a document by path.
     fn push_document(&mut self, text: &str) -> bool {
         let (paths, others, hasher) = (&mut self.paths, &mut self.others, &self.hasher);
-        let tests = text_tests();
+        let tests = Tests::text();
         nested::leaves(text, &mut |path, name, value| {
             if let Some((_, counts)) = paths.get_mut(path) {
                 test(tests, hasher, value, counts);
             } else if paths.len() >= PATHS_MAX {
                 test(tests, hasher, value, others);
             } else {
-                let new = Counts { hits: vec![0; tests.len()], ..Counts::default() };
+                let new = Counts { hits: vec![0; tests.all.len()], ..Counts::default() };
                 let (_, counts) = paths.entry(path.to_owned()).or_insert((name.to_owned(), new));
                 test(tests, hasher, value, counts);
             }
@@ -251,13 +294,13 @@ impl Sample {
     /// in a column of theirs it takes more.
     pub fn few(&self, facts: &Facts<'_>) -> Vec<Few> {
         let thing = name::of_thing(facts);
-        let columns = [(false, &self.tests[..], &self.values)].into_iter();
+        let columns = [(false, &self.tests, &self.values)].into_iter();
         let leaves = self.paths.values().map(|(_, counts)| counts).chain([&self.others]);
-        let all = columns.chain(leaves.map(|counts| (true, text_tests(), counts)));
+        let all = columns.chain(leaves.map(|counts| (true, Tests::text(), counts)));
         let mut found = Vec::new();
         for (inside, tests, counts) in all {
             let late = counts.late_hits.iter().copied().chain(std::iter::repeat(0));
-            for (((number, place), hits), late) in tests.iter().zip(&counts.hits).zip(late) {
+            for (((number, place), hits), late) in tests.all.iter().zip(&counts.hits).zip(late) {
                 let hits = hits + late;
                 let detector = &RULES.detectors[*number];
                 let content = &detector.content[*place];
@@ -286,7 +329,7 @@ impl Sample {
         let mut findings = judge(facts, &self.tests, &self.values);
         // The values of an array are its elements: what these refute, the name of the column does not hold.
         if let (0, 1, Some((_, elements))) = (self.values.distinct(), self.paths.len(), self.paths.get("$[*]")) {
-            let said = judge(facts, text_tests(), elements);
+            let said = judge(facts, Tests::text(), elements);
             let refuted = |known: &Finding| {
                 !said.iter().any(|finding| finding.found() && finding.category.name == known.category.name)
             };
@@ -321,7 +364,7 @@ impl Sample {
             // An element of an array column has no name of its own.
             let column = if name.is_empty() { facts.column } else { name };
             let inner = Facts { column, takes: Takes::Text, domain: None, ..*facts };
-            let best = judge(&inner, text_tests(), counts).into_iter().find(Finding::found);
+            let best = judge(&inner, Tests::text(), counts).into_iter().find(Finding::found);
             found.extend(best.map(|finding| (path.clone(), finding)));
         }
         found
@@ -343,19 +386,8 @@ fn may_nest(takes: Takes) -> bool {
     matches!(takes, Takes::Json | Takes::Xml | Takes::Composite | Takes::Hstore | Takes::Text | Takes::Opaque)
 }
 
-/// The tests that a column of a type can pass: detector, and place in its content.
-fn tests(takes: Takes) -> Vec<(usize, usize)> {
-    let detectors = RULES.detectors.iter().enumerate().filter(|(number, _)| super::allowed(*number, takes));
-    detectors.flat_map(|(number, detector)| (0..detector.content.len()).map(move |place| (number, place))).collect()
-}
-
-fn text_tests() -> &'static [(usize, usize)] {
-    static TESTS: std::sync::LazyLock<Vec<(usize, usize)>> = std::sync::LazyLock::new(|| tests(Takes::Text));
-    &TESTS
-}
-
 /// Runs the tests on a value that was not seen before; on one behind [`DISTINCT_MAX`] those of which a few values are enough.
-fn test(tests: &[(usize, usize)], hasher: &foldhash::quality::RandomState, value: &str, counts: &mut Counts) {
+fn test(tests: &Tests, hasher: &foldhash::quality::RandomState, value: &str, counts: &mut Counts) {
     let value = value.trim();
     let (hash, shown) = (hasher.hash_one(value), &value[..value.floor_char_boundary(VALUE_BYTES_MAX)]);
     if counts.seen.len() >= DISTINCT_MAX {
@@ -395,7 +427,7 @@ fn test(tests: &[(usize, usize)], hasher: &foldhash::quality::RandomState, value
             Somebody::No => {}
         }
     }
-    for ((detector, place), hits) in tests.iter().zip(&mut counts.hits) {
+    for ((detector, place), hits) in tests.all.iter().zip(&mut counts.hits) {
         *hits += u32::from(passes(&RULES.detectors[*detector].content[*place], value));
     }
 }
@@ -413,14 +445,14 @@ pub(super) fn passes(content: &Content, value: &str) -> bool {
 }
 
 /// Joins what the name says with what the values say.
-fn judge(facts: &Facts<'_>, tests: &[(usize, usize)], counts: &Counts) -> Vec<Finding> {
+fn judge(facts: &Facts<'_>, tests: &Tests, counts: &Counts) -> Vec<Finding> {
     let mut said = by_detector(facts);
     let of = counts.distinct();
     let thing = name::of_thing(facts);
     let mut all: HashMap<usize, Vec<Evidence>> = HashMap::new();
     // By detector: hits of its tests together, and whether they can speak against it.
     let mut passing: HashMap<usize, (u32, bool)> = HashMap::new();
-    for ((detector, place), hits) in tests.iter().zip(&counts.hits) {
+    for ((detector, place), hits) in tests.all.iter().zip(&counts.hits) {
         let content = &RULES.detectors[*detector].content[*place];
         if content.weight == 0.0 {
             continue;

@@ -2,6 +2,7 @@
 
 use super::{account, canon, iban, locale, national};
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
 /// The share of people that have a name which stands in no list.
@@ -16,6 +17,16 @@ pub fn is_valid(kind: &str, text: &str) -> bool {
         "iban" => iban::is_iban(text),
         "card" => account::is_card(text),
         _ => national::is_valid(kind, text),
+    }
+}
+
+/// How many letters and digits of ASCII a valid value of such a kind has, and how many of them are letters at most; any
+/// number for kinds that say nothing of it.
+pub fn size(kind: &str) -> (RangeInclusive<usize>, usize) {
+    match kind {
+        "iban" => (15..=34, 34),
+        "card" => (13..=19, 0),
+        _ => national::size(kind).unwrap_or((0..=usize::MAX, usize::MAX)),
     }
 }
 

@@ -23,7 +23,7 @@ use crate::outcome::Gate;
 use crate::outcome::units::{many, plural};
 use crate::pg;
 use crate::plan::{items, list_line, listed, toml_key, under};
-use crate::proof::{Hits, Judged, Judgement, Proof, Sought, Traces};
+use crate::proof::{Hits, Judged, Judgement, Proof, Sought};
 use detected::{Detected, Keys, Seen};
 pub use files::{FileColumn, FileRows};
 use futures_util::TryStreamExt as _;
@@ -444,12 +444,9 @@ fn defined(part: &str) -> Option<(String, bool)> {
     Some((name, constraint))
 }
 
-/// Looks at one value: of a document at its leaves, side by side.
-fn look(sought: &Sought, text: &str, nested: bool, traces: &mut Traces) {
-    match nested.then(|| detect::words(text)).flatten() {
-        Some(words) => sought.read(&words, traces),
-        None => sought.read(text, traces),
-    }
+/// The leaves of a document side by side, as they are looked at; none for what is none. Takes in its keys.
+fn words(text: &str, keys: &mut Option<Keys>) -> Option<String> {
+    detect::words(text, &mut |key| keys.iter_mut().for_each(|keys| keys.see(key)))
 }
 
 /// What was read of some tables.
@@ -515,16 +512,13 @@ struct Column {
 }
 
 impl Column {
+    /// It as text.
     fn sql(&self) -> String {
         let name = pg::quote_ident(&self.name);
-        let text = match self.container {
+        match self.container {
             true => format!("pg_catalog.to_json({name})::pg_catalog.text"),
             false => format!("{name}::pg_catalog.text"),
-        };
-        // Characters are counted only where there may be too many: the length in bytes is known.
-        format!(
-            "CASE WHEN pg_catalog.octet_length({text}) <= {CHARS_MAX} THEN {text} ELSE pg_catalog.left({text}, {CHARS_MAX}) END"
-        )
+        }
     }
 }
 
@@ -612,11 +606,23 @@ impl Search {
     }
 
     async fn rows(&self, client: &Client) -> Result<Read, tokio_postgres::Error> {
-        let list: Vec<&str> = self.columns.iter().map(|column| column.sql.as_str()).collect();
+        let texts = self.columns.iter().enumerate().map(|(place, column)| format!("{} AS t{place}", column.sql));
+        // Characters are counted only where there may be too many: the length in bytes is known.
+        let cut = |text: String| {
+            format!(
+                "CASE WHEN pg_catalog.octet_length({text}) <= {CHARS_MAX} THEN {text} ELSE pg_catalog.left({text}, {CHARS_MAX}) END"
+            )
+        };
+        let list: Vec<String> = (0..self.columns.len()).map(|place| cut(format!("t{place}"))).collect();
         let sampled =
             self.share.map_or_else(String::new, |share| format!(" TABLESAMPLE SYSTEM ({:.6})", share * 100.0));
         let from = pg::quote_qualified(&self.table.schema, &self.table.name);
-        let sql = format!("SELECT {} FROM ONLY {from}{sampled}", list.join(", "));
+        // Behind OFFSET each value is written as text once.
+        let sql = format!(
+            "SELECT {} FROM (SELECT {} FROM ONLY {from}{sampled} OFFSET 0) r",
+            list.join(", "),
+            texts.collect::<Vec<_>>().join(", ")
+        );
         begin_look(client, &from).await?;
         let mut traces: Vec<_> = self.columns.iter().map(|column| self.sought.traces(column.masked)).collect();
         let mut seen: Vec<Option<Seen<'_>>> =
@@ -652,11 +658,11 @@ impl Search {
                     seen.push(value);
                 }
                 looked += value.map_or(0, |value| value.len() as u64);
-                if let (Some(keys), Some(value)) = (&mut keys[place], value) {
-                    keys.read(value);
+                let Some(value) = value.filter(|_| !nothing || keys[place].is_some()) else { continue };
+                let words = if column.nested { words(value, &mut keys[place]) } else { None };
+                if !nothing {
+                    self.sought.read(words.as_deref().unwrap_or(value), &mut traces[place]);
                 }
-                let Some(value) = value.filter(|_| !nothing) else { continue };
-                look(&self.sought, value, column.nested, &mut traces[place]);
             }
         }
         // A stream that is there and not read holds back every later answer of its session.

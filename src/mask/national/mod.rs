@@ -62,7 +62,7 @@ use super::key::DomainKey;
 use super::lanes::Queue;
 use super::leaf::{Asks, At, ON_INVALID, TEXT, TextMask};
 use super::token::{Perm, PermCache, PermMemo};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 /// Defines the record of each identifier: name, tweak, whether a place may hold a letter or a digit (then case variants
@@ -253,6 +253,29 @@ impl Scheme {
         let mut again = *number;
         ((self.write)(&parts, parts.rank, &mut again) && again == *number).then_some(parts)
     }
+}
+
+/// How many letters and digits the valid numbers of a kind have, and how many of them are letters at most; none for other
+/// kinds.
+pub(super) fn size(kind: &str) -> Option<(RangeInclusive<usize>, usize)> {
+    let (symbols, letters) = match kind {
+        "nl.bsn" | "us.ssn" | "us.ein" | "ca.sin" | "au.tfn" | "pt.nif" => (9..=9, 0),
+        "es.dni" => (9..=9, 1),
+        "es.nie" => (9..=9, 2),
+        "gb.nino" => (9..=9, 3),
+        "gb.nhs" | "dk.cpr" => (10..=10, 0),
+        "se.pnr" => (10..=12, 0),
+        "fi.hetu" => (10..=11, 2),
+        "be.nn" | "de.idnr" | "pl.pesel" | "br.cpf" | "no.fnr" => (11..=11, 0),
+        "in.aadhaar" => (12..=12, 0),
+        "ch.ahv" | "za.id" => (13..=13, 0),
+        "br.cnpj" => (14..=14, 12),
+        "fr.nir" => (15..=15, 2),
+        "it.cf" => (16..=16, 16),
+        "cn.ric" => (18..=18, 1),
+        _ => return None,
+    };
+    Some((symbols, letters))
 }
 
 /// Tells whether a text is a valid number of a kind.

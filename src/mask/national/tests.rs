@@ -220,6 +220,13 @@ fn valid_numbers_become_valid_numbers_of_the_same_layout() {
             let mask = column.mask(text).unwrap_or_else(|| panic!("{kind} refuses {text}"));
             assert!(column.reads(&mask), "{kind}: {text} became {mask}");
             assert_eq!(form(&mask), form(text), "{kind}");
+            // What is too short or has too many letters for a number is not tried as one.
+            let (symbols, letters) = size(kind).expect("every identifier has a size");
+            for text in [*text, &mask] {
+                let lettered = text.chars().filter(char::is_ascii_alphabetic).count();
+                let digits = text.chars().filter(char::is_ascii_digit).count();
+                assert!(symbols.contains(&(lettered + digits)) && lettered <= letters, "{kind}: {text}");
+            }
         }
     }
 }

@@ -4,7 +4,6 @@ use crate::detect::{self, Category, Class, Evidence, Facts, Few, Sample, Signal}
 use crate::mask::Shape;
 use crate::mask::json::personal_key;
 use crate::mask::kind::Takes;
-use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 use std::hash::BuildHasher as _;
 
@@ -138,31 +137,13 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Takes in a value; what is no document is passed over.
-    pub fn read(&mut self, text: &str) {
-        if !text.trim_start().starts_with(['{', '[']) {
-            return;
-        }
-        if let Ok(document) = serde_json::from_str(text) {
-            self.gather(&document);
-        }
-    }
-
-    fn gather(&mut self, value: &Value) {
-        match value {
-            Value::Object(members) => {
-                for (key, value) in members {
-                    if let Some(what) = personal_key(key) {
-                        let seen = self.seen.entry(what).or_default();
-                        if seen.len() < KEYS_MAX {
-                            seen.insert(self.hasher.hash_one(key));
-                        }
-                    }
-                    self.gather(value);
-                }
+    /// Takes in a key of a document.
+    pub fn see(&mut self, key: &str) {
+        if let Some(what) = personal_key(key) {
+            let seen = self.seen.entry(what).or_default();
+            if seen.len() < KEYS_MAX {
+                seen.insert(self.hasher.hash_one(key));
             }
-            Value::Array(items) => items.iter().for_each(|item| self.gather(item)),
-            _ => {}
         }
     }
 
@@ -332,7 +313,9 @@ mod tests {
     fn keys_that_are_personal_data_are_counted_and_names_of_fields_are_not() {
         let found = |documents: &[&str], most: usize| {
             let mut keys = Keys::default();
-            documents.iter().for_each(|document| keys.read(document));
+            documents.iter().for_each(|document| {
+                detect::words(document, &mut |key| keys.see(key));
+            });
             keys.found(most).map(|found| found.what)
         };
         let document = r##"{"by": [{"u1@planted.test": 1}, {"u2@planted.test": {"4111111111111111": 2}}], "#0123456789abcdef": 1}"##;

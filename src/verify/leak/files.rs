@@ -1,7 +1,7 @@
 //! The same for files that are about to get their name: their rows are at hand, in the text form of COPY.
 
 use super::detected::{Keys, Seen};
-use super::{Choice, Leak, Leaking, Read, look};
+use super::{Choice, Leak, Leaking, Read, words};
 use crate::detect::Facts;
 use crate::mask::kind::Takes;
 use crate::outcome::Gate;
@@ -78,10 +78,8 @@ impl Leak<'_> {
                 seen.push(listed.as_deref().or(text));
             }
             let Some(text) = text else { continue };
-            if let Some(keys) = &mut keys {
-                keys.read(text);
-            }
-            look(sought, text, true, &mut traces);
+            let words = words(text, &mut keys);
+            sought.read(words.as_deref().unwrap_or(text), &mut traces);
         }
         let mut read = Read { columns: 1, looked: seen.is_some().into(), ..Read::default() };
         let hits = sought.judge(&traces);
