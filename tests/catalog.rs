@@ -1,6 +1,6 @@
 //! The catalog read and the plan against a real server, which this module starts in a folder of its own.
 
-use restage::catalog::{self, Catalog, ConstraintKind, TableKind};
+use restage::catalog::{self, Catalog, Change, ConstraintKind, TableKind};
 use restage::config::{Action, Decision, MaskRule, Place, TableRule, Terms, Undecided};
 use restage::plan::{self, Floor, Policy, ProbeValue, Settings};
 use std::path::{Path, PathBuf};
@@ -148,7 +148,7 @@ fn catalog_and_plan_of_a_rich_schema() {
         tables_and_columns_are_read(&cluster).await;
         constraints_and_types_are_read(&cluster).await;
         rights_are_those_of_the_role(&cluster).await;
-        digest_follows_definitions(&cluster, &admin).await;
+        changes_follow_definitions(&cluster, &admin).await;
         probes_find_violated_checks(&cluster).await;
         queries_of_the_plan_run(&cluster).await;
     });
@@ -226,20 +226,34 @@ async fn rights_are_those_of_the_role(cluster: &Cluster) {
     assert!(catalog.tables.iter().any(|table| table.name == "hidden" && table.row_security_active));
 }
 
-async fn digest_follows_definitions(cluster: &Cluster, admin: &Client) {
-    let digest = async || cluster.read("postgres", "postgres").await.1.digest;
-    let first = digest().await;
+async fn changes_follow_definitions(cluster: &Cluster, admin: &Client) {
+    let read = async || cluster.read("postgres", "postgres").await.1;
+    let told = |old: &Catalog, new: &Catalog| {
+        let line = |change: Change| format!("{}{}", if change.stops { "! " } else { "" }, change.what);
+        catalog::changes(old, new, false).into_iter().map(line).collect::<Vec<_>>()
+    };
+    let first = read().await;
     for sql in ["INSERT INTO audit.cache SELECT 1", "VACUUM FULL audit.cache", "ANALYZE"] {
         admin.batch_execute(sql).await.expect("runs");
     }
-    assert_eq!(first, digest().await);
-    assert_eq!(first, cluster.read("postgres", "reader").await.1.digest);
+    assert_eq!(told(&first, &read().await), [""; 0]);
+    assert_eq!(told(&first, &cluster.read("postgres", "reader").await.1), [""; 0]);
     admin.batch_execute("ALTER TYPE public.mood ADD VALUE 'happy'").await.expect("runs");
-    let second = digest().await;
-    assert_ne!(first, second);
+    let second = read().await;
+    let changed = ["! type public.mood was changed", "! type public.mood of a column was changed"];
+    assert_eq!(told(&first, &second), changed);
     let replace = "CREATE OR REPLACE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 2'";
     admin.batch_execute(replace).await.expect("runs");
-    assert_ne!(second, digest().await);
+    let third = read().await;
+    assert_eq!(told(&second, &third), ["function public.f() was changed"]);
+    let parsed = |number: u8| {
+        format!("CREATE OR REPLACE FUNCTION public.f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT {number}; END")
+    };
+    for number in [2, 3] {
+        let before = read().await;
+        admin.batch_execute(&parsed(number)).await.expect("runs");
+        assert_eq!(told(&before, &read().await), ["function public.f() was changed"]);
+    }
 }
 
 fn rule(pattern: &str, default: Action, columns: &[(&str, Action)]) -> TableRule {

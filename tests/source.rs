@@ -46,11 +46,10 @@ fn end(cluster: &Cluster, pids: &[String]) {
     cluster.sql("postgres", &format!("SELECT pg_terminate_backend(pid) FROM unnest(ARRAY[{list}]::int[]) AS pid"));
 }
 
-/// Starts a refresh and stops it between the export of its snapshot and its table locks: the given session holds ACCESS
-/// EXCLUSIVE on `big` and the refresh waits for it.
+/// Starts a refresh and stops it when its plan is judged and its snapshot not taken, until the given session commits.
 ///
 /// The refresh is held up at the last thing it does before the snapshot: dropping what a dead run left aside.
-fn in_the_window(lab: &Lab<'static>) -> (Running, Held) {
+fn before_the_snapshot(lab: &Lab<'static>) -> (Running, Held) {
     let target = lab.target;
     let aside = format!("{}__20200101t000000_0000", lab.name);
     let comment = comment_of(target, &lab.name);
@@ -68,6 +67,13 @@ fn in_the_window(lab: &Lab<'static>) -> (Running, Held) {
             ),
         ) == "1"
     });
+    (running, gate)
+}
+
+/// Starts a refresh and stops it between the export of its snapshot and its table locks: the given session holds ACCESS
+/// EXCLUSIVE on `big` and the refresh waits for it.
+fn in_the_window(lab: &Lab<'static>) -> (Running, Held) {
+    let (running, mut gate) = before_the_snapshot(lab);
     let mut ddl = Held::open(lab.source, "app", &lab.name);
     ddl.run("BEGIN; LOCK TABLE big IN ACCESS EXCLUSIVE MODE");
     gate.run("COMMIT");
@@ -504,25 +510,145 @@ impl Lab<'static> {
     }
 }
 
+/// What a run that copies `big` has nothing to do with, beside a partitioned table of its own.
+const BESIDE: &str = "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE TYPE far AS ENUM ('a'); \
+     CREATE TABLE events (id bigserial, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at); \
+     CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2026-02-01'); \
+     INSERT INTO events (at) VALUES ('2026-01-05'), ('2026-01-06')";
+
+/// Tables, types and views that are new, also with keys to a table that is copied and below one; functions and types of no
+/// column that are changed; a comment.
+const UNRELATED: &str = "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE other (id int PRIMARY KEY, m mood, big int REFERENCES big); \
+     CREATE UNIQUE INDEX ON other (big); CREATE VIEW late AS SELECT id FROM other; \
+     CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM ('2026-02-01') TO ('2026-03-01'); \
+     INSERT INTO events (at) VALUES ('2026-02-05'); \
+     CREATE OR REPLACE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 2'; ALTER TYPE far ADD VALUE 'b'; \
+     COMMENT ON TABLE big IS 'told later'";
+
+/// What of [`UNRELATED`] is in staging.
+const BESIDE_NOW: &str = "SELECT one(), (SELECT count(*) FROM events), (SELECT count(*) FROM pg_enum WHERE enumtypid = 'far'::regtype), \
+     coalesce(to_regclass('other'), to_regclass('late'), to_regclass('events_2')) IS NULL, to_regtype('mood') IS NULL, \
+     obj_description('big'::regclass) IS NULL";
+
+#[test]
+fn ddl_on_what_is_not_read_stops_no_run_and_is_not_in_the_copy() {
+    let lab = big("ddl_beside", "rate_max = \"2MiB/s\"");
+    lab.seed(BESIDE);
+    let running = Running::start(&lab, &["refresh", "-v"]);
+    wait_for_copy(&lab, lab.source);
+    lab.source.sql_as("app", &lab.name, UNRELATED);
+    let ran = running.wait();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(big_rows(&lab), "10000|50005000|10000");
+    assert_eq!(lab.staging(BESIDE_NOW), "1|2|1|t|t|t", "as the snapshot shows it");
+    for told in
+        ["table public.other was created", "table public.events_2 was created", "function public.one() was changed"]
+    {
+        assert!(ran.stderr.contains(&format!("{told} at the source meanwhile")), "{told}: {}", ran.stderr);
+    }
+    assert_eq!(lab.production(BESIDE_NOW), "2|3|2|f|f|f", "the twin: it was there to be copied");
+}
+
+#[test]
+fn ddl_between_the_snapshot_and_the_dump_is_not_in_the_copy() {
+    let lab = big("ddl_window", "");
+    lab.seed(BESIDE);
+    let (running, mut ddl) = in_the_window(&lab);
+    // The session holds a lock on big; a new value of an enum and all others come with its COMMIT.
+    ddl.run(&format!("{UNRELATED}; COMMIT"));
+    let ran = running.wait();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(!ran.stderr.contains("starting again"), "{}", ran.stderr);
+    assert_eq!(lab.staging(BESIDE_NOW), "1|2|1|t|t|t", "as the snapshot shows it");
+}
+
+#[test]
+fn what_is_defined_after_it_was_judged_is_judged_before_it_is_copied() {
+    let comment = "COMMENT ON TABLE big IS 'ask ann@qzddl.dev'";
+    let run = |name: &str, policy: &str, ddl: &str| {
+        let lab = big(name, "");
+        lab.seed(BESIDE);
+        lab.config(&format!("{policy}{KEEP}"));
+        let (running, mut gate) = before_the_snapshot(&lab);
+        lab.source.sql_as("app", &lab.name, ddl);
+        lab.grant();
+        gate.run("COMMIT");
+        let ran = running.wait();
+        assert!(ran.stderr.contains("starting again"), "{ddl}: {}", ran.stderr);
+        (lab, ran)
+    };
+    let told = "SELECT coalesce(obj_description('big'::regclass), '')";
+    std::thread::scope(|scope| {
+        // Nothing of it is known to the catalog of tables, columns and types.
+        scope.spawn(|| {
+            let (lab, ran) = run("judged_late", "", comment);
+            assert_eq!(ran.code, 3, "{}", ran.stderr);
+            assert!(ran.stderr.contains("plan::personal-literal"), "{}", ran.stderr);
+            assert_eq!(lab.databases(), std::slice::from_ref(&lab.name), "nothing was loaded");
+        });
+        // The twin: where nobody looks, it is copied.
+        scope.spawn(|| {
+            let (lab, ran) = run("judged_never", "[policy]\nddl_literals = \"accept\"\n\n", comment);
+            assert_eq!(ran.code, 0, "{}", ran.stderr);
+            assert_eq!(lab.staging(told), "ask ann@qzddl.dev");
+        });
+        scope.spawn(|| {
+            let (lab, ran) = run("judged_again", "", UNRELATED);
+            assert_eq!(ran.code, 0, "{}", ran.stderr);
+            assert_eq!(lab.staging(BESIDE_NOW), "2|3|2|f|f|f", "it is planned, and copied");
+        });
+        // A table that was planned and is gone, as those that a partition manager drops.
+        scope.spawn(|| {
+            let (lab, ran) = run("judged_gone", "", "DROP TABLE events_1");
+            assert_eq!(ran.code, 0, "{}", ran.stderr);
+            assert_eq!(lab.staging("SELECT count(*) FROM events"), "0");
+        });
+    });
+}
+
 #[test]
 fn schema_drift_is_refused_unless_allowed() {
-    let drift = |name: &str, ddl: &str, setting: &str| {
-        let lab = big(name, &format!("rate_max = \"2MiB/s\"\n{setting}"));
+    let drift = |name: &str, seed: &str, ddl: &str, (setting, policy): (&str, &str)| {
+        let lab = big(name, "");
+        lab.seed(seed);
+        lab.config_with(&format!("rate_max = \"2MiB/s\"\n{setting}"), "", policy);
         let running = Running::start(&lab, &["refresh", "-v"]);
         wait_for_copy(&lab, lab.source);
         lab.source.sql_as("app", &lab.name, ddl);
         (running.wait(), lab.databases().len())
     };
-    let function = "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'";
+    let few = "CREATE FUNCTION few(int) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN true; END'";
+    let less = "CREATE OR REPLACE FUNCTION few(int) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN false; END'";
+    let asked = "[tables.\"public.big\"]\nrows = { where = \"public.few(id)\" }\ndefault = \"keep\"\n";
     std::thread::scope(|scope| {
         let cases = [
-            ("drift_type", "CREATE TYPE mood AS ENUM ('sad', 'ok')", "type public.mood was created"),
-            ("drift_function", function, "function public.one() was created"),
-            ("drift_table", "CREATE TABLE other (id int)", "table public.other was created"),
+            (
+                "drift_type",
+                "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE moods (m mood[])",
+                "ALTER TYPE mood ADD VALUE 'glad'",
+                "type public.mood was changed",
+                KEEP,
+            ),
+            (
+                "drift_check",
+                "ALTER TABLE big ADD CONSTRAINT positive CHECK (n > 0) NOT VALID",
+                "ALTER TABLE big VALIDATE CONSTRAINT positive",
+                "constraint positive of public.big was changed",
+                KEEP,
+            ),
+            ("drift_function", few, less, "function public.few(integer) was changed", asked),
+            // A call may mean it from now on.
+            (
+                "drift_overload",
+                few,
+                "CREATE FUNCTION few(bigint) RETURNS boolean LANGUAGE sql AS 'SELECT false'",
+                "function public.few(bigint) was created",
+                asked,
+            ),
         ];
-        for (name, ddl, told) in cases {
+        for (name, seed, ddl, told, policy) in cases {
             scope.spawn(move || {
-                let (ran, databases) = drift(name, ddl, "");
+                let (ran, databases) = drift(name, seed, ddl, ("", policy));
                 assert_eq!(ran.code, 4, "{ddl}: {}", ran.stderr);
                 assert!(ran.stderr.contains("source::schema-drift"), "{ddl}: {}", ran.stderr);
                 assert!(ran.stderr.contains(told), "{ddl}: {}", ran.stderr);
@@ -531,7 +657,7 @@ fn schema_drift_is_refused_unless_allowed() {
             });
         }
         scope.spawn(|| {
-            let (ran, _) = drift("drift_allowed", function, "allow_schema_drift = true");
+            let (ran, _) = drift("drift_allowed", few, less, ("allow_schema_drift = true", asked));
             assert_eq!(ran.code, 0, "{}", ran.stderr);
         });
     });

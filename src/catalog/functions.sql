@@ -2,7 +2,9 @@
 -- Nothing locks them while a run is on. Row types of tables are left out, because the tables are compared themselves.
 WITH found (digest, name) AS (
     SELECT pg_catalog.md5(pg_catalog.concat_ws('|', p.oid, p.proname, p.pronamespace, p.proargtypes, p.prorettype,
-            p.prolang, p.prosecdef, p.proconfig, p.probin, p.prosrc)),
+            p.prolang, p.prosecdef, p.proconfig, p.probin, p.prosrc, p.proargdefaults,
+            -- Since 14 a body can be kept parsed, and prosrc is empty then.
+            pg_catalog.to_jsonb(p) ->> 'prosqlbody')),
         'function ' || p.oid::pg_catalog.regprocedure::pg_catalog.text
     FROM pg_catalog.pg_proc AS p
     JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace

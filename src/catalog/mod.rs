@@ -4,7 +4,7 @@ mod drift;
 mod probe;
 mod read;
 
-pub use drift::changes;
+pub use drift::{Change, changes};
 pub use probe::{ProbeError, Sample, probe_checks, try_stand_ins};
 pub use read::{CatalogError, money_digits, read, read_definitions, read_server};
 
@@ -48,8 +48,6 @@ pub struct Catalog {
     /// [`try_stand_ins`] asked. For proposals only.
     #[serde(skip)]
     pub stand_ins: BTreeMap<(Oid, i16), StandIn>,
-    /// BLAKE3 over everything above that must not change during a run (not sizes, estimates or rights), hex.
-    pub digest: String,
 }
 
 /// What satisfies the type and the checks of a column alone.
@@ -301,6 +299,11 @@ impl Catalog {
 }
 
 impl Table {
+    /// Its rows are copied, or those below it; else at most its definition is.
+    pub fn is_copied(&self) -> bool {
+        self.kind != TableKind::Foreign && self.extension.is_none()
+    }
+
     /// `schema.table`, as written in the policy.
     pub fn full_name(&self) -> String {
         format!("{}.{}", self.schema, self.name)

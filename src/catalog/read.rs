@@ -104,7 +104,6 @@ async fn definitions(client: &Client) -> Result<Catalog, CatalogError> {
         server.money_digits = money_digits(client).await?;
     }
     catalog.server = server;
-    catalog.digest = super::drift::digest(&catalog);
     Ok(catalog)
 }
 

@@ -82,8 +82,8 @@ pub enum ExtractError {
     Sql { what: String, problem: SqlProblem },
     #[error("could not lock the tables of the source within {waited_s} s")]
     LockWait { waited_s: u64, blockers: Vec<String> },
-    #[error("the tables of the source kept changing while the snapshot was taken")]
-    Changed { tables: Vec<String> },
+    #[error("the source kept changing while the snapshot was taken")]
+    Changed { changes: Vec<String> },
     #[error("the snapshot was lost: both sessions that held it ended")]
     SnapshotLost,
     #[error("the snapshot reached its age limit of {limit_s} s")]
@@ -130,6 +130,11 @@ impl ExtractError {
         Self::Sql { what: what.into(), problem: crate::pg::sql_error(error) }
     }
 
+    /// A table, or its schema, is not there under this name.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, ExtractError::Sql { problem, .. } if matches!(problem.sqlstate.as_str(), "42P01" | "3F000"))
+    }
+
     /// A chunk that failed with this may be read again: the connection died, or a standby cancelled us.
     pub fn is_transient(&self) -> bool {
         match self {
@@ -170,11 +175,11 @@ impl Diagnose for ExtractError {
             ExtractError::LockWait { blockers, .. } => Report::new("source::lock-wait", message)
                 .detail(if blockers.is_empty() { "The blocker is gone by now.".to_owned() } else { blockers.join("\n") })
                 .hint("Wait for the statement to finish, or raise `lock_wait_max` under [source]."),
-            ExtractError::Changed { tables } => Report::new("source::changed", message)
-                .detail(if tables.is_empty() {
-                    "Three times in a row, a statement changed definitions or waited for a table before everything was locked.".to_owned()
+            ExtractError::Changed { changes } => Report::new("source::changed", message)
+                .detail(if changes.is_empty() {
+                    "Three times in a row, a statement waited for a table before everything was locked.".to_owned()
                 } else {
-                    format!("Truncated or rewritten after the snapshot, three times in a row: {}", tables.join(", "))
+                    format!("Three times in a row it was no more what it was when it was judged; at last:\n{}", some(changes))
                 })
                 .hint("Run again when the migration is done."),
             ExtractError::SnapshotLost => Report::new("source::snapshot-lost", message)
@@ -185,7 +190,7 @@ impl Diagnose for ExtractError {
                 .detail(format!("A statement waited {waited_s} s behind our ACCESS SHARE lock, and every later query behind it."))
                 .hint("Run again after the migration, or set `on_blocked_ddl = \"hold\"` under [source]."),
             ExtractError::SchemaDrift { changes } => Report::new("source::schema-drift", message)
-                .detail(format!("Between the first and the last read of the catalog:\n{}", some(changes)))
+                .detail(format!("What rows are read of or by, while they were read:\n{}", some(changes)))
                 .hint("Run again, or accept it with `allow_schema_drift = true` under [source]."),
             ExtractError::Truncated { .. } => Report::new("source::truncated", message),
             ExtractError::RowsMissing { .. } => Report::new("source::rows-missing", message)

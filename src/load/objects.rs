@@ -9,7 +9,7 @@
 //! slot on production), user mappings, event triggers, security labels. Foreign servers are pointed at nowhere.
 
 use crate::error::{Diagnose, Exit, Report};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -220,6 +220,18 @@ impl Objects {
         };
         self.dropped.extend(self.pre.iter().filter(|entry| skipped(entry)).map(Entry::label));
         self.pre.retain(|entry| !skipped(entry));
+    }
+
+    /// Names what two readings of a schema define differently. Grants say nothing about rows, and count for nothing.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let definitions = |objects: &Self| -> BTreeSet<(String, String)> {
+            let all = objects.pre.iter().chain(&objects.post).chain(&objects.security);
+            all.map(|entry| (entry.label(), entry.sql.clone())).collect()
+        };
+        let (ours, others) = (definitions(self), definitions(other));
+        let mut labels: Vec<String> = ours.symmetric_difference(&others).map(|(label, _)| label.clone()).collect();
+        labels.dedup();
+        labels
     }
 }
 
@@ -549,6 +561,16 @@ mod tests {
         assert_eq!(table.needs, [2, 7]);
         assert!(table.sql.contains("SET default_table_access_method = heap;\nSET default_tablespace = '';"));
         assert!(table.sql.ends_with("CREATE TABLE app.c ();"));
+    }
+
+    #[test]
+    fn what_is_defined_otherwise_is_named_once() {
+        let objects = |script: &str| cut(LIST, script, "").expect("the script is well formed");
+        let old = objects(SCRIPT);
+        assert_eq!(old.differences(&objects(SCRIPT)), [""; 0]);
+        let new = objects(&SCRIPT.replace("TABLE app.c ()", "TABLE app.c (id integer)"));
+        assert_eq!(old.differences(&new), ["TABLE app.a; Type: b"]);
+        assert_eq!(old.differences(&Objects::default()).len(), 2);
     }
 
     #[test]

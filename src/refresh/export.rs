@@ -5,7 +5,7 @@
 use super::artefact::Origin;
 use super::at_source::AtSource;
 use super::prepare::{NOTHING, Ready, pin_source, prepare_files};
-use super::reading::{Clock, SNAPSHOT_TRIES, no_drift, pipeline, server, take_snapshot};
+use super::reading::{Clock, Judged, SNAPSHOT_TRIES, no_drift, pipeline, server, take_snapshot};
 use super::{Job, gates, leak, order, past, privacy, proof, subset};
 use crate::artefact::columns::Stored;
 use crate::artefact::{self, ColumnEntry, Form, Manifest, Part, Purpose, TableEntry, Taken};
@@ -155,15 +155,15 @@ impl Run {
     async fn snapshot(&self, ready: &mut Ready) -> Result<(Snapshot, Objects), Failure> {
         let mut changed = Vec::new();
         for _ in 0..SNAPSHOT_TRIES {
-            let planned = (&ready.plan, &ready.tools);
-            match take_snapshot(&self.job, planned, &ready.catalog.digest, &self.stop).await? {
+            let Ready { catalog, plan, judged: objects, tools, .. } = &*ready;
+            match take_snapshot(&self.job, Judged { catalog, plan, objects, tools }, &self.stop).await? {
                 Ok(taken) => return Ok(taken),
-                Err(tables) => changed = tables,
+                Err(changes) => changed = changes,
             }
             self.events.note("the source changed while the snapshot was taken; starting again");
             *ready = prepare_files(&self.job).await?;
         }
-        Err(ExtractError::Changed { tables: changed }.into())
+        Err(ExtractError::Changed { changes: changed }.into())
     }
 
     async fn write(
@@ -201,7 +201,7 @@ impl Run {
             }
         };
         shared.source.close();
-        no_drift(job, catalog).await?;
+        no_drift(job, catalog, plan, &self.events).await?;
         snapshot.let_go();
         let gates = self.judge(catalog, plan, &objects, &shared)?;
         let definitions = definitions(&objects);

@@ -27,6 +27,8 @@ pub struct Prepared {
     pub plan: Plan,
     /// One per table of the plan.
     pub maskers: Vec<Arc<Masker>>,
+    /// The definitions that were judged; none of a masked snapshot, which was judged when it was made.
+    pub judged: Objects,
     pub checks: Vec<Check>,
     pub target: TargetFacts,
     pub tools: Tools,
@@ -42,6 +44,8 @@ pub struct Inspected {
     pub catalog: Catalog,
     pub plan: Option<Plan>,
     pub maskers: Vec<Arc<Masker>>,
+    /// The definitions, if they could be read.
+    pub judged: Option<Objects>,
     pub checks: Vec<Check>,
     pub target: TargetFacts,
     pub tools: Option<Tools>,
@@ -126,18 +130,21 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
     refusals.extend(privacy::refusals(&catalog, job));
     let door = door(job, &catalog, &mut refusals).await?;
     let refused = !refusals.is_empty();
-    if let (Some(tools), true) = (&door.tools, door.maker)
-        && let Some(objects) = definitions(job, tools, refused).await?
-    {
-        refusals.extend(literals::judge(job, &objects, lock.as_mut()));
+    let judged = match (&door.tools, door.maker) {
+        (Some(tools), true) => definitions(job, tools, refused).await?,
+        _ => None,
+    };
+    if let Some(objects) = &judged {
+        refusals.extend(literals::judge(job, objects, lock.as_mut()));
         if !refused {
-            refusals.extend(target::missing_roles(job, &door.admin, &objects).await?);
+            refusals.extend(target::missing_roles(job, &door.admin, objects).await?);
         }
     }
     refusals.extend(preflight::target_lacks(&catalog, &door.admin, job.owner.as_deref(), &job.skip_extensions).await?);
     let changes = changes(job, lock.as_ref(), &mut refusals);
     let Door { admin, checks, facts, tools, .. } = door;
-    Ok(Inspected { catalog, plan, maskers, checks, target: facts, tools, admin: Some(admin), lock, changes, refusals })
+    let (target, admin) = (facts, Some(admin));
+    Ok(Inspected { catalog, plan, maskers, judged, checks, target, tools, admin, lock, changes, refusals })
 }
 
 /// The definitions of the source, also of a plan that is refused: one look tells everything. What keeps them from being
@@ -216,6 +223,8 @@ pub(super) struct Ready {
     pub catalog: Catalog,
     pub plan: Plan,
     pub maskers: Vec<Arc<Masker>>,
+    /// The definitions that were judged.
+    pub judged: Objects,
     pub tools: Tools,
     /// What the policy does to every column.
     pub policy: Lock,
@@ -236,14 +245,17 @@ pub(super) async fn prepare_files(job: &Job) -> Result<Ready, Failure> {
             None
         }
     };
-    if let Some(tools) = &tools
-        && let Some(objects) = definitions(job, tools, !refusals.is_empty()).await?
-    {
-        refusals.extend(literals::judge(job, &objects, lock.as_mut()));
+    let judged = match &tools {
+        Some(tools) => definitions(job, tools, !refusals.is_empty()).await?,
+        None => None,
+    };
+    if let Some(objects) = &judged {
+        refusals.extend(literals::judge(job, objects, lock.as_mut()));
     }
     changes(job, lock.as_ref(), &mut refusals);
     let policy = lock.map(|lock| lock.with_reviewed(job.lock.as_ref()));
-    let (Some(mut plan), Some(tools), Some(policy), true) = (plan, tools, policy, refusals.is_empty()) else {
+    let complete = (plan, judged, tools, policy, refusals.is_empty());
+    let (Some(mut plan), Some(judged), Some(tools), Some(policy), true) = complete else {
         return Err(Failure { exit: Exit::Refused, reports: refusals }.with_state(NOTHING));
     };
     let looked = look_through(job, &catalog, &plan).await;
@@ -253,7 +265,7 @@ pub(super) async fn prepare_files(job: &Job) -> Result<Ready, Failure> {
         return Err(Failure { exit: Exit::Refused, reports: refusals }.with_state(state));
     }
     plan.warnings.extend(warnings);
-    Ok(Ready { catalog, plan, maskers, tools, policy })
+    Ok(Ready { catalog, plan, maskers, judged, tools, policy })
 }
 
 /// The door to the target for rows that come from a masked snapshot.
@@ -286,7 +298,8 @@ pub(super) async fn prepare_load(
     note_plan(job, &catalog, Some(&plan));
     let maskers = plan.tables.iter().map(|_| Arc::new(Masker::none())).collect();
     let (source, mask_version) = (opened.source(), opened.manifest.mask_version);
-    Ok(Prepared { catalog, plan, maskers, checks, target: facts, tools, admin, source, mask_version })
+    let (judged, target) = (Objects::default(), facts);
+    Ok(Prepared { catalog, plan, maskers, judged, checks, target, tools, admin, source, mask_version })
 }
 
 /// Writes the decisions of a plan down for the report.
@@ -317,8 +330,8 @@ pub async fn prepare(job: &Job) -> Result<Prepared, Failure> {
     if !found.refusals.is_empty() {
         return Err(Failure { exit: Exit::Refused, reports: found.refusals }.with_state(NOTHING));
     }
-    match (found.plan, found.tools, found.admin) {
-        (Some(mut plan), Some(tools), Some(admin)) => {
+    match (found.plan, found.judged, found.tools, found.admin) {
+        (Some(mut plan), Some(judged), Some(tools), Some(admin)) => {
             let looked = look_through(job, &found.catalog, &plan).await;
             let (refusals, warnings) = looked.map_err(|failure| failure.with_state(NOTHING))?;
             if !refusals.is_empty() {
@@ -330,6 +343,7 @@ pub async fn prepare(job: &Job) -> Result<Prepared, Failure> {
                 catalog: found.catalog,
                 plan,
                 maskers: found.maskers,
+                judged,
                 checks: found.checks,
                 target: found.target,
                 tools,

@@ -3,7 +3,8 @@
 use super::Job;
 use super::at_source::definitions_now;
 use crate::buffers::Buffers;
-use crate::catalog::{self, Catalog};
+use crate::catalog::{self, Catalog, Change};
+use crate::config::Rows;
 use crate::error::{Exit, Failure, Report};
 use crate::event::{Events, Phase};
 use crate::extract::postgres::Reader;
@@ -12,7 +13,7 @@ use crate::extract::{ExtractError, Source, Stop};
 use crate::load::objects::{Objects, Tools};
 use crate::outcome::{Ledger, PhaseTime};
 use crate::pipeline::{Budget, Pipeline};
-use crate::plan::Plan;
+use crate::plan::{Plan, SubsetPlan, TablePlan};
 use std::time::Instant;
 
 /// How often a snapshot is taken anew because tables were truncated or rewritten under it.
@@ -68,44 +69,98 @@ pub(super) fn server(job: &Job, pipeline: &Pipeline, snapshot: &Snapshot) -> Sou
     Source::Server(Box::new(Reader::new(snapshot.ids(), job.extract.rate_max, buffers, stop)))
 }
 
-/// Fails if a definition changed since the catalog was read.
-pub(super) async fn no_drift(job: &Job, read: &Catalog) -> Result<(), Failure> {
+/// The source as it was judged, and the tools that read its definitions.
+pub(super) struct Judged<'a> {
+    pub catalog: &'a Catalog,
+    pub plan: &'a Plan,
+    pub objects: &'a Objects,
+    pub tools: &'a Tools,
+}
+
+/// Fails if anything that rows are read of or by changed since it was judged, and tells what else did. See
+/// [`catalog::changes`].
+pub(super) async fn no_drift(job: &Job, read: &Catalog, plan: &Plan, events: &Events) -> Result<(), Failure> {
     if job.allow_schema_drift {
         return Ok(());
     }
     let now = definitions_now(job).await?;
-    if now.digest != read.digest {
-        return Err(ExtractError::SchemaDrift { changes: catalog::changes(read, &now) }.into());
+    let (stops, rest): (Vec<Change>, Vec<Change>) =
+        catalog::changes(read, &now, asks(plan)).into_iter().partition(|change| change.stops);
+    if !stops.is_empty() {
+        return Err(ExtractError::SchemaDrift { changes: names(stops) }.into());
+    }
+    for change in names(rest) {
+        events.note(format!("{change} at the source meanwhile; the copy is as of the snapshot"));
     }
     Ok(())
 }
 
-/// Takes a snapshot under which every planned table is what it was when it was planned, and reads the definitions that it
-/// shows; else says which tables are not, if any.
+fn names(changes: Vec<Change>) -> Vec<String> {
+    changes.into_iter().map(|change| change.what).collect()
+}
+
+/// The source evaluates what somebody wrote: conditions of rows, masks and subsets, and orders. They may call functions.
+fn asks(plan: &Plan) -> bool {
+    let rows = |table: &TablePlan| {
+        matches!(table.rows, Rows::Where { condition: Some(_), .. }) || !table.conditions().is_empty()
+    };
+    let subset = |subset: &SubsetPlan| {
+        subset.seeds.iter().any(|seed| seed.condition.is_some() || seed.order.is_some())
+            || subset.nodes.iter().any(|node| node.filter.is_some())
+    };
+    plan.tables.iter().any(rows) || plan.subset.as_deref().is_some_and(subset)
+}
+
+/// Takes a snapshot under which everything is what it was when it was judged, and reads the definitions that it shows; else
+/// says what is not, if anything.
+///
+/// Definitions are read twice: as they are, to be judged, and under the snapshot, to be copied. What pg_dump prints is only
+/// in part what the snapshot shows, the rest is what is there at that moment. So the two texts are compared, whatever the
+/// catalog says: what was not judged, down to a comment, is not copied. Rows are read by what is there as well; their
+/// tables are locked by now, and the catalog, read after that, has to say that they are still the ones that were judged.
+/// From here on only what [`catalog::changes`] calls a reason to stop can make a difference: all definitions that will be
+/// copied are here.
 ///
 /// pg_dump locks all tables like we do, so it runs at once: later, a statement that waits for our locks may stand in its way.
 pub(super) async fn take_snapshot(
     job: &Job,
-    (plan, tools): (&Plan, &Tools),
-    digest: &str,
+    judged: Judged<'_>,
     stop: &Stop,
 ) -> Result<Result<(Snapshot, Objects), Vec<String>>, Failure> {
-    let snapshot = Snapshot::take(&job.source, &job.application(), &job.extract, plan, stop).await?;
+    let Judged { catalog: read, plan, objects: known, tools } = judged;
+    let snapshot = match Snapshot::take(&job.source, &job.application(), &job.extract, plan, stop).await {
+        Err(error) if error.is_missing() => {
+            return Ok(Err(names(catalog::changes(read, &definitions_now(job).await?, asks(plan)))));
+        }
+        taken => taken?,
+    };
     let id = snapshot.ids().get().ok_or(ExtractError::SnapshotLost)?;
     let environment = job.source.child_environment_named(&job.application());
     let (changed, now, objects) =
         tokio::join!(snapshot.changed_tables(plan), definitions_now(job), tools.read(&environment, Some(&id)));
-    let changed = changed?;
-    if changed.is_empty() && now?.digest == digest {
-        match objects {
-            Ok(objects) => return Ok(Ok((snapshot, objects))),
-            // Whoever is in its way waits for us.
-            Err(error) if error.is_locked() => {}
-            Err(error) => return Err(error.into()),
+    let rewritten = changed?.into_iter().map(|table| format!("table {table} was truncated or rewritten"));
+    let redefined = catalog::changes(read, &now?, asks(plan)).into_iter().filter(|change| change.stops);
+    let mut changes: Vec<String> = rewritten.chain(names(redefined.collect())).collect();
+    match objects {
+        Ok(objects) => {
+            let otherwise = known.differences(&objects);
+            changes.extend(otherwise.into_iter().map(|label| format!("{label} is defined otherwise")));
+            if changes.is_empty() {
+                return Ok(Ok((snapshot, objects)));
+            }
+        }
+        // Whoever is in its way waits for us; and what was dropped under its hands makes it fail.
+        Err(error) if error.is_locked() || !changes.is_empty() => {}
+        Err(error) => {
+            let later = catalog::changes(read, &definitions_now(job).await?, true);
+            if later.is_empty() {
+                return Err(error.into());
+            }
+            changes = names(later);
         }
     }
     snapshot.release().await;
-    Ok(Err(changed))
+    Ok(Err(changes))
 }
 
 pub(super) fn now_text() -> String {

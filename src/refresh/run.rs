@@ -6,7 +6,7 @@ use super::graph::{self, Work};
 use super::measures::Measured;
 use super::past::Today;
 use super::prepare::{NOTHING, pin_source, prepare, prepare_load};
-use super::reading::{Clock, SNAPSHOT_TRIES, no_drift, now_text, pipeline, server, take_snapshot};
+use super::reading::{Clock, Judged, SNAPSHOT_TRIES, no_drift, now_text, pipeline, server, take_snapshot};
 use super::{Job, Prepared, broken, content, gates, hooks, json_keys, proof, subset};
 use crate::config::HookPoint;
 use crate::error::{Exit, Failure, Report};
@@ -303,18 +303,19 @@ impl Run {
         let job = &self.job;
         let mut changed = Vec::new();
         for _ in 0..SNAPSHOT_TRIES {
-            let planned = (&prepared.plan, &prepared.tools);
-            match take_snapshot(job, planned, &prepared.catalog.digest, &self.stop).await? {
+            let Prepared { catalog, plan, judged: objects, tools, .. } = &*prepared;
+            match take_snapshot(job, Judged { catalog, plan, objects, tools }, &self.stop).await? {
                 Ok(taken) => return Ok(taken),
-                Err(tables) => changed = tables,
+                Err(changes) => changed = changes,
             }
             self.events.note("the source changed while the snapshot was taken; starting again");
             let fresh = prepare(job).await?;
             prepared.catalog = fresh.catalog;
             prepared.plan = fresh.plan;
             prepared.maskers = fresh.maskers;
+            prepared.judged = fresh.judged;
         }
-        Err(ExtractError::Changed { tables: changed }.into())
+        Err(ExtractError::Changed { changes: changed }.into())
     }
 
     async fn load(
@@ -491,7 +492,7 @@ impl Run {
         Ok(())
     }
 
-    /// The last row is in: checks that no definition changed meanwhile, and starts the next progress line.
+    /// The last row is in: checks that nothing it was read by changed meanwhile, and starts the next progress line.
     async fn loaded(
         &self,
         prepared: &Prepared,
@@ -502,7 +503,7 @@ impl Run {
         shared.source.close();
         self.note_loaded(shared);
         if let Still::Snapshot(snapshot, _) = still {
-            no_drift(&self.job, &prepared.catalog).await?;
+            no_drift(&self.job, &prepared.catalog, &prepared.plan, &self.events).await?;
             snapshot.let_go();
         }
         let (rows, bytes) = {
