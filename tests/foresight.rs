@@ -439,7 +439,14 @@ fn an_extension_that_only_a_superuser_creates_can_be_left_out() {
     assert_eq!(codes(&plan), ["plan::untrusted-extension"], "{plan:?}");
     let hint = refusals(&plan).remove(0).2;
     let line = hint.lines().find(|line| line.starts_with("skip_extensions = [\"amcheck\"]")).expect("a line to paste");
-    lab.config_with("", line.split(';').next().expect("a line"), KEEP);
+    let line = line.split(';').next().expect("a line");
+    // A name that means nothing is told.
+    lab.config_with("", &line.replace("\"amcheck\"", "\"amcheck\", \"amchek\""), KEEP);
+    let plan = lab.restage(&["plan", "--json"]);
+    let told = "which is no extension of the source: it has amcheck, plpgsql";
+    assert!(plan.code == 0 && plan.stdout.contains(told) && plan.stdout.contains("amchek"), "{plan:?}");
+    lab.config_with("", line, KEEP);
+    assert!(!lab.restage(&["plan", "--json"]).stdout.contains("which is no extension"), "it is one");
     lab.refresh();
     assert_eq!(
         lab.staging("SELECT (SELECT count(*) FROM t), (SELECT count(*) FROM pg_extension WHERE extname = 'amcheck')"),

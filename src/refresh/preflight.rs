@@ -261,6 +261,23 @@ fn misfit(probe: &ValueProbe, count: i64) -> Report {
     report
 }
 
+/// Tells of names under `skip_extensions` that are no extension of the source: nothing is left out for them.
+pub(super) fn not_skipped(catalog: &Catalog, skip: &[String]) -> Vec<String> {
+    let unknown = skip.iter().filter(|name| !catalog.extensions.contains(name));
+    let there = || match catalog.extensions.as_slice() {
+        [] => "it has none".to_owned(),
+        names => format!("it has {}", names.join(", ")),
+    };
+    unknown
+        .map(|name| {
+            format!(
+                "`skip_extensions` under [target] names \"{name}\", which is no extension of the source: {}",
+                there()
+            )
+        })
+        .collect()
+}
+
 /// Roles of hosted servers whose members may create the extensions that are offered there.
 const HOSTED: &str = "('rds_superuser', 'cloudsqlsuperuser', 'azure_pg_admin', 'alloydbsuperuser')";
 

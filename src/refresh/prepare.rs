@@ -123,7 +123,10 @@ async fn look(job: &Job) -> Result<Looked, Failure> {
 /// # Errors
 /// Only what makes looking impossible: the source or the target cannot be reached.
 pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
-    let Looked { session, catalog, plan, maskers, mut lock, mut refusals } = look(job).await?;
+    let Looked { session, catalog, mut plan, maskers, mut lock, mut refusals } = look(job).await?;
+    if let Some(plan) = &mut plan {
+        plan.warnings.extend(preflight::not_skipped(&catalog, &job.skip_extensions));
+    }
     refusals.extend(missing_hooks(job));
     refusals.extend(job.gates.missing_programs(&job.folder));
     refusals.extend(target::assertions(&session, job).await.map_err(|failure| failure.with_state(NOTHING))?);
