@@ -1,4 +1,4 @@
-//! What the run reads of the source beside its rows: sequences, structure, and the digest of its definitions.
+//! What the run reads of the source beside its rows: sequences, structure, and its definitions.
 
 use super::Job;
 use crate::catalog::{self, Catalog};
