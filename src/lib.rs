@@ -51,7 +51,8 @@
 //!    `shop::joins_on_masked_natural_keys_return_as_many_rows_as_before`.
 //! 6. Every queue is bounded and batches stay within the budget: [`pipeline::Budget`].
 //! 7. Whatever can be refused is refused before a row is read: `plan::tests`, `broken`; what only values can tell, before
-//!    the run: `foresight`; what changed since it was reviewed: `lock::each_migration_stops_the_next_run_with_the_lines_to_paste_and_goes_on_once_accepted`.
+//!    the run: `foresight`; what changed since it was reviewed: `lock::each_migration_stops_the_next_run_with_the_lines_to_paste_and_goes_on_once_accepted`,
+//!    `migrations`.
 //! 8. Nothing live changes before [`publish`]: `faults::kills::killed_restage_leaves_a_whole_release_and_nothing_else`.
 //! 9. A chunk may be redone any number of times: `faults::kills::ended_worker_or_keeper_is_replaced_and_two_keepers_are_the_snapshot`.
 //! 10. [`pg::decode`] answers malformed bytes with an error: `pg::codec_tests`.

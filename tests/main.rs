@@ -24,6 +24,7 @@ mod lock;
 mod manifest;
 mod measures;
 mod mentions;
+mod migrations;
 mod packs;
 mod past;
 mod pinned;

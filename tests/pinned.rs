@@ -33,7 +33,7 @@ fn locked_items(name: &str) -> Lab<'static> {
 
 /// The hint of the refusal with this code, as it was written.
 #[track_caller]
-fn hint(lab: &Lab<'_>, code: &str) -> String {
+pub fn hint(lab: &Lab<'_>, code: &str) -> String {
     let ran = lab.restage(&["refresh", "--json"]);
     assert_eq!(ran.code, 3, "{ran:?}");
     let document: serde_json::Value = serde_json::from_str(&ran.stdout).expect("one JSON document");
@@ -488,7 +488,7 @@ fn tables_schemas_and_partitions_that_exchange_their_names_stop_the_run() {
 }
 
 /// The lock without what stands from one section to another, as an earlier build wrote it.
-fn without(lab: &Lab<'_>, from: &str, to: &str) {
+pub fn without(lab: &Lab<'_>, from: &str, to: &str) {
     let text = lock_text(lab);
     let from = text.find(&format!("\n[{from}")).expect("the section");
     let to = from + text[from..].find(&format!("\n[{to}")).expect("what follows");

@@ -183,8 +183,42 @@ static STREET: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 
+/// Whether a text may be somebody's. Stricter than where a definition is refused: for what is only compared.
+pub fn may_be_personal(text: &str) -> bool {
+    !text::personal_kinds(text).is_empty() || prose::names_somebody(text) || !personal_in_text(text).is_empty()
+}
+
+/// What a definition says: its literals, and of the comments inside it those that may tell of somebody. Programmers write
+/// comments anew all the time, and most of them say how a function works.
+pub fn said(sql: &str) -> Vec<&str> {
+    let tells = |text: &str| may_be_personal(text) || has_proper_noun(text);
+    pieces(sql).into_iter().filter(|(comment, text)| !comment || tells(text)).map(|(_, text)| text).collect()
+}
+
+/// Whether a word inside a sentence has a capital, as names have: most last names are in no list.
+fn has_proper_noun(text: &str) -> bool {
+    let mut begins = true;
+    for word in text.split_whitespace() {
+        let letters = word.trim_matches(|c: char| !c.is_alphanumeric());
+        if letters.is_empty() {
+            continue;
+        }
+        let mut chars = letters.chars();
+        if !begins && chars.next().is_some_and(char::is_uppercase) && chars.next().is_some_and(char::is_lowercase) {
+            return true;
+        }
+        begins = word.ends_with(['.', '!', '?', ':']);
+    }
+    false
+}
+
 /// The literals and comments of a piece of SQL, also of those inside bodies: what stands between quotes, and behind `--`.
-pub fn literals(sql: &str) -> Vec<&str> {
+fn literals(sql: &str) -> Vec<&str> {
+    pieces(sql).into_iter().map(|(_, text)| text).collect()
+}
+
+/// The same, each with whether it is a comment.
+fn pieces(sql: &str) -> Vec<(bool, &str)> {
     let bytes = sql.as_bytes();
     let mut found = Vec::new();
     let mut at = 0;
@@ -193,17 +227,17 @@ pub fn literals(sql: &str) -> Vec<&str> {
         match bytes[at] {
             b'\'' => {
                 let end = quote_end(bytes, at + 1);
-                found.push(&sql[at + 1..end]);
+                found.push((false, &sql[at + 1..end]));
                 at = end + 1;
             }
             b'-' if rest.starts_with("--") => {
                 let end = rest.find('\n').map_or(sql.len(), |length| at + length);
-                found.push(&sql[at + 2..end]);
+                found.push((true, &sql[at + 2..end]));
                 at = end + 1;
             }
             b'/' if rest.starts_with("/*") => {
                 let end = rest.find("*/").map_or(sql.len(), |length| at + length);
-                found.push(sql.get(at + 2..end).unwrap_or_default());
+                found.push((true, sql.get(at + 2..end).unwrap_or_default()));
                 at = end + 2;
             }
             _ => {
@@ -539,6 +573,17 @@ mod tests {
         assert_eq!(literals(sql), ["a''b", "c", " don't", " it's ", "d", "é"]);
         assert_eq!(literals("'open"), ["open"]);
         assert_eq!(literals("/*/ x"), [""]);
+    }
+
+    #[test]
+    fn a_comment_inside_a_definition_says_something_if_it_may_tell_of_somebody() {
+        for silent in ["-- loop over the rows", "/* Sums up. Then the rest: All of it */", "-- see: ISO 8601"] {
+            assert_eq!(said(silent), Vec::<&str>::new(), "{silent}");
+        }
+        for telling in ["-- asked for by Quillfeather", "/* mail\n * r.miller@planted.org */", "-- dr. Robert Miller"] {
+            assert_eq!(said(telling).len(), 1, "{telling}");
+        }
+        assert_eq!(said("SELECT 'loop' -- loop over the rows"), ["loop"], "a literal always does");
     }
 
     proptest::proptest! {

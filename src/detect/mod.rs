@@ -29,8 +29,7 @@ mod years;
 mod tests;
 
 use crate::mask::kind::Takes;
-pub use definition::{literals, personal_in_definition, personal_in_text};
-pub use prose::names_somebody;
+pub use definition::{may_be_personal, personal_in_definition, personal_in_text, said};
 use rules::RULES;
 pub use rules::{Category, Class, Detector, Proposal};
 pub use sample::{Few, Sample, hold_places};

@@ -354,6 +354,7 @@ mod tests {
             place: None,
             undecided: false,
             proposal: None,
+            hiding: None,
         };
         TablePlan { columns: columns.iter().map(column).collect(), ..TablePlan::default() }
     }

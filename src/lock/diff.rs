@@ -10,6 +10,10 @@ use std::path::Path;
 
 /// The code of the refusal, which `plan --write-lock` answers.
 pub const REFUSAL: &str = "plan::lock";
+/// What a lock that is written anew lets through.
+const LABELS: &str =
+    "A label that is accepted comes with its type, and with the rows that have it where their column is kept.";
+pub(super) const TEXTS: &str = "A definition that is accepted comes as it is, with whatever it says.";
 /// Differences an error lists; `restage plan --diff` lists all.
 const SHOWN_MAX: usize = 12;
 
@@ -31,9 +35,15 @@ pub struct Change {
     pub detail: String,
     /// A refresh stops because of it.
     pub refuses: bool,
-    /// Table and line that decide it otherwise, ready to paste.
+    /// Tables and lines that decide it otherwise, ready to paste.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub patches: Vec<(String, String)>,
+    /// The statement that undoes it, for a definition, which no line decides.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub patch: Option<(String, String)>,
+    pub statement: Option<String>,
+    /// What becomes of it once it is accepted, where that is not plain.
+    #[serde(skip)]
+    pub accepted: Option<&'static str>,
 }
 
 impl Change {
@@ -81,8 +91,10 @@ pub fn diff(old: &Lock, new: &Lock, partitions: NewPartitions) -> Vec<Change> {
     for (name, table) in both(&old.tables, &new.tables) {
         match table {
             (Some(before), Some(after)) => {
-                changes.table(name, before, after, partitions, comparable);
-                match numbered && numbers::same_table(old, new, name) {
+                changes.table(name, before, after, partitions);
+                let same = numbered && numbers::same_table(old, new, name);
+                changes.columns(name, before, after, (same, comparable));
+                match same {
                     true => changes.numbers(name, before, after),
                     false => changes.places(name, before, after),
                 }
@@ -113,8 +125,12 @@ pub fn refusal(changes: &[Change], lock: &Path, rules: &[TableRule]) -> Option<R
         lines.push(format!("and {} more: restage plan --diff", stops.len() - SHOWN_MAX));
     }
     let mut hint = format!("If this is right, accept it, and commit {file}:\nrestage plan --write-lock");
+    let about = |what: &str| stops.iter().any(|change| change.accepted == Some(what));
+    for what in [LABELS, TEXTS].into_iter().filter(|what| about(what)) {
+        hint.push_str(&format!("\n{what}"));
+    }
     let mut patches: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (table, line) in stops.iter().filter_map(|change| change.patch.as_ref()) {
+    for (table, line) in stops.iter().flat_map(|change| &change.patches) {
         let mut line = line.clone();
         // One column may be told for two reasons.
         let key = line.split_inclusive(" = ").next().unwrap_or_default().to_owned();
@@ -132,6 +148,12 @@ pub fn refusal(changes: &[Change], lock: &Path, rules: &[TableRule]) -> Option<R
     }
     for (table, lines) in patches {
         hint.push_str(&format!("\n{}\n{}", plan::under(rules, table), lines.join("\n")));
+    }
+    if about(TEXTS) {
+        hint.push_str("\nElse change the definitions on the source: no line of the configuration hides what they say.");
+    }
+    for statement in stops.iter().filter_map(|change| change.statement.as_ref()).take(SHOWN_MAX) {
+        hint.push_str(&format!("\n{statement}"));
     }
     let report = Report::new(REFUSAL, format!("the plan differs from {file} {places}"));
     Some(report.place(lock.display().to_string()).detail(lines.join("\n")).hint(hint))
@@ -159,7 +181,28 @@ pub(super) struct Changes(pub(super) Vec<Change>);
 impl Changes {
     pub(super) fn push(&mut self, change: Sign, what: impl Into<String>, detail: impl Into<String>) {
         let (what, detail) = (what.into(), detail.into());
-        self.0.push(Change { change, what, detail, refuses: true, patch: None });
+        let (patches, statement, accepted) = (Vec::new(), None, None);
+        self.0.push(Change { change, what, detail, refuses: true, patches, statement, accepted });
+    }
+
+    /// Adds to the last change a line that decides it otherwise.
+    pub(super) fn patch(&mut self, table: &str, line: Option<String>) {
+        if let Some(last) = self.0.last_mut() {
+            last.patches.extend(line.map(|line| (table.to_owned(), line)));
+        }
+    }
+
+    /// Adds to the last change, of labels or of definitions, what can be done about it.
+    pub(super) fn told_of(
+        &mut self,
+        patches: Vec<(String, String)>,
+        accepted: &'static str,
+        statement: Option<String>,
+    ) {
+        if let Some(last) = self.0.last_mut() {
+            last.patches.extend(patches);
+            (last.accepted, last.statement) = (Some(accepted), statement);
+        }
     }
 
     fn compare(&mut self, what: &str, old: &str, new: &str, so: &str) {
@@ -177,6 +220,7 @@ impl Changes {
             for label in after.iter().filter(|label| !known(before, label)) {
                 let detail = "a new label of columns that are masked, or were kept for the labels there were";
                 self.push(Sign::Added, format!("label {label:?} of {name}"), detail);
+                self.told_of(new.hiding_lines(name), LABELS, None);
             }
             for label in before.iter().filter(|label| !known(after, label)) {
                 self.push(Sign::Removed, format!("label {label:?} of {name}"), "masks draw from other labels now");
@@ -203,10 +247,12 @@ impl Changes {
                 None => {
                     let detail = "it looks personal and is accepted by its label; nobody has reviewed it since";
                     self.push(Sign::Added, format!("definition {label}"), detail);
+                    self.told_of(Vec::new(), TEXTS, None);
                 }
                 Some(was) if comparable && was != now => {
                     let detail = "it looks personal and is another text than the one that was accepted";
                     self.push(Sign::Changed, format!("definition {label}"), detail);
+                    self.told_of(Vec::new(), TEXTS, None);
                 }
                 Some(_) => {}
             }
@@ -245,10 +291,8 @@ impl Changes {
             }
             let detail = format!("{}, by {}; attribute {}", words(column), column.because, told.join(", "));
             self.push(Sign::Changed, format!("column {table}.{name}"), detail);
-            if let Some(last) = self.0.last_mut() {
-                let line = |decision| (table.to_owned(), format!("{} = {decision}", crate::plan::toml_key(name)));
-                last.patch = super::types::hiding(column, &ways).map(line);
-            }
+            let line = |decision| format!("{} = {decision}", plan::toml_key(name));
+            self.patch(table, super::types::hiding(column, &ways).map(line));
         }
     }
 
@@ -291,12 +335,16 @@ impl Changes {
         if let Some(last) = self.0.last_mut() {
             // A column that is NULL everywhere has its default all the same.
             last.refuses = !column.undecided || column.default_speaks;
-            let line = |decision: &String| format!("{} = {decision}", crate::plan::toml_key(name));
-            last.patch = column.proposal.as_ref().map(|decision| (table.to_owned(), line(decision)));
+        }
+        let line = |decision: &String| format!("{} = {decision}", plan::toml_key(name));
+        self.patch(table, column.proposal.as_ref().map(line));
+        if column.default_speaks {
+            let statement = plan::without_text(table, false, &format!("default of {name}"));
+            self.told_of(Vec::new(), TEXTS, statement);
         }
     }
 
-    fn table(&mut self, name: &str, old: &Table, new: &Table, partitions: NewPartitions, comparable: bool) {
+    fn table(&mut self, name: &str, old: &Table, new: &Table, partitions: NewPartitions) {
         if old.rows != new.rows {
             self.push(Sign::Changed, format!("rows of {name}"), format!("{} → {}", old.rows, new.rows));
         }
@@ -319,14 +367,51 @@ impl Changes {
                 last.refuses = partitions == NewPartitions::Refuse;
             }
         }
-        for (column, found) in both(&old.columns, &new.columns) {
+    }
+
+    /// Columns by their names; by their numbers, too, where these are the `same`.
+    fn columns(&mut self, table: &str, old: &Table, new: &Table, (same, comparable): (bool, bool)) {
+        let renamed = if same { numbers::renamed(old, new) } else { BTreeMap::new() };
+        for (name, found) in both(&old.columns, &new.columns) {
             match found {
-                (Some(old), Some(new)) => self.column((name, column.as_str()), old, new, comparable),
-                (None, Some(new)) => self.new_column(name, column, new),
-                (Some(gone), None) => self.gone(name, column, gone, new),
+                (Some(old), Some(new)) => self.column((table, name.as_str()), old, new, comparable),
+                (None, Some(_)) if renamed.values().any(|heir| *heir == name) => {}
+                (None, Some(new)) => self.new_column(table, name, new),
+                (Some(gone), None) => match renamed.get(name).and_then(|heir| new.columns.get_key_value(*heir)) {
+                    Some(heir) => self.renamed((table, name.as_str()), gone, heir, comparable),
+                    None => self.gone(table, name, gone, new),
+                },
                 (None, None) => {}
             }
         }
+    }
+
+    /// A column under a new name, which nobody decided before: what was decided for the old one is offered for it.
+    fn renamed(&mut self, (table, was): (&str, &str), old: &Column, (name, new): (&String, &Column), comparable: bool) {
+        let decided = match (words(old), words(new)) {
+            (was, is) if was == is => is,
+            (was, is) => format!("{was} → {is}"),
+        };
+        let detail = format!("is now called {name}; {decided}, by {}", new.because);
+        self.push(Sign::Changed, format!("column {table}.{was}"), detail);
+        let line = match (old.decision.as_str(), new.decision.as_str()) {
+            ("keep", "keep") => new.written.as_ref().map(|decision| format!("{} = {decision}", plan::toml_key(name))),
+            ("keep", _) => None,
+            _ if words(old) == words(new) && old.params == new.params => None,
+            _ => Some(as_of(name, old)),
+        };
+        self.patch(table, line);
+        let decided = Column {
+            decision: old.decision.clone(),
+            label: old.label.clone(),
+            subject: old.subject.clone(),
+            when: old.when.clone(),
+            params: old.params.clone(),
+            tier: old.tier,
+            ..new.clone()
+        };
+        // What else is different is told, its decision is already.
+        self.column((table, name), old, &decided, comparable);
     }
 
     /// A column that is not there any more may be there under the name of another.
@@ -339,9 +424,9 @@ impl Changes {
             None => "not copied any more".to_owned(),
         };
         self.push(Sign::Removed, format!("column {table}.{name}"), detail);
-        if let (Some((heir, column)), Some(last)) = (here, self.0.last_mut()) {
+        if let Some((heir, column)) = here {
             let shows = column.decision == "keep" && gone.decision != "keep" && column.type_name == gone.type_name;
-            last.patch = shows.then(|| (table.to_owned(), as_of(heir, gone)));
+            self.patch(table, shows.then(|| as_of(heir, gone)));
         }
     }
 
@@ -367,9 +452,7 @@ impl Changes {
             let (name, words) = (other.name, words(other.column));
             let detail = format!("changed places with {name}, {words}: are their names exchanged?");
             self.push(Sign::Changed, format!("column {table}.{}", kept.name), detail);
-            if let Some(last) = self.0.last_mut() {
-                last.patch = Some((table.to_owned(), as_of(kept.name, other.column)));
-            }
+            self.patch(table, Some(as_of(kept.name, other.column)));
         }
     }
 
@@ -379,10 +462,7 @@ impl Changes {
             self.push(Sign::Changed, what(), format!("type {} → {}", old.type_name, new.type_name));
             // What was kept for its numbers may hold words now; a decision of another day is told as such.
             let kept = new.proposal.as_ref().filter(|_| old.decision == "keep" && new.decision == "keep");
-            let line = kept.map(|decision| format!("{} = {decision}", plan::toml_key(name)));
-            if let (Some(line), Some(last)) = (line, self.0.last_mut()) {
-                last.patch = Some((table.to_owned(), line));
-            }
+            self.patch(table, kept.map(|decision| format!("{} = {decision}", plan::toml_key(name))));
         }
         if words(old) != words(new) {
             self.push(Sign::Changed, what(), format!("{} → {}, by {}", words(old), words(new), new.because));
@@ -406,6 +486,13 @@ impl Changes {
                 "no default that holds text any more"
             };
             self.push(Sign::Changed, what(), detail);
+            if new.default.is_some() {
+                // New rows hold it, too.
+                let kept = Some(new).filter(|column| column.decision == "keep");
+                let line = kept.and_then(|column| hidden(name, column)).map(|line| (table.to_owned(), line));
+                let statement = plan::without_text(table, false, &format!("default of {name}"));
+                self.told_of(line.into_iter().collect(), TEXTS, statement);
+            }
         }
     }
 }
@@ -436,6 +523,11 @@ impl<'a> Placed<'a> {
         };
         known.iter().map(placed).collect()
     }
+}
+
+/// The line that hides a column that is kept; none where nobody but a person can say.
+pub(super) fn hidden(name: &str, column: &Column) -> Option<String> {
+    column.hiding.as_ref().map(|decision| format!("{} = {decision}", plan::toml_key(name)))
 }
 
 /// Decides a column as another whose values it may hold now; parameters are not in the lock.

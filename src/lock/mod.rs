@@ -21,10 +21,10 @@ pub use types::Part;
 pub use weaker::weaker;
 
 use crate::catalog::{Catalog, Oid};
-use crate::config::{MaskRule, Rows};
+use crate::config::{MaskRule, Rows, Terms};
 use crate::detect;
 use crate::mask::{self, MaskSpec, RealmKey};
-use crate::plan::{ColumnPlan, Decided, Plan, TablePlan};
+use crate::plan::{self, ColumnPlan, Decided, Plan, TablePlan};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -113,6 +113,9 @@ pub struct Table {
     /// Why the table is not copied; for words only.
     #[serde(skip)]
     pub skipped: Option<String>,
+    /// The columns that are kept, by each check on them; for words only.
+    #[serde(skip)]
+    pub checked: BTreeMap<String, Vec<String>>,
 }
 
 /// What happens to one column.
@@ -155,7 +158,13 @@ pub struct Column {
     /// A decision to paste, for a column that is kept without a reason.
     #[serde(skip)]
     pub proposal: Option<String>,
-    /// The composite types in its values.
+    /// The decision as the configuration writes it; none for a constant.
+    #[serde(skip)]
+    pub written: Option<String>,
+    /// A decision that hides it, for a column that is kept.
+    #[serde(skip)]
+    pub hiding: Option<String>,
+    /// The composite types, domains and enums in its values.
     #[serde(skip)]
     pub parts: Vec<Part>,
     /// The `composite` mask it has, or could have in place of being kept.
@@ -183,10 +192,8 @@ impl Seal<'_> {
     /// A label as it is, or its hash if it looks personal.
     fn label(&self, label: &str) -> String {
         // Stricter than where a definition is refused: nothing is lost by a hash.
-        let plain = mask::text::personal_kinds(label).is_empty()
-            && !detect::names_somebody(label)
-            && detect::personal_in_text(label).is_empty();
-        if plain { label.to_owned() } else { format!("#{}", self.hash("label", label)) }
+        let sealed = detect::may_be_personal(label);
+        if sealed { format!("#{}", self.hash("label", label)) } else { label.to_owned() }
     }
 }
 
@@ -446,14 +453,19 @@ fn locked_column(planned: &TablePlan, column: &ColumnPlan) -> Column {
         because: column.because.clone(),
         undecided: column.undecided,
         proposal: column.proposal.clone(),
+        hiding: column.hiding.clone(),
         ..Column::default()
     };
     match &column.decision {
-        Decided::Keep { .. } => {
+        Decided::Keep { reason } => {
             "keep".clone_into(&mut locked.decision);
-            locked.parts_mask = types::composite_mask(column, None);
+            locked.written = Some(plan::keep_line(reason.as_deref(), None));
+            locked.parts_mask = Some(types::composite_mask());
         }
-        Decided::Null => "null".clone_into(&mut locked.decision),
+        Decided::Null => {
+            "null".clone_into(&mut locked.decision);
+            locked.written = Some("\"null\"".to_owned());
+        }
         Decided::Const => {
             "const".clone_into(&mut locked.decision);
             let place = planned.columns.iter().position(|other| other.attnum == column.attnum);
@@ -473,9 +485,19 @@ fn locked_column(planned: &TablePlan, column: &ColumnPlan) -> Column {
             let full_name = format!("{}.{}", planned.full_name(), column.name);
             let spec = planned.mask.columns.iter().find(|spec| spec.name == full_name);
             let params = spec.and_then(|spec| spec.mask.as_ref()).map(|mask| &mask.params);
-            locked.parts_mask = types::composite_mask(column, params);
+            let kind = kind.split('/').next().unwrap_or_default().to_owned();
+            let label = locked.label.clone();
+            let rule = MaskRule {
+                kind,
+                label,
+                subject: subject.clone(),
+                when: when.clone(),
+                params: params.cloned().unwrap_or_default(),
+            };
+            locked.written = Some(plan::mask_line(&rule, &Terms::default()));
+            locked.parts_mask = Some(rule).filter(|rule| rule.kind == "composite");
             let params = params.filter(|params| !params.is_empty());
-            locked.params = params.map(|params| short(crate::plan::canonical_params(params).as_bytes()));
+            locked.params = params.map(|params| short(plan::canonical_params(params).as_bytes()));
         }
     }
     locked

@@ -4,17 +4,18 @@
 //! numbers tell an exchange of names that leaves every column where it stood among its neighbors. A copy by `pg_dump`
 //! numbers everything anew; there the order of columns is what is compared.
 
-use super::diff::{Changes, Sign, as_of, words};
+use super::diff::{Changes, Sign, as_of, hidden, words};
 use super::{Column, Lock, Table};
 use crate::catalog::{Catalog, Oid, Type};
-use crate::plan::toml_key;
-use std::collections::{BTreeSet, HashMap};
+use crate::config::{Decision, TableRule};
+use crate::error::Report;
+use crate::plan::{self, toml_key};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 impl Lock {
     /// Writes down the database, and the oid of each table that is in the lock.
     pub(super) fn pin_numbers(&mut self, catalog: &Catalog) {
-        let server = &catalog.server;
-        self.database = Some(format!("{}/{}", server.system_identifier, server.database_oid));
+        self.database = Some(database(catalog));
         let parts: BTreeSet<&String> = self.tables.values().flat_map(|table| &table.partitions).collect();
         let named = catalog.tables.iter().map(|table| (table.full_name(), table.oid));
         let known = named.filter(|(name, _)| self.tables.contains_key(name) || parts.contains(name));
@@ -46,12 +47,78 @@ pub(super) fn placed(composite: &Type) -> Vec<String> {
 /// Whether the numbers of both are those of one database: the same, or one that pg_upgrade took over, where most tables have
 /// the oid they had.
 pub(super) fn same_database(old: &Lock, new: &Lock) -> bool {
-    let (Some(before), Some(after)) = (&old.oids, &new.oids) else { return false };
-    if old.database.is_some() && old.database == new.database {
-        return true;
+    new.oids.as_ref().is_some_and(|after| old.is_of(new.database.as_deref(), after))
+}
+
+impl Lock {
+    /// Whether these are numbers of the database that the lock was written for.
+    fn is_of(&self, database: Option<&str>, after: &BTreeMap<String, Oid>) -> bool {
+        let Some(before) = &self.oids else { return false };
+        if self.database.is_some() && self.database.as_deref() == database {
+            return true;
+        }
+        let shared: Vec<bool> = before.iter().filter_map(|(name, was)| Some(after.get(name)? == was)).collect();
+        shared.iter().filter(|same| **same).count() * 2 > shared.len()
     }
-    let shared: Vec<bool> = before.iter().filter_map(|(name, was)| Some(after.get(name)? == was)).collect();
-    shared.iter().filter(|same| **same).count() * 2 > shared.len()
+
+    /// Columns that are called otherwise since the review, for a plan that is refused because of the old name: the decision
+    /// that stands there under it, for the new one.
+    pub fn renamed(&self, catalog: &Catalog, rules: &[TableRule]) -> Vec<Report> {
+        let oids = catalog.tables.iter().map(|table| (table.full_name(), table.oid)).collect();
+        if !self.is_of(Some(&database(catalog)), &oids) {
+            return Vec::new();
+        }
+        let mut reports = Vec::new();
+        for source in &catalog.tables {
+            let name = source.full_name();
+            let Some(table) = self.tables.get(&name) else { continue };
+            if self.oids.as_ref().and_then(|oids| oids.get(&name)) != Some(&source.oid) {
+                continue;
+            }
+            let there = |name: &str| source.columns.iter().any(|at| at.name == name);
+            for (was, column) in table.columns.iter().filter(|(was, _)| !there(was)) {
+                let here = source.columns.iter().find(|at| Some(at.attnum) == column.at);
+                let new = |name: &str| {
+                    !table.columns.contains_key(name) && plan::listed(rules, &source.full_name(), name).is_none()
+                };
+                let Some(here) = here.filter(|at| new(&at.name)) else { continue };
+                let decision = plan::listed(rules, &name, was);
+                let report = |decision| renamed_report(rules, &name, (was, &here.name), (column, decision));
+                reports.extend(decision.map(report));
+            }
+        }
+        reports
+    }
+}
+
+fn database(catalog: &Catalog) -> String {
+    format!("{}/{}", catalog.server.system_identifier, catalog.server.database_oid)
+}
+
+fn renamed_report(
+    rules: &[TableRule],
+    table: &str,
+    (was, is): (&str, &str),
+    (column, decision): (&Column, &Decision),
+) -> Report {
+    let line = format!("{} = {}", toml_key(is), plan::decision_line(decision));
+    Report::new("plan::renamed-column", format!("column \"{table}.{was}\" is now called \"{is}\""))
+        .place(plan::place(&decision.place))
+        .detail(format!("The lock has the same column under the old name: {}.", words(column)))
+        .hint(format!(
+            "If it holds what it held, decide it as before, in place of the line there, and then: restage plan --write-lock\n{}\n{line}",
+            plan::under(rules, table)
+        ))
+}
+
+/// The new names of columns that are there under another one, by the old ones.
+pub(super) fn renamed<'a>(old: &'a Table, new: &'a Table) -> BTreeMap<&'a String, &'a String> {
+    let gone = old.columns.iter().filter(|(name, column)| column.at.is_some() && !new.columns.contains_key(*name));
+    let heir = |(name, gone): (&'a String, &'a Column)| {
+        let (heir, _) = new.columns.iter().find(|(_, column)| column.at == gone.at)?;
+        (!old.columns.contains_key(heir)).then_some((name, heir))
+    };
+    gone.filter_map(heir).collect()
 }
 
 /// Whether the table that stands under a name is the one that stood there.
@@ -74,23 +141,23 @@ pub(super) fn moved<'a>(old: &'a Lock, new: &'a Lock, composite: &str) -> Vec<&'
     was.zip(is).filter(|(was, is)| was != is).map(|(was, _)| was.as_str()).collect()
 }
 
-/// A decision that hides a column of which nothing is known but its type.
-fn hidden(name: &str, column: &Column) -> String {
-    let text = ["text", "character", "citext"].iter().any(|prefix| column.type_name.starts_with(prefix));
-    let mask = if text && !column.type_name.ends_with("[]") { "\"pattern\"" } else { "\"null\"" };
-    // A proposal to keep hides nothing.
-    let proposal = column.proposal.as_deref().filter(|line| !line.contains("keep"));
-    format!("{} = {}", toml_key(name), proposal.unwrap_or(mask))
+/// Whether two do the same to values.
+fn decides_alike(one: &Column, other: &Column) -> bool {
+    words(one) == words(other) && one.params == other.params
 }
 
 impl Changes {
-    /// Kept columns of one table that have another number than what was reviewed under their name.
+    /// Columns of one table that have another number than what was reviewed under their name.
     pub(super) fn numbers(&mut self, table: &str, old: &Table, new: &Table) {
-        for (name, column) in new.columns.iter().filter(|(_, column)| column.decision == "keep") {
+        for (name, column) in &new.columns {
             // Another type, or another decision, is told as such.
-            let same = |was: &&Column| was.type_name == column.type_name && was.decision == "keep";
+            let same = |was: &&Column| was.type_name == column.type_name && decides_alike(was, column);
             let Some(was) = old.columns.get(name).filter(same) else { continue };
             if was.at.is_none() || column.at.is_none() || was.at == column.at {
+                continue;
+            }
+            if column.decision != "keep" {
+                self.crossed(table, (name, column), old, new);
                 continue;
             }
             let (detail, line) = match old.columns.iter().find(|(_, other)| other.at == column.at) {
@@ -104,7 +171,7 @@ impl Changes {
                         true => format!("changed places with {known}, {}", words(masked)),
                         false => format!("is the column that was {known}, {}", words(masked)),
                     };
-                    (format!("{place}: are their names exchanged?"), as_of(name, masked))
+                    (format!("{place}: are their names exchanged?"), Some(as_of(name, masked)))
                 }
                 None => {
                     let detail = "was dropped and made anew: what it holds now was not reviewed";
@@ -112,10 +179,35 @@ impl Changes {
                 }
             };
             self.push(Sign::Changed, format!("column {table}.{name}"), detail);
-            if let Some(last) = self.0.last_mut() {
-                last.patch = Some((table.to_owned(), line));
-            }
+            self.patch(table, line);
         }
+    }
+
+    /// A masked column that is the one another mask was reviewed for: a mask for addresses may leave a telephone number as
+    /// it is.
+    fn crossed(&mut self, table: &str, (name, column): (&String, &Column), old: &Table, new: &Table) {
+        let hides = |column: &Column| column.decision == "null" || column.decision == "const";
+        let at = old.columns.iter().find(|(_, other)| other.at == column.at);
+        // What was kept may be masked. One that is gone is told with what stands in its place.
+        let Some((known, masked)) = at.filter(|(known, other)| {
+            !hides(column)
+                && other.decision != "keep"
+                && !decides_alike(other, column)
+                && new.columns.contains_key(*known)
+        }) else {
+            return;
+        };
+        let detail = format!(
+            "is the column that was {known}, {}, and gets {}: are their names exchanged?",
+            words(masked),
+            words(column)
+        );
+        self.push(Sign::Changed, format!("column {table}.{name}"), detail);
+        // The decision as it is written, with its parameters, if it is still that of the review.
+        let written = new.columns.get(known).filter(|now| decides_alike(masked, now));
+        let written = written.and_then(|now| now.written.as_ref());
+        let line = written.map_or_else(|| as_of(name, masked), |line| format!("{} = {line}", toml_key(name)));
+        self.patch(table, Some(line));
     }
 
     /// Tables, and partitions, that stand under the name of another: what was decided for the name shows what was hidden.
@@ -148,15 +240,13 @@ impl Changes {
             let known = named.or_else(|| then.columns.values().find(|known| known.at.is_some() && known.at == kept.at));
             let (said, line) = match known {
                 Some(known) if known.decision == "keep" => continue,
-                Some(masked) => (words(masked), as_of(column, masked)),
+                Some(masked) => (words(masked), Some(as_of(column, masked))),
                 None if copied(then) => ("which nobody reviewed there".to_owned(), hidden(column, kept)),
                 None => continue,
             };
             let detail = format!("{name} was {was} when this was reviewed, {said}: are their names exchanged?");
             self.push(Sign::Changed, format!("column {owner}.{column}"), detail);
-            if let Some(last) = self.0.last_mut() {
-                last.patch = Some((owner.to_owned(), line));
-            }
+            self.patch(owner, line);
         }
     }
 }

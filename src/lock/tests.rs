@@ -141,6 +141,7 @@ fn every_difference_is_told_in_words() {
     insta::assert_snapshot!(refused.hint.unwrap(), @r#"
     If this is right, accept it, and commit restage.lock:
     restage plan --write-lock
+    A label that is accepted comes with its type, and with the rows that have it where their column is kept.
     Else decide what is new first, and then: restage plan --write-lock
     [tables."public.e".columns]
     "nick name" = "pattern"
@@ -496,4 +497,80 @@ fn bodies_that_say_something_new_are_told_and_others_are_not() {
     let mut old = lock();
     old.literals = None;
     assert!(lines(&hashed(old), &with(&[("VIEW public.v", "dddddddd")])).is_empty(), "an older lock is not compared");
+}
+
+#[test]
+fn what_cannot_be_decided_is_told_with_the_statement_that_undoes_it() {
+    let mut new = lock();
+    let texts = new.texts.as_mut().unwrap();
+    texts.get_mut("public.dom").unwrap().insert("default".into(), "cc".into());
+    texts.get_mut("public.e").unwrap().insert("check \"a b\"".into(), "zz".into());
+    new.expressions.as_mut().unwrap().get_mut("public.e_1").unwrap().insert("generated g".into(), "zz".into());
+    let id = new.tables.get_mut("public.e").unwrap().columns.get_mut("id").unwrap();
+    let of_domain = vec![Part { type_name: "public.dom".into(), way: Vec::new() }];
+    *id = Column { hiding: Some("\"null\"".into()), parts: of_domain, ..column("keep") };
+    let changes = diff(&lock(), &hashed(new), NewPartitions::Refuse);
+    insta::assert_snapshot!(refusal(&changes, std::path::Path::new("restage.lock"), &[]).unwrap().hint.unwrap(), @r#"
+    If this is right, accept it, and commit restage.lock:
+    restage plan --write-lock
+    A definition that is accepted comes as it is, with whatever it says.
+    Else decide what is new first, and then: restage plan --write-lock
+    [tables."public.e".columns]
+    id = "null"
+    Else change the definitions on the source: no line of the configuration hides what they say.
+    ALTER DOMAIN public.dom DROP DEFAULT;     -- at the source
+    ALTER TABLE "public"."e" DROP CONSTRAINT """a b""";     -- at the source
+    ALTER TABLE "public"."e_1" ALTER COLUMN "g" DROP EXPRESSION;     -- at the source
+    "#);
+}
+
+#[test]
+fn a_column_under_a_new_name_is_told_as_one_with_its_decision() {
+    let with = |columns| numbered("7/5", &[("public.p", 100, columns)]);
+    let before = with(&[("id", "keep", 1), ("plan", "keep", 2), ("mail", "email/1", 3)]);
+    let mut after = with(&[("id", "keep", 1), ("tariff", "keep", 2), ("contact", "keep", 3)]);
+    for column in after.tables.get_mut("public.p").unwrap().columns.values_mut() {
+        (column.because, column.written) = ("restage.toml:3:1".into(), Some("{ keep = \"a test\" }".into()));
+    }
+    let changes = diff(&before, &hashed(after), NewPartitions::Refuse);
+    insta::assert_snapshot!(changes.iter().map(Change::line).collect::<Vec<_>>().join("\n"), @r"
+    ~ column public.p.mail: is now called contact; email/1 → keep, by restage.toml:3:1
+    ~ column public.p.plan: is now called tariff; keep, by restage.toml:3:1
+    ");
+    let pasted: Vec<&str> = changes.iter().flat_map(|change| &change.patches).map(|(_, line)| line.as_str()).collect();
+    assert_eq!(pasted, ["contact = { mask = \"email\" }", "tariff = { keep = \"a test\" }"]);
+    assert!(changes.iter().all(|change| change.refuses));
+    // A name that is known is no new one, and a restored database has other numbers.
+    let heir = lines(&before, &with(&[("id", "keep", 1), ("plan", "keep", 3)]));
+    assert!(heir[0].contains("in its place stands plan, keep: was it renamed?"), "{heir:?}");
+    let restored =
+        numbered("8/6", &[("public.p", 555, &[("id", "keep", 1), ("tariff", "keep", 2), ("mail", "email/1", 3)])]);
+    assert_eq!(lines(&before, &restored).len(), 2, "one is gone and one is new");
+}
+
+#[test]
+fn masked_columns_that_exchange_their_names_are_told_with_the_masks_exchanged() {
+    let with = |columns: &[(&str, &str, i16)]| {
+        let mut lock = numbered("7/5", &[("public.p", 100, columns)]);
+        for column in lock.tables.get_mut("public.p").unwrap().columns.values_mut() {
+            column.written = Some(format!("{{ mask = \"{}\", n = 1 }}", column.decision.trim_end_matches("/1")));
+        }
+        hashed(lock)
+    };
+    let before = with(&[("a", "email/1", 1), ("b", "phone/1", 2), ("c", "null", 3), ("d", "phone/1", 4)]);
+    let exchanged = with(&[("a", "email/1", 2), ("b", "phone/1", 1), ("c", "null", 3), ("d", "phone/1", 4)]);
+    let changes = diff(&before, &exchanged, NewPartitions::Refuse);
+    insta::assert_snapshot!(changes.iter().map(Change::line).collect::<Vec<_>>().join("\n"), @r"
+    ~ column public.p.a: is the column that was b, phone/1, and gets email/1: are their names exchanged?
+    ~ column public.p.b: is the column that was a, email/1, and gets phone/1: are their names exchanged?
+    ");
+    let pasted: Vec<&str> = changes.iter().flat_map(|change| &change.patches).map(|(_, line)| line.as_str()).collect();
+    assert_eq!(pasted, ["a = { mask = \"phone\", n = 1 }", "b = { mask = \"email\", n = 1 }"]);
+    // One mask for both, and a column that is NULL, show nothing of the other; a mask on what was NULL may.
+    let alike = with(&[("a", "email/1", 1), ("b", "phone/1", 4), ("c", "null", 3), ("d", "phone/1", 2)]);
+    assert!(lines(&before, &alike).is_empty());
+    let nulled = with(&[("a", "email/1", 3), ("b", "phone/1", 2), ("c", "null", 1), ("d", "phone/1", 4)]);
+    assert!(
+        lines(&before, &nulled).len() == 1 && lines(&before, &nulled)[0].contains(".a: is the column that was c, null")
+    );
 }

@@ -1,11 +1,11 @@
 //! Texts of the schema that are copied as they are and stand behind a decision: checks and defaults; and the settings that
 //! make a whole policy stricter or looser.
 
-use super::diff::{Changes, Sign, both};
+use super::diff::{Changes, Sign, TEXTS, both, hidden};
 use super::{Lock, Seal, Switches, holds_text, locked_name};
 use crate::catalog::{Catalog, Constraint, ConstraintKind, Oid, Table, Type};
 use crate::detect;
-use crate::plan::TablePlan;
+use crate::plan::{self, TablePlan};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 const NEW: &str = "new: a definition is copied as it is, so look whether it names a person";
@@ -47,15 +47,18 @@ impl Lock {
         let name = locked_name(catalog, planned);
         for check in checks.get(&owner.oid).into_iter().flatten() {
             let columns = check.columns.iter().filter_map(|attnum| owner.column(*attnum));
-            let decided = self.tables.get(&name);
-            let kept = |column: &str| {
-                let column = decided.and_then(|table| table.columns.get(column));
-                column.is_some_and(|column| column.decision == "keep")
-            };
-            let on_kept = columns.map(|column| column.name.as_str()).any(kept);
+            let label = format!("check {}", check.name);
+            let mut on_kept = false;
+            if let Some(decided) = self.tables.get_mut(&name) {
+                let kept = |column: &&str| decided.columns.get(*column).is_some_and(|known| known.decision == "keep");
+                let columns = columns.map(|column| column.name.as_str()).filter(kept);
+                let columns: Vec<String> = columns.map(str::to_owned).collect();
+                on_kept = !columns.is_empty();
+                decided.checked.insert(label.clone(), columns);
+            }
             let text = check.expression.as_deref().unwrap_or_default();
             let texts = if on_kept { &mut self.texts } else { &mut self.checks };
-            pin_text(texts, &name, format!("check {}", check.name), text, seal);
+            pin_text(texts, &name, label, text, seal);
         }
     }
 
@@ -133,7 +136,7 @@ impl Lock {
         let mut said = BTreeMap::new();
         for (label, texts) in definitions {
             let literals: BTreeSet<String> =
-                texts.iter().flat_map(|sql| detect::literals(sql)).filter_map(said_in).collect();
+                texts.iter().flat_map(|sql| detect::said(sql)).filter_map(said_in).collect();
             let hash = |text: &String| seal.hash("literal", text).chars().take(LITERAL_DIGITS).collect::<String>();
             let hashes: BTreeSet<String> = literals.iter().map(hash).collect();
             if !hashes.is_empty() {
@@ -211,13 +214,28 @@ impl Changes {
         for (owner, texts) in both(&before, &after).filter(|(owner, _)| old.knows(owner) && new.knows(owner)) {
             let none = BTreeMap::new();
             for (label, found) in both(texts.0.unwrap_or(&none), texts.1.unwrap_or(&none)) {
+                let what = format!("{label} of {owner}");
                 let (sign, detail) = match found {
                     (None, Some(_)) => (Sign::Added, NEW),
-                    (Some(_), None) => (Sign::Removed, "columns were reviewed with it"),
+                    (Some(_), None) => {
+                        self.push(Sign::Removed, what, "columns were reviewed with it");
+                        continue;
+                    }
                     (Some(was), Some(is)) if comparable && was != is => (Sign::Changed, ANOTHER),
                     _ => continue,
                 };
-                self.push(sign, format!("{label} of {owner}"), detail);
+                self.push(sign, what, detail);
+                // What it says may stand in the rows, too.
+                let patches = match new.tables.get(owner) {
+                    Some(table) => {
+                        let named = table.checked.get(label).into_iter().flatten();
+                        let kept = named.filter_map(|name| Some((name, table.columns.get(name)?)));
+                        kept.filter_map(|(name, column)| Some((owner.clone(), hidden(name, column)?))).collect()
+                    }
+                    None => new.hiding_lines(owner),
+                };
+                let statement = plan::without_text(owner, !new.tables.contains_key(owner), label);
+                self.told_of(patches, TEXTS, statement);
             }
         }
     }
@@ -234,13 +252,13 @@ impl Changes {
             .collect();
         for (owner, texts) in after.iter().filter(|(owner, _)| !late.contains(owner)) {
             for (label, is) in texts {
-                match before.get(owner).and_then(|texts| texts.get(label)) {
-                    None => self.push(Sign::Added, format!("{label} of {owner}"), NEW),
-                    Some(was) if comparable && was != is => {
-                        self.push(Sign::Changed, format!("{label} of {owner}"), ANOTHER);
-                    }
-                    Some(_) => {}
-                }
+                let (sign, detail) = match before.get(owner).and_then(|texts| texts.get(label)) {
+                    None => (Sign::Added, NEW),
+                    Some(was) if comparable && was != is => (Sign::Changed, ANOTHER),
+                    Some(_) => continue,
+                };
+                self.push(sign, format!("{label} of {owner}"), detail);
+                self.told_of(Vec::new(), TEXTS, plan::without_text(owner, false, label));
             }
         }
     }
@@ -261,6 +279,7 @@ impl Changes {
                 "{texts} in it that no definition held: it is copied as it is, so look whether it names a person"
             );
             self.push(sign, format!("definition {label}"), detail);
+            self.told_of(Vec::new(), TEXTS, None);
         }
     }
 }

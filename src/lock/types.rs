@@ -3,18 +3,19 @@
 //! A column names its type, and the type names others: the base of a domain, the values of a range, the attributes of a
 //! composite type. A column that is copied holds all of them, so each is written down under its own name.
 
+use super::diff::hidden;
 use super::{Column, Lock, Seal};
 use crate::catalog::{Catalog, Oid, Type};
 use crate::config::{MaskRule, Terms};
 use crate::mask::Params;
-use crate::plan::{self, ColumnPlan, Decided};
+use crate::plan;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Types nest a few levels at most; the bound ends a catalog that contradicts itself.
 const DEPTH_MAX: usize = 16;
 
-/// A composite type somewhere in the values of a column.
+/// A composite type, domain or enum somewhere in the values of a column.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Part {
     pub type_name: String,
@@ -30,7 +31,7 @@ impl Part {
 }
 
 impl Lock {
-    /// Writes down what a type is made of. Returns the composite types in it.
+    /// Writes down what a type is made of. Returns the composite types, domains and enums in it.
     pub(super) fn pin_type(&mut self, catalog: &Catalog, oid: Oid, seal: &Seal<'_>) -> Vec<Part> {
         let mut parts = Vec::new();
         let mut open = vec![(oid, Vec::new(), 0)];
@@ -39,12 +40,14 @@ impl Lock {
             let name = known.sql_name.clone();
             match known.kind {
                 'e' => {
-                    self.enums.insert(name, known.labels.iter().map(|label| seal.label(label)).collect());
+                    self.enums.insert(name.clone(), known.labels.iter().map(|label| seal.label(label)).collect());
+                    parts.push(Part { type_name: name, way });
                 }
                 'd' => {
                     let base = known.base_name.clone().unwrap_or_else(|| name_of(catalog, known.base));
                     self.pin_domain(known, seal);
-                    self.types.insert(name, format!("domain over {base}"));
+                    self.types.insert(name.clone(), format!("domain over {base}"));
+                    parts.push(Part { type_name: name, way: way.clone() });
                     open.push((known.base, way, depth + 1));
                 }
                 'c' => {
@@ -71,6 +74,24 @@ impl Lock {
         parts
     }
 
+    /// The lines that hide what columns show of a type: those that are kept, and the parts that a mask keeps.
+    pub(super) fn hiding_lines(&self, type_name: &str) -> Vec<(String, String)> {
+        let mut lines = Vec::new();
+        for (table, known) in self.tables.iter().filter(|(_, known)| known.rows != "none") {
+            for (name, column) in &known.columns {
+                let of_type = column.parts.iter().filter(|part| part.type_name == type_name);
+                let ways: Vec<Vec<String>> = of_type.map(|part| part.way.clone()).collect();
+                let line = match ways.iter().any(Vec::is_empty) {
+                    true if column.decision == "keep" => hidden(name, column),
+                    true => None,
+                    false => hiding(column, &ways).map(|decision| format!("{} = {decision}", plan::toml_key(name))),
+                };
+                lines.extend(line.map(|line| (table.clone(), line)));
+            }
+        }
+        lines
+    }
+
     /// What sort of type stands under a name; none if nothing is written down about it.
     pub(super) fn made_of(&self, name: &str) -> Option<&str> {
         let composite = || self.composites.contains_key(name).then_some("composite type");
@@ -88,18 +109,10 @@ fn attributes(catalog: &Catalog, composite: &Type) -> BTreeMap<String, String> {
     composite.attribute_names.iter().cloned().zip(types).collect()
 }
 
-/// The mask that a column of a composite type has, or could have in place of being kept; none where another decides it.
-pub(super) fn composite_mask(column: &ColumnPlan, params: Option<&Params>) -> Option<MaskRule> {
-    let keeps_rest = || Params::from_iter([("rest".to_owned(), json!("keep"))]);
-    let (label, subject, when, params) = match &column.decision {
-        Decided::Keep { .. } => (None, None, None, keeps_rest()),
-        Decided::Mask { kind, label, subject, when } if kind.starts_with("composite/") => {
-            let label = Some(label.clone()).filter(|label| !label.is_empty());
-            (label, subject.clone(), when.clone(), params.cloned().unwrap_or_default())
-        }
-        _ => return None,
-    };
-    Some(MaskRule { kind: "composite".to_owned(), label, subject, when, params })
+/// The mask that a column of a composite type could have in place of being kept.
+pub(super) fn composite_mask() -> MaskRule {
+    let params = Params::from_iter([("rest".to_owned(), json!("keep"))]);
+    MaskRule { kind: "composite".to_owned(), label: None, subject: None, when: None, params }
 }
 
 /// The decision for a column that hides these attributes too; none where its mask hides them, or is no mask of parts.

@@ -49,7 +49,9 @@ pub use subset::{EdgeCut, NodeCover, SubsetEdge, SubsetLeaf, SubsetNode, SubsetP
 pub use summary::{canonical_params, deciding_params, summary_json};
 pub use values::{ValueFault, ValueProbe, letters_at_risk};
 pub use whose::text_subjects;
-pub use written::{decision_of, list_line, listed, mask_line, under, with_path};
+pub use written::{
+    decision_line, decision_of, keep_line, list_line, listed, mask_line, under, with_path, without_text,
+};
 
 /// OIDs of the types a sequence can feed.
 const INT8: Oid = 20;
@@ -417,6 +419,8 @@ pub struct ColumnPlan {
     pub undecided: bool,
     /// What a column kept without a reason of its own would be proposed to become: a decision in TOML.
     pub proposal: Option<String>,
+    /// What would hide a column that is kept, whatever the reason; none where nobody but a person can say.
+    pub hiding: Option<String>,
 }
 
 /// The resolved decision of one column.

@@ -137,6 +137,24 @@ pub(super) fn proposal(graph: &Graph<'_>, node: Node) -> String {
     suited(graph, node, &findings(graph, node), Compared::Not)
 }
 
+/// A decision in TOML that hides what a column holds, where there is one that its type, keys and checks let stand.
+pub(super) fn hiding(graph: &Graph<'_>, node: Node) -> Option<String> {
+    let proposal = proposal(graph, node);
+    if proposal != ASK && !keeps_key(&proposal) {
+        return Some(proposal);
+    }
+    let joined = is_key(graph, node) || is_unique(graph, node);
+    let stand_in = stand_in::of(graph, node);
+    let shape = graph.nodes[node].shape.as_ref();
+    match (shape, stand_in.constant) {
+        _ if stand_in.null && (!joined || null_stands_in_keys(graph, node)) => Some("\"null\"".to_owned()),
+        (Some(Shape::Int2 | Shape::Int4 | Shape::Int8), _) if joined => Some("\"int\"".to_owned()),
+        (Some(Shape::Uuid), _) => Some("\"uuid\"".to_owned()),
+        (_, Some(text)) if !joined => Some(format!("{{ mask = \"const\", value = {} }}", stand_in::toml(shape, &text))),
+        _ => None,
+    }
+}
+
 /// A decision in TOML for a column that seems to hold this.
 ///
 /// The first mask that suits a finding and fits the column wins; without one the column is personal all the same, and its

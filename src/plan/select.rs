@@ -235,6 +235,7 @@ fn column_plan(graph: &Graph<'_>, node: Node, column: &Column, resolved: &Resolv
             Choice::Keep { .. } => Some(propose::proposal(graph, node)).filter(|line| *line != propose::ASK),
             _ => None,
         },
+        hiding: matches!(resolved.choice, Choice::Keep { .. }).then(|| propose::hiding(graph, node)).flatten(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::ColumnPlan;
 use super::propose::{escape, key};
-use crate::config::{Decision, MaskRule, TableRule, Terms, literal};
+use crate::config::{Action, Decision, MaskRule, TableRule, Terms, literal};
 use serde_json::Value;
 
 /// The header under which the columns of a table stand, and where it does: a second one in a file would be no TOML.
@@ -53,12 +53,49 @@ pub fn without_dots(schema: &str, name: &str) -> String {
     format!("ALTER TABLE {table} RENAME TO {new};     -- at the source")
 }
 
+/// The statement that takes a text out of a table or domain, as the lock calls it: `default of note`, `check positive`.
+/// None if it calls it otherwise.
+pub fn without_text(owner: &str, domain: bool, text: &str) -> Option<String> {
+    let quoted = match owner.split_once('.') {
+        Some((schema, table)) if !domain => crate::pg::quote_qualified(schema, table),
+        // The name of a type is written as SQL writes it.
+        _ => owner.to_owned(),
+    };
+    let what = if domain { "DOMAIN" } else { "TABLE" };
+    let (kind, name) = text.split_once(' ').map_or((text, ""), |(kind, name)| (kind, name));
+    let column = |name: &str| format!("ALTER COLUMN {}", crate::pg::quote_ident(name));
+    let clause = match kind {
+        "default" if domain => "DROP DEFAULT".to_owned(),
+        "default" => format!("{} DROP DEFAULT", column(name.strip_prefix("of ")?)),
+        "check" => format!("DROP CONSTRAINT {}", crate::pg::quote_ident(name)),
+        "generated" => format!("{} DROP EXPRESSION", column(name)),
+        _ => return None,
+    };
+    Some(format!("ALTER {what} {quoted} {clause};     -- at the source"))
+}
+
 /// The decision of a rule that a column got; none if a pack, a foreign key or nobody decided it.
 pub fn decision_of<'a>(rules: &'a [TableRule], column: &ColumnPlan) -> Option<&'a Decision> {
     let place = column.place.as_ref()?;
     let decisions =
         rules.iter().flat_map(|rule| rule.columns.iter().map(|(_, decision)| decision).chain(&rule.default));
     decisions.into_iter().find(|decision| decision.place == *place)
+}
+
+/// `{ keep = "why", until = "2030-01-01" }`.
+pub fn keep_line(reason: Option<&str>, until: Option<jiff::civil::Date>) -> String {
+    let Some(why) = reason else { return "\"keep\"".to_owned() };
+    let until = until.map_or_else(String::new, |day| format!(", until = \"{day}\""));
+    format!("{{ keep = \"{}\"{until} }}", escape(why))
+}
+
+/// A decision as it is written in one line.
+pub fn decision_line(decision: &Decision) -> String {
+    match &decision.action {
+        Action::Keep { reason } => keep_line(reason.as_deref(), decision.terms.until),
+        Action::Null => "\"null\"".to_owned(),
+        Action::Mask(rule) => mask_line(rule, &decision.terms),
+    }
 }
 
 /// `{ mask = "json", paths = { "$.a" = "email" }, rest = "keep" }`.

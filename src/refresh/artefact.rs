@@ -111,6 +111,7 @@ impl TableFacts {
             place: None,
             undecided: false,
             proposal: None,
+            hiding: None,
         });
         TablePlan {
             schema: self.schema.clone(),

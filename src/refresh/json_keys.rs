@@ -272,7 +272,9 @@ pub fn changes(job: &Job, catalog: &Catalog, plan: &Plan, found: &Found) -> Vec<
             what: format!("values in documents of {}.{}", surveyed.table, surveyed.column),
             detail: shown.join(", "),
             refuses: true,
-            patch: None,
+            patches: Vec::new(),
+            statement: None,
+            accepted: None,
         }
     };
     new.map(change).collect()

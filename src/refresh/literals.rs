@@ -35,7 +35,9 @@ pub(super) fn judge(job: &Job, objects: &Objects, lock: Option<&mut Lock>) -> Ve
     for entry in objects.pre.iter().chain(&objects.post) {
         let kinds = detect::personal_in_definition(&entry.sql);
         if kinds.is_empty() {
-            if BODIES.contains(&entry.kind.as_str()) {
+            // An extension brings the comment on itself, another one with each version.
+            let own = entry.kind == "COMMENT" && entry.name.starts_with("EXTENSION ");
+            if BODIES.contains(&entry.kind.as_str()) && !own {
                 bodies.entry(entry.label()).or_default().push(&entry.sql);
             }
             continue;

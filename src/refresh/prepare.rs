@@ -91,6 +91,7 @@ async fn look(job: &Job) -> Result<Looked, Failure> {
             Some(plan)
         }
         Err(plan::Refusals(reports)) => {
+            refusals.extend(job.lock.iter().flat_map(|lock| lock.renamed(&catalog, &job.rules)));
             refusals.extend(reports);
             None
         }
