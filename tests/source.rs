@@ -516,11 +516,12 @@ const BESIDE: &str = "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 
      CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2026-02-01'); \
      INSERT INTO events (at) VALUES ('2026-01-05'), ('2026-01-06')";
 
-/// Tables, types and views that are new, also with keys to a table that is copied and below one; functions and types of no
-/// column that are changed; a comment.
+/// Tables, types and views that are new, also with keys to a table that is copied and below one (attached: what is created
+/// there waits for who reads the table); functions and types of no column that are changed; a comment.
 const UNRELATED: &str = "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE other (id int PRIMARY KEY, m mood, big int REFERENCES big); \
      CREATE UNIQUE INDEX ON other (big); CREATE VIEW late AS SELECT id FROM other; \
-     CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM ('2026-02-01') TO ('2026-03-01'); \
+     CREATE TABLE events_2 (LIKE events INCLUDING ALL); \
+     ALTER TABLE events ATTACH PARTITION events_2 FOR VALUES FROM ('2026-02-01') TO ('2026-03-01'); \
      INSERT INTO events (at) VALUES ('2026-02-05'); \
      CREATE OR REPLACE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 2'; ALTER TYPE far ADD VALUE 'b'; \
      COMMENT ON TABLE big IS 'told later'";

@@ -279,10 +279,10 @@ mod tests {
         assert_eq!(
             shown,
             [
-                "$.* bob@example.org 1",
                 "$.contact.email email a@example.org",
                 "$.contact.tags[*] tags x",
-                "$.contact.tags[*] tags 3"
+                "$.contact.tags[*] tags 3",
+                "$.* bob@example.org 1"
             ]
         );
     }

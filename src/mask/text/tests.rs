@@ -559,7 +559,8 @@ fn planted() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn planted_values_never_survive(parts in prop::collection::vec(("[a-z,;!? ]{0,12}", planted()), 1..6)) {
-        let text: String = parts.iter().map(|(words, value)| format!("{words} {value} ; ")).collect();
+        // The word before a number can make it one of a thing: `v 10.10.1.1`.
+        let text: String = parts.iter().map(|(words, value)| format!("{words} is {value} ; ")).collect();
         let masked = john(&text);
         for (_, value) in &parts {
             prop_assert!(!masked.contains(value.as_str()), "{} -> {}", text, masked);
