@@ -13,7 +13,9 @@
 //! | names of the row and its person | values of the name, user name, company and address columns of the same row and of the rows its subject leads to, of `template` columns and `lookup` columns that draw, because names are made with them too, and of every column that is called after names of persons and not kept; elements of arrays too | the mask of that column; `pattern` where that is NULL, a longer constant or no word |
 //!
 //! Names are found in other spellings: case, accents, apostrophes and hyphens, umlauts as two letters, and letters written
-//! as entities, escapes or full-width forms or with invisible characters between them. Inflected forms are not
+//! as entities, escapes or full-width forms or with invisible characters between them. Addresses are found with entities
+//! inside. In a text with the escapes of JSON (`\n`, `\"`, `\u00fc`, doubled in documents inside of documents) everything is
+//! found as a program reads it, and a mask there breaks no escape and needs none. Inflected forms are not
 //! found, but for the `s` of a genitive and Cyrillic endings: a row that says `Kowalska` keeps `Kowalskiej` in its text.
 //!
 //! A span gets the mask the same value has in a column of that kind and label. Text outside of spans keeps its bytes, and
@@ -49,6 +51,7 @@ pub use personal::{personal_in_definition, personal_kinds};
 use serde_json::Value;
 use sources::{Source, Sources};
 use spans::{Detector, Found};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The record of `text.spans/1`.
@@ -239,7 +242,7 @@ impl Spans {
         for span in &scratch.found.spans {
             draft.text.push_str(&value[copied..span.start]);
             copied = span.end;
-            self.span(&value[span.start..span.end], span.detector, row, rows, &scratch.names, draft)?;
+            self.span(&value[span.start..span.end], span.detector, row, rows, scratch, draft)?;
         }
         draft.text.push_str(&value[copied..]);
         Ok(())
@@ -252,11 +255,19 @@ impl Spans {
         detector: Detector,
         row: usize,
         rows: &Rows<'_>,
-        names: &Names,
+        scratch: &Scratch,
         draft: &mut Draft,
     ) -> Result<(), MaskError> {
+        let escaped = scratch.found.escaped;
+        // As the value stands in a column.
+        let seen = written::seen(original, escaped, detector == Detector::Email);
         if let Detector::Name(needle) = detector {
-            names.push_mask(needle, original, &mut draft.text);
+            let start = draft.text.len();
+            scratch.names.push_mask(needle, &seen, &mut draft.text);
+            if escaped {
+                let masked = draft.text.split_off(start);
+                draft.text.push_str(&written::unquoted(&masked));
+            }
             return Ok(());
         }
         let slot = slot(detector);
@@ -264,27 +275,27 @@ impl Spans {
             draft.text.push_str(original);
             return Ok(());
         };
-        if detector == Detector::EncodedEmail {
+        let masked = |value: &str| {
             let mut masked = String::new();
-            mask.text(&original.replacen("%40", "@", 1), row, rows, &mut masked)?;
-            join(original, &masked.replace('@', "%40"), &mut draft.text).map_err(|reason| MaskError::at(row, reason))
-        } else if matches!(detector, Detector::Username | Detector::Secret) && net::is_encoded(original) {
-            // As the value stands in a column; the percent signs of its own are no part of it.
-            let plain = net::decoded(original);
-            let mut masked = String::new();
-            mask.text(&plain, row, rows, &mut masked)?;
-            join(original, &net::encoded(&masked), &mut draft.text).map_err(|reason| MaskError::at(row, reason))
-        } else if original.contains('&') && numbers::ENTITY_BLANKS.iter().any(|blank| original.contains(blank)) {
+            mask.text(value, row, rows, &mut masked).map(|()| masked)
+        };
+        let masked = if detector == Detector::EncodedEmail {
+            masked(&seen.replacen("%40", "@", 1))?.replace('@', "%40")
+        } else if matches!(detector, Detector::Username | Detector::Secret) && net::is_encoded(&seen) {
+            // The percent signs are no part of the value.
+            net::encoded(&masked(&net::decoded(&seen))?)
+        } else if seen.contains('&') && numbers::ENTITY_BLANKS.iter().any(|blank| seen.contains(blank)) {
             let plain =
-                numbers::ENTITY_BLANKS.iter().fold(original.to_owned(), |text, blank| text.replace(blank, "\u{a0}"));
-            let mut masked = String::new();
-            mask.text(&plain, row, rows, &mut masked)?;
-            let masked = masked.replace('\u{a0}', numbers::ENTITY_BLANKS[0]);
-            join(original, &masked, &mut draft.text).map_err(|reason| MaskError::at(row, reason))
+                numbers::ENTITY_BLANKS.iter().fold(seen.to_string(), |text, blank| text.replace(blank, "\u{a0}"));
+            masked(&plain)?.replace('\u{a0}', numbers::ENTITY_BLANKS[0])
+        } else if let Cow::Owned(seen) = &seen {
+            masked(seen)?
         } else {
             draft.holes.push(draft.text.len(), slot, original, row);
-            Ok(())
-        }
+            return Ok(());
+        };
+        let masked = if escaped { written::unquoted(&masked) } else { masked.as_str().into() };
+        join(&seen, &masked, &mut draft.text).map_err(|reason| MaskError::at(row, reason))
     }
 
     /// Cuts the value that starts at `start` to the length of its column.

@@ -152,7 +152,10 @@ fn address(text: &str, at: usize, domain: usize) -> Option<(usize, usize)> {
     let mut start = at - text[local..at].trim_start_matches(['.', '-', '\'', '+', '%', '~']).len();
     if text[..at].ends_with('"') {
         let from = text.floor_char_boundary(at.saturating_sub(QUOTED_MAX));
-        start = text[from..at - 1].rfind('"').map_or(start, |open| from + open);
+        // Between two strings of a document stands a comma or a colon, and what follows is no domain: `"x": "@type"`.
+        let opens =
+            |open: &usize| !text[open + 1..at].starts_with(|c: char| c.is_whitespace() || ",:;}]\"".contains(c));
+        start = text[from..at - 1].rfind('"').map(|open| from + open).filter(opens).unwrap_or(start);
     }
     let end = if text[domain..].starts_with('[') {
         text[domain..].find(']').filter(|len| *len < QUOTED_MAX).map_or(domain, |len| domain + len + 1)

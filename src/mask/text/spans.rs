@@ -42,8 +42,11 @@ pub(super) struct Found {
     pub rejected: Vec<(usize, usize)>,
     /// How telephone numbers are written where the texts come from.
     pub plan: Option<&'static Plan>,
+    /// The text has escapes of JSON, which a mask must fit between.
+    pub escaped: bool,
     chosen: Vec<Span>,
     plain: Plain,
+    unescaped: Plain,
 }
 
 /// Numbers whose copies are looked for in one text.
@@ -81,12 +84,40 @@ impl Found {
         self.spans.push(Span { start, end, detector, sure });
     }
 
-    /// Fills `spans` with what has to be masked in `text`: disjoint, in order.
+    /// Fills `spans` with what has to be masked in `text`: disjoint, in order. No span has half of an escape.
     pub(super) fn find(&mut self, text: &str, names: &Names) {
         self.spans.clear();
         self.rejected.clear();
+        let mut unescaped = std::mem::take(&mut self.unescaped);
+        self.escaped = unescaped.read_escapes(text);
+        if self.escaped {
+            self.names_in_escapes(text, &unescaped, names);
+            self.find_in(&unescaped.text, names);
+            for span in &mut self.spans {
+                (span.start, span.end) = unescaped.place(span.start, span.end);
+            }
+        } else {
+            self.find_in(text, names);
+        }
+        self.unescaped = unescaped;
+    }
+
+    /// `C:\nora` is a path as well as a new line: what follows such a letter is masked if both are the name.
+    fn names_in_escapes(&mut self, text: &str, unescaped: &Plain, names: &Names) {
+        for at in unescaped.words_in_escapes(text) {
+            if names.classes()[usize::from(text.as_bytes()[at])] & NAME != 0 {
+                names.find(text, at, self);
+            }
+        }
+        for span in &mut self.spans {
+            (span.start, span.end) = unescaped.place_seen(span.start, span.end);
+        }
+        self.spans.retain(|span| span.start < span.end);
+    }
+
+    fn find_in(&mut self, text: &str, names: &Names) {
         self.scan(text, names);
-        self.names_as_seen(text, names);
+        self.find_as_seen(text, names);
         if self.spans.is_empty() {
             return;
         }
@@ -135,21 +166,29 @@ impl Found {
         }
     }
 
-    /// Looks for names once more where a text has letters written as something else.
-    fn names_as_seen(&mut self, text: &str, names: &Names) {
-        if names.is_empty() || !self.plain.read(text) {
+    /// Looks for names once more where a text has letters written as something else, and for addresses where that is an
+    /// entity; the other forms stand in addresses as they are.
+    fn find_as_seen(&mut self, text: &str, names: &Names) {
+        if names.is_empty() && !text.contains('&') || !self.plain.read(text) {
             return;
         }
         let plain = std::mem::take(&mut self.plain);
         let (bytes, classes, first) = (plain.text.as_bytes(), names.classes(), self.spans.len());
         for (at, &byte) in bytes.iter().enumerate() {
-            if classes[usize::from(byte)] & NAME != 0 && (at == 0 || !bytes[at - 1].is_ascii_alphanumeric()) {
+            let class = classes[usize::from(byte)];
+            if class & NAME != 0 && (at == 0 || !bytes[at - 1].is_ascii_alphanumeric()) {
                 names.find(&plain.text, at, self);
             }
+            if class & AT != 0 {
+                net::email(&plain.text, at, self);
+            }
         }
-        for span in &mut self.spans[first..] {
+        let mut seen = self.spans.split_off(first);
+        for span in &mut seen {
             (span.start, span.end) = plain.place(span.start, span.end);
         }
+        seen.retain(|span| span.detector != Detector::Email || text[span.start..span.end].contains('&'));
+        self.spans.append(&mut seen);
         self.plain = plain;
     }
 

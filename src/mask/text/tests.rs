@@ -297,6 +297,83 @@ fn names_are_found_in_other_spellings() {
     assert_eq!(john("bobsmith johnsmith smithjohn jsmith Smithson"), "bobsmith carlosruiz ruizcarlos cruiz Smithson");
 }
 
+/// In all that is read as a document or a line of a log: `\n` is no letter of the word behind it.
+#[test]
+fn escapes_of_json_are_read_as_programs_read_them() {
+    for (text, want) in [
+        (
+            r#"{"body":"Hello,\nJohn Smith:\r\nSmith\tJohn\njo@x.de"}"#,
+            r#"{"body":"Hello,\nCarlos Ruiz:\r\nRuiz\tCarlos\n<email>"}"#,
+        ),
+        (
+            r#"{\"body\":\"Hello,\\nJohn\\tjo@x.de\\u003cjo@x.de\\u003e\"}"#,
+            r#"{\"body\":\"Hello,\\nCarlos\\t<email>\\u003c<email>\\u003e\"}"#,
+        ),
+        (r#"msg="\nnat@x.de\t+49 30 901820\n2125550100\n10.1.2.3""#, r#"msg="\n<email>\t<phone>\n<phone>\n<ip>""#),
+        (r#"{"tel":"call\n555-0100","ssn":"SSN\n078051120"}"#, r#"{"tel":"call\n<phone>","ssn":"SSN\n<ssn>"}"#),
+        (r"https:\/\/bob:pw@x.test\/users\/jo", r"https:\/\/<user>:<secret>@x.test\/users\/<user>"),
+        (r"jo\u0040x.de, J\u006fhn, \u004aOHN, \ud83d\ude00John", r"<email>, Carlos, CARLOS, \ud83d\ude00Carlos"),
+        (r#"\"jo@x.de\",\"@context\""#, r#"\"<email>\",\"@context\""#),
+        (r"Jo\u00adhn\b\fJohn\'s", r"Carlos\b\fCarlos\'s"),
+        // No escapes: they stay, and so does what is no name behind them.
+        (r"\d+\k \u12 \ud800 \\ C:\Users\John \", r"\d+\k \u12 \ud800 \\ C:\Users\Carlos \"),
+    ] {
+        assert_eq!(john(text), want, "{text}");
+    }
+    let german = &[(Role::First, "Jürgen", "Carlos"), (Role::Last, "Müller-Thurgau", "Ruiz")][..];
+    assert_eq!(mask(german, None, r#"{"m":"J\u00fcrgen M\u00FCller-Thurgau"}"#), r#"{"m":"Carlos Ruiz"}"#);
+    assert_eq!(mask(german, None, r#"{\"m\":\"M\\u00FCLLER-THURGAU\"}"#), r#"{\"m\":\"RUIZ\"}"#);
+}
+
+/// The letter stays: it may be an escape, and what is behind it a word.
+#[test]
+fn a_path_that_reads_as_an_escape_keeps_no_name() {
+    let nora = &[(Role::First, "Nora", "Eva"), (Role::Username, "tkoppi", "xuser")][..];
+    let masked = mask(nora, None, r"C:\data\nora\tkoppi\tkoppi@x.de");
+    assert_eq!(masked, r"C:\data\neva\txuser\t<email>");
+    assert_eq!(mask(nora, None, r"C:\data\norad"), r"C:\data\norad");
+}
+
+#[test]
+fn masks_in_a_document_need_no_escapes() {
+    let quoted = &[(Role::Whole, "Ocean Trading", "The \"Big\" \\ Co\u{7}"), (Role::Last, "Smith", "Ruiz")][..];
+    let document = r#"{"a":"x\nOcean Trading, \"Smith\"","b":"Smith"}"#;
+    let masked = mask(quoted, None, document);
+    assert_eq!(masked, r#"{"a":"x\nThe 'Big' / Co , \"Ruiz\"","b":"Ruiz"}"#);
+    assert!(serde_json::from_str::<Value>(&masked).is_ok());
+    // Where nothing is escaped, a mask stays as it is.
+    assert_eq!(mask(quoted, None, "Ocean Trading"), "The \"Big\" \\ Co\u{7}");
+}
+
+#[test]
+fn the_keys_and_values_of_documents_are_no_quoted_addresses() {
+    for text in [
+        r#"{"@context":"https://schema.test","@type":"Person"}"#,
+        r#"{"a":"","@type":1}, {"b": "@jo"}, ["x", "@jo"], [1,"@jo"]"#,
+    ] {
+        assert_eq!(plain(text), text);
+    }
+    assert_eq!(plain(r#"{"a":"x","b":"\"john smith\"@x.de"}"#), r#"{"a":"x","b":"<email>"}"#);
+}
+
+#[test]
+fn addresses_with_entities_are_found() {
+    for text in ["jo.b&#64;x.de", "jo.b&#x40;x.de", "jo.b&commat;x.de", "jo&#46;b@x&period;de", "&#106;o.b@x.de"] {
+        assert_eq!(plain(&format!("<p>&lt;{text}&gt;</p>")), "<p>&lt;<email>&gt;</p>", "{text}");
+    }
+    for text in ["5 &#64; 3, &#64;", "AT&amp;T a&#64;1", "&commat;"] {
+        assert_eq!(plain(text), text);
+    }
+    let realm = crate::mask::MasterKey::test().realm("default");
+    let masked = |kind: &str, value: &str| {
+        crate::mask::mask_value(&realm, kind, "", Params::new(), None, value).expect("a mask").expect("text")
+    };
+    let address = masked("email", "jo.b@example.com");
+    for text in ["jo.b&#64;example.com", r"x\njo.b@example.com", r"jo.b\u0040example.com", r"x\njo.b&#64;example.com"] {
+        assert!(masked("text.spans", text).ends_with(&address), "{text}");
+    }
+}
+
 #[test]
 fn a_text_that_is_too_long_loses_no_half_of_an_address() {
     let long = mask(&[], Some(20), "please write to a@b.cd or call");

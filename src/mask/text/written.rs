@@ -1,8 +1,11 @@
 //! Texts in which letters are written as something else: entities of HTML, percent- and quoted-printable escapes, full-width
-//! forms, and words with invisible characters or the end of a line inside.
+//! forms, and words with invisible characters or the end of a line inside; and texts with the escapes of JSON, which are
+//! documents and lines of logs.
 //!
-//! Names are looked for in such a text a second time, as a reader sees it. A text without any of that is not copied.
+//! Escapes of JSON are read first, and what a program reads there is searched in place of the text. Names and addresses are
+//! looked for a second time, as a reader sees the rest. A text without any of that is not copied.
 
+use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization as _;
 
 /// A piece that is written otherwise: where it stands in the plain text, and where in the original.
@@ -36,18 +39,41 @@ impl Plain {
         if !may_be_escaped(text) {
             return false;
         }
-        let (bytes, mut copied, mut at) = (text.as_bytes(), 0, 0);
-        while at < bytes.len() {
-            let piece = match bytes[at] {
+        self.copy(text, |at| {
+            let piece = match text.as_bytes()[at] {
                 b'&' => entity(&text[at..]),
                 b'=' | b'%' => escape(&text[at..]),
                 b'-' => broken(text, at),
                 0xc2 | 0xe2 | 0xef => character(&text[at..]),
                 _ => None,
             };
-            let Some((len, seen)) = piece else {
-                at += 1;
-                continue;
+            piece.ok_or(1)
+        })
+    }
+
+    /// Reads the escapes of JSON in a text; false if it has none.
+    pub(super) fn read_escapes(&mut self, text: &str) -> bool {
+        self.text.clear();
+        self.pieces.clear();
+        if !text.contains('\\') {
+            return false;
+        }
+        self.copy(text, |at| match text.as_bytes()[at] {
+            b'\\' => json_escape(&text[at..]),
+            _ => Err(1),
+        })
+    }
+
+    /// Copies a text with its pieces replaced. `piece` is asked at every byte, and otherwise says how many it passes over.
+    fn copy(&mut self, text: &str, piece: impl Fn(usize) -> Result<(usize, String), usize>) -> bool {
+        let (mut copied, mut at) = (0, 0);
+        while at < text.len() {
+            let (len, seen) = match piece(at) {
+                Ok(piece) => piece,
+                Err(passed) => {
+                    at += passed;
+                    continue;
+                }
             };
             self.text.push_str(&text[copied..at]);
             let start = self.text.len();
@@ -75,6 +101,88 @@ impl Plain {
         };
         (start, end)
     }
+
+    /// Where words begin in the original whose first letter was read as part of an escape, as in `C:\nora`.
+    pub(super) fn words_in_escapes(&self, text: &str) -> impl Iterator<Item = usize> {
+        let bytes = text.as_bytes();
+        let letters = self.pieces.iter().map(|piece| piece.text.1 - 1);
+        letters.filter(|at| bytes[*at].is_ascii_lowercase() && bytes[at - 1] == b'\\')
+    }
+
+    /// As [`Plain::place`], the other way round and without the pieces that the ends stand in.
+    pub(super) fn place_seen(&self, start: usize, end: usize) -> (usize, usize) {
+        let behind = |at: usize, pieces: usize| match self.pieces[..pieces].last() {
+            Some(piece) => piece.plain.1 + at.saturating_sub(piece.text.1),
+            None => at,
+        };
+        (
+            behind(start, self.pieces.partition_point(|piece| piece.text.0 <= start)),
+            behind(end, self.pieces.partition_point(|piece| piece.text.0 < end)),
+        )
+    }
+}
+
+/// Backslashes that one escape has at most: documents inside of documents double them.
+const BACKSLASHES_MAX: usize = 64;
+
+/// `\n`, `\"`, `\u00fc`, with as many backslashes as documents inside of documents have; else how many there are.
+fn json_escape(text: &str) -> Result<(usize, String), usize> {
+    let count = text.bytes().take_while(|byte| *byte == b'\\').count();
+    let rest = &text[count..];
+    let unit = |text: &str| {
+        let digits = text.get(..4).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let (len, c) = match rest.bytes().next().filter(|_| count <= BACKSLASHES_MAX).ok_or(count)? {
+        b'n' => (1, '\n'),
+        b'r' => (1, '\r'),
+        b't' => (1, '\t'),
+        b'b' | b'f' => (1, ' '),
+        quote @ (b'"' | b'/' | b'\'') => (1, char::from(quote)),
+        b'u' => {
+            let first = unit(&rest[1..]).ok_or(count)?;
+            // A character beyond the first plane takes two of them.
+            let tail = rest[5..].trim_start_matches('\\');
+            let second = tail.strip_prefix('u').filter(|_| tail.len() < rest.len() - 5).and_then(unit);
+            let mut units = char::decode_utf16([Some(first), second].into_iter().flatten());
+            let c = units.next().and_then(Result::ok).ok_or(count)?;
+            (if c.len_utf16() == 2 { rest.len() - tail.len() + 5 } else { 5 }, c)
+        }
+        _ => return Err(count),
+    };
+    let seen = if is_invisible(c) { String::new() } else { c.to_string() };
+    Ok((count + len, seen))
+}
+
+/// What a span of a text says: without the escapes of JSON, and without the entities where it is an address.
+pub(super) fn seen(span: &str, escaped: bool, address: bool) -> Cow<'_, str> {
+    let mut plain = Plain::default();
+    let mut seen = Cow::Borrowed(span);
+    if escaped && plain.read_escapes(span) {
+        seen = std::mem::take(&mut plain.text).into();
+    }
+    if address && seen.contains('&') && plain.read(&seen) {
+        seen = plain.text.into();
+    }
+    seen
+}
+
+/// A mask that stands in a text with escapes of JSON: nothing in it needs one.
+pub(super) fn unquoted(mask: &str) -> Cow<'_, str> {
+    if !mask.contains(needs_escape) {
+        return mask.into();
+    }
+    let safe = |c| match c {
+        '"' => '\'',
+        '\\' => '/',
+        c if needs_escape(c) => ' ',
+        c => c,
+    };
+    mask.chars().map(safe).collect::<String>().into()
+}
+
+fn needs_escape(c: char) -> bool {
+    matches!(c, '"' | '\\' | '\0'..='\x1f')
 }
 
 /// What a piece is long, and what a reader sees in its place.
@@ -95,6 +203,8 @@ fn entity(text: &str) -> Seen {
         ("zwj", ""),
         ("zwnj", ""),
         ("hyphen", "-"),
+        ("commat", "@"),
+        ("period", "."),
         ("ndash", "-"),
         ("szlig", "ss"),
         ("aelig", "ae"),
@@ -202,6 +312,29 @@ mod tests {
         let mut plain = Plain::default();
         assert!(plain.read("a M&uuml;l\u{ad}ler b"));
         assert_eq!(plain.place(2, 8), (2, 15));
+    }
+
+    #[test]
+    fn escapes_are_seen_and_found_again() {
+        for (text, seen) in [
+            (r#"\n\r\t\b\f\"\/\'"#, "\n\r\t  \"/'"),
+            (r"\\n\\\\\u00fc", "\nü"),
+            (r"\ud83d\ude00 \\ud83d\\ude00", "😀 😀"),
+            (r"\u00ad\u200bx", "x"),
+        ] {
+            let mut plain = Plain::default();
+            assert!(plain.read_escapes(text), "{text}");
+            assert_eq!(plain.text, seen);
+            let start = if seen == "x" { 12 } else { 0 };
+            assert_eq!(plain.place(0, seen.len()), (start, text.len()), "{text}");
+        }
+        let mut plain = Plain::default();
+        assert!(plain.read_escapes(r"a\nbc\td"));
+        assert_eq!((plain.place(2, 4), plain.place_seen(3, 5), plain.place_seen(2, 6)), ((3, 5), (2, 4), (2, 5)));
+        assert_eq!(plain.words_in_escapes(r"a\nbc\td").collect::<Vec<_>>(), [2, 6]);
+        for text in ["", "a", r"\", r"\\", r"\d\k\x40\U0001", r"\u12", r"\u00g0", r"\ud800", r"\udc00 \ud83d"] {
+            assert!(!Plain::default().read_escapes(text), "{text}");
+        }
     }
 
     #[test]
