@@ -8,8 +8,13 @@ use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
 /// Needles of one row; more names than that in one row are no names.
 const NEEDLES_MAX: usize = 64;
-/// A needle of at most so many characters must begin with a capital in the text: `An`, `Bo`, `Le` are words too.
+/// A needle of at most so many characters must begin with a capital in the text, or stand beside another name of the row:
+/// `An`, `Bo`, `Le` are words too.
 const SHORT: usize = 3;
+/// Characters between two names that stand beside each other: `lindqvist, tim`, `tim.lindqvist`.
+const APART_MAX: usize = 3;
+/// Words of a name that are looked for before another one.
+const WORDS_MAX: usize = 4;
 /// Least characters for a part of a name that stands alone, like `Berg` of `van den Berg`.
 const PART_MIN: usize = 4;
 
@@ -317,8 +322,9 @@ impl Names {
             }
             if let Some(end) = match_at(text, at, folded).map(|end| inflected(text, at, end))
                 && best.is_none_or(|(_, longest)| end > longest)
-                && !(needle.short && text[at..].chars().next().is_some_and(char::is_lowercase))
                 && bounded(text, at, end)
+                && (!(needle.short && text[at..].chars().next().is_some_and(char::is_lowercase))
+                    || self.beside(index, text, at, end))
             {
                 best = Some((index, end));
             }
@@ -329,6 +335,36 @@ impl Names {
                 self.find_initial(text, at, end, found);
             }
         }
+    }
+
+    /// Another name of the row stands before or behind what may be a name.
+    fn beside(&self, own: usize, text: &str, start: usize, end: usize) -> bool {
+        let joins = |c: char| c.is_whitespace() || is_hyphen(c) || matches!(c, ',' | '.' | '_');
+        let others = || {
+            let others = self.needles.iter().enumerate().filter(move |(index, _)| *index != own);
+            others.map(|(_, needle)| &self.folded[needle.start..needle.end]).filter(|folded| !folded.is_empty())
+        };
+        let behind = text[end..].trim_start_matches(joins);
+        let next = text.len() - behind.len();
+        let near = |gap: &str| (1..=APART_MAX).contains(&gap.chars().count());
+        let is_name = |at: usize, folded: &str| match_at(text, at, folded).filter(|end| bounded(text, at, *end));
+        if near(&text[end..next]) && others().any(|folded| is_name(next, folded).is_some()) {
+            return true;
+        }
+        let stop = text[..start].trim_end_matches(joins).len();
+        if !near(&text[stop..start]) {
+            return false;
+        }
+        // Names of several words end there too.
+        let mut from = stop;
+        (0..WORDS_MAX).any(|_| {
+            let before = text[..from].trim_end_matches(joins);
+            from = before.trim_end_matches(|c: char| !joins(c)).len();
+            from < stop
+                && others().any(|folded| {
+                    is_name(from, folded).is_some_and(|end| matches!(text.get(end..stop), Some("" | "s")))
+                })
+        })
     }
 
     /// Looks for the initial of the first name before (`J. Smith`) and after (`Smith, J.`) a surname.

@@ -374,6 +374,31 @@ fn addresses_with_entities_are_found() {
     }
 }
 
+/// `Tim` in small letters may be a word; beside another name of the row it is none.
+#[test]
+fn short_names_in_small_letters_are_found_beside_other_names() {
+    let of = |first: &str, last: &str, text: &str| {
+        mask(&[(Role::First, first, "Carlos"), (Role::Last, last, "Ruiz")], None, text)
+    };
+    for (text, want) in [
+        ("customer tim lindqvist wants", "customer carlos ruiz wants"),
+        ("lindqvist, tim", "ruiz, carlos"),
+        ("tim.lindqvist tim_lindqvist tim-lindqvist", "carlos.ruiz carlos_ruiz carlos-ruiz"),
+        ("tim\nlindqvist, Lindqvists tim", "carlos\nruiz, Ruizs carlos"),
+        (r#"{"a":"tim\nlindqvist"}"#, r#"{"a":"carlos\nruiz"}"#),
+        // The twins: words.
+        ("tim, and tim; lindqvist", "tim, and tim; ruiz"),
+        ("tim called lindqvist", "tim called ruiz"),
+        ("tim tim", "tim tim"),
+        ("tim lindqvistson", "tim lindqvistson"),
+    ] {
+        assert_eq!(of("Tim", "Lindqvist", text), want, "{text}");
+    }
+    assert_eq!(of("Kim", "Lee", "kim lee called, lee kim. But lee"), "carlos ruiz called, ruiz carlos. But lee");
+    assert_eq!(of("Eva", "van den Berg", "van den berg, eva"), "ruiz, carlos");
+    assert_eq!(of("An", "Berg", "an offer"), "an offer");
+}
+
 #[test]
 fn a_text_that_is_too_long_loses_no_half_of_an_address() {
     let long = mask(&[], Some(20), "please write to a@b.cd or call");
