@@ -1,7 +1,7 @@
 //! Amounts: `num.noise/1`, `num.scale/1`, `num.bucket/1`, `num.cap/1`.
 //!
 //! All arithmetic is exact, on decimal digits, for whole numbers, `numeric`, floats and texts alike; a float is its
-//! shortest decimal writing. NaN and infinities stay.
+//! shortest decimal writing. NaN and infinities stay, and no other float becomes one.
 //!
 //! ```toml
 //! salary = { mask = "num.noise", subject = "employee_id", ratio_ppm = 150000 }
@@ -311,9 +311,15 @@ impl AmountColumn {
         })
     }
 
-    fn floats<T: ArrowPrimitiveType>(&self, column: &ArrayRef, rows: &Rows<'_>) -> Result<ArrayRef, MaskError>
+    /// Masks floats; what gets beyond the largest number of the type is that number.
+    fn floats<T: ArrowPrimitiveType>(
+        &self,
+        column: &ArrayRef,
+        rows: &Rows<'_>,
+        largest: T::Native,
+    ) -> Result<ArrayRef, MaskError>
     where
-        T::Native: std::fmt::Display + std::str::FromStr,
+        T::Native: std::fmt::Display + std::str::FromStr + std::ops::Neg<Output = T::Native> + Into<f64>,
     {
         let (mut scratch, mut digits) = (Scratch::default(), String::new());
         each::<T>(column, |row, value| {
@@ -325,7 +331,12 @@ impl AmountColumn {
             self.mask(row, rows, &mut scratch);
             digits.clear();
             scratch.value.push_text(&mut digits);
-            digits.parse().ok()
+            let masked: T::Native = digits.parse().ok()?;
+            Some(match masked.into() {
+                f64::INFINITY => largest,
+                f64::NEG_INFINITY => -largest,
+                _ => masked,
+            })
         })
     }
 }
@@ -350,8 +361,8 @@ impl ColumnMask for AmountColumn {
             Shape::Int2 => self.integers::<Int16Type>(column, rows),
             Shape::Int4 => self.integers::<Int32Type>(column, rows),
             Shape::Int8 => self.integers::<Int64Type>(column, rows),
-            Shape::Float4 => self.floats::<Float32Type>(column, rows),
-            Shape::Float8 => self.floats::<Float64Type>(column, rows),
+            Shape::Float4 => self.floats::<Float32Type>(column, rows, f32::MAX),
+            Shape::Float8 => self.floats::<Float64Type>(column, rows, f64::MAX),
             _ => {
                 let values = column.as_binary_view_opt().ok_or_else(|| MaskError::at(0, WRONG))?;
                 let (mut scratch, mut wire) = (Scratch::default(), Vec::new());
@@ -487,6 +498,35 @@ mod tests {
         assert_eq!(masked(&bucket("10", tight), "", "-99.99"), "-90.00");
         assert_eq!(masked(&bucket("1000", Shape::Int2), "", "-32768"), "-32000");
         assert_eq!(masked(&bucket("40000", Shape::Int2), "", "-32768"), "0");
+    }
+
+    #[test]
+    fn no_float_becomes_infinite() {
+        use arrow_array::{Float32Array, Float64Array};
+        for per_value in [true, false] {
+            let column = |shape| AmountColumn(amount(Op::Share { ratio_ppm: 900_000, per_value }, shape));
+            // Half of the shares are upwards: one of sixty values of each sign is sure to be.
+            let steps = (0..60).map(|step| 1.0 - f64::from(step) / 1e4);
+            let doubles: Vec<f64> = steps.flat_map(|step| [f64::MAX * step, -f64::MAX * step]).collect();
+            let singles: Vec<f32> = doubles.iter().map(|value| (value / f64::MAX) as f32 * f32::MAX).collect();
+            let rows = Rows { len: doubles.len(), subjects: &[], raw: &[], masked: &[], origin: None };
+            let masked = column(Shape::Float8).apply(&(Arc::new(Float64Array::from(doubles)) as ArrayRef), &rows);
+            let masked = masked.expect("masked");
+            let masked = masked.as_primitive::<Float64Type>().values();
+            assert!(masked.iter().all(|value| value.is_finite()));
+            assert!([f64::MAX, -f64::MAX].iter().all(|largest| masked.contains(largest)));
+            let masked = column(Shape::Float4).apply(&(Arc::new(Float32Array::from(singles)) as ArrayRef), &rows);
+            let masked = masked.expect("masked");
+            let masked = masked.as_primitive::<Float32Type>().values();
+            assert!(masked.iter().all(|value| value.is_finite()));
+            assert!([f32::MAX, -f32::MAX].iter().all(|largest| masked.contains(largest)));
+        }
+        // What is infinite stays.
+        let rows = Rows { len: 1, subjects: &[], raw: &[], masked: &[], origin: None };
+        let infinite: ArrayRef = Arc::new(Float64Array::from(vec![f64::INFINITY]));
+        let noise = AmountColumn(amount(Op::Share { ratio_ppm: 900_000, per_value: true }, Shape::Float8));
+        let masked = noise.apply(&infinite, &rows).expect("masked");
+        assert!(masked.as_primitive::<Float64Type>().value(0).is_infinite());
     }
 
     #[test]
