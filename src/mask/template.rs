@@ -9,7 +9,7 @@
 //! | `{b32:n}` | the first `n` characters of `b32(xof(K_dom, 1, value))`; 16 or more keep unique columns unique |
 //! | `{first}` `{last}` `{street}` `{city}` `{region}` `{zip}` | that side of the persona of the row's subject, with the label of the mask; a row without subject uses its value |
 //! | `{column}`, `{"column"}` | the **masked** value of a column of the row (as it is, for one that is kept); quotes for names that mean something else here; nothing for NULL |
-//! | `{…\|lower}`, `{…\|upper}`, `{…\|slug}` | ASCII letters in that case; `slug`: only ASCII letters and digits, in lower case |
+//! | `{…\|lower}`, `{…\|upper}`, `{…\|slug}` | letters in that case, but for those that would become several (`ß`); `slug`: only ASCII letters and digits, in lower case |
 //! | `{…:n}`, `{…\|lower:n}` | at most the first `n` characters of what comes before |
 //!
 //! Dates are written as in SQL, UUIDs with hyphens. The longest text is known when the mask is compiled, so a column that
@@ -24,6 +24,7 @@ use super::person::{Persona, attribute_longest, with_subject};
 use super::row::{RowKind, RowMask};
 use super::temporal::push_date;
 use super::token::{Purpose, push_b32};
+use super::unicode::is_assigned;
 use super::{Injective, KeyedOn, Kind, Params, Refusal, Shape, chars};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Int16Type, Int32Type, Int64Type};
@@ -36,7 +37,7 @@ pub(super) static TEMPLATE: Kind = Kind {
     summary: "Composes a text from masked columns, the person of the row and a unique token",
     params: &[Param {
         name: "text",
-        summary: "e.g. \"{first|slug}.{last|slug}.{b32:16}@shop.example\"; {column} is the masked column of the row, {b32:16} a token that keeps it unique",
+        summary: "e.g. \"{first|slug}.{last|slug}.{b32:16}@shop.example\"; {first}, {last}, {street}, {city}, {region} and {zip} are those of the person of the row, {column} is the masked column of the row (in quotes, {\"first\"}, where its name is one of those), {b32:16} a token that keeps it unique; behind them |lower, |upper or |slug (ASCII letters and digits), and :n for at most n characters; {{ and }} are braces",
         domain: Domain::Text,
         default: "required",
     }],
@@ -308,8 +309,8 @@ impl Form {
     fn apply(self, start: usize, out: &mut String) {
         match self.case {
             Case::AsIs => {}
-            Case::Lower => out[start..].make_ascii_lowercase(),
-            Case::Upper => out[start..].make_ascii_uppercase(),
+            Case::Lower => recase(start, out, char::to_lowercase),
+            Case::Upper => recase(start, out, char::to_uppercase),
             Case::Slug => {
                 let piece = out.split_off(start);
                 let kept = piece.bytes().filter(u8::is_ascii_alphanumeric);
@@ -318,6 +319,19 @@ impl Form {
         }
         super::row::cut(out, start, self.chars_max);
     }
+}
+
+/// Writes what was appended after `start` in another case. A letter that would become several stays, so that the text is as
+/// long as before, and so does one that only later versions of Unicode know.
+fn recase<I: Iterator<Item = char>>(start: usize, out: &mut String, case: impl Fn(char) -> I) {
+    let piece = out.split_off(start);
+    out.extend(piece.chars().map(|c| {
+        let mut cased = case(c);
+        match (cased.next(), cased.next()) {
+            (Some(one), None) if is_assigned(c) => one,
+            _ => c,
+        }
+    }));
 }
 
 impl RowKind for Template {
@@ -424,6 +438,22 @@ mod tests {
         let (text, masks) = row("{\"last\"}/{email|upper}/{id}/{born_on}/{note}/{{{a.id}}}", None).unwrap();
         let want = format!("{}/{}/42/1970-01-01//{{7}}", masks[0], masks[1].to_ascii_uppercase());
         assert_eq!(text, want);
+    }
+
+    #[test]
+    fn case_is_that_of_all_letters_and_changes_no_length() {
+        for (text, lower, upper) in [
+            ("MüLich Straße 5", "mülich straße 5", "MÜLICH STRAßE 5"),
+            ("Ångström Łódź", "ångström łódź", "ÅNGSTRÖM ŁÓDŹ"),
+            ("Иван Σίσυφος", "иван σίσυφος", "ИВАН ΣΊΣΥΦΟΣ"),
+            ("İzmir ﬁn 日本", "İzmir ﬁn 日本", "İZMIR ﬁN 日本"),
+        ] {
+            for (case, want) in [(Case::Lower, lower), (Case::Upper, upper)] {
+                let mut out = format!("Ü{text}");
+                Form { case, chars_max: None }.apply("Ü".len(), &mut out);
+                assert_eq!(out, format!("Ü{want}"));
+            }
+        }
     }
 
     #[test]
