@@ -11,6 +11,7 @@ use super::kind::{Domain, Param};
 use super::lanes::Queue;
 use super::leaf::{Asks, At, FOLD, ON_INVALID, TEXT, TextMask};
 use super::locale::{Chosen, LOCALE, LOCALE_FROM, LOCALES, Locale, longest_of};
+use super::pattern::Pattern;
 use super::quantity::canonical_integer;
 use super::sex::{self, SEX_FROM, Sex, Told};
 use super::token::{Perm, Purpose, push_b32};
@@ -99,7 +100,7 @@ pub(super) const BY: Param = Param {
 pub(super) static EMAIL: Kind = Kind {
     name: "email",
     remains: |_| super::Remains::Rare { bits: 60 },
-    summary: "Replaces e-mail addresses by undeliverable ones under `.example`; equal addresses stay equal",
+    summary: "Replaces e-mail addresses, also in angle brackets behind a name, by undeliverable ones under `.example`; equal addresses stay equal",
     params: &[BY, FOLD, ON_INVALID, LOCALE, LOCALE_FROM, SEX_FROM],
     columns: sex::columns,
     keyed_on: KeyedOn::Either,
@@ -107,7 +108,7 @@ pub(super) static EMAIL: Kind = Kind {
     folds: true,
     lowercase: true,
     samples: &["bob@example.com", "Alice.Jones@gmail.com"],
-    least: |_| vec![70, 40, 38, 26],
+    least: |_| EMAIL_LEAST.to_vec(),
     compile: |compile| TextMask::boxed(compile, Email::new(compile)?),
     ..TEXT
 };
@@ -511,12 +512,20 @@ pub(super) fn push_email_domain(key: &DomainKey, domain: &str, out: &mut String)
 /// Domains remembered per worker; a full memory starts anew.
 const DOMAINS_MAX: usize = 4_096;
 
+/// Characters of an address by tier.
+const EMAIL_LEAST: [u32; 4] = [70, 40, 38, 26];
+/// Characters between and around the name and the address of a mailbox: ` <>`.
+const MAILBOX_SIGNS: usize = 3;
+
 struct Email {
     handle: Handle,
     domains: DomainKey,
-    /// What has an `@` and is no address (`Bob <bob@x.com>`, two addresses) becomes a token with two of them, which is no
-    /// address either: as a pattern it could be delivered to somebody.
+    /// What has an `@` and is no address (two of them, one inside a sentence) becomes a token that is none either: as a
+    /// pattern it could be delivered to somebody. In a mailbox, `Bob <bob@x.com>`, the address becomes what it does alone.
     adopts: bool,
+    /// Masks the names of mailboxes.
+    names: Pattern,
+    chars_max: Option<u32>,
 }
 
 /// Buffers of one worker: the canonical addresses that wait for their answer, and the pseudonyms of domains met.
@@ -530,6 +539,8 @@ struct EmailMemo {
 struct EmailNote {
     /// Where its domain stands in [`EmailMemo::canonical`]; none for what is adopted.
     domain: Option<(usize, usize)>,
+    /// The mask of the name of a mailbox, which may be empty; none for an address alone.
+    name: Option<String>,
     token: Token,
     locale: &'static Locale,
 }
@@ -539,7 +550,29 @@ impl Email {
         // One pseudonym per domain in the whole realm, whatever the label.
         let adopts = compile.word("on_invalid").is_none_or(|word| word == "pattern");
         let handle = Handle::new(compile, "email/1")?;
-        Ok(Self { handle, domains: compile.realm.domain("emaildomain/1", ""), adopts })
+        let chars_max = if let Shape::Text { chars_max, .. } = compile.shape { chars_max } else { None };
+        let names = Pattern::new(compile.realm, &compile.spec.label);
+        Ok(Self { handle, domains: compile.realm.domain("emaildomain/1", ""), adopts, names, chars_max })
+    }
+
+    /// Reads what is no address by itself: the mask of its name, and where the domain of its address stands in what was
+    /// appended to `canonical`. None, with `canonical` unchanged, where nothing is the address or the mask would not fit.
+    #[cold]
+    fn read_mailbox(&self, value: &str, canonical: &mut String) -> Option<(String, usize)> {
+        let fold = self.handle.fold;
+        let plain = super::canon::canonical(value, fold);
+        let (name, address) = plain.strip_suffix('>')?.rsplit_once('<')?;
+        let name = name.trim_end_matches(' ');
+        let longest = name.chars().count() + MAILBOX_SIGNS + EMAIL_LEAST[usize::from(self.handle.tier)] as usize;
+        if name.contains(['@', '<', '>']) || self.chars_max.is_some_and(|max| longest > max as usize) {
+            return None;
+        }
+        let domain = push_email(address, fold, canonical)?;
+        let mut masked = String::with_capacity(name.len());
+        if !name.is_empty() && !self.names.push_permuted(name, &mut Default::default(), &mut masked) {
+            self.names.push_tag(name, &mut masked);
+        }
+        Some((masked, domain))
     }
 
     fn push_domain(
@@ -569,19 +602,23 @@ impl Asks for Email {
 
     fn ask(&self, value: &str, at: At<'_>, memo: &mut EmailMemo, queue: &mut Queue) -> Option<EmailNote> {
         let start = memo.canonical.len();
-        let Some(domain) = push_email(value, self.handle.fold, &mut memo.canonical) else {
-            if !self.adopts || !value.contains(['@', '\u{fe6b}', '\u{ff20}']) {
-                return None;
-            }
-            push_canonical(value, self.handle.fold, &mut memo.canonical);
-            queue.hash(&self.handle.key, &[&[Purpose::Tag as u8], &memo.canonical.as_bytes()[start..]]);
-            return Some(EmailNote { domain: None, token: Token::Tag, locale: &LOCALES[0] });
+        let (name, domain) = match push_email(value, self.handle.fold, &mut memo.canonical) {
+            Some(domain) => (None, domain),
+            None if !self.adopts || !value.contains(['@', '\u{fe6b}', '\u{ff20}']) => return None,
+            None => match self.read_mailbox(value, &mut memo.canonical) {
+                Some((name, domain)) => (Some(name), domain),
+                None => {
+                    push_canonical(value, self.handle.fold, &mut memo.canonical);
+                    queue.hash(&self.handle.key, &[&[Purpose::Tag as u8], &memo.canonical.as_bytes()[start..]]);
+                    return Some(EmailNote { domain: None, name: None, token: Token::Tag, locale: &LOCALES[0] });
+                }
+            },
         };
         let subject = at.subject(self.handle.slot);
         let keyed = subject.unwrap_or(&memo.canonical[start..]);
         let locale = self.handle.locale.of(at);
         let token = self.handle.ask(keyed, at, subject.is_some(), true, queue);
-        Some(EmailNote { domain: Some((start + domain, memo.canonical.len())), token, locale })
+        Some(EmailNote { domain: Some((start + domain, memo.canonical.len())), name, token, locale })
     }
 
     fn answer(
@@ -595,8 +632,12 @@ impl Asks for Email {
     ) {
         let Some((domain, domain_end)) = note.domain else {
             note.token.push(queue, out);
-            return out.push_str("@x@example");
+            return out.push_str("@.example");
         };
+        if let Some(name) = &note.name {
+            out.push_str(name);
+            out.push_str(if name.is_empty() { "<" } else { " <" });
+        }
         if self.handle.tier <= 1 {
             self.handle.push_first(note.locale, '.', queue, out);
         }
@@ -607,6 +648,9 @@ impl Asks for Email {
         out.push('@');
         let EmailMemo { canonical, domains } = memo;
         self.push_domain(&canonical[domain..domain_end], domains, out);
+        if note.name.is_some() {
+            out.push('>');
+        }
     }
 
     fn forget(memo: &mut EmailMemo) {

@@ -449,6 +449,53 @@ fn emails_follow_tier_case_and_subject() {
     assert!(one("username", "Bob").starts_with(|c: char| c.is_ascii_lowercase()));
 }
 
+/// Whoever joins by address joins by mailbox too, and nothing has two signs.
+#[test]
+fn the_address_of_a_mailbox_is_masked_as_it_is_alone() {
+    let address = one("email", "anna.k@kappa-mail.de");
+    for text in
+        ["Anna Kowalski <anna.k@kappa-mail.de>", "\"Anna Kowalski\" <Anna.K@kappa-mail.de>", "<anna.k@kappa-mail.de>"]
+    {
+        let masked = one("email", text);
+        let (name, rest) = masked.split_once('<').unwrap();
+        assert_eq!(rest, format!("{address}>"), "{text}");
+        assert!(!masked.to_lowercase().contains("anna") && !masked.to_lowercase().contains("kowalski"), "{masked}");
+        let signs = |text: &str| text.chars().filter(|c| !c.is_alphabetic()).collect::<String>();
+        assert_eq!(signs(name), signs(text.split_once('<').unwrap().0), "{masked}");
+    }
+    // Other names are other masks, spellings of one are one.
+    assert_ne!(one("email", "Anna K <a@b.de>"), one("email", "Anne K <a@b.de>"));
+    assert_eq!(one("email", "Anna  K <a@b.de> "), one("email", "anna k  <A@b.de>"));
+    // None of these has one address.
+    for text in
+        ["a@b.de, c@d.de", "write to a@b.de!", "A <a@b.de>, B <b@b.de>", "a@b.de <a@b.de>", "A <a@b@>", "@", "<@>"]
+    {
+        let masked = one("email", text);
+        let (token, host) = masked.split_once('@').unwrap();
+        assert_eq!((token.len(), host), (16, ".example"), "{text}");
+    }
+    // What `on_invalid` says stands for all of them.
+    assert_eq!(value("email", r#"{"on_invalid":"null"}"#, None, "Anna <a@b.de>").unwrap_or_default(), "");
+    // Where the two might not fit, nobody can tell a mailbox from another text.
+    let limited = |chars: u32, text: &str| {
+        let mut table = TableSpec {
+            columns: vec![column(
+                "t.c",
+                Shape::Text { chars_max: Some(chars), padded: false },
+                Some(spec("email/1", None)),
+            )],
+            ..Default::default()
+        };
+        let tier = kind("email").unwrap().tier(Some(chars), &Params::new()).unwrap();
+        table.tiers.insert(("email/1".to_owned(), String::new()), tier);
+        let masked = Masker::compile(&realm(), &table).unwrap().apply(batch(vec![texts(&[Some(text)])])).unwrap();
+        masked.columns()[0].as_string::<i32>().value(0).to_owned()
+    };
+    assert!(limited(77, "Anna <a@b.de>").ends_with(&format!(" <{}>", one("email", "a@b.de"))));
+    assert!(limited(76, "Anna <a@b.de>").ends_with("@.example"));
+    assert!(limited(26, "Anna <a@b.de>").chars().count() <= 26);
+}
+
 #[test]
 fn every_tier_fits_its_least_length() {
     let realm = realm();
