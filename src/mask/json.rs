@@ -11,6 +11,7 @@
 //! | `true`, `false` | drawn where the mask is `enum.*`, `choice` or a drawn `lookup` and draws one of the two, or a `const` of the two; else `null` |
 //! | `null` | stays |
 //! | a key that is personal data by itself (an e-mail address, a card number, …) | a hash, whatever becomes of its value; `keys` decides otherwise |
+//! | a key that is the name of the row's person, first and last or of several words, where a mask in the document is `text.spans` | the same |
 //! | other keys | stay, unless `keys` names a mask for the keys of the object on a path |
 //! | a value that `rest = "keep"` would keep, on a path that is not `known` | ends the run, or `null` with `unknown_keys = "null"` |
 //! | a value that `paths` would keep, below a path that is not `known` | the same; `null` without it, too, if `rest` keeps nothing |
@@ -32,7 +33,7 @@ use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
 use super::draft::{self, Draft, Holes};
 use super::kind::{Domain, Injective, KeyedOn, Kind, Param, Takes};
 use super::leaf::{TextBuilder, view_values};
-use super::text::{map_texts, texts};
+use super::text::{OwnNames, map_texts, texts};
 use super::{Params, Shape};
 use arrow_array::{Array, ArrayRef};
 use path::{Action, Automaton, Keys, Known, Path, PathError, Types};
@@ -64,7 +65,7 @@ pub static JSON: Kind = Kind {
             name: "keys",
             summary: "Mask, or \"keep\", for the keys of the object on a path",
             domain: Domain::Any,
-            default: "keys stay; those that are personal data become hashes",
+            default: "keys stay; those that are personal data become hashes, and under text.spans those that are the name of the row's person",
         },
         Param {
             name: "known",
@@ -102,6 +103,7 @@ struct Json {
     /// Masks what is not JSON; none in a column that can hold nothing else.
     fallback: Option<Box<dyn ColumnMask>>,
     chars_max: Option<u32>,
+    names: OwnNames,
     /// Some key became a hash.
     hid: AtomicBool,
 }
@@ -115,7 +117,8 @@ fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
         Shape::Json | Shape::Jsonb => (None, None),
         _ => return Err(compile.wrong_shape()),
     };
-    Ok(Box::new(Json { automaton, masks, fallback, chars_max, hid: AtomicBool::new(false) }))
+    let names = OwnNames::of(compile);
+    Ok(Box::new(Json { automaton, masks, fallback, chars_max, names, hid: AtomicBool::new(false) }))
 }
 
 /// Reads `rest`, `paths` and `keys`: the automaton, and the masks its actions name.
@@ -290,6 +293,7 @@ const UNKNOWN: &str = "it has a JSON key, or a type of value under one, that was
 /// The leaf masks at one row, applied at once.
 struct AtRow<'a> {
     masks: &'a [Box<dyn ColumnMask>],
+    names: &'a OwnNames,
     row: usize,
     rows: &'a Rows<'a>,
 }
@@ -315,6 +319,10 @@ impl Masks for AtRow<'_> {
 
     fn boolean(&mut self, mask: u16, value: bool) -> Result<Option<bool>, MaskError> {
         self.masks[usize::from(mask)].boolean(value, self.row, self.rows)
+    }
+
+    fn names(&mut self, key: &str) -> bool {
+        self.names.are_in(key, self.row, self.rows)
     }
 }
 
@@ -347,6 +355,10 @@ impl Masks for Later<'_> {
     fn boolean(&mut self, mask: u16, value: bool) -> Result<Option<bool>, MaskError> {
         self.now.boolean(mask, value)
     }
+
+    fn names(&mut self, key: &str) -> bool {
+        self.now.names(key)
+    }
 }
 
 impl Json {
@@ -363,7 +375,7 @@ impl Json {
             return Ok(());
         }
         let before = out.len();
-        let mut masks = AtRow { masks: &self.masks, row, rows };
+        let mut masks = AtRow { masks: &self.masks, names: &self.names, row, rows };
         let done = rewrite(&self.automaton, value, &mut masks, scratch, out)?;
         self.note(scratch);
         if done && self.chars_max.is_none_or(|max| out[before..].chars().count() <= max as usize) {
@@ -409,7 +421,7 @@ impl Json {
                     draft.text.push_str(value);
                 } else {
                     let mark = draft.holes.mark();
-                    let now = AtRow { masks: &self.masks, row, rows };
+                    let now = AtRow { masks: &self.masks, names: &self.names, row, rows };
                     let mut masks = Later { now, holes: &mut draft.holes };
                     if !rewrite(&self.automaton, value, &mut masks, &mut scratch, &mut draft.text)? {
                         draft.holes.undo(mark);
@@ -562,6 +574,67 @@ mod tests {
         let joined = under(json!({ "rest": "keep", "keys": { "$.by": "email" } }), r#"{"by":{"bob@example.com":1}}"#);
         let email = mask_value(&MasterKey::test().realm("default"), "email", "", Default::default(), None, PERSONAL[0]);
         assert_eq!(joined, format!("{{\"by\":{{\"{}\":1}}}}", email.expect("an address").expect("no null")));
+    }
+
+    /// The keys of `$.by` of a document in the rows of Katharina Oppenheimer and of Jo Lee.
+    fn keys_beside_names(params: Value, document: &str) -> [Vec<String>; 2] {
+        use crate::mask::batch::RawBatch;
+        use crate::mask::{ColumnSpec, MaskSpec, Masker, Shape, TableSpec};
+        use arrow_array::cast::AsArray;
+        use arrow_array::{ArrayRef, Int32Array, StringViewArray};
+        use std::sync::Arc;
+
+        let mask = |kind: &str, params: Value| {
+            let Value::Object(params) = params else { unreachable!("a table") };
+            Some(MaskSpec { kind: kind.to_owned(), label: String::new(), params, subject: Some(3) })
+        };
+        let column = |name: &str, shape, mask| ColumnSpec { name: format!("public.t.{name}"), shape, mask };
+        let columns = vec![
+            column("doc", Shape::TEXT, mask("json/1", params)),
+            column("first", Shape::TEXT, mask("name.first/1", json!({}))),
+            column("last", Shape::TEXT, mask("name.last/1", json!({}))),
+            column("id", Shape::Int4, None),
+        ];
+        let table = TableSpec { columns, ..TableSpec::default() };
+        let texts = |values: [&str; 2]| Arc::new(StringViewArray::from(values.to_vec())) as ArrayRef;
+        let columns = vec![
+            texts([document; 2]),
+            texts(["Katharina", "Jo"]),
+            texts(["Oppenheimer", "Lee"]),
+            Arc::new(Int32Array::from(vec![1, 2])) as ArrayRef,
+        ];
+        let masker = Masker::compile(&MasterKey::test().realm("default"), &table).expect("compiles");
+        let raw = RawBatch { rows: 2, wire: bytes::Bytes::new(), gaps: Vec::new(), columns };
+        let masked = masker.apply(raw).expect("masked");
+        let documents = masked.columns()[0].as_string::<i32>();
+        [0, 1].map(|row| {
+            let document: Value = serde_json::from_str(documents.value(row)).expect("JSON");
+            document["by"].as_object().expect("an object").keys().cloned().collect()
+        })
+    }
+
+    #[test]
+    fn keys_that_are_the_name_of_the_rows_person_become_hashes() {
+        let own = [
+            "Katharina Oppenheimer",
+            "oppenheimer, katharina",
+            "K. Oppenheimer",
+            "katharina_oppenheimer",
+            "KATHARINA.OPPENHEIMER",
+        ];
+        let others = ["Oppenheimer", "first_name_of_katharina", "Somebody Else", "shipping_address_of_order"];
+        let members: Vec<String> = own.iter().chain(&others).map(|key| format!("\"{key}\":1")).collect();
+        let document = format!("{{\"by\":{{{}}}}}", members.join(","));
+        let [hers, his] = keys_beside_names(json!({ "rest": "text.spans" }), &document);
+        assert!(own.iter().all(|key| !hers.iter().any(|kept| kept == key)), "{hers:?}");
+        assert!(others.iter().all(|key| hers.iter().any(|kept| kept == key)), "{hers:?}");
+        assert_eq!(hers.iter().filter(|key| key.starts_with('#')).count(), own.len());
+        // The twins: the row of another person, a mask that looks for no names, and keys that are said to stay.
+        assert!(own.iter().chain(&others).all(|key| his.iter().any(|kept| kept == key)), "{his:?}");
+        for params in [json!({ "rest": "pattern" }), json!({ "rest": "text.spans", "keys": { "$.by": "keep" } })] {
+            let [hers, _] = keys_beside_names(params, &document);
+            assert!(own.iter().chain(&others).all(|key| hers.iter().any(|kept| kept == key)), "{hers:?}");
+        }
     }
 
     #[test]

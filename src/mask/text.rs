@@ -49,6 +49,7 @@ use arrow_array::{Array, ArrayRef, StringViewArray};
 use names::Names;
 pub use personal::{personal_in_definition, personal_kinds};
 use serde_json::Value;
+pub(super) use sources::OwnNames;
 use sources::{Source, Sources};
 use spans::{Detector, Found};
 use std::borrow::Cow;

@@ -116,7 +116,7 @@ pub(in crate::mask) fn class(key: &str) -> Option<String> {
     personal(key).map(|kind| format!("#{kind}"))
 }
 
-fn is_sealed(name: &str) -> bool {
+pub(super) fn is_sealed(name: &str) -> bool {
     name.len() == 17 && name.starts_with('#') && name[1..].bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 

@@ -30,6 +30,10 @@ pub(super) trait Masks {
     fn integer(&mut self, mask: u16, value: i64) -> Result<Option<i64>, Self::Error>;
     /// Returns the mask of a boolean; none if the mask does not take booleans.
     fn boolean(&mut self, mask: u16, value: bool) -> Result<Option<bool>, Self::Error>;
+    /// Whether a key is the name of the row's person.
+    fn names(&mut self, _key: &str) -> bool {
+        false
+    }
 }
 
 /// Keys that are remembered as names of fields: documents of one column have the same few.
@@ -244,7 +248,8 @@ impl<L: Masks> Splicer<'_, L> {
         if member.personal == Some(Action::Refuse) {
             return Err(Stop::Leaf(self.masks.unknown()));
         }
-        if let Some(seal) = hides.filter(|_| self.scratch.is_personal()) {
+        let named = |masks: &mut L, key: &str| !path::is_sealed(key) && masks.names(key);
+        if let Some(seal) = hides.filter(|_| self.scratch.is_personal() || named(self.masks, &self.scratch.plain)) {
             let name = sealed(seal, &self.scratch.plain);
             self.replace(start, end, &name);
             self.scratch.hid = true;

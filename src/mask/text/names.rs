@@ -396,6 +396,12 @@ impl Names {
         }
     }
 
+    /// The name has several words.
+    pub(super) fn has_words(&self, needle: u16) -> bool {
+        let needle = self.needles[usize::from(needle)];
+        self.folded[needle.start..needle.end].contains(' ')
+    }
+
     /// Appends the mask of a needle in the case of the text it replaces: `SMITH`, `smith`, else as it is.
     pub(super) fn push_mask(&self, needle: u16, original: &str, out: &mut String) {
         let (start, end) = self.needles[usize::from(needle)].mask;

@@ -8,6 +8,7 @@
 use super::super::column::{ColumnMask, Compile, MaskError, Rows};
 use super::super::{Params, Shape, kind};
 use super::names::{Names, Role};
+use super::spans::{Detector, Found};
 use arrow_array::{Array, ArrayRef, ListArray, StringArray, StringViewArray, StructArray};
 use serde_json::Value;
 
@@ -150,6 +151,43 @@ impl<'a> Sources<'a> {
         }
         names.join();
         Ok(())
+    }
+}
+
+/// The names of the person of a row, looked for where nothing can stand for them: in the keys of a document.
+pub(in crate::mask) struct OwnNames(Vec<Source>);
+
+impl OwnNames {
+    /// Those that a text in this column may mention, if its mask looks for any.
+    pub fn of(compile: &Compile<'_>) -> Self {
+        let looks = kind(&compile.spec.kind).is_some_and(|kind| kind.finds_names(&compile.spec.params));
+        let mut sources = if looks { of(compile) } else { Vec::new() };
+        sources.retain(|source| matches!(source.role, Role::First | Role::Last | Role::Full));
+        Self(sources)
+    }
+
+    /// Whether a key says who the person is: two of the names, or one of several words. One word may be that of a field,
+    /// which is called the same for everybody.
+    pub fn are_in(&self, key: &str, row: usize, rows: &Rows<'_>) -> bool {
+        if self.0.is_empty() {
+            return false;
+        }
+        let mut names = Names::default();
+        for source in &self.0 {
+            let Some(raw) = rows.raw.get(source.index).and_then(Texts::<StringViewArray>::of) else { continue };
+            for place in raw.row(rows.row(row)).filter(|place| raw.values.is_valid(*place)) {
+                let name = raw.values.value(place);
+                names.add(source.role, name, name);
+            }
+        }
+        let mut found = Found::default();
+        found.find(key, &names);
+        let mut seen = found.spans.iter().filter_map(|span| match span.detector {
+            Detector::Name(needle) => Some(needle),
+            _ => None,
+        });
+        let first = seen.next();
+        first.is_some_and(|first| names.has_words(first) || seen.any(|other| other != first))
     }
 }
 
