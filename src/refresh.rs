@@ -27,6 +27,7 @@ mod publish;
 mod reading;
 mod record;
 mod run;
+mod samples;
 mod subset;
 pub mod target;
 mod work;

@@ -159,6 +159,43 @@ fn case_that_masks_would_merge_is_counted_before_the_run() {
 }
 
 #[test]
+fn checks_that_masks_keep_refuse_nothing_and_those_they_break_do() {
+    let lab = Lab::new("kept_checks");
+    lab.seed(
+        "CREATE DOMAIN cents AS numeric(12,2) CHECK (VALUE > 0);
+         CREATE TABLE t (id int PRIMARY KEY, amt numeric(10,2) NOT NULL CHECK (amt >= 0), qty int CHECK (qty > 0), price cents,
+           share numeric(5,2) CHECK (share BETWEEN 0 AND 100), ratio real CHECK (ratio BETWEEN 0 AND 1),
+           born int CHECK (born > 1900), pw text CHECK (pw LIKE '$2%'), cc text CHECK (cc ~ '^[A-Z]{2}$'),
+           span int4range CHECK (NOT isempty(span)));
+         INSERT INTO t SELECT i, i * 12.5, i * 100, i * 3.99, i, i / 20.0, 1900 + i,
+           '$2a$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW', 'DE', int4range(i * 100, i * 100 + 50)
+           FROM generate_series(1, 20) i;",
+    );
+    let kept = "[tables.\"public.t\".columns]\nid = \"int\"\namt = { mask = \"num.noise\", subject = \"id\" }\n\
+        qty = { mask = \"num.scale\", subject = \"id\" }\nprice = { mask = \"num.noise\", subject = \"id\" }\n\
+        share = { mask = \"num.bucket\", width = 10 }\nratio = { mask = \"num.cap\", max = 1 }\n\
+        born = { mask = \"age.cap\", of = \"year\", as_of = \"2026-01-01\" }\npw = \"secret.password\"\n\
+        cc = { mask = \"address\", part = \"country\", subject = \"id\" }\n\
+        span = { mask = \"num.scale\", subject = \"id\" }\n";
+    lab.config(kept);
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT count(*) FROM t WHERE pw LIKE '$2%' AND qty > 0 AND NOT isempty(span)"), "20");
+
+    // The twin: masks that no value of the column would pass its check with.
+    lab.source.sql_as(
+        "app",
+        &lab.name,
+        "ALTER TABLE t ADD stars int CHECK (stars BETWEEN 1 AND 5), ADD status text CHECK (status IN ('open', 'paid'))",
+    );
+    lab.config(&format!("{kept}stars = {{ mask = \"const\", value = 7 }}\nstatus = \"pattern\"\n"));
+    assert_eq!(codes(&lab.restage(&["plan", "--json"])), ["plan::check-violated"; 2]);
+    lab.config(&format!(
+        "{kept}stars = {{ mask = \"int.range\", lo = 6, hi = 9 }}\nstatus = {{ mask = \"choice\", values = [\"open\"] }}\n"
+    ));
+    assert_eq!(codes(&lab.restage(&["plan", "--json"])), ["plan::check-violated"]);
+}
+
+#[test]
 fn source_in_another_encoding_arrives_as_it_is() {
     let lab = Lab::new("latin1");
     in_encoding(&lab, "LATIN1");

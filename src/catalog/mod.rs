@@ -5,7 +5,7 @@ mod probe;
 mod read;
 
 pub use drift::{Change, changes};
-pub use probe::{ProbeError, Sample, probe_checks, try_stand_ins};
+pub use probe::{ProbeError, probe_checks, try_stand_ins};
 pub use read::{CatalogError, money_digits, read, read_definitions, read_server};
 
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,7 @@
 use super::{Catalog, StandIn};
 use crate::error::{Diagnose, Exit, Report};
 use crate::plan::{self, CheckProbe, Condition, Plan, ProbeValue, Trial, place};
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Row};
 
 /// Why the checks do not hold, or could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -36,56 +36,84 @@ impl Diagnose for ProbeError {
 
 /// Evaluates every probe of the plan with the values the column will hold.
 ///
-/// The caller has begun a read-only transaction with `search_path = ''`; each probe runs under a savepoint. `samples`
-/// gives masked example values as text, never source values; a probe without samples is skipped. A check that holds for
-/// all samples can still fail for another value: this finds mistakes, the load finds the rest.
+/// The caller has begun a read-only transaction with `search_path = ''`; each probe runs under a savepoint. `mask` gives the
+/// mask of an example value, both as the server writes values of the column; none if it cannot or if it becomes NULL. No
+/// example is a source value. A check that holds for all masks can still fail for another value: this finds mistakes, the
+/// load finds the rest.
 ///
 /// # Errors
 /// [`ProbeError::Violated`] with one report per constraint, [`ProbeError::Query`] if the session fails.
 pub async fn probe_checks(
     client: &Client,
     plan: &Plan,
-    samples: impl Fn(&CheckProbe) -> Vec<Sample>,
+    mask: impl Fn(&CheckProbe, &str) -> Option<String>,
 ) -> Result<(), ProbeError> {
     let mut reports = Vec::new();
     for probe in &plan.probes {
-        let values: Vec<Option<String>> = match &probe.value {
-            ProbeValue::Null => vec![None],
-            ProbeValue::Const(text) => vec![Some(text.clone())],
-            ProbeValue::Mask { .. } => telling(client, probe, samples(probe)).await?,
+        let found = match &probe.value {
+            ProbeValue::Null => evaluate(client, probe, &[None]).await?,
+            ProbeValue::Const(text) => evaluate(client, probe, &[Some(text.clone())]).await?,
+            ProbeValue::Mask { .. } => judge(client, probe, &mask).await?,
         };
-        if values.is_empty() {
-            continue;
-        }
-        if let Some(detail) = probe_values(client, probe, &values).await? {
-            reports.push(violated(probe, detail));
-        }
+        reports.extend(found.map(|detail| violated(probe, detail)));
     }
     if reports.is_empty() { Ok(()) } else { Err(ProbeError::Violated(reports)) }
 }
 
-/// An example value of a kind and its mask.
-#[derive(Debug, Clone)]
-pub struct Sample {
-    /// For kinds that keep the layout of a value: then the check may ask for one layout, and only masks of examples in
-    /// that layout tell anything.
-    pub raw: Option<String>,
-    pub masked: String,
-}
-
-/// The masks that have to satisfy the check: all, but for those whose own example does not.
-async fn telling(client: &Client, probe: &CheckProbe, samples: Vec<Sample>) -> Result<Vec<Option<String>>, ProbeError> {
-    let mut values = Vec::new();
-    for Sample { raw, masked } in samples {
-        let fits = match raw {
-            Some(raw) => probe_values(client, probe, &[Some(raw)]).await?.is_none(),
-            None => true,
-        };
-        if fits {
-            values.push(Some(masked));
+/// Returns what is wrong with the masks of a column; none also where no example tells anything.
+///
+/// A value that the type or the check refuses as it is cannot be in the column, and its mask says nothing. Of the kind's own
+/// examples no mask may break the check; of values tried beside them, some at the very edge of it, one has to keep it.
+async fn judge(
+    client: &Client,
+    probe: &CheckProbe,
+    mask: impl Fn(&CheckProbe, &str) -> Option<String>,
+) -> Result<Option<String>, ProbeError> {
+    let masks = |values: &[String]| -> Vec<Option<String>> {
+        values.iter().filter_map(|value| mask(probe, value)).map(Some).collect()
+    };
+    let plan::Examples { own, others, formed, texts } = plan::examples(probe);
+    let fitting = |expression, values| fitting(client, probe, expression, values, texts);
+    let typical = masks(&fitting(&probe.expression, own.clone()).await?);
+    if !typical.is_empty() {
+        return evaluate(client, probe, &typical).await;
+    }
+    let mut tried = masks(&fitting(&probe.expression, others).await?);
+    if tried.is_empty() && formed {
+        tried = masks(&fitting("true", own).await?);
+    }
+    let mut wrong = None;
+    for value in tried {
+        wrong = evaluate(client, probe, &[value]).await?;
+        if wrong.is_none() {
+            return Ok(None);
         }
     }
-    Ok(values)
+    Ok(wrong)
+}
+
+/// The values that the type and a condition take, as the server writes them. `texts`: a cast cuts what is too long.
+async fn fitting(
+    client: &Client,
+    probe: &CheckProbe,
+    expression: &str,
+    values: Vec<String>,
+    texts: bool,
+) -> Result<Vec<String>, ProbeError> {
+    let sql = format!(
+        "SELECT v.{sees}::pg_catalog.text FROM (SELECT u.x::{type_name} AS {sees} FROM \
+         pg_catalog.unnest($1::pg_catalog.text[]) AS u (x)) AS v WHERE ({expression}) IS NOT FALSE",
+        sees = quoted(&probe.sees),
+        type_name = probe.type_name,
+    );
+    let mut found = Vec::new();
+    // One by one: a value that cannot be cast fails the whole statement.
+    for value in values {
+        let Ok(rows) = ask(client, &sql, &[Some(value.clone())]).await? else { continue };
+        let taken = rows.first().and_then(|row| row.get::<_, Option<String>>(0));
+        found.extend(taken.filter(|taken| !texts || taken.trim_end() == value.trim_end()));
+    }
+    Ok(found)
 }
 
 /// Finds out what may stand in for the values of the columns that only the server can judge: the first of the candidates of
@@ -119,7 +147,8 @@ async fn takes(client: &Client, trial: &Trial, value: Option<&String>) -> Result
     let cast = Condition { constraint: String::new(), expression: "value IS NOT NULL".into(), sees: "value".into() };
     let first = value.map(|_| &cast);
     for condition in first.into_iter().chain(&trial.conditions) {
-        let why = evaluate(client, &trial.type_name, &condition.sees, &condition.expression, &values).await?;
+        let Condition { sees, expression, .. } = condition;
+        let why = evaluate_as(client, &trial.type_name, sees, expression, &values).await?;
         if why.is_some() {
             return Ok(false);
         }
@@ -127,42 +156,54 @@ async fn takes(client: &Client, trial: &Trial, value: Option<&String>) -> Result
     Ok(true)
 }
 
-async fn probe_values(
+async fn evaluate(
     client: &Client,
     probe: &CheckProbe,
     values: &[Option<String>],
 ) -> Result<Option<String>, ProbeError> {
-    evaluate(client, &probe.type_name, &probe.sees, &probe.expression, values).await
+    evaluate_as(client, &probe.type_name, &probe.sees, &probe.expression, values).await
 }
 
 /// Returns what is wrong, or none if the condition, which calls the column what `sees` says, holds for all values.
-async fn evaluate(
+async fn evaluate_as(
     client: &Client,
     type_name: &str,
     sees: &str,
     expression: &str,
     values: &[Option<String>],
 ) -> Result<Option<String>, ProbeError> {
-    // The column name is quoted except for VALUE, which the condition of a domain spells without quotes.
     let sql = format!(
-        "SELECT pg_catalog.count(*) FROM (SELECT u.x::{type_name} AS \"{}\" FROM pg_catalog.unnest($1::pg_catalog.text[]) \
+        "SELECT pg_catalog.count(*) FROM (SELECT u.x::{type_name} AS {} FROM pg_catalog.unnest($1::pg_catalog.text[]) \
          AS u (x)) AS v WHERE NOT ({expression})",
-        sees.replace('"', "\"\""),
+        quoted(sees),
     );
+    Ok(match ask(client, &sql, values).await? {
+        Ok(rows) => {
+            let failed: i64 = rows.first().map_or(0, |row| row.get(0));
+            (failed > 0).then(|| format!("It is false for {failed} of {} sample values.", values.len()))
+        }
+        // A value that cannot be cast, or a condition that fails: the load would fail the same way.
+        Err(code) => Some(format!("Evaluating it fails with SQLSTATE {code}.")),
+    })
+}
+
+/// The column name in quotes; VALUE, which the condition of a domain spells without, is found in lower case.
+fn quoted(sees: &str) -> String {
+    format!("\"{}\"", sees.replace('"', "\"\""))
+}
+
+/// Runs a query about values under a savepoint; gives its rows or the SQLSTATE.
+async fn ask(client: &Client, sql: &str, values: &[Option<String>]) -> Result<Result<Vec<Row>, String>, ProbeError> {
     client.batch_execute("SAVEPOINT restage_probe").await.map_err(ProbeError::Query)?;
-    let answer = client.query_one(&sql, &[&values]).await;
+    let answer = client.query(sql, &[&values]).await;
     client
         .batch_execute("ROLLBACK TO SAVEPOINT restage_probe; RELEASE SAVEPOINT restage_probe")
         .await
         .map_err(ProbeError::Query)?;
     match answer {
-        Ok(row) => {
-            let failed: i64 = row.get(0);
-            Ok((failed > 0).then(|| format!("It is false for {failed} of {} sample values.", values.len())))
-        }
-        // A value that cannot be cast, or a condition that fails: the load would fail the same way.
+        Ok(rows) => Ok(Ok(rows)),
         Err(error) => match error.code() {
-            Some(code) => Ok(Some(format!("Evaluating it fails with SQLSTATE {}.", code.code()))),
+            Some(code) => Ok(Err(code.code().to_owned())),
             None => Err(ProbeError::Query(error)),
         },
     }

@@ -44,7 +44,7 @@ pub use packs::{About, Floor, Held, Suggested};
 pub use propose::{column_key as toml_key, escape, is_own_reason};
 pub use source::rights;
 pub use sql::items;
-pub use stand_in::{Trial, trials};
+pub use stand_in::{Examples, Trial, examples, trials};
 pub use subset::{EdgeCut, NodeCover, SubsetEdge, SubsetLeaf, SubsetNode, SubsetPlan, SubsetSeed, equal_ids};
 pub use summary::{canonical_params, deciding_params, summary_json};
 pub use values::{ValueFault, ValueProbe, letters_at_risk};

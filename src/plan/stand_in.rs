@@ -1,4 +1,5 @@
-//! What can stand in for the values of a column where no mask suits: NULL, or a constant that its type and its checks take.
+//! What can stand in for the values of a column: NULL, or a constant that its type and its checks take, where no mask suits;
+//! and examples to try masks with.
 //!
 //! What the server said of the candidates ([`trials`]) decides. Where it was not asked, the first that the type takes is
 //! proposed; of a type that nothing is known of, and for a check, none.
@@ -7,8 +8,9 @@ use super::checks::{self, Condition};
 use super::graph::{Graph, Node};
 use super::propose::escape;
 use super::sql::{mentions, only_null_tests};
+use super::{CheckProbe, ProbeValue};
 use crate::catalog::{Catalog, Oid, StandIn};
-use crate::mask::Shape;
+use crate::mask::{self, Shape};
 
 /// What to ask the server about a column: which of these values it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub struct Trial {
 const TRIED_MAX: usize = 20;
 /// A day and a time for columns that cannot be empty; what follows is for checks that ask for another.
 const DAYS: [&str; 3] = ["2000-01-01", "2100-01-01", "1900-01-01"];
+/// Texts of forms that masks keep: codes and names of a country, a short word, digits.
+const WORDS: [&str; 6] = ["DE", "de", "DEU", "Germany", "x", "12345"];
 /// For types of extensions and rare ones of the server, in the notations that these have.
 const ANY: [&str; 12] =
     ["0", "", "{}", "empty", "0/0", "(0,0)", "(0,0),(0,0)", "((0,0),(0,0))", "<(0,0),0>", "{1,1,0}", "$", "POINT(0 0)"];
@@ -137,6 +141,106 @@ fn candidates(shape: Option<&Shape>, type_name: &str, conditions: &[Condition]) 
     found
 }
 
+/// Values to try the masks of a column with, as text; none of them is a source value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Examples {
+    /// The kind's own.
+    pub own: Vec<String>,
+    /// What the type and the condition suggest, for kinds whose own do not fit; some stand at the edge of the condition.
+    pub others: Vec<String>,
+    /// Masks have a form of their own: those of values that do not fit tell as much.
+    pub formed: bool,
+    /// The column holds texts.
+    pub texts: bool,
+}
+
+/// What to mask in order to find out whether masks fulfill the condition of a probe.
+pub fn examples(probe: &CheckProbe) -> Examples {
+    let ProbeValue::Mask { spec, shape, .. } = &probe.value else { return Examples::default() };
+    let Some(kind) = mask::kind(&spec.kind) else { return Examples::default() };
+    let samples = || kind.samples.iter().map(|sample| (*sample).to_owned());
+    let sql = &probe.expression;
+    let mut leaves = Vec::new();
+    match shape.leaf() {
+        Shape::Int2 | Shape::Int4 | Shape::Int8 | Shape::Numeric { .. } | Shape::Float4 | Shape::Float8 => {
+            let found = numbers(sql);
+            leaves.extend(
+                found.iter().filter_map(|text| text.parse().ok()).map(|n: i64| n.saturating_mul(2).to_string()),
+            );
+            leaves.extend(found);
+        }
+        Shape::Date | Shape::Timestamp => {
+            let found = days(sql);
+            leaves.extend(found.iter().flat_map(|day| years_around(day)));
+            leaves.extend(found);
+        }
+        Shape::Text { .. } => {
+            leaves.extend(samples().flat_map(|text| [text.to_uppercase(), text.to_lowercase()]));
+            leaves.extend(WORDS.map(str::to_owned));
+            leaves.extend(literals(sql));
+        }
+        _ => {}
+    }
+    let mut others = of_shape(shape);
+    others.extend(leaves.iter().map(|leaf| wrapped(shape, leaf)));
+    let mut seen = std::collections::BTreeSet::new();
+    others.retain(|text| seen.insert(text.clone()));
+    Examples {
+        own: samples().map(|sample| wrapped(shape, &sample)).collect(),
+        others,
+        formed: !(kind.least)(&spec.params).is_empty(),
+        texts: matches!(shape, Shape::Text { .. }),
+    }
+}
+
+/// A value of the innermost type as one of the whole.
+fn wrapped(shape: &Shape, leaf: &str) -> String {
+    match shape {
+        Shape::Array(inner) => format!("{{{}}}", quoted(&wrapped(inner, leaf))),
+        Shape::Range(inner) => {
+            let bound = quoted(&wrapped(inner, leaf));
+            format!("[{bound},{bound}]")
+        }
+        Shape::Multirange(inner) => {
+            let bound = quoted(&wrapped(inner, leaf));
+            format!("{{[{bound},{bound}]}}")
+        }
+        _ => leaf.to_owned(),
+    }
+}
+
+/// Ten years before and after a day: the day itself may be a limit, which a mask that moves values crosses.
+fn years_around(day: &str) -> Vec<String> {
+    let (year, rest) = day.split_at(4);
+    let year: i32 = year.parse().unwrap_or(2000);
+    [year + 10, year - 10].map(|year| format!("{year:04}{rest}")).to_vec()
+}
+
+/// The texts that a condition lists. None of one with a pattern, which is no value.
+fn literals(sql: &str) -> Vec<String> {
+    if sql.contains('~') {
+        return Vec::new();
+    }
+    let (mut found, mut rest) = (Vec::new(), sql);
+    while let Some((_, from)) = rest.split_once('\'')
+        && found.len() < TRIED_MAX
+    {
+        let mut text = String::new();
+        let mut symbols = from.char_indices().peekable();
+        let mut end = from.len();
+        while let Some((at, symbol)) = symbols.next() {
+            if symbol == '\'' && symbols.next_if(|(_, next)| *next == '\'').is_none() {
+                end = at + 1;
+                break;
+            }
+            text.push(symbol);
+        }
+        found.push(text);
+        rest = &from[end..];
+    }
+    found
+}
+
 /// A value of a type that no mask takes, by its name.
 fn named(type_name: &str) -> Option<String> {
     let (name, length) = type_name.split_once('(').unwrap_or((type_name, "1)"));
@@ -237,6 +341,45 @@ mod tests {
         assert_eq!(numbers("(c2 > c3)"), [""; 0]);
         assert_eq!(days("(d >= '2012-03-04'::date)"), ["2012-03-04"]);
         assert_eq!(days("(ü <> '2012-03-4'::text)"), [""; 0]);
+    }
+
+    #[test]
+    fn texts_of_conditions_are_tried_but_no_patterns() {
+        let listed = "((t)::text = ANY ((ARRAY['new'::character varying, 'it''s'::character varying])::text[]))";
+        assert_eq!(literals(listed), ["new", "it's"]);
+        assert_eq!(literals("(t <> ''::text)"), [""]);
+        assert_eq!(literals("(t ~~ '$2%'::text)"), [""; 0]);
+        assert_eq!(literals("(t = 'open"), ["open"]);
+    }
+
+    #[test]
+    fn examples_are_in_the_notation_of_the_column() {
+        use crate::mask::MaskSpec;
+        use std::sync::Arc;
+        let probe = |kind: &str, shape: Shape, expression: &str| {
+            let spec = MaskSpec { kind: kind.into(), label: String::new(), params: mask::Params::new(), subject: None };
+            examples(&CheckProbe {
+                table: "public.t".into(),
+                column: "c".into(),
+                constraint: "c_check".into(),
+                expression: expression.into(),
+                sees: "c".into(),
+                type_name: "x".into(),
+                value: ProbeValue::Mask { spec, shape, tier: 0 },
+                place: None,
+            })
+        };
+        let prices = probe("num.noise/1", Shape::Float8, "(c > 5)");
+        assert_eq!(
+            (prices.own.as_slice(), prices.formed),
+            (["1250.00", "-3", "0"].map(str::to_owned).as_slice(), false)
+        );
+        assert_eq!(prices.others, ["0", "1", "10", "12", "8", "5", "6", "4"]);
+        let ranges = probe("num.scale/1", Shape::Range(Arc::new(Shape::Int4)), "(NOT isempty(c))");
+        assert_eq!(ranges.own[1], "[\"-3\",\"-3\"]");
+        let mails = probe("email/1", Shape::Array(Arc::new(Shape::TEXT)), "(cardinality(c) > 0)");
+        assert_eq!((mails.own[0].as_str(), mails.formed, mails.texts), ("{\"bob@example.com\"}", true, false));
+        assert_eq!(years_around("2150-02-03"), ["2160-02-03", "2140-02-03"]);
     }
 
     #[test]

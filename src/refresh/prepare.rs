@@ -2,8 +2,8 @@
 
 use super::artefact::Opened;
 use super::past::Today;
-use super::{Job, json_keys, literals, preflight, privacy, target};
-use crate::catalog::{self, Catalog, ProbeError, Sample};
+use super::{Job, json_keys, literals, preflight, privacy, samples, target};
+use crate::catalog::{self, Catalog, ProbeError};
 use crate::config::{HookAction, HookConfig};
 use crate::error::{Diagnose, Exit, Failure, Report};
 use crate::event::Events;
@@ -12,10 +12,10 @@ use crate::extract::{replay, snapshot};
 use crate::guard::{self, Check, TargetFacts};
 use crate::load::objects::{Objects, Tools};
 use crate::lock::{self, Change, Lock};
-use crate::mask::{CompileError, Injective, KeyedOn, Masker};
+use crate::mask::{CompileError, Masker};
 use crate::outcome::{Skipped, TableView};
 use crate::pg::{Side, SourceSession};
-use crate::plan::{self, CheckProbe, Decided, Plan, ProbeValue, TablePlan};
+use crate::plan::{self, Decided, Plan, TablePlan};
 use crate::publish::Admin;
 use crate::rego;
 use std::sync::Arc;
@@ -105,7 +105,8 @@ async fn look(job: &Job) -> Result<Looked, Failure> {
     }
     let mut maskers = Vec::new();
     if let Some(plan) = &plan {
-        match catalog::probe_checks(session.client(), plan, |probe| samples(job, probe)).await {
+        match catalog::probe_checks(session.client(), plan, |probe, value| samples::mask(&job.key, probe, value)).await
+        {
             Ok(()) => {}
             Err(ProbeError::Violated(reports)) => refusals.extend(reports),
             Err(error) => return Err(Failure::from(error).with_state(NOTHING)),
@@ -436,21 +437,6 @@ fn missing_hooks(job: &Job) -> Vec<Report> {
         Some(report.hint(format!("ls -l {}     # paths are relative to the configuration", file.display())))
     };
     job.hooks.iter().filter_map(unreadable).collect()
-}
-
-/// Masks of the kind's own example values, for a CHECK to judge.
-fn samples(job: &Job, probe: &CheckProbe) -> Vec<Sample> {
-    let ProbeValue::Mask { spec, .. } = &probe.value else { return Vec::new() };
-    let Some(kind) = crate::mask::kind(&spec.kind) else { return Vec::new() };
-    let promise = kind.promise(&spec.params);
-    let keeps_layout = promise.injective == Injective::ByConstruction && promise.keyed_on == KeyedOn::Value;
-    let masked = |sample: &str| {
-        crate::mask::mask_value(&job.key, &spec.kind, &spec.label, spec.params.clone(), Some("1"), sample).ok()?
-    };
-    kind.samples
-        .iter()
-        .filter_map(|sample| Some(Sample { raw: keeps_layout.then(|| (*sample).to_owned()), masked: masked(sample)? }))
-        .collect()
 }
 
 fn compile(job: &Job, plan: &Plan, refusals: &mut Vec<Report>) -> Vec<Arc<Masker>> {
