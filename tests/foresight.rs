@@ -190,7 +190,7 @@ fn checks_that_masks_keep_refuse_nothing_and_those_they_break_do() {
     lab.config(&format!("{kept}stars = {{ mask = \"const\", value = 7 }}\nstatus = \"pattern\"\n"));
     assert_eq!(codes(&lab.restage(&["plan", "--json"])), ["plan::check-violated"; 2]);
     lab.config(&format!(
-        "{kept}stars = {{ mask = \"int.range\", lo = 6, hi = 9 }}\nstatus = {{ mask = \"choice\", values = [\"open\"] }}\n"
+        "{kept}stars = {{ mask = \"num.cap\", min = 7 }}\nstatus = {{ mask = \"choice\", values = [\"open\"] }}\n"
     ));
     assert_eq!(codes(&lab.restage(&["plan", "--json"])), ["plan::check-violated"]);
 }

@@ -484,3 +484,46 @@ fn verify_asks_the_gates_of_both_points() {
     shop.lab.staging("DELETE FROM restage.run");
     assert_eq!(shop.lab.restage(&["verify"]).code, 6);
 }
+
+/// Users were written in two spellings, of which the source joined one.
+#[test]
+fn fewer_orphans_where_masks_merge_spellings_are_told_and_others_publish_nothing() {
+    let lab = Lab::new("gate_orphans");
+    lab.seed(
+        "CREATE TABLE customers (id int PRIMARY KEY, email text UNIQUE); CREATE TABLE orders (id int PRIMARY KEY, customer_email text);
+         INSERT INTO customers SELECT i, 'user' || i || '@corp.de' FROM generate_series(1, 50) i;
+         INSERT INTO orders SELECT i, CASE WHEN i % 10 = 0 THEN 'User' ELSE 'user' END || i || '@corp.de' FROM generate_series(1, 50) i;",
+    );
+    let policy = |mask: &str, more: &str| {
+        lab.config(&format!(
+            "[[references]]\nfrom = \"public.orders.customer_email\"\nto = \"public.customers.email\"\n\
+             [tables.\"public.*\".columns]\nid = {{ keep = \"a test\" }}\n\
+             [tables.\"public.customers\".columns]\nemail = {mask}\n{more}"
+        ));
+    };
+    let joined = "SELECT count(*) FROM orders JOIN customers ON email = customer_email";
+    let told = "SELECT g->>'evidence' FROM restage.run, jsonb_array_elements(gates) g WHERE g->>'name' = 'orphans'";
+    policy("\"email\"", "");
+    lab.refresh();
+    assert_eq!(lab.staging(joined), "50");
+    let evidence = lab.staging(told);
+    assert!(evidence.contains("0 orphans; ") && evidence.contains("5 rows found theirs"), "{evidence}");
+    assert!(evidence.contains("`fold = false`"), "{evidence}");
+    policy("{ mask = \"email\", fold = false }", "");
+    lab.refresh();
+    assert_eq!(lab.staging(joined), "45");
+    assert_eq!(lab.staging(told), "1 declared reference, 5 orphans as at the source");
+
+    // Twins: more of them than at the source, and fewer although the kind tells all spellings apart.
+    let hook = "[[hook]]\nat = \"after-load\"\nsql = \"hook.sql\"\n";
+    for (mask, sql) in [
+        ("\"email\"", "UPDATE orders SET customer_email = 'nobody@corp.example' WHERE id <= 6"),
+        ("\"hash\"", "UPDATE orders SET customer_email = (SELECT min(email) FROM customers) WHERE id = 10"),
+    ] {
+        std::fs::write(lab.path("hook.sql"), format!("{sql};\n")).expect("written");
+        policy(mask, hook);
+        let ran = lab.restage(&["refresh"]);
+        assert!(ran.code == 6 && ran.stderr.contains("gate \"orphans\" does not hold"), "{mask}: {ran:?}");
+    }
+    assert_eq!(lab.staging(joined), "45");
+}

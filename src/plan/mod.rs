@@ -47,7 +47,7 @@ pub use sql::items;
 pub use stand_in::{Examples, Trial, examples, trials};
 pub use subset::{EdgeCut, NodeCover, SubsetEdge, SubsetLeaf, SubsetNode, SubsetPlan, SubsetSeed, equal_ids};
 pub use summary::{canonical_params, deciding_params, summary_json};
-pub use values::{ValueFault, ValueProbe, letters_at_risk};
+pub use values::{Merges, ValueFault, ValueProbe, letters_at_risk, merges};
 pub use whose::text_subjects;
 pub use written::{
     decision_line, decision_of, keep_line, list_line, listed, mask_line, under, with_path, without_text,

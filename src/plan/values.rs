@@ -7,7 +7,7 @@ use super::graph::{Graph, Node};
 use super::sql::is_lower;
 use crate::catalog::UniqueIndex;
 use crate::config::{Place, Rows};
-use crate::mask::Shape;
+use crate::mask::{self, MaskSpec, Shape};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -148,6 +148,29 @@ fn folded(mask: &Mask, text: &str) -> Option<Folded> {
         "username" => Folded { spelling: plain, suspect: None },
         _ => return None,
     })
+}
+
+/// Whether a mask makes one of several spellings of a value, and `fold = false` would keep some of them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Merges {
+    /// Case variants, unless told otherwise.
+    Unless,
+    /// Always: the value is read, and its spelling is not kept.
+    Always,
+}
+
+/// How a mask merges spellings; none if it tells all apart.
+pub fn merges(spec: &MaskSpec) -> Option<Merges> {
+    let kind = mask::kind(&spec.kind)?;
+    let can_unfold = kind.params.iter().any(|param| param.name == "fold");
+    match spec.params.get("fold").and_then(Value::as_bool) {
+        // Numbers with letters that are read in either case.
+        _ if matches!(kind.name, "fr.nir" | "fi.hetu" | "cn.ric") => Some(Merges::Always),
+        _ if !kind.folds => None,
+        Some(false) => Some(Merges::Always),
+        _ if can_unfold => Some(Merges::Unless),
+        _ => Some(Merges::Always),
+    }
 }
 
 /// One key column of a unique index, as SQL.

@@ -9,7 +9,7 @@ use crate::load::database::{self, SequenceValue};
 use crate::mask::Shape;
 use crate::outcome::EstimateView;
 use crate::pg::{self, types};
-use crate::plan::{Plan, equal_ids};
+use crate::plan::{self, Plan, equal_ids};
 use crate::verify::{OrphanQuery, Referring, Structure, estimates};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -54,7 +54,7 @@ impl AtSource {
             .collect();
         let mut orphans = Vec::new();
         let mut references = Vec::new();
-        for query in orphan_queries(job, catalog) {
+        for query in orphan_queries(job, catalog, plan) {
             let expected = match &plan.dangling {
                 None => Some(query.count(session.client()).await.map_err(reading)?),
                 // References that nothing followed say nothing.
@@ -79,7 +79,13 @@ impl AtSource {
     }
 }
 
-fn orphan_queries(job: &Job, catalog: &Catalog) -> Vec<OrphanQuery> {
+fn orphan_queries(job: &Job, catalog: &Catalog, plan: &Plan) -> Vec<OrphanQuery> {
+    let merges = |path: &str| {
+        let table = plan.tables.iter().find(|table| path.starts_with(&format!("{}.", table.full_name())))?;
+        let number =
+            table.columns.iter().position(|column| path == format!("{}.{}", table.full_name(), column.name))?;
+        plan::merges(table.mask_of(number)?)
+    };
     let shape = |path: &str| {
         let table = catalog.tables.iter().find(|table| path.starts_with(&format!("{}.", table.full_name())));
         let column =
@@ -108,7 +114,9 @@ fn orphan_queries(job: &Job, catalog: &Catalog) -> Vec<OrphanQuery> {
             };
             let equal = equal_ids((&format!("r.{}", to.1), key.as_ref()), (&value, element));
             let referring = Referring { table: &from.0, column: &from.1, elements, condition: of_type.as_deref() };
-            Some(OrphanQuery::new(name, &referring, &to.0, &equal))
+            let query = OrphanQuery::new(name, &referring, &to.0, &equal);
+            // A column that is kept has the spelling it had, and joins nothing that is masked.
+            Some(OrphanQuery { merges: merges(&reference.from).filter(|_| merges(&reference.to).is_some()), ..query })
         })
         .collect()
 }

@@ -18,7 +18,7 @@ use crate::load::objects::{Entry, Objects};
 use crate::outcome::Gate;
 use crate::outcome::units::{many, plural};
 use crate::pg::{self, TargetSession};
-use crate::plan::{Plan, SequencePlan};
+use crate::plan::{Merges, Plan, SequencePlan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
@@ -295,7 +295,7 @@ async fn next_is_new(
 }
 
 /// References that the configuration declares and the database does not: rows that point nowhere are counted, and there
-/// may not be more of them than at the source.
+/// are as many of them as at the source, or fewer where the mask makes one of several spellings.
 ///
 /// # Errors
 /// The error of the server.
@@ -308,18 +308,30 @@ pub async fn orphans(
         return Ok(None);
     }
     let started = Instant::now();
-    let mut wrong = Vec::new();
-    let mut total = 0;
+    let (mut wrong, mut fewer) = (Vec::new(), Vec::new());
+    let mut total = 0_usize;
     for (reference, expected) in references.iter().zip(at_source) {
         let found =
             reference.count(session.client()).await.map_err(|error| LoadError::sql("counting orphans", &error))?;
-        total += found;
-        if found != *expected {
-            wrong.push(format!("{}: {expected} at the source, {found} after masking", reference.name));
+        total += usize::try_from(found).unwrap_or_default();
+        let name = &reference.name;
+        match reference.merges {
+            _ if found == *expected => {}
+            Some(merges) if found < *expected => {
+                let apart = if merges == Merges::Unless { "; `fold = false` tells case apart" } else { "" };
+                let joined = plural((expected - found).unsigned_abs(), "row");
+                fewer.push(format!("{name}: {joined} found theirs as masks merge spellings{apart}"));
+            }
+            _ => wrong.push(format!("{name}: {expected} at the source, {found} after masking")),
         }
     }
     let found = if wrong.is_empty() {
-        Ok(format!("{} declared references, {total} orphans as at the source", references.len()))
+        let counted = format!("{}, {}", many(references.len(), "declared reference"), many(total, "orphan"));
+        Ok(if fewer.is_empty() {
+            format!("{counted} as at the source")
+        } else {
+            format!("{counted}; {}", some_of(fewer))
+        })
     } else {
         Err(some_of(wrong))
     };
@@ -332,6 +344,9 @@ pub struct OrphanQuery {
     /// `from -> to`.
     pub name: String,
     pub sql: String,
+    /// The mask of both ends makes one of several spellings, so that rows may find what they did not at the source.
+    #[serde(default)]
+    pub merges: Option<Merges>,
 }
 
 /// Rows that refer, everything quoted.
@@ -359,7 +374,7 @@ impl OrphanQuery {
             "SELECT count(*) FROM {from_sql} WHERE {value} IS NOT NULL{} AND NOT EXISTS (SELECT FROM {to} r WHERE {equal})",
             condition.map(|condition| format!(" AND {condition}")).unwrap_or_default(),
         );
-        Self { name, sql }
+        Self { name, sql, merges: None }
     }
 
     /// # Errors
