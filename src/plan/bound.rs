@@ -2,9 +2,10 @@
 //! the load refuses.
 
 use super::graph::{Graph, Node};
-use super::sql::{is_lower, mentions, only_null_tests};
+use super::sql::{is_cased, is_strict, mentions, only_null_tests};
 use crate::catalog::{Constraint, ConstraintKind};
 
+const EXPRESSION: &str = "a unique index is over an expression of it";
 const EXCLUDED: &str = "an exclusion constraint compares it by more than equality";
 
 /// What the schema asks of a column's masks.
@@ -29,7 +30,7 @@ pub(super) fn of(graph: &Graph<'_>, node: Node, unique: bool) -> Bound {
         let mut columns = index.expression_columns.iter().filter_map(|attnum| graph.node_at(index.table, *attnum));
         columns.any(|known| known == node)
     });
-    let (mut stuck, mut lower) = (None, false);
+    let (mut stuck, mut lower, mut passes) = (None, false, true);
     if is_excluded(graph, node) {
         stuck = Some(EXCLUDED);
     }
@@ -38,9 +39,11 @@ pub(super) fn of(graph: &Graph<'_>, node: Node, unique: bool) -> Bound {
             stuck = Some("a unique index is for some of its values only");
         }
         for expression in index.expressions.iter().filter(|text| mentions(text, name)) {
-            match is_lower(expression, name) {
-                true => lower = true,
-                false => stuck = Some("a unique index is over an expression of it"),
+            if is_cased(expression, name) {
+                lower = true;
+            } else {
+                stuck = Some(EXPRESSION);
+                passes &= index.nulls_distinct && is_strict(expression);
             }
         }
     }
@@ -58,8 +61,8 @@ pub(super) fn of(graph: &Graph<'_>, node: Node, unique: bool) -> Bound {
         let form = signs || is_listed(&check.definition, name);
         check.kind == ConstraintKind::Check && check.enforced && about && form
     });
-    // Rows with NULL exclude no others.
-    let null_stands = stuck == Some(EXCLUDED);
+    // Rows with NULL exclude no others, and are equal to none.
+    let null_stands = stuck == Some(EXCLUDED) || stuck == Some(EXPRESSION) && passes;
     Bound { stuck, null_stands, folding: folding_all || lower || unique && column.folding, folding_all, formed }
 }
 

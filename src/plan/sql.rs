@@ -189,8 +189,8 @@ pub(super) fn only_null_tests(sql: &str, column: &str) -> bool {
     })
 }
 
-/// Whether an expression is `lower(column)`, with or without a cast to text.
-pub(super) fn is_lower(sql: &str, column: &str) -> bool {
+/// Whether an expression is `lower(column)` or `upper(column)`, with or without a cast to text.
+pub(super) fn is_cased(sql: &str, column: &str) -> bool {
     let names: Vec<String> = tokens(sql)
         .into_iter()
         .filter_map(|token| match token {
@@ -206,7 +206,91 @@ pub(super) fn is_lower(sql: &str, column: &str) -> bool {
             || matches!(symbol, '_' | '$' | '"' | '(' | ')' | ':' | '.' | ' ')
             || column.contains(symbol)
     });
-    plain && matches!(names, ["lower", name] | ["lower", name, "text"] if *name == column)
+    plain && matches!(names, ["lower" | "upper", name] | ["lower" | "upper", name, "text"] if *name == column)
+}
+
+/// Whether an expression is NULL as soon as one of its columns is: it has no form that answers NULL, and calls nothing but
+/// functions of the server that are known to pass it on.
+pub(super) fn is_strict(sql: &str) -> bool {
+    /// And types with a length, which look like calls.
+    const CALLS: [&str; 33] = [
+        "abs",
+        "bit",
+        "btrim",
+        "char",
+        "character",
+        "date_part",
+        "date_trunc",
+        "decode",
+        "encode",
+        "floor",
+        "hashtext",
+        "initcap",
+        "jsonb_extract_path_text",
+        "left",
+        "length",
+        "lower",
+        "ltrim",
+        "md5",
+        "numeric",
+        "regexp_replace",
+        "replace",
+        "reverse",
+        "right",
+        "round",
+        "rtrim",
+        "sha256",
+        "split_part",
+        "substr",
+        "substring",
+        "time",
+        "timestamp",
+        "upper",
+        "varying",
+    ];
+    const ANSWERS: [&str; 14] = [
+        "ALL",
+        "AND",
+        "ANY",
+        "ARRAY",
+        "CASE",
+        "COALESCE",
+        "DISTINCT",
+        "GREATEST",
+        "IS",
+        "LEAST",
+        "NULLIF",
+        "OR",
+        "ROW",
+        "XMLELEMENT",
+    ];
+    // A text passes NULL on and an array does not: what is joined here is not known.
+    if without_literals(sql).contains("||") {
+        return false;
+    }
+    let (mut rest, mut before) = (sql, "");
+    while let Some(symbol) = rest.chars().next() {
+        let length = match symbol {
+            '\'' | '"' => match quoted(rest.as_bytes(), symbol as u8, false) {
+                Some(length) => length,
+                None => return false,
+            },
+            symbol if symbol.is_alphabetic() || symbol == '_' => {
+                rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')).unwrap_or(rest.len())
+            }
+            symbol => symbol.len_utf8(),
+        };
+        let (token, after) = rest.split_at(length);
+        let own = before.ends_with('.') && before != "pg_catalog.";
+        let name = symbol.is_alphabetic() || symbol == '_' || symbol == '"';
+        if name && (ANSWERS.contains(&token) || after.starts_with('(') && (own || !CALLS.contains(&token))) {
+            return false;
+        }
+        let start = if token == "." { sql.len() - rest.len() - before.len() } else { sql.len() - rest.len() };
+        before = &sql[start..sql.len() - after.len()];
+        rest = after;
+    }
+    true
 }
 
 #[cfg(test)]
@@ -265,11 +349,39 @@ mod tests {
     }
 
     #[test]
-    fn lower_is_recognized_with_casts_only() {
-        assert!(is_lower("lower(email)", "email"));
-        assert!(is_lower("lower((email)::text)", "email"));
-        assert!(is_lower("lower(\"E-Mail\")", "E-Mail"));
-        assert!(!is_lower("lower(split_part(email, '@'::text, 1))", "email"));
-        assert!(!is_lower("lower(email || name)", "email"));
+    fn lower_and_upper_are_recognized_with_casts_only() {
+        assert!(is_cased("lower(email)", "email"));
+        assert!(is_cased("lower((email)::text)", "email"));
+        assert!(is_cased("upper((email)::text)", "email"));
+        assert!(!is_cased("md5(email)", "email"));
+        assert!(is_cased("lower(\"E-Mail\")", "E-Mail"));
+        assert!(!is_cased("lower(split_part(email, '@'::text, 1))", "email"));
+        assert!(!is_cased("lower(email || name)", "email"));
+    }
+    #[test]
+    fn strict_expressions_are_null_with_their_columns() {
+        for strict in [
+            "upper((fax)::text)",
+            "(meta ->> 'ref'::text)",
+            "((meta ->> 'OR || f('::text))::character varying(20)",
+            "pg_catalog.lower(\"E-Mail (old)\")",
+            "((a + b) * 2)",
+            "btrim(lower(x), ' '::text)",
+        ] {
+            assert!(is_strict(strict), "{strict}");
+        }
+        for answers in [
+            "COALESCE(fax, ''::character varying)",
+            "(fax IS NULL)",
+            "(a || b)",
+            "public.lower(fax)",
+            "public.\"F\"(fax)",
+            "f(fax)",
+            "((a > 0) OR (b > 0))",
+            "ARRAY[a, b]",
+            "concat(a, b)",
+        ] {
+            assert!(!is_strict(answers), "{answers}");
+        }
     }
 }

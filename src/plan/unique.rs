@@ -1,10 +1,10 @@
 //! Checks that unique indexes and exclusion constraints still hold after masking.
 
 use super::anchor;
-use super::domain::{Choice, Domains, words};
+use super::domain::{Choice, Domains, Mask, words};
 use super::fit::{at, by_subject, folds, injective};
 use super::graph::{Graph, Node};
-use super::sql::{is_lower, mentions, only_null_tests, without_literals};
+use super::sql::{is_cased, is_strict, mentions, only_null_tests, without_literals};
 use crate::catalog::{Constraint, ConstraintKind, UniqueIndex};
 use crate::error::Report;
 use crate::mask::kind::{Injective, KeyedOn};
@@ -22,8 +22,8 @@ type Spoiler = (Node, String, Help);
 enum Help {
     /// Any kind that keeps different values different.
     Injective,
-    /// One whose masks also fold case.
-    Folding,
+    /// One whose masks are also in lower case.
+    Lower,
     /// No mask can.
     Keep,
 }
@@ -75,15 +75,15 @@ fn hint(graph: &Graph<'_>, domains: &Domains, node: Node, help: Help) -> String 
         Some(Choice::Mask(mask)) => mask.kind.name,
         _ => "",
     };
-    let folding = column.folding || help == Help::Folding;
+    let lower = column.folding || help == Help::Lower;
     let fits = |kind: &&&Kind| {
         let unique = kind.injective != Injective::No && !kind.needs_subject && kind.keyed_on != KeyedOn::Nothing;
         let takes = column.shape.as_ref().is_some_and(|shape| kind.takes(shape));
-        unique && takes && kind.name != refused && (!folding || (kind.folds && kind.lowercase))
+        unique && takes && kind.name != refused && (!lower || kind.lowercase)
     };
     let kinds: Vec<&str> = match help {
         Help::Keep => Vec::new(),
-        Help::Injective | Help::Folding => mask::KINDS.iter().filter(fits).map(|kind| kind.name).collect(),
+        Help::Injective | Help::Lower => mask::KINDS.iter().filter(fits).map(|kind| kind.name).collect(),
     };
     // Kinds with a dot in their name are for one purpose each; they would make a list that nobody reads.
     let general: Vec<&str> = kinds.iter().copied().filter(|name| !name.contains('.')).collect();
@@ -92,7 +92,7 @@ fn hint(graph: &Graph<'_>, domains: &Domains, node: Node, help: Help) -> String 
         return "No mask keeps it unique: keep the column with a reason, or leave out the rows of the table."
             .to_owned();
     }
-    let what = if folding { "ignores case and keeps" } else { "keeps" };
+    let what = if lower { "makes masks in lower case and keeps" } else { "keeps" };
     format!("Choose a kind that {what} different values different ({}), or keep the column.", kinds.join(", "))
 }
 
@@ -113,14 +113,28 @@ fn index_spoilers(graph: &Graph<'_>, domains: &Domains, group: usize, index: &Un
         .filter(|attnum| **attnum != 0)
         .filter_map(|attnum| graph.node_at(index.table, *attnum))
         .collect();
+    let used: Vec<Node> =
+        index.expression_columns.iter().filter_map(|attnum| graph.node_at(index.table, *attnum)).collect();
     let nulled = |node: &Node| choice(domains, *node) == Some(&Choice::Null);
-    if index.nulls_distinct && keys.iter().any(nulled) {
+    let null = |expression: &String, used: &[Node]| {
+        let mut named = used.iter().filter(|node| mentions(expression, &graph.nodes[**node].column.name));
+        is_strict(expression) && named.any(nulled)
+    };
+    let generated = |node: &Node| {
+        let column = &graph.nodes[*node].column;
+        column.generation.as_ref().is_some_and(|text| null(text, &graph.nodes_of(group).collect::<Vec<_>>()))
+    };
+    let never_equal = keys.iter().any(|node| nulled(node) || generated(node))
+        || index.expressions.iter().any(|expression| null(expression, &used));
+    if index.nulls_distinct && never_equal {
         return None;
     }
     let mut spoilers: Vec<Spoiler> = keys.iter().filter_map(|node| key_spoils(graph, domains, group, *node)).collect();
     if !index.nulls_distinct {
-        let nulls =
-            keys.iter().filter(|node| matches!(choice(domains, **node), Some(Choice::Mask(mask)) if mask.nulls_rows()));
+        let named =
+            |node: &&Node| index.expressions.iter().any(|text| mentions(text, &graph.nodes[**node].column.name));
+        let all = keys.iter().chain(used.iter().filter(named));
+        let nulls = all.filter(|node| matches!(choice(domains, **node), Some(Choice::Mask(mask)) if mask.nulls_rows()));
         let why = "Rows without the mask become NULL, and NULLs are not distinct in it.";
         spoilers.extend(nulls.map(|node| (*node, why.to_owned(), Help::Keep)));
     }
@@ -132,8 +146,6 @@ fn index_spoilers(graph: &Graph<'_>, domains: &Domains, group: usize, index: &Un
             spoilers.clear();
         }
     }
-    let used: Vec<Node> =
-        index.expression_columns.iter().filter_map(|attnum| graph.node_at(index.table, *attnum)).collect();
     for expression in &index.expressions {
         spoilers.extend(expression_spoilers(graph, domains, expression, &used));
     }
@@ -176,8 +188,8 @@ fn key_spoils(graph: &Graph<'_>, domains: &Domains, group: usize, node: Node) ->
         Choice::Mask(mask) if mask.promise().injective == Injective::Bits80 && rows(graph, group) > ROWS_80_BITS => {
             (format!("An 80-bit mask is safe up to {ROWS_80_BITS} rows."), Help::Injective)
         }
-        Choice::Mask(mask) if column.folding && !folds(mask) => {
-            ("The column ignores case; the masks of two values could differ in case only.".to_owned(), Help::Folding)
+        Choice::Mask(mask) if column.folding && !in_lower_case(mask) => {
+            ("The column ignores case; the masks of two values could differ in case only.".to_owned(), Help::Lower)
         }
         Choice::Mask(_) => return None,
     };
@@ -188,23 +200,29 @@ fn rows(graph: &Graph<'_>, group: usize) -> u64 {
     graph.groups[group].leaves.iter().map(|leaf| leaf.rows).sum()
 }
 
-/// An expression keeps its uniqueness only as `lower(column)` with a kind that folds case and gives lower case.
+/// No mask of a column has letters in upper case. Values that are not of a kind that folds go through `pattern`, which folds
+/// with it.
+fn in_lower_case(mask: &Mask) -> bool {
+    mask.kind.lowercase && (folds(mask) || !mask.kind.folds)
+}
+
+/// An expression keeps its uniqueness only as `lower(column)` or `upper(column)`, with a kind whose masks are in lower case:
+/// values that differ in case only are one value there already. Where it is NULL with its column has been looked at before.
 fn expression_spoilers(graph: &Graph<'_>, domains: &Domains, expression: &str, used: &[Node]) -> Vec<Spoiler> {
-    let named = |node: &Node| mentions(expression, &graph.nodes[*node].column.name);
+    let cased = |node: &Node| is_cased(expression, &graph.nodes[*node].column.name);
+    let stays = |node: &Node| match choice(domains, *node) {
+        Some(Choice::Mask(mask)) => cased(node) && in_lower_case(mask) && injective(mask),
+        _ => false,
+    };
     used.iter()
         .copied()
-        .filter(|node| named(node) && changes(domains, *node))
-        .filter(|node| match choice(domains, *node) {
-            Some(Choice::Mask(mask)) => {
-                !(is_lower(expression, &graph.nodes[*node].column.name) && folds(mask) && injective(mask))
-            }
-            Some(Choice::Null) => !is_lower(expression, &graph.nodes[*node].column.name),
-            _ => true,
-        })
+        .filter(|node| mentions(expression, &graph.nodes[*node].column.name) && changes(domains, *node))
+        .filter(|node| !stays(node))
         .map(|node| {
             let shown = without_literals(expression);
-            let help = if is_lower(expression, &graph.nodes[node].column.name) { Help::Folding } else { Help::Keep };
-            (node, format!("Its expression is {shown}; only kinds that fold case keep lower(…) unique."), help)
+            let help = if cased(&node) { Help::Lower } else { Help::Keep };
+            let why = "only masks in lower case keep lower(…) and upper(…) unique.";
+            (node, format!("Its expression is {shown}; {why}"), help)
         })
         .collect()
 }

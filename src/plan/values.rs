@@ -4,7 +4,7 @@
 use super::anchor::quote;
 use super::domain::{Choice, Domains, Mask};
 use super::graph::{Graph, Node};
-use super::sql::is_lower;
+use super::sql::is_cased;
 use crate::catalog::UniqueIndex;
 use crate::config::{Place, Rows};
 use crate::mask::{self, MaskSpec, Shape};
@@ -225,7 +225,7 @@ fn condition(rows: &Rows, index: &UniqueIndex) -> Option<String> {
     Some(conditions.iter().map(|text| format!(" AND {text}")).collect())
 }
 
-/// The key columns of an index; none if one is an expression other than `lower(column)`.
+/// The key columns of an index; none if one is an expression other than `lower(column)` or `upper(column)`.
 fn key_parts(graph: &Graph<'_>, domains: &Domains, index: &UniqueIndex) -> Option<(Vec<Node>, Vec<KeyPart>)> {
     let mut expressions = index.expressions.iter();
     let (mut nodes, mut parts) = (Vec::new(), Vec::new());
@@ -233,7 +233,7 @@ fn key_parts(graph: &Graph<'_>, domains: &Domains, index: &UniqueIndex) -> Optio
         let node = if attnum == 0 {
             let expression = expressions.next()?;
             let used = index.expression_columns.iter().filter_map(|attnum| graph.node_at(index.table, *attnum));
-            used.into_iter().find(|node| is_lower(expression, &graph.nodes[*node].column.name))?
+            used.into_iter().find(|node| is_cased(expression, &graph.nodes[*node].column.name))?
         } else {
             graph.node_at(index.table, attnum)?
         };

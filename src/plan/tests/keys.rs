@@ -74,28 +74,53 @@ fn a_key_that_is_unique_without_the_masked_column_stays_so() {
 }
 
 #[test]
-fn lower_of_a_column_needs_a_folding_kind() {
-    let build = |kind: &str| {
-        World::new()
-            .table("a", &["email text"])
-            .unique("a", &[], |index| {
-                index.columns = vec![0];
-                index.expressions = vec!["lower(email)".into()];
-                index.expression_columns = vec![1];
-            })
-            .rule("public.a", json!({ "email": kind }))
-    };
-    assert!(build("email").build().is_ok());
-    assert_eq!(build("pattern").refusal().code, "plan::unique-column");
+fn lower_and_upper_of_a_column_need_masks_in_lower_case() {
+    for expression in ["lower(email)", "upper((email)::text)"] {
+        let build = |how: serde_json::Value| over(expression, true).rule("public.a", json!({ "email": how }));
+        for kind in ["email", "username", "hash"] {
+            assert!(build(json!(kind)).build().is_ok(), "{expression} {kind}");
+        }
+        assert_eq!(build(json!("pattern")).refusal().code, "plan::unique-column");
+        // What is not an address goes through `pattern`, which then tells case apart.
+        assert_eq!(build(json!({"mask": "email", "fold": false})).refusal().code, "plan::unique-column");
+        assert_eq!(build(json!({"mask": "hash", "length": 12})).refusal().code, "plan::unique-column");
+    }
+    assert_eq!(
+        over("md5(email)", true).rule("public.a", json!({"email": "hash"})).refusal().code,
+        "plan::unique-column"
+    );
+}
+
+/// A table with a unique index over an expression of its column.
+fn over(expression: &str, nulls_distinct: bool) -> World {
+    World::new().table("a", &["email text"]).unique("a", &[], |index| {
+        index.columns = vec![0];
+        index.expressions = vec![expression.into()];
+        index.expression_columns = vec![1];
+        index.nulls_distinct = nulls_distinct;
+    })
 }
 
 #[test]
-fn citext_keys_need_a_folding_kind() {
+fn null_collides_in_no_expression_that_passes_it_on() {
+    let build = |expression, distinct| over(expression, distinct).rule("public.a", json!({ "email": "null" })).build();
+    for strict in ["upper((email)::text)", "lower(email)", "(email ->> 'ref'::text)"] {
+        assert!(build(strict, true).is_ok(), "{strict}");
+        assert!(build(strict, false).is_err(), "{strict}: NULLS NOT DISTINCT");
+    }
+    for answers in ["COALESCE(email, ''::text)", "public.f(email)", "(email IS NULL)"] {
+        assert!(build(answers, true).is_err(), "{answers}");
+    }
+}
+
+#[test]
+fn citext_keys_need_masks_in_lower_case() {
     let build = |kind: &str| {
         let world = World::new().table("a", &["x citext"]).unique("a", &["x"], |_| ());
         world.rule("public.a", json!({ "x": kind }))
     };
     assert!(build("email").build().is_ok());
+    assert!(build("hash").build().is_ok());
     assert_eq!(build("pattern").refusal().code, "plan::unique-column");
 }
 

@@ -182,7 +182,7 @@ fn a_unique_column_is_offered_kinds_that_it_takes_and_that_are_not_refused() {
     let folding = hint(table().unique("a", &["code"], lower).rule("public.a", with("code", json!("pattern"))));
     assert!(folding.contains("(uuid, email, username, "), "{folding}");
     let world = table().unique("a", &["ci"], |_| ()).rule("public.a", with("ci", json!("pattern")));
-    assert!(hint(world).contains("ignores case"));
+    assert!(hint(world).contains("in lower case"));
     let world = table().unique("a", &["born"], |_| ());
     let date = hint(world.rule("public.a", with("born", json!({"mask": "date.shift", "subject": "id"}))));
     assert!(date.contains("(date.within_year)"), "{date}");
