@@ -40,6 +40,13 @@ id = "int"
 id    = "keep"
 value = { mask = "email", when = "kind = 'email'", when_at = "id -> public.kinds.id", otherwise = { keep = "numbers of shops" } }
 
+[tables."public.prices".columns]
+amt   = { mask = "num.bucket", width = 10 }
+rate  = { mask = "num.cap", max = 1 }
+share = { mask = "num.cap", max = "0.5" }
+paid  = { mask = "choice", values = ["false"] }
+old   = { keep = "a switch" }
+
 [tables."public.unrelated".columns]
 id = "int"
 "#;
@@ -117,6 +124,27 @@ expect = { id = { null = true }, email = { null = true }, source = { null = true
 }
 
 #[test]
+fn numbers_and_switches_are_held_in_every_type_that_is_told() {
+    let dir = folder(
+        r#"
+[[test]]
+table = "public.prices"
+given = { amt = 19.5, rate = 2.5, share = 0.75, paid = true, old = true }
+type = { amt = "numeric(8,2)", rate = "real" }
+expect = { amt = { equals = 10, matches = '^10\.00$', differs = true }, rate = 1, share = 0.5, paid = false, old = true }
+
+[[test]]
+table = "public.prices"
+given = { amt = "1250.00", rate = { null = true }, paid = { null = true } }
+type = { amt = "numeric(8,2)" }
+expect = { amt = "1250.00", rate = { null = true }, paid = { null = true } }
+"#,
+    );
+    let (code, out, err) = run(dir.path(), &[]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+}
+
+#[test]
 fn the_locale_follows_the_country_of_the_row() {
     let given = |country: &str| {
         format!(
@@ -191,6 +219,10 @@ fn mistakes_in_a_test_are_told_with_their_place() {
     refused(&test("given = { id = 1 }\nexpect = { id = { difers = true } }"), "Did you mean `differs`?");
     refused(&test("given = { id = 1 }\nexpect = { email = { null = true } }"), "which `given` does not");
     refused(&test("given = { id = 1 }\ntype = { id = \"money\" }\nexpect = {}"), "Known: text, varchar");
+    refused(
+        &test("given = { id = 1000 }\ntype = { id = \"numeric(3)\" }\nexpect = {}"),
+        "is not a number that its type holds",
+    );
     refused(&test("given = { token = \"x\" }\ntype = { token = \"uuid\" }\nexpect = {}"), "is not a UUID");
     refused(&test("given = { id = 1 }\nexpect = { id = { length = \"x\" } }"), "must be a number of characters");
     refused("[[test]]\ntable = \"customers\"\ngiven = {}\nexpect = {}\n", "Write `table = \"public.customers\"`");

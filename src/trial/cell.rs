@@ -2,11 +2,12 @@
 
 use crate::config::Given;
 use crate::mask::Shape;
+use crate::mask::decimal::{self, Decimal};
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::{Date32Type, Int16Type, Int32Type, Int64Type};
+use arrow_array::types::{Date32Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type};
 use arrow_array::{
-    Array as _, ArrayRef, BinaryViewArray, Date32Array, FixedSizeBinaryArray, Int16Array, Int32Array, Int64Array,
-    StringViewArray,
+    Array as _, ArrayRef, BinaryViewArray, BooleanArray, Date32Array, FixedSizeBinaryArray, Float32Array, Float64Array,
+    Int16Array, Int32Array, Int64Array, StringViewArray,
 };
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -43,6 +44,7 @@ const TYPES: &[(&str, u32)] = &[
     ("jsonb", 3802),
     ("boolean", 16),
     ("numeric", 1700),
+    ("real", 700),
     ("double precision", 701),
 ];
 
@@ -59,11 +61,15 @@ const ALIASES: &[(&str, &str)] = &[
     ("timestamp with time zone", "timestamptz"),
     ("bool", "boolean"),
     ("decimal", "numeric"),
+    ("float4", "real"),
     ("float8", "double precision"),
+    ("float", "double precision"),
 ];
 
-/// The length word that the typmod of a text includes.
-const TEXT_HEADER: i32 = 4;
+/// The length word that the typmod of a text or a numeric includes.
+const HEADER: i32 = 4;
+/// Digits that `numeric(p)` can ask for.
+const PRECISION_MAX: i32 = 1000;
 
 pub(super) fn known_types() -> String {
     TYPES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
@@ -73,16 +79,25 @@ impl SqlType {
     /// Reads `varchar(20)`.
     pub fn parse(text: &str) -> Option<Self> {
         let lower = text.trim().to_lowercase();
-        let (name, length) = match lower.split_once('(') {
-            Some((name, rest)) => (name.trim(), Some(rest.strip_suffix(')')?.trim().parse::<i32>().ok()?)),
-            None => (lower.as_str(), None),
+        let number = |text: &str| text.trim().parse::<i32>().ok();
+        let (name, length, scale) = match lower.split_once('(') {
+            Some((name, rest)) => match rest.strip_suffix(')')?.split_once(',') {
+                Some((length, scale)) => (name.trim(), Some(number(length)?), Some(number(scale)?)),
+                None => (name.trim(), Some(number(rest.strip_suffix(')')?)?), None),
+            },
+            None => (lower.as_str(), None, None),
         };
         let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| name);
         let &(base, oid) = TYPES.iter().find(|(known, _)| *known == name)?;
-        let typmod = match (base, length) {
-            ("varchar" | "char", Some(length)) if length > 0 => length.checked_add(TEXT_HEADER)?,
-            ("char", None) => 1 + TEXT_HEADER,
-            (_, None) => -1,
+        let typmod = match (base, length, scale.unwrap_or(0)) {
+            ("numeric", Some(digits), scale)
+                if (1..=PRECISION_MAX).contains(&digits) && (0..=digits).contains(&scale) =>
+            {
+                ((digits << 16) | scale) + HEADER
+            }
+            ("varchar" | "char", Some(length), _) if length > 0 && scale.is_none() => length.checked_add(HEADER)?,
+            ("char", None, _) => 1 + HEADER,
+            (_, None, _) => -1,
             _ => return None,
         };
         Some(Self { oid, typmod, base, name: lower, guessed: false })
@@ -107,8 +122,7 @@ impl SqlType {
 
 /// A value of a column.
 pub(super) struct Cell {
-    /// None for types that no mask takes.
-    pub array: Option<ArrayRef>,
+    pub array: ArrayRef,
     /// As PostgreSQL would write it, nearly; none for NULL.
     pub text: Option<String>,
 }
@@ -185,7 +199,7 @@ pub(super) fn cell(kind: &SqlType, given: &Given) -> Result<Cell, &'static str> 
         }
         "text" | "varchar" | "char" => {
             let text = texts(given, "a string", |text| Some(text.to_owned()))?;
-            let limit = usize::try_from(kind.typmod - TEXT_HEADER).ok();
+            let limit = usize::try_from(kind.typmod - HEADER).ok();
             if let (Some(text), Some(limit)) = (&text, limit)
                 && text.chars().count() > limit
             {
@@ -194,10 +208,65 @@ pub(super) fn cell(kind: &SqlType, given: &Given) -> Result<Cell, &'static str> 
             let array = Arc::new(StringViewArray::from_iter(std::iter::once(text)));
             (array, Shape::Text { chars_max: None, padded: false })
         }
-        _ => return Ok(Cell { array: None, text: plain(given) }),
+        "boolean" => {
+            let value = match given {
+                Given::Null => None,
+                Given::Boolean(value) => Some(*value),
+                _ => return Err("true or false"),
+            };
+            (Arc::new(BooleanArray::from(vec![value])), Shape::Bool)
+        }
+        "numeric" => {
+            let wire = numbers(given, "a number that its type holds", |text| numeric(kind.typmod, text))?;
+            (Arc::new(BinaryViewArray::from_iter(std::iter::once(wire))), Shape::Numeric { limit: None })
+        }
+        "real" => {
+            let number = numbers(given, "a number", |text| text.parse::<f32>().ok())?;
+            (Arc::new(Float32Array::from(vec![number])), Shape::Float4)
+        }
+        "double precision" => {
+            let number = numbers(given, "a number", |text| text.parse::<f64>().ok())?;
+            (Arc::new(Float64Array::from(vec![number])), Shape::Float8)
+        }
+        _ => return Err("a value of a type that tests know"),
     };
     let text = text(&array, &shape);
-    Ok(Cell { array: Some(array), text })
+    Ok(Cell { array, text })
+}
+
+/// Reads a number, or a text that is one; NULL stays NULL.
+fn numbers<T>(
+    given: &Given,
+    expected: &'static str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, &'static str> {
+    match given {
+        Given::Null => Ok(None),
+        Given::Integer(number) => read(&number.to_string()).map(Some).ok_or(expected),
+        Given::Float(number) => read(&number.to_string()).map(Some).ok_or(expected),
+        Given::Text(text) => read(text).map(Some).ok_or(expected),
+        Given::Boolean(_) | Given::Date(_) | Given::Json(_) => Err(expected),
+    }
+}
+
+/// A number as a `numeric` holds it, with the decimal places of `numeric(p, s)`; none if it has more digits than there are.
+fn numeric(typmod: i32, text: &str) -> Option<Vec<u8>> {
+    let mut wire = Vec::new();
+    let Some(bits) = typmod.checked_sub(HEADER).filter(|bits| *bits >= 0) else {
+        decimal::push_text_wire(text, &mut wire)?;
+        return Some(wire);
+    };
+    let (digits, scale) = (bits >> 16, bits & 0x7ff);
+    let mut number = Decimal::default();
+    let fits = number.read_text(text)
+        && number.scale() <= usize::try_from(scale).ok()?
+        && number.exponent().is_none_or(|power| power < (digits - scale) as isize);
+    if !fits {
+        return None;
+    }
+    number.truncate(usize::try_from(scale).ok()?);
+    number.push_wire(&mut wire);
+    Some(wire)
 }
 
 /// Reads a text; NULL stays NULL.
@@ -237,18 +306,6 @@ fn inet(text: &str) -> Option<Vec<u8>> {
     (prefix <= bits).then(|| [&head[..], &octets].concat())
 }
 
-/// A value of a type that no mask takes.
-fn plain(given: &Given) -> Option<String> {
-    match given {
-        Given::Null => None,
-        Given::Text(text) | Given::Date(text) => Some(text.clone()),
-        Given::Integer(number) => Some(number.to_string()),
-        Given::Float(number) => Some(number.to_string()),
-        Given::Boolean(value) => Some(value.to_string()),
-        Given::Json(json) => Some(json.to_string()),
-    }
-}
-
 /// The first value of an array as text; none for NULL.
 pub(super) fn text(array: &ArrayRef, shape: &Shape) -> Option<String> {
     if array.is_null(0) {
@@ -268,18 +325,28 @@ pub(super) fn text(array: &ArrayRef, shape: &Shape) -> Option<String> {
             jiff::Timestamp::from_microsecond(micros.checked_add(EPOCH_MICROS)?).ok()?.to_string()
         }
         Shape::Uuid => uuid::Uuid::from_slice(array.as_fixed_size_binary_opt()?.value(0)).ok()?.to_string(),
-        Shape::Inet | Shape::Cidr => {
-            let bytes = match array.as_binary_view_opt() {
-                Some(view) => view.value(0),
-                None => array.as_binary_opt::<i32>()?.value(0),
-            };
-            inet_text(bytes)?
+        Shape::Bool => array.as_boolean_opt()?.value(0).to_string(),
+        Shape::Float4 => array.as_primitive_opt::<Float32Type>()?.value(0).to_string(),
+        Shape::Float8 => array.as_primitive_opt::<Float64Type>()?.value(0).to_string(),
+        Shape::Numeric { .. } => {
+            let mut text = String::new();
+            decimal::push_wire_text(bytes(array)?, &mut text)?;
+            text
         }
+        Shape::Inet | Shape::Cidr => inet_text(bytes(array)?)?,
         _ => match array.as_string_view_opt() {
             Some(view) => view.value(0).to_owned(),
             None => array.as_string_opt::<i32>()?.value(0).to_owned(),
         },
     })
+}
+
+/// The first value of an array of bytes, as masks see them or make them.
+fn bytes(array: &ArrayRef) -> Option<&[u8]> {
+    match array.as_binary_view_opt() {
+        Some(view) => Some(view.value(0)),
+        None => Some(array.as_binary_opt::<i32>()?.value(0)),
+    }
 }
 
 fn inet_text(bytes: &[u8]) -> Option<String> {
@@ -301,7 +368,20 @@ mod tests {
         assert_eq!(parsed("Character Varying(20)"), Some(("varchar", 24)));
         assert_eq!(parsed("int4"), Some(("integer", -1)));
         assert_eq!(parsed("char"), Some(("char", 5)));
-        for wrong in ["varchar(0)", "varchar(", "int(4)", "money", ""] {
+        assert_eq!(parsed("decimal(8, 2)"), Some(("numeric", ((8 << 16) | 2) + 4)));
+        assert_eq!(parsed("numeric"), Some(("numeric", -1)));
+        for wrong in [
+            "numeric(0)",
+            "numeric(2,3)",
+            "numeric(2,",
+            "varchar(2,1)",
+            "real(4)",
+            "varchar(0)",
+            "varchar(",
+            "int(4)",
+            "money",
+            "",
+        ] {
             assert_eq!(parsed(wrong), None, "{wrong}");
         }
     }
@@ -322,6 +402,22 @@ mod tests {
             assert_eq!(same(kind, Given::Null), None);
         }
         assert_eq!(same("smallint", Given::Integer(-5)).as_deref(), Some("-5"));
+        for (kind, given, written) in [
+            ("numeric(8,2)", Given::Float(12.5), "12.50"),
+            ("numeric(3)", Given::Integer(-999), "-999"),
+            ("numeric", text("0.001"), "0.001"),
+            ("real", Given::Float(0.1), "0.1"),
+            ("double precision", Given::Integer(3), "3"),
+            ("boolean", Given::Boolean(true), "true"),
+        ] {
+            assert_eq!(same(kind, given).as_deref(), Some(written));
+            assert_eq!(same(kind, Given::Null), None);
+        }
+        for (kind, given) in
+            [("numeric(3,2)", Given::Integer(10)), ("numeric(8,2)", text("0.005")), ("boolean", Given::Integer(1))]
+        {
+            assert!(cell(&SqlType::parse(kind).unwrap(), &given).is_err(), "{kind}");
+        }
         assert!(cell(&SqlType::parse("smallint").unwrap(), &Given::Integer(40_000)).is_err());
         assert!(cell(&SqlType::parse("varchar(3)").unwrap(), &text("four")).is_err());
         assert!(cell(&SqlType::parse("date").unwrap(), &text("2024-02-30")).is_err());

@@ -274,7 +274,7 @@ fn mask_row(
         }
         // Names of other tables, which texts may mention, are in no test.
         let elsewhere = column.name.contains(" -> ").then(|| cell::null(&column.shape)).flatten();
-        let cell = elsewhere.or_else(|| array(&name_of(&column.name)).and_then(|cell| cell.array));
+        let cell = elsewhere.or_else(|| array(&name_of(&column.name)).map(|cell| cell.array));
         columns.push(cell.ok_or_else(|| {
             let message = format!("tests cannot hold values of column \"{}\"", column.name);
             TrialError::Tests(vec![Report::new("test::type", message).place(test.place.to_string())])
