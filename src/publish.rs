@@ -3,6 +3,10 @@
 //! Both renames happen in one transaction, so there is no moment, not even after a crash, in which neither database has
 //! the live name. Applications are disconnected while that transaction waits; new connections wait for its end.
 
+mod holders;
+
+pub use holders::{Holders, grant};
+
 use crate::error::{Diagnose, Exit, Report};
 use crate::load::LoadError;
 use crate::pg::{self, Conninfo, Side, SqlProblem, TargetSession};
@@ -18,6 +22,8 @@ const TERMINATE_EVERY: Duration = Duration::from_millis(20);
 /// How long the refresh lock is waited for: the server needs a moment to notice that a killed run is gone.
 const LOCK_WAIT: Duration = Duration::from_secs(3);
 const LOCK_EVERY: Duration = Duration::from_millis(100);
+/// How often a database is dropped that others are in. The server waits five seconds for them each time.
+const DROP_ATTEMPTS: u32 = 2;
 /// How long a server that went away during the swap is asked what became of it.
 const SETTLE_WAIT: Duration = Duration::from_secs(30);
 const SETTLE_EVERY: Duration = Duration::from_millis(250);
@@ -29,7 +35,9 @@ pub enum PublishError {
     #[error("the target failed while {what}")]
     Sql { what: String, problem: SqlProblem },
     #[error("\"{database}\" could not be swapped: sessions did not leave")]
-    InUse { database: String, sessions: Vec<String> },
+    InUse { database: String, holders: Holders },
+    #[error("\"{database}\" could not be dropped")]
+    NotDropped { database: String, problem: SqlProblem, holders: Holders },
     #[error("the target went away while \"{database}\" was swapped")]
     Unsettled { database: String, run: RunId },
     #[error("there is no earlier release of \"{database}\"")]
@@ -41,6 +49,25 @@ pub enum PublishError {
 impl PublishError {
     fn sql(what: impl Into<String>, error: &tokio_postgres::Error) -> Self {
         Self::Sql { what: what.into(), problem: pg::sql_error(error) }
+    }
+
+    /// One line about a database that stays, for a run that goes on without dropping it.
+    pub fn left_over(&self) -> String {
+        match self {
+            PublishError::NotDropped { database, problem, holders } => {
+                let who = if holders.is_empty() {
+                    String::new()
+                } else {
+                    format!(", {}", holders.named().replace('\n', ", "))
+                };
+                let grant = holders.grant().map(|grant| format!("{grant} ")).unwrap_or_default();
+                format!(
+                    "{self} ({problem}{who}) and stays. What helps: {grant}DROP DATABASE {};",
+                    pg::quote_ident(database)
+                )
+            }
+            other => other.to_string(),
+        }
     }
 }
 
@@ -58,10 +85,16 @@ impl Diagnose for PublishError {
         let report = match self {
             PublishError::Load(error) => return error.reports(),
             PublishError::Sql { problem, .. } => problem.report(Side::Target, message),
-            PublishError::InUse { sessions, .. } => Report::new("target::in-use", message)
-                .detail(sessions.join("\n"))
+            PublishError::InUse { holders, .. } => Report::new("target::in-use", message)
+                .detail(holders.named())
                 .state("The old database serves; the loaded one is kept aside.")
-                .hint("End those sessions or prepared transactions (`ROLLBACK PREPARED`), then run again. Ending other roles' sessions needs `GRANT pg_signal_backend TO <target role>`."),
+                .hint(holders.advice("Then run it again.")),
+            PublishError::NotDropped { database, problem, holders } => {
+                let who = if holders.is_empty() { String::new() } else { format!("\n{}", holders.named()) };
+                Report::new("target::not-dropped", message)
+                    .detail(format!("{problem}{who}"))
+                    .hint(holders.advice(&format!("DROP DATABASE {};", pg::quote_ident(database))))
+            }
             PublishError::Unsettled { database, run } => Report::new("target::unsettled", message)
                 .state(format!("\"{database}\" is the complete old release or the complete new one, {run}: the server could not be asked."))
                 .hint("restage releases     # says which one is live"),
@@ -107,6 +140,32 @@ pub struct Release {
     pub comment: String,
     #[serde(skip)]
     pub kind: State,
+}
+
+/// What became of databases that were to be dropped.
+#[derive(Debug, Default)]
+pub struct Swept {
+    pub dropped: Vec<String>,
+    /// Those that stay, each as [`PublishError::NotDropped`].
+    pub left: Vec<PublishError>,
+}
+
+impl Swept {
+    /// One that stays keeps neither the others nor the run from going on; a server that is gone does.
+    fn note(&mut self, name: &str, done: Result<(), PublishError>) -> Result<(), PublishError> {
+        match done {
+            Ok(()) => self.dropped.push(name.to_owned()),
+            Err(error @ PublishError::NotDropped { .. }) => self.left.push(error),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Takes out why this one stays.
+    pub fn take_left(&mut self, name: &str) -> Option<PublishError> {
+        let of = |error: &PublishError| matches!(error, PublishError::NotDropped { database, .. } if database == name);
+        self.left.iter().position(of).map(|at| self.left.remove(at))
+    }
 }
 
 /// What a swap did.
@@ -230,20 +289,18 @@ impl Admin {
     /// Only called under [`Admin::lock`], so no living run owns them.
     ///
     /// # Errors
-    /// The error of the server.
-    pub async fn drop_aside(&self, keep: Option<&RunId>) -> Result<Vec<String>, PublishError> {
-        let mut dropped = Vec::new();
+    /// The error of the server; not that one could not be dropped.
+    pub async fn drop_aside(&self, keep: Option<&RunId>) -> Result<Swept, PublishError> {
+        let mut swept = Swept::default();
         for release in self.releases().await? {
             if matches!(&release.kind, State::Aside(run) if Some(run) != keep) {
-                self.drop_database(&release).await?;
-                dropped.push(release.database);
+                swept.note(&release.database, self.drop_database(&release).await)?;
             }
         }
         for name in self.unmarked().await? {
-            self.drop_named(&name).await?;
-            dropped.push(name);
+            swept.note(&name, self.drop_named(&name).await)?;
         }
-        Ok(dropped)
+        Ok(swept)
     }
 
     /// Databases whose run died after it made them and before it marked them: named like ours, never opened for a
@@ -268,38 +325,55 @@ impl Admin {
     /// people go back to, however old its content.
     ///
     /// # Errors
-    /// The error of the server.
-    pub async fn retain(&self, keep: u32) -> Result<Vec<String>, PublishError> {
+    /// The error of the server; not that one could not be dropped.
+    pub async fn retain(&self, keep: u32) -> Result<Swept, PublishError> {
         let mut previous: Vec<Release> =
             self.releases().await?.into_iter().filter(|release| matches!(release.kind, State::Previous(_))).collect();
         previous.sort_by(|a, b| age(b).cmp(&age(a)));
-        let mut dropped = Vec::new();
+        let mut swept = Swept::default();
         for release in previous.iter().skip(keep as usize) {
-            self.drop_database(release).await?;
-            dropped.push(release.database.clone());
+            swept.note(&release.database, self.drop_database(release).await)?;
         }
-        Ok(dropped)
+        Ok(swept)
     }
 
     /// Drops one database of ours, never the live one, never one without a mark.
     ///
     /// # Errors
-    /// The error of the server.
+    /// [`PublishError::NotDropped`], or the error of a server that is gone.
     pub async fn drop_database(&self, release: &Release) -> Result<(), PublishError> {
         assert!(release.kind != State::Live && release.mark.is_some(), "only marked databases beside the live one go");
         self.drop_named(&release.database).await
     }
 
     async fn drop_named(&self, name: &str) -> Result<(), PublishError> {
+        let names = [name.to_owned()];
+        for attempt in 1..=DROP_ATTEMPTS {
+            end_sessions(&self.session, &names).await;
+            let Err(error) = self.try_drop(name).await else { return Ok(()) };
+            let problem = pg::sql_error(&error);
+            if problem.is_connection_lost() {
+                return Err(PublishError::sql(format!("dropping database \"{name}\""), &error));
+            }
+            let holders = Holders::of(&self.session, &names, true).await;
+            if attempt == DROP_ATTEMPTS || problem.sqlstate != "55006" || !holders.may_be_ended() {
+                return Err(PublishError::NotDropped { database: name.to_owned(), problem, holders });
+            }
+        }
+        unreachable!("the last attempt returns")
+    }
+
+    /// Not `WITH (FORCE)`: that asks for the right to end every process in the database, also those of the server itself,
+    /// such as autovacuum. Without it the server ends its own, whoever asks.
+    async fn try_drop(&self, name: &str) -> Result<(), tokio_postgres::Error> {
         let client = self.session.client();
-        let failed = |error| PublishError::sql(format!("dropping database \"{name}\""), &error);
         let quoted = pg::quote_ident(name);
         // A template cannot be dropped, and a release that served as one stays one when it leaves service.
         let template = "SELECT FROM pg_catalog.pg_database WHERE datname::text = $1 AND datistemplate";
-        if client.query_opt(template, &[&name]).await.map_err(failed)?.is_some() {
-            client.batch_execute(&format!("ALTER DATABASE {quoted} IS_TEMPLATE false")).await.map_err(failed)?;
+        if client.query_opt(template, &[&name]).await?.is_some() {
+            client.batch_execute(&format!("ALTER DATABASE {quoted} IS_TEMPLATE false")).await?;
         }
-        client.batch_execute(&format!("DROP DATABASE IF EXISTS {quoted} WITH (FORCE)")).await.map_err(failed)
+        client.batch_execute(&format!("DROP DATABASE IF EXISTS {quoted}")).await
     }
 
     /// Gives the loaded database what does not follow a name: settings, connection limit, grants and owner of the live
@@ -525,10 +599,10 @@ impl Admin {
         }
         sql.push_str("; COMMIT");
         let names: Vec<String> = renames.iter().map(|(from, _)| from.clone()).collect();
-        let prepared = self.sessions(&names, false).await;
+        let prepared = Holders::of(&self.session, &names, false).await;
         if !prepared.is_empty() {
             // Nobody can end these but their owner: waiting for them would only keep applications out.
-            return Err(PublishError::InUse { database: self.live.clone(), sessions: prepared });
+            return Err(PublishError::InUse { database: self.live.clone(), holders: prepared });
         }
         let terminator = TargetSession::connect(&self.info, &self.application)
             .await
@@ -557,24 +631,8 @@ impl Admin {
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
         }
-        Err(PublishError::InUse { database: self.live.clone(), sessions: self.sessions(&names, true).await })
-    }
-
-    /// Prepared transactions in the databases, and who is still connected to them.
-    async fn sessions(&self, names: &[String], backends: bool) -> Vec<String> {
-        let rows = self
-            .session
-            .client()
-            .query(
-                "SELECT 'backend ' || pid || ' (user ' || usename || coalesce(', application ' || nullif(application_name, ''), '') || ')' \
-                 FROM pg_catalog.pg_stat_activity WHERE $2 AND datname = ANY ($1) AND usename IS NOT NULL \
-                 UNION ALL SELECT 'prepared transaction ' || pg_catalog.quote_literal(gid) || ' of ' || owner \
-                 FROM pg_catalog.pg_prepared_xacts WHERE database = ANY ($1) LIMIT 10",
-                &[&names, &backends],
-            )
-            .await
-            .unwrap_or_default();
-        rows.iter().map(|row| row.get(0)).collect()
+        let holders = Holders::of(&self.session, &names, true).await;
+        Err(PublishError::InUse { database: self.live.clone(), holders })
     }
 }
 
@@ -614,24 +672,29 @@ fn is_our_line(line: &str) -> bool {
 }
 
 /// Ends client sessions of the databases every 20 ms, for ever.
+async fn terminate(session: &TargetSession, names: &[String]) {
+    loop {
+        end_sessions(session, names).await;
+        tokio::time::sleep(TERMINATE_EVERY).await;
+    }
+}
+
+/// Ends the client sessions of the databases that we may end.
 ///
 /// What a session is may be hidden from us (`backend_type` of other roles is), but not whose it is: the server's own
 /// processes are nobody's. One session that we may not end must not keep the statement from ending the others.
-async fn terminate(session: &TargetSession, names: &[String]) {
-    loop {
-        let _ = session
-            .client()
-            .query(
-                "SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a \
-                 JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid \
-                 JOIN pg_catalog.pg_roles me ON me.rolname = current_user \
-                 WHERE a.datname = ANY ($1) AND a.pid <> pg_catalog.pg_backend_pid() AND (me.rolsuper OR NOT r.rolsuper \
-                 AND (pg_catalog.pg_has_role(r.oid, 'USAGE') OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE')))",
-                &[&names],
-            )
-            .await;
-        tokio::time::sleep(TERMINATE_EVERY).await;
-    }
+async fn end_sessions(session: &TargetSession, names: &[String]) {
+    let _ = session
+        .client()
+        .query(
+            "SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a \
+             JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid \
+             JOIN pg_catalog.pg_roles me ON me.rolname = current_user \
+             WHERE a.datname = ANY ($1) AND a.pid <> pg_catalog.pg_backend_pid() AND (me.rolsuper OR NOT r.rolsuper \
+             AND (pg_catalog.pg_has_role(r.oid, 'USAGE') OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE')))",
+            &[&names],
+        )
+        .await;
 }
 
 /// Writes a setting's value as `ALTER DATABASE … SET` wants it. Lists of names are stored quoted already.

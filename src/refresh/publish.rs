@@ -10,7 +10,7 @@ use crate::event::{Phase, Unit};
 use crate::load::LoadError;
 use crate::outcome::{Gate, RefreshOutcome};
 use crate::pg::{self, Conninfo, TargetSession};
-use crate::publish::{PublishError, Published, Release};
+use crate::publish::{PublishError, Published, Release, Swept};
 use crate::release::{self, Mark, State};
 use crate::verify;
 use std::time::{Duration, Instant};
@@ -49,8 +49,12 @@ impl Run {
         clock.done(Phase::Verify, held(&outcome.gates));
         shared.sessions.close().await;
         if job.dry_run {
-            let dropped = prepared.admin.drop_aside(None).await;
-            dropped.map_err(|error| Failure::from(error).with_state(&not_published))?;
+            let told = |error: PublishError| Failure::from(error).with_state(&not_published);
+            let mut swept = prepared.admin.drop_aside(None).await.map_err(told)?;
+            if let Some(left) = swept.take_left(&name) {
+                return Err(told(left));
+            }
+            self.warn_left(&swept);
             outcome
                 .warnings
                 .push("Dry run: the loaded database was verified and dropped; nothing was published.".to_owned());
@@ -155,13 +159,15 @@ impl Run {
     }
 
     async fn retain(&self, prepared: &Prepared, outcome: &mut RefreshOutcome) -> Result<(), Failure> {
-        for name in prepared.admin.retain(self.job.keep).await? {
+        let Swept { dropped, left } = prepared.admin.retain(self.job.keep).await?;
+        for name in dropped {
             self.events.note(format!("dropped {name}, older than the {} releases kept", self.job.keep));
             if outcome.previous.as_ref() == Some(&name) {
                 outcome.previous = None;
             }
         }
-        Ok(())
+        let reports: Vec<Report> = left.iter().flat_map(PublishError::reports).collect();
+        if reports.is_empty() { Ok(()) } else { Err(Failure { exit: Exit::AfterPublish, reports }) }
     }
 
     async fn hook_live(&self, live: &Conninfo) -> Result<(), Failure> {
@@ -323,13 +329,10 @@ impl Run {
 /// The problem that kept a release from being brought back.
 fn not_back(error: &PublishError) -> Vec<Report> {
     match error {
-        PublishError::InUse { .. } => error
-            .reports()
-            .into_iter()
-            .map(|report| {
-                report.hint("End those sessions or prepared transactions (`ROLLBACK PREPARED`), then: restage rollback")
-            })
-            .collect(),
+        PublishError::InUse { holders, .. } => {
+            let hint = holders.advice("restage rollback");
+            error.reports().into_iter().map(|report| report.hint(&hint)).collect()
+        }
         _ => error.reports(),
     }
 }

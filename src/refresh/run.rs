@@ -26,6 +26,7 @@ use crate::pg::{self, Conninfo};
 use crate::pipeline::{Pipeline, PipelineError};
 use crate::plan::{Decided, TablePlan};
 use crate::proof::Proof;
+use crate::publish::Swept;
 use crate::release::{self, Mark};
 use crate::verify::{self, Structure};
 use std::collections::BTreeMap;
@@ -172,10 +173,12 @@ impl Run {
         origin: Origin,
         clock: &mut Clock,
     ) -> Result<RefreshOutcome, Failure> {
-        let left = prepared.admin.drop_aside(None).await;
-        for name in left.map_err(|error| Failure::from(error).with_state(NOTHING))? {
+        let swept = prepared.admin.drop_aside(None).await;
+        let swept = swept.map_err(|error| Failure::from(error).with_state(NOTHING))?;
+        for name in &swept.dropped {
             self.events.note(format!("dropped {name}, which an earlier run did not publish"));
         }
+        self.warn_left(&swept);
         self.events.started(Phase::Snapshot, None, Unit::Items);
         let name = release::staging_name(&prepared.admin.live, &self.job.run);
         let loaded = match origin {
@@ -289,7 +292,8 @@ impl Run {
     pub(super) async fn give_up(&self, prepared: &Prepared, failure: Failure, keep: bool) -> Failure {
         let live = &prepared.admin.live;
         let name = release::staging_name(live, &self.job.run);
-        let dropped = if keep { false } else { prepared.admin.drop_aside(None).await.is_ok() };
+        let gone = |mut swept: Swept| swept.take_left(&name).is_none();
+        let dropped = !keep && prepared.admin.drop_aside(None).await.is_ok_and(gone);
         let aside = if dropped {
             "What was loaded aside was dropped.".to_owned()
         } else {
@@ -615,8 +619,13 @@ impl Run {
         session.close().await;
         let environment = info.child_environment_named(&self.job.application());
         let replayed = prepared.tools.read(&environment, None).await?;
-        prepared.admin.drop_aside(Some(&self.job.run)).await?;
+        self.warn_left(&prepared.admin.drop_aside(Some(&self.job.run)).await?);
         Ok(replayed)
+    }
+
+    /// Databases that could not be dropped cost disk, and no run its end.
+    pub(super) fn warn_left(&self, swept: &Swept) {
+        swept.left.iter().for_each(|left| self.events.warn(left.left_over()));
     }
 
     fn outcome(

@@ -1,10 +1,10 @@
 //! The swap: under load, in the way of others, and what follows to the new release.
 
-use super::{Shop, ended, eventually, while_running};
+use super::{Pair, Shop, ended, eventually, while_running};
 use crate::identity::KEEP_ALL;
-use crate::support::{Cluster, Lab};
+use crate::support::{Cluster, Lab, prepare_roles};
 use std::collections::BTreeSet;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -161,7 +161,8 @@ fn prepared_transaction_in_the_live_database_stops_the_swap_at_once() {
     let ran = shop.lab.restage(&["refresh"]);
     assert_eq!(ran.code, 5, "{ran:?}");
     assert!(ran.stderr.contains("target::in-use") && ran.stderr.contains(&format!("'{name}'")), "{}", ran.stderr);
-    assert!(ran.stderr.contains("ROLLBACK PREPARED"), "{}", ran.stderr);
+    assert!(ran.stderr.contains(&format!("ROLLBACK PREPARED '{name}';")), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("pg_signal_backend"), "{}", ran.stderr);
     shop.holds(new - 1, "beside a prepared transaction");
     assert_eq!(shop.lab.databases().len(), 3, "live, previous, and the loaded one aside");
     shop.lab.staging(&format!("ROLLBACK PREPARED '{name}'"));
@@ -184,7 +185,9 @@ fn session_that_may_not_be_ended_keeps_the_old_release_serving() {
     let ran = shop.lab.restage(&["refresh"]);
     assert_eq!(ran.code, 5, "{ran:?}");
     assert!(ran.stderr.contains("target::in-use") && ran.stderr.contains("user postgres"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("pg_signal_backend"), "{}", ran.stderr);
+    // The right is there and does not help: only what helps is advised.
+    assert!(!ran.stderr.contains("pg_signal_backend"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("as a superuser"), "{}", ran.stderr);
     assert!(session.try_wait().expect("psql").is_none(), "the session lives");
     shop.holds(new - 1, "beside a superuser's session");
     assert_eq!(shop.lab.databases().len(), 3, "live, previous, and the loaded one aside");
@@ -198,6 +201,134 @@ fn session_that_may_not_be_ended_keeps_the_old_release_serving() {
         ),
     );
     shop.recovers("after a superuser's session");
+}
+
+/// Servers whose target role may create databases and not end sessions of others; `webapp` is somebody else.
+fn without_the_right(settings: &[&str]) -> Pair {
+    let pair = Pair { source: Cluster::start(&[]), target: Cluster::start(settings) };
+    prepare_roles(&pair.source, &pair.target);
+    pair.target.sql("postgres", "REVOKE pg_signal_backend FROM restage; CREATE ROLE webapp LOGIN");
+    pair
+}
+
+/// A session of another role.
+struct Sitting<'a> {
+    cluster: &'a Cluster,
+    database: String,
+    psql: Child,
+}
+
+impl<'a> Sitting<'a> {
+    fn down(cluster: &'a Cluster, database: &str) -> Self {
+        let psql = cluster
+            .client("psql", "webapp", database)
+            .args(["-XqAt", "-c", "SELECT pg_sleep(300)"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("psql");
+        let sitting = Self { cluster, database: database.to_owned(), psql };
+        eventually(database, "somebody is connected", || match sitting.count().as_str() {
+            "0" => Err("nobody".to_owned()),
+            _ => Ok(()),
+        });
+        sitting
+    }
+
+    fn of(&self) -> String {
+        format!("FROM pg_stat_activity WHERE usename = 'webapp' AND datname = '{}'", self.database)
+    }
+
+    fn count(&self) -> String {
+        self.cluster.sql("postgres", &format!("SELECT count(*) {}", self.of()))
+    }
+
+    fn up(mut self) {
+        self.cluster.sql("postgres", &format!("SELECT pg_terminate_backend(pid, 5000) {}", self.of()));
+        let _ = self.psql.wait();
+    }
+}
+
+/// A run that leaves what it loaded beside the live database; its name.
+fn left_aside(shop: &mut Shop<'_>) -> String {
+    shop.lab.config(&format!("{}\n[publish]\nmode = \"none\"\n", super::POLICY));
+    let ran = shop.lab.restage(&["refresh", "--json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    shop.lab.config(super::POLICY);
+    let document: serde_json::Value = serde_json::from_str(&ran.stdout).expect("a document");
+    document["aside"].as_str().expect("the database aside").to_owned()
+}
+
+#[test]
+fn autovacuum_in_a_database_that_goes_is_in_nobodys_way() {
+    // So slow that it does not end by itself.
+    let pair = without_the_right(&[
+        "autovacuum_naptime = 1s",
+        "autovacuum_max_workers = 8",
+        "autovacuum_vacuum_cost_delay = 100ms",
+        "autovacuum_vacuum_cost_limit = 1",
+    ]);
+    let mut shop = Shop::open(Lab::on(&pair.source, &pair.target, "autovacuum"), ROWS);
+    let aside = left_aside(&mut shop);
+    pair.target.sql(
+        &aside,
+        "CREATE TABLE work AS SELECT i, repeat('x', 500) AS filler FROM generate_series(1, 20000) i;
+         DELETE FROM work WHERE i % 2 = 0;",
+    );
+    pair.target.sql("postgres", "ALTER SYSTEM SET autovacuum = on; SELECT pg_reload_conf();");
+    let at_work = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{aside}' AND query LIKE 'autovacuum: VACUUM%public.work%'"
+    );
+    eventually("beside autovacuum", "it is at work", || match pair.target.sql("postgres", &at_work).as_str() {
+        "0" => Err("it is not".to_owned()),
+        _ => Ok(()),
+    });
+    // What dropping it asks for that ends sessions by force: a right of superusers.
+    let forced = pair.target.try_sql("restage", "postgres", &format!("DROP DATABASE \"{aside}\" WITH (FORCE)"));
+    assert!(forced.is_err(), "autovacuum is in nobody's way at all");
+    shop.next();
+    shop.recovers("after autovacuum in what was left aside");
+    assert!(!pair.target.databases().contains(&aside));
+}
+
+#[test]
+fn left_over_that_cannot_be_dropped_is_told_and_ends_no_run() {
+    let pair = without_the_right(&[]);
+    let mut shop = Shop::open(Lab::on(&pair.source, &pair.target, "stuck"), ROWS);
+    let aside = left_aside(&mut shop);
+    let somebody = Sitting::down(&pair.target, &aside);
+    let new = shop.next();
+    let ran = shop.lab.restage(&["refresh", "--cron"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for told in ["user webapp", "GRANT pg_signal_backend TO \"restage\";", &format!("DROP DATABASE \"{aside}\";")] {
+        assert!(ran.stderr.contains(told), "{told}: {ran:?}");
+    }
+    shop.holds(new, "beside a database that stays");
+    assert!(pair.target.databases().contains(&aside));
+    assert_eq!(somebody.count(), "1", "nobody else's session was ended");
+    somebody.up();
+    shop.next();
+    shop.recovers("after a database that stayed");
+}
+
+#[test]
+fn earlier_release_that_cannot_be_dropped_is_told_and_goes_the_next_night() {
+    let pair = without_the_right(&[]);
+    let mut shop = Shop::open(Lab::on(&pair.source, &pair.target, "stays"), ROWS);
+    let earlier = format!("SELECT datname FROM pg_database WHERE datname LIKE '{}\\_\\_prev%'", shop.lab.name);
+    let earlier = pair.target.sql("postgres", &earlier);
+    pair.target.sql("postgres", &format!("ALTER DATABASE \"{earlier}\" ALLOW_CONNECTIONS true"));
+    let somebody = Sitting::down(&pair.target, &earlier);
+    let new = shop.next();
+    let ran = shop.lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 8, "{ran:?}");
+    for told in ["target::not-dropped", "GRANT pg_signal_backend TO", &format!("DROP DATABASE \"{earlier}\";")] {
+        assert!(ran.stderr.contains(told), "{told}: {ran:?}");
+    }
+    shop.holds(new, "beside an earlier release that stays");
+    somebody.up();
+    shop.next();
+    shop.recovers("after an earlier release that stayed");
 }
 
 #[test]
