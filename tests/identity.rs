@@ -1,7 +1,7 @@
 //! With every column kept, the copy is what `pg_dump | pg_restore` makes; and the decisions that are no masks do what they
 //! say. PostgreSQL is the judge: two dumps are compared, rows sorted.
 
-use crate::support::{Cluster, Lab, prepare_roles};
+use crate::support::{Cluster, Lab, is_root, prepare_roles, run};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -89,6 +89,50 @@ fn every_object_arrives_as_pg_restore_would_bring_it() {
 }
 
 /// A `CREATE INDEX CONCURRENTLY` that failed leaves an index that nothing uses and no dump holds.
+#[test]
+fn what_a_tablespace_of_the_source_holds_arrives_in_the_default_one() {
+    let folder = tempfile::Builder::new().prefix("restage-space-").tempdir().expect("temporary folder");
+    let space = folder.path().join("space");
+    std::fs::create_dir(&space).expect("folder");
+    if is_root() {
+        run(Command::new("chmod").arg("755").arg(folder.path()));
+        run(Command::new("chown").arg("postgres").arg(&space));
+    }
+    // Of its own: a tablespace belongs to a server, and its folder goes with the test.
+    let source = Cluster::start(&[]);
+    let target = Cluster::start(&[]);
+    prepare_roles(&source, &target);
+    source.sql("postgres", &format!("CREATE TABLESPACE fast LOCATION '{}'", space.display()));
+    source.sql("postgres", "GRANT CREATE ON TABLESPACE fast TO app");
+    let lab = Lab::on(&source, &target, "tablespace");
+    lab.seed(
+        "CREATE TABLE plain (id int PRIMARY KEY, email text) TABLESPACE fast;
+         CREATE TABLE orders (id int, total int, CONSTRAINT orders_pkey PRIMARY KEY (id) USING INDEX TABLESPACE fast);
+         CREATE INDEX orders_by_total ON orders (total) TABLESPACE fast;
+         CREATE TABLE events (id int, at date) PARTITION BY RANGE (at) TABLESPACE fast;
+         CREATE TABLE events_old PARTITION OF events FOR VALUES FROM ('2020-01-01') TO ('2021-01-01') TABLESPACE fast;
+         CREATE TABLE events_new PARTITION OF events FOR VALUES FROM ('2021-01-01') TO ('2022-01-01') TABLESPACE pg_default;
+         CREATE INDEX events_by_at ON events (at) TABLESPACE fast;
+         CREATE MATERIALIZED VIEW totals TABLESPACE fast AS SELECT sum(total) AS total FROM orders;
+         CREATE UNIQUE INDEX totals_one ON totals (total) TABLESPACE fast;
+         CREATE TABLE afterwards (id int);
+         INSERT INTO plain SELECT i, 'user' || i || '@example.com' FROM generate_series(1, 20) i;
+         INSERT INTO orders SELECT i, i FROM generate_series(1, 20) i;
+         INSERT INTO events SELECT i, date '2020-12-20' + i FROM generate_series(1, 20) i;
+         REFRESH MATERIALIZED VIEW totals;",
+    );
+    let elsewhere = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND reltablespace <> 0";
+    assert_eq!(lab.production(elsewhere), "10", "the source has what it is about");
+    lab.config(KEEP_ALL);
+    lab.refresh();
+    assert_eq!(lab.staging(elsewhere), "0");
+    let counts = "SELECT (SELECT count(*) FROM plain), (SELECT count(*) FROM orders), (SELECT count(*) FROM events), \
+                  (SELECT total FROM totals), (SELECT count(*) FROM pg_index WHERE indrelid::regclass::text !~ '^(pg_|restage)')";
+    assert_eq!(lab.staging(counts), lab.production(counts));
+    let verified = lab.restage(&["verify"]);
+    assert_eq!(verified.code, 0, "{verified:?}");
+}
+
 #[test]
 fn an_index_that_the_source_cannot_use_stops_nothing() {
     let lab = lab("identity_invalid_index");

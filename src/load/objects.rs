@@ -278,8 +278,8 @@ impl Tools {
     ) -> Result<Objects, ObjectsError> {
         let archive = self.dump(environment, snapshot).await?;
         let list = self.restore(&archive, &["-l"]).await?;
-        let pre = self.restore(&archive, &["-v", "-f", "-", "--section=pre-data", "--no-owner"]).await?;
-        let post = self.restore(&archive, &["-v", "-f", "-", "--section=post-data", "--no-owner"]).await?;
+        let pre = self.script(&archive, "--section=pre-data").await?;
+        let post = self.script(&archive, "--section=post-data").await?;
         cut(&list, &pre, &post)
     }
 
@@ -293,8 +293,6 @@ impl Tools {
             "-Fc",
             "-Z0",
             "--schema-only",
-            "--no-owner",
-            "--no-tablespaces",
             "--no-security-labels",
             "--no-publications",
             "--no-subscriptions",
@@ -315,6 +313,11 @@ impl Tools {
         command.env_clear().envs(environment.iter().map(|(k, v)| (k, v))).env("LC_ALL", "C");
         command.env("PGCLIENTENCODING", "UTF8").env("PGOPTIONS", DUMP_OPTIONS);
         run("pg_dump", command, None).await
+    }
+
+    /// One section as SQL. An archive holds owners and tablespaces whatever pg_dump is told; the SQL is what leaves them out.
+    async fn script(&self, archive: &[u8], section: &str) -> Result<String, ObjectsError> {
+        self.restore(archive, &["-v", "-f", "-", section, "--no-owner", "--no-tablespaces"]).await
     }
 
     async fn restore(&self, archive: &[u8], args: &[&str]) -> Result<String, ObjectsError> {
@@ -430,51 +433,31 @@ fn entries(script: &str) -> Result<Vec<Entry>, ObjectsError> {
     let end = script.rfind("-- Completed on").unwrap_or(script.len());
     starts.push(end);
     let mut found = Vec::new();
-    // Settings that pg_restore prints before a header belong to the entry after it.
+    // The setting that pg_restore prints before a header holds from the entry after it on.
     let mut carried = String::new();
     for pair in starts.windows(2) {
         let mut entry = parse_entry(&script[pair[0]..pair[1]])?;
-        let (body, settings) = split_settings(&entry.sql);
-        let body = body.to_owned();
-        entry.sql = format!("{carried}{body}");
-        carried.push_str(&settings);
-        if !settings.is_empty() {
-            carried = last_settings(&carried);
+        let (body, setting) = split_setting(&entry.sql);
+        let sql = format!("{carried}{body}");
+        if let Some(setting) = setting {
+            carried = format!("{setting}\n");
         }
+        entry.sql = sql;
         found.push(entry);
     }
     Ok(found)
 }
 
-/// Splits `SET default_tablespace/default_table_access_method` lines off the end of an entry's text.
-fn split_settings(sql: &str) -> (&str, String) {
-    let mut rest = sql.trim_end();
-    let mut settings = Vec::new();
-    loop {
-        let line_start = rest.rfind('\n').map_or(0, |at| at + 1);
-        let line = &rest[line_start..];
-        let is_setting = line.ends_with(';')
-            && (line.starts_with("SET default_tablespace = ")
-                || line.starts_with("SET default_table_access_method = "));
-        if !is_setting {
-            break;
-        }
-        settings.push(line);
-        rest = rest[..line_start].trim_end();
+/// Splits a `SET default_table_access_method` line off the end of an entry's text.
+fn split_setting(sql: &str) -> (&str, Option<&str>) {
+    let sql = sql.trim_end();
+    let line_start = sql.rfind('\n').map_or(0, |at| at + 1);
+    let line = &sql[line_start..];
+    if line.starts_with("SET default_table_access_method = ") && line.ends_with(';') {
+        (sql[..line_start].trim_end(), Some(line))
+    } else {
+        (sql, None)
     }
-    settings.reverse();
-    (rest, settings.iter().map(|line| format!("{line}\n")).collect())
-}
-
-/// Keeps the last value of each carried setting. Tablespaces are not taken over (`--no-tablespaces` prints '').
-fn last_settings(carried: &str) -> String {
-    let mut last: BTreeMap<&str, &str> = BTreeMap::new();
-    for line in carried.lines() {
-        if let Some((name, _)) = line.split_once(" = ") {
-            last.insert(name, line);
-        }
-    }
-    last.values().map(|line| format!("{line}\n")).collect()
 }
 
 fn parse_entry(text: &str) -> Result<Entry, ObjectsError> {
@@ -549,7 +532,7 @@ mod tests {
     use super::*;
 
     const LIST: &str = ";\n; Archive\n;\n7; 2615 16491 SCHEMA - app postgres\n217; 1259 16493 TABLE app c postgres\n";
-    const SCRIPT: &str = "--\n-- PostgreSQL database dump\n--\n\nSET x = 0;\n\n--\n-- TOC entry 7 (class 2615 OID 16491)\n-- Name: app; Type: SCHEMA; Schema: -; Owner: -\n-- Data Pos: 0\n--\n\nCREATE SCHEMA app;\n\n\nSET default_tablespace = '';\n\nSET default_table_access_method = heap;\n\n--\n-- TOC entry 217 (class 1259 OID 16493)\n-- Dependencies: 7 2 2\n-- Name: a; Type: b; Type: TABLE; Schema: app; Owner: -\n-- Data Pos: 0\n--\n\nCREATE TABLE app.c ();\n\n\n-- Completed on 2026\n\n--\n-- PostgreSQL database dump complete\n--\n";
+    const SCRIPT: &str = "--\n-- PostgreSQL database dump\n--\n\nSET x = 0;\n\n--\n-- TOC entry 7 (class 2615 OID 16491)\n-- Name: app; Type: SCHEMA; Schema: -; Owner: -\n-- Data Pos: 0\n--\n\nCREATE SCHEMA app;\n\n\nSET default_table_access_method = heap;\n\n--\n-- TOC entry 217 (class 1259 OID 16493)\n-- Dependencies: 7 2 2\n-- Name: a; Type: b; Type: TABLE; Schema: app; Owner: -\n-- Data Pos: 0\n--\n\nCREATE TABLE app.c ();\n\n\n-- Completed on 2026\n\n--\n-- PostgreSQL database dump complete\n--\n";
 
     #[test]
     fn entries_keep_names_needs_and_settings() {
@@ -559,8 +542,7 @@ mod tests {
         let table = &objects.pre[1];
         assert_eq!((table.name.as_str(), table.kind.as_str(), table.schema.as_str()), ("a; Type: b", "TABLE", "app"));
         assert_eq!(table.needs, [2, 7]);
-        assert!(table.sql.contains("SET default_table_access_method = heap;\nSET default_tablespace = '';"));
-        assert!(table.sql.ends_with("CREATE TABLE app.c ();"));
+        assert_eq!(table.sql, "SET default_table_access_method = heap;\nCREATE TABLE app.c ();");
     }
 
     #[test]
