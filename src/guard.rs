@@ -4,7 +4,7 @@ use crate::catalog::Server;
 use crate::error::{Diagnose, Exit, Report};
 use crate::load::LoadError;
 use crate::pg::Conninfo;
-use crate::publish::{Admin, PublishError, Release};
+use crate::publish::{self, Admin, PublishError, Release};
 use crate::release::{self, Mark, State};
 use serde::Serialize;
 
@@ -105,6 +105,10 @@ pub struct TargetFacts {
     pub role: String,
     /// The role owns the live database or is a member of its owner; true when there is none.
     pub owns_live: bool,
+    /// The role may end the sessions of every role that is no superuser.
+    pub ends_sessions: bool,
+    /// Roles that are connected to the live database now and whose sessions it may not end; superusers aside.
+    pub connected: Vec<String>,
     pub live_bytes: Option<i64>,
 }
 
@@ -125,7 +129,12 @@ pub async fn target_facts(admin: &Admin) -> Result<TargetFacts, LoadError> {
              coalesce((SELECT pg_catalog.pg_has_role(datdba, 'MEMBER') FROM pg_catalog.pg_database WHERE datname::text = $1), true), \
              pg_catalog.current_setting('server_version'), \
              (SELECT pg_catalog.pg_database_size(oid) FROM pg_catalog.pg_database WHERE datname::text = $1 \
-               AND (pg_catalog.has_database_privilege(oid, 'CONNECT') OR pg_catalog.pg_has_role(datdba, 'MEMBER'))) \
+               AND (pg_catalog.has_database_privilege(oid, 'CONNECT') OR pg_catalog.pg_has_role(datdba, 'MEMBER'))), \
+             r.rolsuper OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE'), \
+             coalesce((SELECT pg_catalog.array_agg(DISTINCT o.rolname::text) FROM pg_catalog.pg_stat_activity a \
+               JOIN pg_catalog.pg_roles o ON o.oid = a.usesysid WHERE a.datname::text = $1 AND NOT o.rolsuper \
+               AND NOT pg_catalog.pg_has_role(o.oid, 'USAGE') \
+               AND NOT pg_catalog.pg_has_role('pg_signal_backend', 'USAGE')), '{}') \
              FROM pg_catalog.pg_roles r WHERE r.rolname = current_user",
             &[&admin.live],
         )
@@ -144,6 +153,8 @@ pub async fn target_facts(admin: &Admin) -> Result<TargetFacts, LoadError> {
         owns_live: row.get(8),
         version: row.get(9),
         live_bytes: row.get(10),
+        ends_sessions: row.get(11),
+        connected: row.get(12),
     })
 }
 
@@ -462,6 +473,28 @@ fn rights(admin: &Admin, facts: &TargetFacts) -> Check {
         );
     }
     check("rights", true, format!("{role} may create databases and owns \"{}\"", admin.live), None)
+}
+
+/// Whether the swap can end the sessions that are in its way. Nothing to refuse a run for: they may be gone by then.
+pub fn sessions(admin: &Admin, facts: &TargetFacts) -> Check {
+    let role = crate::pg::quote_ident(&facts.role);
+    if facts.ends_sessions {
+        return check("sessions", true, format!("{role} may end the sessions of other roles when it publishes"), None);
+    }
+    let mut detail = format!(
+        "{role} may not end sessions of other roles: no run publishes while one is connected to \"{}\"",
+        admin.live
+    );
+    if !facts.connected.is_empty() {
+        detail.push_str(&format!("; connected now: {}", facts.connected.join(", ")));
+    }
+    check("sessions", false, detail, Some(publish::grant(&facts.role)))
+}
+
+/// What a run that publishes says before it loads: somebody is connected whom it may not disconnect.
+pub fn in_the_way(admin: &Admin, facts: &TargetFacts) -> Option<String> {
+    let Check { detail, fix: Some(fix), .. } = sessions(admin, facts) else { return None };
+    (!facts.connected.is_empty()).then(|| format!("{detail}. What helps: {fix}"))
 }
 
 fn surprises(settings: &Settings, facts: &TargetFacts, source_bytes: u64) -> Vec<Check> {

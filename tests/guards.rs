@@ -454,6 +454,59 @@ fn target_role_without_its_rights_is_refused() {
 }
 
 #[test]
+fn somebody_whom_the_target_role_may_not_disconnect_is_told_before_the_load() {
+    let lab = lab("connected");
+    let role = with_role(&lab, "CREATEDB", true);
+    let grant = format!("GRANT pg_signal_backend TO \"{role}\";");
+    // As long as nobody is there, the right is not missed.
+    let doctor = lab.restage(&["doctor"]);
+    assert_eq!(doctor.code, 0, "{doctor:?}");
+    assert!(doctor.stdout.contains(&grant), "{}", doctor.stdout);
+    let ran = lab.refresh();
+    assert!(!ran.stderr.contains(&grant), "{}", ran.stderr);
+
+    let webapp = format!("{}_webapp", lab.name);
+    lab.target.sql("postgres", &format!("CREATE ROLE \"{webapp}\" LOGIN"));
+    let mut session = lab
+        .target
+        .client("psql", &webapp, &lab.name)
+        .args(["-XqAt", "-c", "SELECT pg_sleep(300)"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("psql");
+    let there = format!("SELECT count(*) FROM pg_stat_activity WHERE usename = '{webapp}'");
+    until("somebody is connected", || lab.target.sql("postgres", &there) == "1");
+    let doctor = lab.restage(&["doctor"]);
+    assert_eq!(doctor.code, 0, "{doctor:?}");
+    assert!(doctor.stdout.contains(&grant) && doctor.stdout.contains(&webapp), "{}", doctor.stdout);
+    let plan = lab.restage(&["plan", "--json"]);
+    assert_eq!(plan.code, 0, "{plan:?}");
+    let told = |ran: &Ran| {
+        let document: serde_json::Value = serde_json::from_str(&ran.stdout).expect("a document");
+        let warnings = document["warnings"].as_array().cloned().unwrap_or_default();
+        warnings
+            .iter()
+            .any(|warning| warning.as_str().is_some_and(|text| text.contains(&grant) && text.contains(&webapp)))
+    };
+    assert!(told(&plan), "{}", plan.stdout);
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 5, "{ran:?}");
+    let (warned, failed) = (ran.stderr.find(&grant), ran.stderr.find("error[target::in-use]"));
+    assert!(warned.is_some() && warned < failed, "{}", ran.stderr);
+    assert!(ran.stderr[failed.unwrap_or(0)..].contains(&grant), "{}", ran.stderr);
+
+    lab.target.sql("postgres", &grant);
+    let doctor = lab.restage(&["doctor"]);
+    assert!(!doctor.stdout.contains("GRANT pg_signal_backend"), "{}", doctor.stdout);
+    let plan = lab.restage(&["plan", "--json"]);
+    assert!(plan.code == 0 && !told(&plan), "{plan:?}");
+    lab.refresh();
+    until("the session was ended", || lab.target.sql("postgres", &there) == "0");
+    let _ = session.wait();
+}
+
+#[test]
 fn target_that_cannot_be_written_is_refused() {
     let lab = lab("read_only");
     let role = with_role(&lab, "CREATEDB", true);

@@ -219,7 +219,10 @@ async fn check_target(config: &Config, catalog: Option<&Catalog>, found: &mut Fi
         let settings = guard_settings(config, section, false, false);
         let bytes = catalog.tables.iter().map(|table| table.bytes).sum();
         match guard::check_all(&settings, &catalog.server, &source, &admin, bytes).await {
-            Ok((checks, _)) => {
+            Ok((checks, facts)) => {
+                let sessions = guard::sessions(&admin, &facts);
+                let status = if sessions.ok { Status::Ok } else { Status::Warn };
+                found.add(Group::Target, sessions.name, status, sessions.detail, sessions.fix);
                 for check in checks.into_iter().filter(|check| check.name != "source role") {
                     let status = match (check.ok, check.waivable) {
                         (true, _) => Status::Ok,

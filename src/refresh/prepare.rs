@@ -134,6 +134,9 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
     refusals.extend(target::assertions(&session, job).await.map_err(|failure| failure.with_state(NOTHING))?);
     refusals.extend(privacy::refusals(&catalog, job));
     let door = door(job, &catalog, &mut refusals).await?;
+    if let Some(plan) = &mut plan {
+        plan.warnings.extend(target::in_the_way(job, &door.admin, &door.facts));
+    }
     let refused = !refusals.is_empty();
     let judged = match (&door.tools, door.maker) {
         (Some(tools), true) => definitions(job, tools, refused).await?,

@@ -7,7 +7,7 @@ use super::measures::Measured;
 use super::past::Today;
 use super::prepare::{NOTHING, pin_source, prepare, prepare_load};
 use super::reading::{Clock, Judged, SNAPSHOT_TRIES, no_drift, now_text, pipeline, server, take_snapshot};
-use super::{Job, Prepared, broken, content, gates, hooks, json_keys, proof, subset};
+use super::{Job, Prepared, broken, content, gates, hooks, json_keys, proof, subset, target};
 use crate::config::HookPoint;
 use crate::error::{Exit, Failure, Report};
 use crate::event::{Events, Phase, Unit};
@@ -108,6 +108,8 @@ fn pin_target(job: Job, prepared: &Prepared) -> Arc<Job> {
 
 fn with_warnings(mut outcome: RefreshOutcome, events: &Events) -> RefreshOutcome {
     outcome.found = events.take_warnings();
+    // What the plan warned of and the run told again is told once.
+    outcome.warnings.retain(|told| !outcome.found.contains(told));
     outcome.warnings.extend(outcome.found.iter().cloned());
     outcome
 }
@@ -179,6 +181,9 @@ impl Run {
             self.events.note(format!("dropped {name}, which an earlier run did not publish"));
         }
         self.warn_left(&swept);
+        // Told now, while there is time to act until the swap.
+        let in_the_way = target::in_the_way(&self.job, &prepared.admin, &prepared.target);
+        in_the_way.into_iter().for_each(|told| self.events.warn(told));
         self.events.started(Phase::Snapshot, None, Unit::Items);
         let name = release::staging_name(&prepared.admin.live, &self.job.run);
         let loaded = match origin {

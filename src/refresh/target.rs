@@ -3,8 +3,9 @@ use crate::verify;
 
 use super::Job;
 use super::prepare::NOTHING;
-use crate::config::{HookPoint, MissingRoles};
+use crate::config::{HookPoint, MissingRoles, PublishMode};
 use crate::error::{Diagnose as _, Failure, Report};
+use crate::guard::{self, TargetFacts};
 use crate::load::objects::Objects;
 use crate::load::{LoadError, roles};
 use crate::pg::{self, SourceSession};
@@ -58,6 +59,12 @@ pub async fn maker(admin: &Admin, owner: Option<&str>) -> Result<Result<Maker, R
         return Ok(Err(report.hint(hint)));
     }
     Ok(Ok(Maker { name: owner.to_owned(), superuser: row.get(3) }))
+}
+
+/// Who will keep the run from publishing if nobody acts until then.
+pub(super) fn in_the_way(job: &Job, admin: &Admin, facts: &TargetFacts) -> Option<String> {
+    let publishes = job.publish == PublishMode::Swap && !job.dry_run;
+    if publishes { guard::in_the_way(admin, facts) } else { None }
 }
 
 /// Roles that grants and policies name and the target lacks, where that stops the run.
