@@ -21,6 +21,7 @@ pub enum Exit {
     Verify = 6,
     Busy = 7,
     AfterPublish = 8,
+    HungUp = 129,
     Interrupted = 130,
     Terminated = 143,
 }

@@ -36,7 +36,7 @@ Exit codes:
   6    verification failed: nothing was published, or the release before was brought back
   7    another run holds the lock
   8    published, but a step after publishing failed
-  130  interrupted (SIGINT); 143 terminated (SIGTERM)";
+  129  hung up (SIGHUP); 130 interrupted (SIGINT); 143 terminated (SIGTERM)";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -23,7 +23,7 @@ pub struct Context {
     pub verbose: u8,
     /// Where a command tells what it does.
     pub events: Events,
-    /// Cancelled by the first SIGINT or SIGTERM. Commands clean up and return [`Exit::Interrupted`].
+    /// Cancelled by the first SIGINT, SIGTERM or SIGHUP. Commands clean up and return [`Exit::Interrupted`].
     pub cancel: CancellationToken,
     console: Arc<Console>,
     /// There is somebody who can be asked.

@@ -57,7 +57,7 @@ impl Verdict {
             Exit::Verify if outcome.rolled_back.is_some() => Verdict::RolledBack,
             Exit::Verify => Verdict::NotPublished,
             Exit::Usage | Exit::Refused => Verdict::Refused,
-            Exit::Interrupted | Exit::Terminated => Verdict::Interrupted,
+            Exit::HungUp | Exit::Interrupted | Exit::Terminated => Verdict::Interrupted,
             _ => Verdict::Failed,
         }
     }

@@ -4,7 +4,7 @@ use super::{Shop, ended, eventually, moments, while_running};
 use crate::support::{Lab, Ran};
 use rustix::process::{Pid, Signal, kill_process};
 use std::path::PathBuf;
-use std::process::Child;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const ROWS: u32 = 200;
@@ -43,9 +43,19 @@ fn stop_when(shop: &mut Shop<'_>, when: &str, at_target: bool, seen: &str, how: 
     assert!(there.is_some(), "{when}: never seen: {:?}", ended(child));
     signal(&child, how);
     let started = Instant::now();
+    if how == Signal::HUP {
+        // A terminal that closes is told of twice, by the shell and by the system.
+        std::thread::sleep(Duration::from_millis(20));
+        signal(&child, how);
+    }
     let ran = ended(child);
     assert!(started.elapsed() < Duration::from_secs(8), "{when}: stopping took {:?}", started.elapsed());
-    stopped(shop, &ran, if how == Signal::TERM { 143 } else { 130 }, when);
+    let code = match how {
+        Signal::TERM => 143,
+        Signal::HUP => 129,
+        _ => 130,
+    };
+    stopped(shop, &ran, code, when);
 }
 
 /// A backend of this lab's run in state `state` with a query like `query`.
@@ -56,16 +66,48 @@ fn activity(shop: &Shop<'_>, query: &str) -> String {
     )
 }
 
+/// These tests run under `nohup`, or where nobody can tell, and so does what they start.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).map(str::trim);
+    mask.and_then(|mask| u64::from_str_radix(mask, 16).ok()).is_none_or(|signals| signals & 1 != 0)
+}
+
 #[test]
 fn signal_while_rows_are_loaded_leaves_nothing() {
     let mut shop = Shop::open(Lab::new("int_load"), 20_000);
     shop.lab.config_with("rate_max = \"500KiB/s\"", "", super::POLICY);
-    for how in [Signal::INT, Signal::TERM] {
+    for how in [Signal::INT, Signal::TERM, Signal::HUP] {
+        if how == Signal::HUP && ignores_hangup() {
+            continue;
+        }
         let copying = activity(&shop, "COPY (SELECT%");
         stop_when(&mut shop, "during load", false, &copying, how);
     }
     shop.lab.config(super::POLICY);
     shop.recovers("after signals");
+}
+
+#[test]
+fn run_under_nohup_outlives_its_terminal() {
+    let mut shop = Shop::open(Lab::new("nohup"), 20_000);
+    shop.lab.config_with("rate_max = \"500KiB/s\"", "", super::POLICY);
+    let new = shop.next();
+    let plain = shop.lab.command(&["refresh"]);
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(plain.get_program()).args(plain.get_args());
+    command.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(plain.get_current_dir().expect("the lab's folder"));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("sh");
+    let copying = activity(&shop, "COPY (SELECT%");
+    let there = while_running(&mut child, || (!shop.lab.source.sql("postgres", &copying).is_empty()).then_some(()));
+    assert!(there.is_some(), "never seen: {:?}", ended(child));
+    signal(&child, Signal::HUP);
+    let ran = ended(child);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    shop.holds(new, "under nohup");
+    shop.nothing_left(1, "under nohup");
 }
 
 #[test]
