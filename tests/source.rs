@@ -824,6 +824,29 @@ fn pause_that_cannot_work_is_refused_in_the_plan() {
 }
 
 #[test]
+fn unlogged_table_on_a_standby_is_told_by_doctor_as_by_plan() {
+    let servers = replicated();
+    let _turn = servers.turn();
+    let lab = servers.lab("standby_unlogged", "");
+    lab.source.sql_as("app", &lab.name, "CREATE UNLOGGED TABLE jobs (id int PRIMARY KEY)");
+    lab.grant();
+    servers.catch_up();
+    let (plan, doctor) = (lab.restage(&["plan"]), lab.restage(&["doctor"]));
+    assert!(plan.code == 3 && format!("{plan:?}").contains("plan::unlogged-on-standby"), "{plan:?}");
+    assert_eq!(doctor.code, 4, "{doctor:?}");
+    for told in ["table \"public.jobs\" is unlogged", "[tables.\"public.jobs\"]", "rows = \"none\""] {
+        assert!(doctor.stdout.contains(told), "{told}: {}", doctor.stdout);
+    }
+    // The lines it gives are what it takes.
+    let text = std::fs::read_to_string(lab.path("restage.toml")).expect("read");
+    let decided = format!("{text}\n[tables.\"public.jobs\"]\nrows = \"none\"\n");
+    std::fs::write(lab.path("restage.toml"), decided).expect("write");
+    let (plan, doctor) = (lab.restage(&["plan"]), lab.restage(&["doctor"]));
+    assert_eq!(plan.code, 0, "{plan:?}");
+    assert!(doctor.code == 0 && !doctor.stdout.contains("is unlogged"), "{doctor:?}");
+}
+
+#[test]
 fn standby_conflict() {
     let servers = replicated();
     let _turn = servers.turn();

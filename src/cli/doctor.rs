@@ -11,7 +11,7 @@ use crate::load::objects::Tools;
 use crate::outcome::units::many;
 use crate::outcome::{Check, DoctorReport, Group, Status};
 use crate::pg::SourceSession;
-use crate::plan;
+use crate::plan::{self, Floor, Policy};
 use crate::publish::Admin;
 use crate::refresh::{self, target};
 use crate::release::State;
@@ -103,6 +103,10 @@ async fn check_source(config: &Config, found: &mut Findings) -> Option<Catalog> 
     let server = &catalog.server;
     found.add(Group::Source, "version", Status::Ok, format!("PostgreSQL {}", server.version), None);
     rights(&catalog, config.source.allow_write_role, found);
+    let floor = Floor { packs: &config.policy.packs, open: true, ..Floor::default() };
+    let undecided = config.policy.undecided;
+    let policy = Policy { rules: &config.tables, references: &config.references, undecided, floor };
+    found.failed(Group::Source, "unlogged", &plan::unlogged_on_standby(&catalog, &policy));
     if server.standby {
         standby(&session, config.source.pause_replay, found).await;
     } else {

@@ -42,7 +42,7 @@ pub use crate::config::Place;
 pub use checks::Condition;
 pub use packs::{About, Floor, Held, Suggested};
 pub use propose::{column_key as toml_key, escape, is_own_reason};
-pub use source::rights;
+pub use source::{rights, unlogged_on_standby};
 pub use sql::items;
 pub use stand_in::{Examples, Trial, examples, trials};
 pub use subset::{EdgeCut, NodeCover, SubsetEdge, SubsetLeaf, SubsetNode, SubsetPlan, SubsetSeed, equal_ids};

@@ -4,7 +4,7 @@ use super::domain::{Choice, Domains};
 use super::fit::at;
 use super::graph::Graph;
 use super::written::without_dots;
-use super::{Settings, place};
+use super::{Policy, Settings, place, policy};
 use crate::catalog::{Catalog, Table, TableKind};
 use crate::config::{Rows, TableRule};
 use crate::error::Report;
@@ -143,6 +143,17 @@ pub(super) fn check_conditions(rules: &[TableRule], reports: &mut Vec<Report>) {
             reports.push(report.hint("Write one SQL expression, with its parentheses and quotes closed."));
         }
     }
+}
+
+/// Tables whose rows a standby does not have, as far as the policy asks for them.
+pub fn unlogged_on_standby(catalog: &Catalog, policy: &Policy<'_>) -> Vec<Report> {
+    // What else is wrong is for the plan to say.
+    let mut others = Vec::new();
+    let graph = Graph::new(catalog, policy.references, &mut others);
+    let decisions = policy::decide(&graph, policy, &mut others);
+    let mut reports = Vec::new();
+    unlogged(&graph, &decisions.rows, &mut reports);
+    reports
 }
 
 /// The rows of unlogged tables are not there on a standby, and asking for them is an error.
