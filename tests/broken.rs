@@ -711,6 +711,31 @@ fn tools_missing() {
 }
 
 #[test]
+fn connection_of_pg_dump_is_cut() {
+    let lab = lab();
+    std::fs::create_dir(lab.path("bin")).expect("made");
+    let real = crate::support::bin();
+    symlink(real.join("pg_restore"), lab.path("bin/pg_restore")).expect("linked");
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = --version ] && exec '{}' --version\ncat >&2 <<'END'\n\
+         pg_dump: error: query failed: server closed the connection unexpectedly\n\
+         \tThis probably means the server terminated abnormally\n\
+         pg_dump: detail: Query was: SELECT\na.attnum\nFROM pg_catalog.pg_attribute a\nEND\nexit 1\n",
+        real.join("pg_dump").display()
+    );
+    std::fs::write(lab.path("bin/pg_dump"), script).expect("written");
+    std::fs::set_permissions(lab.path("bin/pg_dump"), std::fs::Permissions::from_mode(0o755)).expect("chmod");
+    lab.config_with("", "bin_dir = \"bin\"", KEEP);
+    let said = refused(&lab, 4);
+    assert!(said.contains("error[source::schema-dump]: pg_dump failed"), "{said}");
+    assert!(
+        said.contains("detail: pg_dump: error: query failed: server closed the connection unexpectedly\n"),
+        "{said}"
+    );
+    assert!(said.contains("run it again") && !said.contains("GRANT") && !said.contains("attnum"), "{said}");
+}
+
+#[test]
 fn hook_file_missing() {
     let lab = lab();
     lab.config(&format!("{KEEP}\n[[hook]]\nat = \"after-load\"\nsql = \"overlay/accounts.sql\"\n"));

@@ -35,7 +35,7 @@ pub enum ObjectsError {
 impl ObjectsError {
     /// A statement that holds or waits for a table stood in the way of pg_dump, which then tells its own statement.
     pub fn is_locked(&self) -> bool {
-        matches!(self, ObjectsError::Tool { tool: "pg_dump", stderr } if stderr.contains("LOCK TABLE"))
+        matches!(self, ObjectsError::Tool { tool: "pg_dump", stderr } if stderr.contains("LOCK TABLE") && !is_lost(stderr))
     }
 
     /// The same error when it was the loaded database that was read.
@@ -67,13 +67,18 @@ impl Diagnose for ObjectsError {
                  `bin_dir` under [target] to the folder that holds {tool}."
             )),
             ObjectsError::Tool { stderr, tool } => {
-                Report::new("source::schema-dump", self.to_string()).detail(first_lines(stderr)).hint(format!(
-                    "{tool} reads the definitions of all objects: the source role needs USAGE on every schema and SELECT \
-                     on every table and sequence. `restage doctor` prints the missing GRANT."
-                ))
+                let hint = match is_lost(stderr) {
+                    true => lost("source"),
+                    false => format!(
+                        "{tool} reads the definitions of all objects: the source role needs USAGE on every schema and \
+                         SELECT on every table and sequence. `restage doctor` prints the missing GRANT."
+                    ),
+                };
+                Report::new("source::schema-dump", self.to_string()).detail(told(stderr)).hint(hint)
             }
             ObjectsError::Target { stderr, .. } => {
-                Report::new("target::schema-dump", self.to_string()).detail(first_lines(stderr))
+                let report = Report::new("target::schema-dump", self.to_string()).detail(told(stderr));
+                if is_lost(stderr) { report.hint(lost("target")) } else { report }
             }
             ObjectsError::Spawn { source, .. } => {
                 Report::new("target::tool-spawn", self.to_string()).detail(source.to_string())
@@ -92,8 +97,34 @@ fn looked_in(folders: &[PathBuf]) -> String {
     format!("Looked in {}.", folders.join(", "))
 }
 
-fn first_lines(text: &str) -> String {
-    text.lines().take(4).collect::<Vec<_>>().join("\n")
+/// What a tool says of its failure, without the query that failed: its own, of the catalog, and pages long. What libpq
+/// guesses in indented lines is left out too.
+fn told(stderr: &str) -> String {
+    let query = |line: &&str| !["query was:", "Query was:", "Command was:"].iter().any(|start| line.contains(start));
+    let lines = stderr.lines().take_while(query).filter(|line| !line.trim().is_empty() && !line.starts_with('\t'));
+    lines.take(4).collect::<Vec<_>>().join("\n")
+}
+
+/// The connection of a tool broke or did not come about. The words are those of libpq, which are not translated here; a
+/// server that ends a session adds its own.
+fn is_lost(stderr: &str) -> bool {
+    const WORDS: [&str; 7] = [
+        "server closed the connection",
+        "connection to server",
+        "no connection to the server",
+        "could not receive data from server",
+        "could not send data to server",
+        "SSL connection has been closed",
+        "SSL SYSCALL error",
+    ];
+    WORDS.iter().any(|words| stderr.contains(words))
+}
+
+fn lost(side: &str) -> String {
+    format!(
+        "The connection to the {side} broke or was refused, as the detail says: run it again. If that does not help, the \
+         logs of its server and of what stands in between say more."
+    )
 }
 
 /// What we do with an entry of the archive.
@@ -553,6 +584,36 @@ mod tests {
         let new = objects(&SCRIPT.replace("TABLE app.c ()", "TABLE app.c (id integer)"));
         assert_eq!(old.differences(&new), ["TABLE app.a; Type: b"]);
         assert_eq!(old.differences(&Objects::default()).len(), 2);
+    }
+
+    #[test]
+    fn failure_of_a_tool_is_told_without_its_query_and_with_what_helps() {
+        let report = |stderr: &str| {
+            let error = ObjectsError::Tool { tool: "pg_dump", stderr: stderr.to_owned() };
+            (error.is_locked(), error.reports().remove(0))
+        };
+        let (locked, cut) = report(
+            "pg_dump: error: query failed: server closed the connection unexpectedly\n\tThis probably means the server \
+             terminated abnormally\n\tbefore or while processing the request.\npg_dump: detail: Query was: SELECT\n\
+             a.attnum\nFROM pg_catalog.pg_attribute a\n",
+        );
+        let said = "pg_dump: error: query failed: server closed the connection unexpectedly";
+        assert_eq!((locked, cut.detail.as_deref()), (false, Some(said)));
+        assert!(
+            cut.hint.as_ref().is_some_and(|hint| hint.contains("run it again") && !hint.contains("GRANT")),
+            "{cut}"
+        );
+        let (locked, denied) = report(
+            "pg_dump: error: query failed: ERROR:  permission denied for table t\n\
+             pg_dump: error: query was: LOCK TABLE public.t IN ACCESS SHARE MODE\n",
+        );
+        let said = "pg_dump: error: query failed: ERROR:  permission denied for table t";
+        assert_eq!((locked, denied.detail.as_deref()), (true, Some(said)));
+        assert!(denied.hint.as_ref().is_some_and(|hint| hint.contains("GRANT")), "{denied}");
+        let ended = "pg_dump: error: query failed: FATAL:  terminating connection due to administrator command\n\
+                     server closed the connection unexpectedly\n\
+                     pg_dump: detail: Query was: LOCK TABLE public.t IN ACCESS SHARE MODE\n";
+        assert!(!report(ended).0, "a session that was ended waits for no lock");
     }
 
     #[test]
