@@ -94,6 +94,18 @@ pub(super) fn of_thing(facts: &Facts<'_>) -> bool {
     named || Table::read(facts.table, true).owner == Owner::Thing
 }
 
+/// Books, in the name of a column or a table.
+const BOOKS: &[&str] = &[
+    "isbn", "issn", "ean", "gtin", "book", "buch", "buecher", "livre", "libro", "libri", "livro", "boek", "ksiazka",
+    "bok",
+];
+
+/// Whether a column, or its table, is called after books and what is numbered like them.
+pub(super) fn of_book(facts: &Facts<'_>) -> bool {
+    let listed = |word: &String| BOOKS.contains(&word.as_str());
+    [facts.column, facts.table].iter().any(|name| token::split(name, true).iter().any(listed))
+}
+
 /// Whether a table is called after persons.
 pub(super) fn of_persons(table: &str) -> bool {
     Table::read(table, true).owner == Owner::Person

@@ -76,6 +76,8 @@ pub struct Content {
     pub(super) uncounted: bool,
     /// Values that never pass speak against the name.
     pub(super) refutes: bool,
+    /// For columns of numbers alone, which lose the zeros a number begins with: filled up to so many digits.
+    pub(super) zeros: Option<usize>,
     /// One value is enough.
     pub(super) rare: bool,
     /// What passes is what it seems, so a few among others are found where nothing may be; the share of other numbers that
@@ -220,6 +222,7 @@ struct ContentText {
     uncounted: bool,
     #[serde(default)]
     refutes: bool,
+    zeros: Option<usize>,
     #[serde(default)]
     rare: bool,
     few: Option<f64>,
@@ -310,6 +313,7 @@ impl Rules {
             spread: content.spread,
             uncounted: content.uncounted,
             refutes: content.refutes,
+            zeros: content.zeros,
             rare: content.rare,
             few: content.few,
             least: content.least,

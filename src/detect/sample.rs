@@ -48,6 +48,8 @@ const PLACES_MIN: u32 = 10;
 const PLACE_COLUMNS: std::ops::RangeInclusive<usize> = 2..=4;
 /// Fewest digits of a number with a check digit.
 const DIGITS_MIN: usize = 6;
+/// Most zeros that a number loses: those of one in a thousand, and of people born in January of 2000.
+const ZEROS_MAX: usize = 3;
 /// Fewest bytes of a value that is something beyond doubt: `a@b.de`.
 const LATE_BYTES_MIN: usize = 6;
 
@@ -143,6 +145,25 @@ impl Counts {
             && self.heads.len() as u32 * COUNTED_ALIKE <= self.plain
     }
 
+    /// What so many passing values are worth, if the values are none that somebody counts.
+    fn score(&self, content: &Content, hits: u32) -> f64 {
+        let of = self.distinct();
+        let spread = self.heads.len() as f64 >= SPREAD_MIN * f64::from(of);
+        let alike = content.spread && !spread || content.uncounted && self.are_counted();
+        if alike { 0.0 } else { score(content, hits, of) }
+    }
+
+    /// Whether nearly all values have the check digits or the form of numbers that stand for a person, whether or not that
+    /// says that they are such: other numbers have them too.
+    fn may_be_numbers_of_persons(&self, tests: &Tests) -> bool {
+        tests.all.iter().zip(&self.hits).any(|((detector, place), hits)| {
+            let detector = &RULES.detectors[*detector];
+            let content = &detector.content[*place];
+            let direct = RULES.categories[detector.category].class == Class::Direct;
+            content.sure && direct && self.score(content, *hits) > 0.0
+        })
+    }
+
     /// Looks at a value behind those that are tested: only for what a few are enough of, whatever the others are.
     ///
     /// Memory is bounded by the values that pass, not by those that are looked at; so is what they cost, as most values lack
@@ -184,6 +205,8 @@ impl Tests {
         let detectors = RULES.detectors.iter().enumerate().filter(|(number, _)| super::allowed(*number, takes));
         let all =
             detectors.flat_map(|(number, detector)| (0..detector.content.len()).map(move |place| (number, place)));
+        let numbers = matches!(takes, Takes::Integer | Takes::Numeric);
+        let all = all.filter(|(number, place)| numbers || RULES.detectors[*number].content[*place].zeros.is_none());
         let mut tests = Self { all: all.collect(), late: Vec::new() };
         let late = |place: &usize| tests.content(*place).few.is_some() && !tests.content(*place).most;
         tests.late = (0..tests.all.len()).filter(late).collect();
@@ -270,15 +293,18 @@ impl Sample {
         named > 0 || logins >= 2 && logins * 2 >= self.distinct()
     }
 
-    /// Whether values may be a person's, without saying so for sure: dates that lie as those of birth, and words for what must
-    /// not be known about somebody. Whoever knows the column is asked.
+    /// Whether values may be a person's, without saying so for sure: dates that lie as those of birth, numbers that are
+    /// dialed or have the check digit of those of persons, and words for what must not be known about somebody. Whoever knows
+    /// the column is asked.
     pub fn may_be_of_person(&self, facts: &Facts<'_>) -> bool {
         // Films and laws are as old as people.
         let births = !name::of_thing(facts) && {
             let counts = &self.values;
             counts.years.are_births(counts.distinct(), name::of_persons(facts.table))
         };
-        births || self.few(facts).iter().any(|few| few.category.class == Class::Sensitive)
+        // Those of books have the check digit of those of patients.
+        let numbers = !name::of_book(facts) && self.values.may_be_numbers_of_persons(&self.tests);
+        births || numbers || self.few(facts).iter().any(|few| few.category.class == Class::Sensitive)
     }
 
     /// Whether most values may be one half of a place: see [`hold_places`].
@@ -439,6 +465,12 @@ fn hashes(value: &str) -> Box<[u64]> {
 }
 
 pub(super) fn passes(content: &Content, value: &str) -> bool {
+    let short = |digits: &usize| {
+        (digits.saturating_sub(ZEROS_MAX)..*digits).contains(&value.len())
+            && value.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let filled = content.zeros.filter(short).map(|digits| format!("{value:0>digits$}"));
+    let value = filled.as_deref().unwrap_or(value);
     content.pattern.as_ref().is_none_or(|pattern| pattern.is_match(value))
         && content.words.as_ref().is_none_or(|list| content::is_listed(list, value))
         && content.valid.as_ref().is_none_or(|test| content::is_valid(test, value))
@@ -459,9 +491,7 @@ fn judge(facts: &Facts<'_>, tests: &Tests, counts: &Counts) -> Vec<Finding> {
         }
         let entry = passing.entry(*detector).or_default();
         *entry = (entry.0 + hits, entry.1 || content.refutes);
-        let spread = counts.heads.len() as f64 >= SPREAD_MIN * f64::from(of);
-        let alike = content.spread && !spread || content.uncounted && counts.are_counted();
-        let mut score = if alike { 0.0 } else { score(content, *hits, of) };
+        let mut score = counts.score(content, *hits);
         let class = RULES.categories[RULES.detectors[*detector].category].class;
         // Colors are called like people, and every table of countries holds countries.
         if thing && !said.contains_key(detector) && (content.words.is_some() || class == Class::Quasi) {

@@ -337,6 +337,100 @@ fn groups_of_nine_digits_do_not_speak_against_a_phone_and_books_are_no_patients(
     assert!(score(&sampled("calendar.month_name", &months), "first_name") < FOUND);
 }
 
+/// Numbers of a kind that begin with these, with the last digits that make them valid.
+fn numbered(kind: &str, bodies: impl Iterator<Item = String>, last: usize) -> Vec<String> {
+    let ends = || (0..10_u32.pow(last as u32)).map(|end| format!("{end:0last$}"));
+    bodies
+        .filter_map(|body| ends().map(|end| format!("{body}{end}")).find(|number| mask::known::is_valid(kind, number)))
+        .collect()
+}
+
+/// As a column of numbers has them.
+fn without_zeros(numbers: &[String]) -> Vec<&str> {
+    numbers.iter().map(|number| number.trim_start_matches('0')).collect()
+}
+
+#[test]
+fn identifiers_are_found_in_columns_of_numbers_which_lose_zeros() {
+    let bodies = |digits: usize| {
+        let below = 10_u64.pow(digits as u32);
+        (0..120_u64).map(move |n| format!("{:0digits$}", (n * 61_803_398_874 + 17) % below))
+    };
+    let births = |format: fn(u64, u64, u64, u64) -> String| {
+        (0..120_u64).map(move |n| format(n % 10, 1 + n * 7 % 12, 1 + n * 11 % 28, n * 7919 % 1000))
+    };
+    let columns = [
+        ("gb.nhs", numbered("gb.nhs", bodies(9), 1)),
+        ("nl.bsn", numbered("nl.bsn", bodies(8), 1)),
+        ("br.cpf", numbered("br.cpf", bodies(9), 2)),
+        // Of people born in the first years of a century every number begins with a zero.
+        ("pl.pesel", numbered("pl.pesel", births(|y, m, d, n| format!("0{y}{:02}{d:02}{n:04}", m + 20)), 1)),
+        ("za.id", numbered("za.id", births(|y, m, d, n| format!("0{y}{m:02}{d:02}{n:04}08")), 1)),
+    ];
+    for (kind, numbers) in &columns {
+        assert!(numbers.len() > 60, "{kind}: {}", numbers.len());
+        let values = without_zeros(numbers);
+        for name in ["t.x1:integer", "t.x1:numeric"] {
+            let found = sampled(name, &values);
+            assert!(score(&found, "national_id") >= FOUND, "{kind} as {name}: {found:?}");
+        }
+        // The twin: as many numbers whose last digit is another one.
+        let wrong: Vec<String> =
+            values.iter().map(|value| (value.parse::<u64>().expect("a number") ^ 1).to_string()).collect();
+        let wrong: Vec<&str> = wrong.iter().map(String::as_str).collect();
+        assert!(score(&sampled("t.x1:integer", &wrong), "national_id") < FOUND, "{kind}");
+        assert!(!asked("t.x1:integer", &wrong), "{kind}");
+    }
+    assert!(score(&sampled("patient.chi:integer", &without_zeros(&columns[0].1)), "national_id") >= FOUND);
+}
+
+/// Whether somebody is asked about a column.
+fn asked(name: &str, values: &[&str]) -> bool {
+    let facts = facts(name);
+    let mut sample = Sample::new(&facts);
+    values.iter().for_each(|value| sample.push(Some(value)));
+    sample.may_be_of_person(&facts)
+}
+
+#[test]
+fn numbers_that_only_may_stand_for_persons_are_asked_about() {
+    let bodies = |digits: usize| {
+        let below = 10_u64.pow(digits as u32);
+        (0..120_u64).map(move |n| format!("{:0digits$}", (n * 61_803_398_874 + 17) % below))
+    };
+    for (kind, digits) in [("gb.nhs", 9), ("ca.sin", 8), ("au.tfn", 8)] {
+        let numbers = numbered(kind, bodies(digits), 1);
+        let values: Vec<&str> = numbers.iter().map(String::as_str).collect();
+        assert!(values.len() > 60, "{kind}: {}", values.len());
+        assert!(asked("t.ref", &values), "{kind}");
+        assert!(kind == "gb.nhs" || asked("t.ref:integer", &without_zeros(&numbers)), "{kind}");
+        assert!(!asked("books.ref", &values) && !asked("t.isbn10", &values), "{kind}: so are books");
+        let counted: Vec<String> = (0..120).map(|n| (700_000_000 + n * 7).to_string()).collect();
+        assert!(!asked("t.ref:integer", &counted.iter().map(String::as_str).collect::<Vec<_>>()), "{kind}");
+    }
+    let days = (0..120_u64)
+        .map(|n| format!("{:02}{:02}{:02}{:04}", 1 + n * 11 % 28, 1 + n * 7 % 12, n % 100, n * 7919 % 10_000));
+    let days: Vec<String> = days.collect();
+    assert!(asked("t.ref", &days.iter().map(String::as_str).collect::<Vec<_>>()), "days of birth and a number");
+    // Phones at home and in the pocket; the twins: half of them others, those that count, and of any country.
+    let phones: Vec<String> = (0..120_u64)
+        .map(|n| match n % 3 {
+            0 => format!("49521{:06}", n * 61_803 % 1_000_000),
+            1 => format!("336{:08}", n * 61_803_399 % 100_000_000),
+            _ => format!("447911{:06}", n * 61_803 % 1_000_000),
+        })
+        .collect();
+    let phones: Vec<&str> = phones.iter().map(String::as_str).collect();
+    assert!(asked("t.a5:integer", &phones) && asked("t.a5:numeric", &phones));
+    let counted: Vec<String> = (0..120).map(|n| (49_521_000_000_u64 + n * 17).to_string()).collect();
+    assert!(!asked("t.a5:integer", &counted.iter().map(String::as_str).collect::<Vec<_>>()));
+    let orders: Vec<String> = (0..120).map(|n| (4_500_000_001_u64 + n * 20_011).to_string()).collect();
+    assert!(!asked("t.a5:integer", &orders.iter().map(String::as_str).collect::<Vec<_>>()));
+    let any: Vec<String> =
+        (0..120_u64).map(|n| (10_000_000_000 + n * 618_033_988_749 % 90_000_000_000).to_string()).collect();
+    assert!(!asked("t.a5:integer", &any.iter().map(String::as_str).collect::<Vec<_>>()));
+}
+
 /// Nine digits and the check digit of a book; none where it would be an X.
 fn isbn(body: u32) -> Option<String> {
     let body = format!("{body:09}");
