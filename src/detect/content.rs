@@ -62,12 +62,19 @@ pub(super) fn is_listed(list: &str, value: &str) -> bool {
                         && value.split(['-', ' ']).all(|part| LAST.contains(fold(part).as_str())))
         }
         "full_names" => full_name(value),
-        "cities" => CITIES.contains(fold(value).as_str()),
+        "cities" => city(value),
         "health" => is_among(&HEALTH, value),
         "belief" => is_among(&BELIEF, value),
         "ethnicity" => is_among(&ETHNICITY, value),
         other => panic!("rules name the word list {other}"),
     }
+}
+
+/// A city, alone or with its country: `Germany, Bielefeld`.
+fn city(value: &str) -> bool {
+    let known = |part: &str| CITIES.contains(fold(part.trim()).as_str());
+    let country = |part: &str| is_country(&fold(part.trim()));
+    known(value) || value.split_once(',').is_some_and(|(a, b)| known(a) && country(b) || country(a) && known(b))
 }
 
 fn set(values: impl Iterator<Item = &'static str>) -> HashSet<String> {

@@ -117,6 +117,22 @@ pub(super) fn is_special(facts: &Facts<'_>) -> bool {
     [facts.column, facts.table].iter().any(|name| token::split(name, true).iter().any(begins))
 }
 
+/// Values, and the types that columns are called after where the row says what its value is: `num_val`, `value_numeric`.
+const VALUES: &[&str] = &["value", "val", "wert", "valeur", "valor", "valore", "waarde"];
+const TYPES: &[&str] = &[
+    "num", "number", "numeric", "int", "integer", "float", "double", "dec", "decimal", "dt", "date", "datetime",
+    "bool", "boolean", "str", "string", "txt", "text", "char", "varchar", "old", "new", "zahl", "datum",
+];
+
+/// Whether a column is called after a value and its type alone.
+pub(super) fn is_any_value(facts: &Facts<'_>) -> bool {
+    let words = token::split(facts.column, true);
+    let listed = |list: &[&str], word: &String| list.contains(&word.as_str());
+    words.len() > 1
+        && words.iter().any(|word| listed(VALUES, word))
+        && words.iter().all(|word| listed(VALUES, word) || listed(TYPES, word))
+}
+
 /// Words for what somebody does, before `by`, and for somebody.
 const DEEDS: &[&str] = &[
     "created",

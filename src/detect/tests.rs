@@ -216,12 +216,23 @@ fn values_that_may_tell_of_a_person_are_asked_about() {
         &["malattia", "104", "maternità"],
         &["SPD", "CDU", "none"],
         &["Hispanic", "White British", "Maori"],
+        &["Sinti", "Kurdin", "-"],
+        &["rk", "ev", "-"],
+        &["röm.-kath.", "evang.", "vd"],
+        &["GdB 50", "GdB 80", "-"],
     ] {
         assert!(asked("t.grund", values), "{values:?}");
         assert!(!asked("products.label", values), "things are called so too: {values:?}");
     }
-    for values in [&["open", "closed", "SPD"][..], &["conservative", "moderate", "bold"], &["white", "black", "Asian"]]
-    {
+    for values in [
+        &["open", "closed", "SPD"][..],
+        &["conservative", "moderate", "bold"],
+        &["white", "black", "Asian"],
+        &["ev", "bev", "phev"],
+        &["fr", "lt", "is", "de"],
+        &["50 GB", "GdB"],
+        &["Roma", "Milano"],
+    ] {
         assert!(!asked("t.grund", values), "{values:?}");
     }
     let days: Vec<String> =
@@ -254,6 +265,17 @@ fn two_columns_of_places_are_told_from_shares_and_measurements() {
     let mut prices = Sample::new(&facts("t.x:numeric"));
     (0..40).for_each(|n| prices.push(Some(&cents(n))));
     assert!(!prices.may_be_place());
+}
+
+#[test]
+fn cities_are_found_where_the_column_is_called_a_location() {
+    let cities =
+        ["Berlin", "Hamburg", "Chicago", "Boston", "Lyon", "Aachen", "Madrid", "Warszawa", "Kraków", "Stockholm"];
+    assert!(score(&sampled("user_profiles.location", &cities), "city") >= FOUND);
+    assert!(score(&sampled("t.location", &cities), "city") >= FOUND);
+    // The twin: where a thing is.
+    assert!(score(&sampled("files.location", &cities), "city") < FOUND);
+    assert!(score(&sampled("t.location", &["Ward 3", "A101", "B204", "C310"]), "city") < FOUND);
 }
 
 #[test]
@@ -302,6 +324,11 @@ fn what_may_tell_of_health_or_belief_is_not_kept_for_few_values() {
         "t.kirchensteuer_text",
         "t.race",
         "t.is_smoker:boolean",
+        "hum.gewicht:numeric",
+        "hum.med",
+        "t.konf",
+        "kv.num_val:numeric",
+        "eav.value_float:float",
     ] {
         assert!(may_be_special(&facts(name)), "{name}");
     }
@@ -313,6 +340,11 @@ fn what_may_tell_of_health_or_belief_is_not_kept_for_few_values() {
         "images.orientation",
         "t.third_party_name",
         "products.genre",
+        "artikel.gewicht:numeric",
+        "metrics.num_val:numeric",
+        "t.value:numeric",
+        "t.weight:integer",
+        "orders.valuation_date:date",
     ] {
         assert!(!may_be_special(&facts(name)), "{name}");
     }
