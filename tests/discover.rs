@@ -913,3 +913,67 @@ fn what_values_alone_may_tell_of_a_person_is_asked() {
         assert!(!open && toml.contains("no sign of a person"), "{column}: {toml}");
     }
 }
+
+#[test]
+fn numbers_and_short_names_that_tell_of_a_person_are_not_kept() {
+    let lab = Lab::new("told_shortly");
+    lab.seed(
+        "CREATE TABLE entries (id int PRIMARY KEY, x bigint, y bigint, tap bigint, ref bigint, hiv boolean, gravida smallint,
+             rel char(2), gh text, bonus numeric, num_val numeric, herk text, art text, size numeric);
+         INSERT INTO entries SELECT n, body * 10 + c, body * 10 + (c + 1) % 10,
+             CASE n % 3 WHEN 0 THEN 49521000000 + n::bigint * 61803 % 1000000 WHEN 1 THEN 33600000000 + n::bigint * 61803399 % 100000000
+               ELSE 447911000000 + n::bigint * 61803 % 1000000 END,
+             4500000001 + n * 20011::bigint, n % 50 = 0, n % 4, (ARRAY['rk', 'ev'])[1 + n % 2], (ARRAY['GdB 50', 'GdB 80'])[1 + n % 2],
+             n % 7 * 100, n % 5, (ARRAY['Sinti', 'Kurdin'])[1 + n % 2], (ARRAY['ev', 'bev', 'phev'])[1 + n % 3], n % 9
+         FROM generate_series(1, 400) n, LATERAL (SELECT n::bigint * 618033988 % 1000000000) AS of (body),
+           LATERAL (SELECT (11 - sum((11 - i) * substr(lpad(body::text, 9, '0'), i, 1)::int) % 11) % 11 FROM generate_series(1, 9) i)
+             AS checked (c)
+         WHERE c < 10; ANALYZE;",
+    );
+    let document = document(&lab, &["discover", "--json"]);
+    let proposed = |column: &str| proposed(&document, "public.entries", column);
+    for column in ["x", "tap", "hiv", "gravida", "rel", "gh", "bonus", "num_val", "herk"] {
+        let (toml, open) = proposed(column);
+        assert!(open || !toml.contains("keep"), "{column}: {toml}");
+    }
+    // The twins: another last digit, orders that are counted, cars, and a size.
+    for column in ["y", "ref", "art", "size"] {
+        let (toml, open) = proposed(column);
+        assert!(!open && toml.contains("no sign of a person"), "{column}: {toml}");
+    }
+}
+
+#[test]
+fn names_in_other_scripts_say_what_columns_hold() {
+    let lab = Lab::new("scripts");
+    lab.seed(
+        r#"CREATE TABLE "患者" (id int PRIMARY KEY, "姓名" text, "電話番号" text, "備考" text, "給与" int);
+         INSERT INTO "患者" SELECT n, (ARRAY['甲野 乙', '丙田 丁'])[1 + n % 2], '090-1234-' || 1000 + n % 5, 'なし', 1000 * (n % 5)
+         FROM generate_series(1, 200) n;
+         CREATE TABLE "пациенты" (id int PRIMARY KEY, "имя" text, "отчество" text, "диагноз" text, "пол" text);
+         INSERT INTO "пациенты" SELECT n, (ARRAY['Анна', 'Пётр'])[1 + n % 2], 'Петрович', 'ВИЧ', (ARRAY['м', 'ж'])[1 + n % 2]
+         FROM generate_series(1, 200) n;
+         CREATE TABLE "환자" (id int PRIMARY KEY, "이름" text, "전화번호유형" text);
+         INSERT INTO "환자" SELECT n, (ARRAY['갑돌', '갑순'])[1 + n % 2], (ARRAY['가', '나'])[1 + n % 2] FROM generate_series(1, 200) n;
+         CREATE TABLE "商品" (id int PRIMARY KEY, "商品名" text, "色" text);
+         INSERT INTO "商品" SELECT n, (ARRAY['机', '椅子'])[1 + n % 2], (ARRAY['赤', '青'])[1 + n % 2] FROM generate_series(1, 200) n;
+         ANALYZE;"#,
+    );
+    let document = document(&lab, &["discover", "--json"]);
+    for (table, columns) in [
+        ("public.患者", &["姓名", "電話番号", "備考", "給与"][..]),
+        ("public.пациенты", &["имя", "отчество", "диагноз", "пол"]),
+        ("public.환자", &["이름"]),
+    ] {
+        for column in columns {
+            let (toml, open) = proposed(&document, table, column);
+            assert!(open || !toml.contains("keep"), "{table}.{column}: {toml}");
+        }
+    }
+    // The twins: names of things, and what sort of number it is.
+    for (table, column) in [("public.商品", "商品名"), ("public.商品", "色"), ("public.환자", "전화번호유형")]
+    {
+        let (toml, open) = proposed(&document, table, column);
+        assert!(!open && toml.contains("no sign of a person"), "{table}.{column}: {toml}");
+    }
+}

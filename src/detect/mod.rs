@@ -2,7 +2,7 @@
 //!
 //! What is known is data (`rules/detect/*.toml`, with its own tests); this module asks it. Two questions:
 //!
-//! - [`by_name`] judges what the catalog tells: the words of the column's name in ten languages, whose table it is, and
+//! - [`by_name`] judges what the catalog tells: the words of the column's name, in ten languages and the common ones in more, whose table it is, and
 //!   the type, which can veto a category (a `boolean` is no e-mail address, whatever it is called).
 //! - [`Sample::findings`] judges values too. A [`Sample`] is fed value by value and keeps counts only; it looks into JSON,
 //!   XML and free text by itself, and keeps counts per path.

@@ -61,6 +61,10 @@ fn fold(c: char, german: bool, out: &mut String) {
             'ø' => out.push('o'),
             'æ' => out.push_str("ae"),
             'đ' | 'ð' => out.push('d'),
+            // Names in capitals have the other one at the end of a word, too.
+            'ς' => out.push('σ'),
+            // Syllables, which are no letters with accents.
+            c @ '\u{ac00}'..='\u{d7a3}' => out.push(c),
             c if c.is_ascii() => out.push(c),
             c => out.extend(c.nfd().filter(|part| part.is_alphanumeric())),
         }
@@ -86,6 +90,10 @@ fn singular(word: &mut String) {
 pub(super) fn unglue(words: Words, known: &HashSet<String>) -> Words {
     let mut apart = Words::with_capacity(words.len());
     for word in words {
+        if word.chars().any(is_unspaced) {
+            cut(&word, known, PIECES_MAX, &mut apart);
+            continue;
+        }
         if word.len() < GLUED_MIN || known.contains(&word) || !word.is_ascii() {
             apart.push(word);
             continue;
@@ -101,6 +109,31 @@ pub(super) fn unglue(words: Words, known: &HashSet<String>) -> Words {
         }
     }
     apart
+}
+
+/// Whether a letter is of a script that writes a name as one word: kana, Han, Hangul.
+fn is_unspaced(c: char) -> bool {
+    matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
+}
+
+/// Takes a known word off the end, else off the start, the longest first; two letters at least. What is left is a word.
+fn cut(word: &str, known: &HashSet<String>, most: usize, apart: &mut Words) {
+    if word.is_empty() || most == 0 || known.contains(word) {
+        apart.extend((!word.is_empty()).then(|| word.to_owned()));
+        return;
+    }
+    let places: Vec<usize> = word.char_indices().map(|(place, _)| place).skip(1).collect();
+    if let Some(place) =
+        places.iter().take(places.len().saturating_sub(1)).find(|place| known.contains(&word[**place..]))
+    {
+        cut(&word[..*place], known, most - 1, apart);
+        apart.push(word[*place..].to_owned());
+    } else if let Some(place) = places.iter().skip(1).rev().find(|place| known.contains(&word[..**place])) {
+        apart.push(word[..*place].to_owned());
+        cut(&word[*place..], known, most - 1, apart);
+    } else {
+        apart.push(word.to_owned());
+    }
 }
 
 /// The fewest known words that make up `word`; longer first words win.
@@ -156,6 +189,11 @@ mod tests {
         assert_eq!(words("status"), "status");
         assert_eq!(split("Empfänger", true), ["empfaenger"]);
         assert_eq!(split("Förnamn", false), ["fornamn"]);
+        assert_eq!(words("дата_рождения"), "дата рождения");
+        assert_eq!(words("ΌνομαΠελάτη ΠΕΛΆΤΗΣ πελάτης"), "ονομα πελατη πελατησ πελατησ");
+        assert_eq!(words("الأسم"), words("الاسم"));
+        assert_eq!(words("電話番号2"), "電話番号 2");
+        assert_eq!(split("이름", true), ["이름"]);
     }
 
     #[test]
@@ -173,5 +211,16 @@ mod tests {
         assert_eq!(apart("passwordsalt"), "password alt");
         assert_eq!(apart("telephone"), "telephone");
         assert_eq!(apart("xylophone"), "xylophone");
+        let known: HashSet<String> =
+            ["電話番号", "番号", "患者", "姓名", "区分", "주소", "id"].map(str::to_owned).into();
+        let apart = |word: &str| unglue(vec![word.to_owned()], &known).join(" ");
+        assert_eq!(apart("電話番号"), "電話番号");
+        assert_eq!(apart("患者姓名"), "患者 姓名");
+        assert_eq!(apart("自宅電話番号"), "自宅 電話番号");
+        assert_eq!(apart("電話番号区分"), "電話番号 区分");
+        assert_eq!(apart("患者電話番号id"), "患者 電話番号 id");
+        assert_eq!(apart("배송주소"), "배송 주소");
+        assert_eq!(apart("姓"), "姓");
+        assert_eq!(apart("商品"), "商品");
     }
 }
