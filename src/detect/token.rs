@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::canonical_combining_class;
 
 /// Shortest word that another one may be glued to: shorter ones turn up in every long word by chance.
 const PIECE_MIN: usize = 3;
@@ -66,7 +67,8 @@ fn fold(c: char, german: bool, out: &mut String) {
             // Syllables, which are no letters with accents.
             c @ '\u{ac00}'..='\u{d7a3}' => out.push(c),
             c if c.is_ascii() => out.push(c),
-            c => out.extend(c.nfd().filter(|part| part.is_alphanumeric())),
+            // Some accents count as letters of their own, a hamza among them.
+            c => out.extend(c.nfd().filter(|part| part.is_alphanumeric() && canonical_combining_class(*part) == 0)),
         }
     }
 }
