@@ -143,9 +143,21 @@ fn init_finds_frameworks_and_their_packs_leave_no_canary_behind() {
     for (pack, more, live) in [
         ("django", &[][..], "SELECT enabled FROM django_celery_beat_periodictask"),
         ("rails", &["neutralize"], "SELECT count(*) FROM delayed_jobs"),
-        ("odoo", &["neutralize"], "SELECT smtp_host || active FROM ir_mail_server"),
-        ("keycloak", &[], "SELECT string_agg(DISTINCT value, ',') FROM realm_smtp_config"),
-        ("wordpress", &[], "SELECT count(*) FROM wp_options WHERE option_value = '10'"),
+        (
+            "odoo",
+            &["neutralize"],
+            "SELECT smtp_host || active || (SELECT string_agg(value, '') FROM ir_config_parameter WHERE key = 'web.max_file_upload_size') FROM ir_mail_server",
+        ),
+        (
+            "keycloak",
+            &[],
+            "SELECT string_agg(DISTINCT value, ',') || (SELECT string_agg(value, '') FROM component_config WHERE name IN ('priority', 'bindDn')) FROM realm_smtp_config",
+        ),
+        (
+            "wordpress",
+            &[],
+            "SELECT string_agg(option_value, ',' ORDER BY option_name) FROM wp_options WHERE option_name IN ('posts_per_page', 'wp_user_roles')",
+        ),
         ("neutralize", &[], "SELECT url FROM webhook_endpoints"),
     ] {
         let lab = Lab::new(&format!("pack_{pack}"));
@@ -177,15 +189,79 @@ fn init_finds_frameworks_and_their_packs_leave_no_canary_behind() {
         let expected = match pack {
             "django" => "f",
             "rails" => "0",
-            "odoo" => "smtp.invalidfalse",
-            "keycloak" => "smtp.invalid",
-            "wordpress" => "1",
+            "odoo" => "smtp.invalidfalse128",
+            "keycloak" => "smtp.invalid100",
+            "wordpress" => "10,a:0:{}",
             _ => "https://webhook.invalid/",
         };
         assert_eq!(lab.staging(live), expected, "{pack}");
         // The twin: where everything is kept, every canary is there.
         assert!(lab.source.dump(&lab.name).to_lowercase().contains("qzcanary"), "{pack}");
     }
+}
+
+/// What stands in an option that the pack keeps stops the run; the twin keeps the same rows for a reason of its own.
+#[test]
+fn rows_that_a_condition_of_a_pack_leaves_out_are_looked_at() {
+    let lab = Lab::new("pack_others");
+    lab.seed(&framework("wordpress"));
+    let pack = r#"
+[policy]
+packs = ["wordpress", "pii", "secrets"]
+[tables."public.wp_users".columns]
+id = "keep"
+[tables."public.wp_usermeta".columns]
+umeta_id = "keep"
+user_id = "keep"
+[tables."public.wp_postmeta".columns]
+meta_id = "keep"
+post_id = "keep"
+meta_value = "null"
+[tables."public.wp_comments".columns]
+comment_id = "keep"
+comment_post_id = "keep"
+comment_content = { mask = "const", value = "" }
+[tables."public.wp_options".columns]
+option_id = "keep"
+autoload = { keep = "yes or no" }
+"#;
+    let own = "option_value = { mask = \"pattern\", \
+               when = \"option_name <> 'date_format'\", otherwise = { keep = \"formats of dates\" } }\n";
+    for (planted, gate) in [
+        ("katarzyna.kowalski@nordwind-mail.com", "leak: detectors"),
+        ("DE44500105175407324931", "leak: detectors"),
+        // Beyond no doubt by itself, but the address of a user.
+        ("qzcanary7@example.org", "leak: texts"),
+    ] {
+        let sql = "DELETE FROM wp_options WHERE option_name = 'date_format'; \
+                   INSERT INTO wp_options (option_name, option_value) VALUES ('date_format', 'PLANTED')";
+        lab.source.sql(&lab.name, &sql.replace("PLANTED", planted));
+        let kept = format!("SELECT count(*) FROM wp_options WHERE option_value = '{planted}'");
+        lab.config(pack);
+        let ran = lab.restage(&["refresh"]);
+        assert_eq!(ran.code, 6, "{planted}: {ran:?}");
+        let gate = format!("gate \"{gate}\" does not hold");
+        for told in [gate.as_str(), "public.wp_options.option_value", "option_value = \"pattern\""] {
+            assert!(ran.stderr.contains(told), "{planted}, {told}: {ran:?}");
+        }
+        assert!(!format!("{}{}", ran.stdout, ran.stderr).contains(planted), "{ran:?}");
+        lab.config(&format!("{pack}{own}"));
+        lab.refresh();
+        assert_eq!(lab.staging(&kept), "1", "{planted}");
+    }
+    // What is harmless passes, and the names of options stay.
+    lab.source.sql(&lab.name, "UPDATE wp_options SET option_value = 'F j, Y' WHERE option_name = 'date_format'");
+    lab.config(pack);
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT option_value FROM wp_options WHERE option_name = 'date_format'"), "F j, Y");
+    assert_eq!(lab.staging("SELECT count(*) FROM wp_options WHERE option_value ILIKE '%qzcanary%'"), "0");
+    // A name of an option is looked at, too.
+    lab.source.sql(
+        &lab.name,
+        "UPDATE wp_options SET option_name = 'seen_by_katarzyna@nordwind-mail.com' WHERE option_name = 'date_format'",
+    );
+    let ran = lab.restage(&["refresh"]);
+    assert!(ran.code == 6 && ran.stderr.contains("public.wp_options.option_name"), "{ran:?}");
 }
 
 #[test]

@@ -40,7 +40,7 @@ use std::sync::Arc;
 
 pub use crate::config::Place;
 pub use checks::Condition;
-pub use packs::{About, Floor, Held, Suggested};
+pub use packs::{About, Floor, Held, Suggested, is_looked_at, leaves_out};
 pub use propose::{column_key as toml_key, escape, is_own_reason};
 pub use source::{rights, unlogged_on_standby};
 pub use sql::items;

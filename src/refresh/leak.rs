@@ -9,7 +9,9 @@ use crate::load::objects::Objects;
 use crate::mask::Remains;
 use crate::mask::kind::Takes;
 use crate::outcome::Gate;
-use crate::plan::{ColumnPlan, Decided, Plan, TablePlan, escape, is_own_reason, text_subjects};
+use crate::plan::{
+    ColumnPlan, Decided, Plan, TablePlan, escape, is_looked_at, is_own_reason, leaves_out, text_subjects,
+};
 use crate::proof::Proof;
 use crate::verify::leak::{Choice, Declared, Known, Leak};
 use std::collections::BTreeMap;
@@ -71,10 +73,13 @@ fn choice(column: &ColumnPlan, remains: Option<Remains>) -> Choice {
         Decided::Null | Decided::Const => Choice::Replaced,
         Decided::Keep { reason } => {
             // What `init` wrote by itself holds for what it saw that day.
-            let open = reason.as_deref().is_none_or(is_own_reason);
+            let open = reason.as_deref().is_none_or(|reason| is_own_reason(reason) || is_looked_at(reason));
             Choice::Kept { open, takes: privacy::takes(&column.type_name) }
         }
-        Decided::Mask { when: Some(when), .. } if when.keep.is_some() => Choice::Allowed,
+        Decided::Mask { when: Some(when), .. } if when.keep.is_some() => match leaves_out(when) {
+            true => Choice::Others { condition: when.condition.clone(), takes: privacy::takes(&column.type_name) },
+            false => Choice::Allowed,
+        },
         Decided::Mask { .. } => match remains {
             // A program may write something around its value.
             Some(Remains::Part | Remains::Open | Remains::Foreign) | None => Choice::Masked,
@@ -89,7 +94,7 @@ fn keys_max(table: &TablePlan, column: &ColumnPlan, choice: &Choice) -> Option<u
     /// Fewer are a slip, or of a service.
     const FEW: usize = 4;
     match choice {
-        Choice::Kept { open: true, .. } => Some(FEW),
+        Choice::Kept { open: true, .. } | Choice::Others { .. } => Some(FEW),
         Choice::Masked => {
             let name = format!("{}.{}", table.full_name(), column.name);
             let spec = table.mask.columns.iter().find(|spec| spec.name == name)?.mask.as_ref()?;

@@ -48,6 +48,8 @@ pub enum Choice {
     Kept { open: bool, takes: Takes },
     /// Some of its rows are kept, for a reason.
     Allowed,
+    /// Some of its rows are kept, those where the condition of a rule pack is false: nobody looked at their values.
+    Others { condition: String, takes: Takes },
 }
 
 impl Choice {
@@ -228,11 +230,16 @@ impl Leak<'_> {
                 Some(Looked {
                     name: format!("{name}.{}", column.name),
                     declared: self.declared(&name, &column.name),
-                    sql: column.sql(),
+                    sql: match &choice {
+                        Choice::Others { condition, .. } => {
+                            format!("CASE WHEN (\n{condition}\n) IS FALSE THEN {} END", column.sql())
+                        }
+                        _ => column.sql(),
+                    },
                     nested: column.nested,
                     masked: choice == Choice::Masked || column.computed,
                     takes: match choice {
-                        Choice::Kept { open: true, takes } => Some(takes),
+                        Choice::Kept { open: true, takes } | Choice::Others { takes, .. } => Some(takes),
                         _ => None,
                     },
                     keys_max: self.known(&name, &column.name).and_then(|known| known.keys_max),
@@ -303,18 +310,23 @@ impl Leak<'_> {
             }
             false => Err(some_of(read.detected.iter().map(|(column, found)| format!("{column}: {}", found.what)))),
         };
+        let known = |declared: &Declared| self.columns.get(&declared.to_string());
+        // A pack decides some rows: a reason for the whole column would keep those, too.
+        let others =
+            |declared: &Declared| known(declared).is_some_and(|known| matches!(known.choice, Choice::Others { .. }));
         let mask = |declared: &Declared, found: &Detected| {
-            let proposal = self.columns.get(&declared.to_string()).and_then(|known| known.proposal.clone());
-            found.mask.clone().or(proposal).unwrap_or_else(|| "\"null\"".to_owned())
+            let proposal = known(declared).and_then(|known| known.proposal.clone());
+            let mask = found.mask.clone().filter(|_| !others(declared));
+            mask.or(proposal).unwrap_or_else(|| "\"null\"".to_owned())
         };
         // A mask that hides keys is there: nothing that could be pasted is better.
-        let masked = |declared: &Declared| {
-            self.columns.get(&declared.to_string()).is_some_and(|known| known.choice == Choice::Masked)
-        };
+        let masked = |declared: &Declared| known(declared).is_some_and(|known| known.choice == Choice::Masked);
         let kept = || read.detected.iter().filter(|(declared, _)| !masked(declared));
         let masks = decide(self.rules, kept().map(|(declared, found)| (declared, mask(declared, found))));
-        let reasons = decide(self.rules, kept().map(|(declared, _)| (declared, "{ keep = \"why\" }")));
+        let whole = kept().filter(|(declared, _)| !others(declared));
+        let reasons = decide(self.rules, whole.map(|(declared, _)| (declared, "{ keep = \"why\" }")));
         let hint = match kept().next() {
+            Some(_) if reasons.is_empty() => format!("Mask these columns in all rows:\n{masks}"),
             Some(_) => format!("Mask these columns:\n{masks}\nOr, where their values may stay, say why:\n{reasons}"),
             None => "Masks hide such keys: look for a hook that writes them.".to_owned(),
         };

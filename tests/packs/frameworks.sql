@@ -60,7 +60,7 @@ INSERT INTO res_users (login, password, partner_id, signature, totp_secret)
     SELECT 'qzcanary' || n || '@example.org', '$pbkdf2-sha512$25000$qzcanary' || n, n, '<p>qzcanary</p>', 'qzcanary' FROM generate_series(1, 20) AS n;
 INSERT INTO ir_mail_server (name, smtp_host, smtp_user, smtp_pass, active) VALUES ('out', 'smtp.qzcanary.test', 'qzcanary', 'qzcanary', true);
 INSERT INTO ir_cron (cron_name, active) VALUES ('fetch mail', true);
-INSERT INTO ir_config_parameter (key, value) VALUES ('database.secret', 'qzcanary'), ('web.base.url', 'https://qzcanary.test'), ('base.template', 'plain');
+INSERT INTO ir_config_parameter (key, value) VALUES ('database.secret', 'qzcanary'), ('web.base.url', 'https://qzcanary.test'), ('sale.owner', 'Qzcanary Ann'), ('mail.default.from', 'qzcanary@example.org'), ('web.max_file_upload_size', '128');
 INSERT INTO payment_provider (code, state, stripe_secret_key, adyen_merchant_account) VALUES ('stripe', 'enabled', 'sk_live_qzcanary', 'qzcanary');
 INSERT INTO mail_message (subject, body, email_from, reply_to, record_name) VALUES ('qzcanary', 'qzcanary', 'qzcanary@example.org', 'qzcanary@example.org', 'qzcanary');
 INSERT INTO mail_mail (mail_message_id, email_to) VALUES (1, 'qzcanary@example.org');
@@ -81,7 +81,8 @@ INSERT INTO client VALUES ('c1', 'web', 'qzcanary', true);
 INSERT INTO user_entity SELECT 'u' || n, 'qzcanary' || n || '@example.org', 'qzcanary' || n || '@example.org', 'Qzcanary', 'Qzcanary', 'r1', 'qzcanary' || n, true FROM generate_series(1, 20) AS n;
 INSERT INTO credential SELECT 'p' || n, 'password', 'u' || n, '{"value":"qzcanary"}', '{"hash":"qzcanary"}', NULL, 'qzcanary' FROM generate_series(1, 20) AS n;
 INSERT INTO user_attribute SELECT 'a' || n, 'nickname', 'qzcanary', 'u' || n FROM generate_series(1, 20) AS n;
-INSERT INTO component_config VALUES ('k1', 'rsa', 'privateKey', 'qzcanary'), ('k2', 'rsa', 'priority', '100');
+INSERT INTO component_config VALUES ('k1', 'rsa', 'privateKey', 'qzcanary'), ('k2', 'rsa', 'priority', '100'), ('k3', 'ldap', 'bindDn', 'cn=qzcanary,dc=shop'),
+    ('k4', 'ldap', 'connectionUrl', 'ldap://qzcanary.test');
 INSERT INTO realm_smtp_config VALUES ('r1', 'smtp.qzcanary.test', 'host'), ('r1', 'qzcanary', 'password');
 INSERT INTO event_entity VALUES ('e1', '203.0.113.77', 'qzcanary', 'u1');
 -- wordpress
@@ -95,7 +96,10 @@ CREATE TABLE wp_comments (comment_id bigserial PRIMARY KEY, comment_post_id bigi
 INSERT INTO wp_users (user_login, user_pass, user_nicename, user_email, user_url, user_activation_key, display_name)
     SELECT 'qzcanary' || n, '$P$Bqzcanary' || left(md5(n::text), 22), 'qzcanary' || n, 'qzcanary' || n || '@example.org', 'https://qzcanary.test', 'qzcanary', 'Qzcanary' FROM generate_series(1, 20) AS n;
 INSERT INTO wp_usermeta (user_id, meta_key, meta_value) SELECT n, 'nickname', 'qzcanary' FROM generate_series(1, 20) AS n;
-INSERT INTO wp_options (option_name, option_value) VALUES ('siteurl', 'https://qzcanary.test'), ('mailserver_pass', 'qzcanary'), ('posts_per_page', '10');
+INSERT INTO wp_options (option_name, option_value) VALUES ('siteurl', 'https://qzcanary.test'), ('mailserver_pass', 'qzcanary'), ('posts_per_page', '10'),
+    ('woocommerce_stripe_settings', 'a:1:{s:3:"sec";s:16:"sk_live_qzcanary";}'), ('woocommerce_paypal_settings', 'a:1:{s:5:"email";s:20:"qzcanary@example.org";}'),
+    ('woocommerce_bacs_accounts', 'a:1:{s:12:"account_name";s:12:"Qzcanary Ann";}'), ('woocommerce_new_order_settings', 'qzcanary@example.org'),
+    ('woocommerce_store_address', 'Qzcanary Street 1'), ('updraft_dropbox', 'qzcanary'), ('blogname', 'Qzcanary'), ('wp_user_roles', 'a:0:{}');
 INSERT INTO wp_comments (comment_post_id, comment_author, comment_author_email, comment_author_url, comment_author_ip, comment_content)
     VALUES (1, 'Qzcanary', 'qzcanary@example.org', 'https://qzcanary.test', '203.0.113.77', 'fine');
 -- neutralize

@@ -73,6 +73,19 @@ impl Suggested {
     }
 }
 
+/// Whether a pack wrote a condition, and why the rows it leaves out are kept: nobody looked at these.
+pub fn leaves_out(when: &When) -> bool {
+    let mut actions = PACKS.iter().flat_map(|pack| &pack.rule).flat_map(|rule| &rule.actions);
+    actions.any(|(action, _)| matches!(action, Action::Mask(mask) if mask.when.as_ref() == Some(when)))
+}
+
+/// Whether a reason to keep a column is one of a pack that holds for what the values should be: these are looked at.
+pub fn is_looked_at(reason: &str) -> bool {
+    let rules = PACKS.iter().flat_map(|pack| &pack.rule).filter(|rule| rule.looked_at);
+    let mut actions = rules.flat_map(|rule| &rule.actions);
+    actions.any(|(action, _)| matches!(action, Action::Keep { reason: Some(why) } if why == reason))
+}
+
 fn holds(pack: &Pack, names: &[String]) -> bool {
     pack.hold == Hold::Always || names.contains(&pack.name)
 }

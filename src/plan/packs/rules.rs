@@ -83,6 +83,9 @@ pub(super) struct Rule {
     /// Decisions in TOML; the first that fits decides a column nobody else does.
     #[serde(default)]
     pub decide: Vec<String>,
+    /// What `decide` keeps is looked at by the detectors after each load, as if it had no reason.
+    #[serde(default)]
+    pub looked_at: bool,
     /// The rows of the tables stay behind, unless the policy says which to take.
     #[serde(default)]
     pub empty: bool,

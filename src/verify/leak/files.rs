@@ -52,8 +52,10 @@ impl Leak<'_> {
         let FileColumn { name: column, container } = &table.columns[place];
         let name = format!("{}.{column}", table.name);
         let declared = self.declared(&table.name, column);
-        let keys_max = self.known(&table.name, column).and_then(|known| known.keys_max);
-        let mut traces = sought.traces(choice == Choice::Masked);
+        let others = matches!(choice, Choice::Others { .. });
+        let keys_max = self.known(&table.name, column).and_then(|known| known.keys_max).filter(|_| !others);
+        // No server evaluates a condition here: rows that it leaves out stand among masked ones.
+        let mut traces = sought.traces(matches!(choice, Choice::Masked | Choice::Others { .. }));
         let takes = match choice {
             // A type of the user's own is written as text.
             Choice::Kept { open: true, takes: Takes::Enum } => Some(Takes::Text),
