@@ -30,6 +30,7 @@ mod tests;
 
 use crate::mask::kind::Takes;
 pub use definition::{may_be_personal, personal_in_definition, personal_in_text, said};
+pub use nested::Documents;
 use rules::RULES;
 pub use rules::{Category, Class, Detector, Proposal};
 pub use sample::{Few, Sample, hold_places};

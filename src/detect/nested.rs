@@ -1,4 +1,4 @@
-//! The values inside a value: leaves of JSON documents and of XML, each with its path.
+//! The values inside a value: leaves of JSON documents and of XML, each with its path; and what a text is written as.
 
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -8,6 +8,153 @@ use std::fmt::{Display, Write as _};
 const DEPTH_MAX: usize = 32;
 /// Most leaves of one document that are looked at: the longest that is read (a million characters) has hardly more.
 const LEAVES_MAX: usize = 65_536;
+
+/// Elements that texts with tags begin with, where people write them.
+const HTML: &[&str] = &[
+    "!doctype",
+    "a",
+    "article",
+    "b",
+    "blockquote",
+    "body",
+    "br",
+    "center",
+    "code",
+    "div",
+    "em",
+    "figure",
+    "font",
+    "footer",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "head",
+    "header",
+    "hr",
+    "html",
+    "i",
+    "img",
+    "li",
+    "main",
+    "meta",
+    "ol",
+    "p",
+    "pre",
+    "section",
+    "small",
+    "span",
+    "strong",
+    "style",
+    "sub",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "tr",
+    "u",
+    "ul",
+];
+/// Fewest lines or pairs that are fields: one alone is a remark with a colon.
+const FIELDS_MIN: usize = 2;
+
+/// What texts are written as that are more than words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Documents {
+    Json,
+    Xml,
+    /// Prose in tags.
+    Html,
+    /// Names and values in another form: YAML, serialized PHP, `key=value`, HL7, vCard, what Ruby and Python print.
+    Fields,
+}
+
+/// What a text is written as; none for words. Its end may be cut off.
+pub(super) fn form(text: &str) -> Option<Documents> {
+    let text = text.trim();
+    let opens = |signs: &[char]| text[1..].trim_start().starts_with(signs);
+    match text.as_bytes().first()? {
+        b'{' | b'[' if is_json(text) => Some(Documents::Json),
+        b'{' if opens(&['"', '}']) => Some(Documents::Json),
+        b'[' if opens(&['"', '{', '[', ']']) => Some(Documents::Json),
+        // `{:name=>"x"}`, `{'name': 'x'}`.
+        b'{' if text.contains("=>") || text.contains("': ") => Some(Documents::Fields),
+        b'[' if text.contains("{:") || text.contains("{'") => Some(Documents::Fields),
+        // `#<User id: 1>`.
+        b'#' if text.starts_with("#<") && text.contains(": ") => Some(Documents::Fields),
+        b'<' => markup(text),
+        _ if is_serialized(text) || is_message(text) || is_fields(text) => Some(Documents::Fields),
+        _ => None,
+    }
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
+fn markup(text: &str) -> Option<Documents> {
+    let name: String =
+        text[1..].chars().take_while(|c| c.is_alphanumeric() || matches!(c, '!' | '?' | '-' | '_' | ':')).collect();
+    let name = name.to_lowercase();
+    let closed = text.contains("</") || text.contains("/>");
+    match name.as_str() {
+        "" => None,
+        "!--" => Some(Documents::Html),
+        // It says what it is; what it is can still be a page.
+        "?xml" => Some(if text.to_lowercase().contains("<html") { Documents::Html } else { Documents::Xml }),
+        name if HTML.contains(&name) => Some(Documents::Html),
+        name if closed && name.starts_with(char::is_alphabetic) => Some(Documents::Xml),
+        _ => None,
+    }
+}
+
+/// What PHP writes: `a:1:{s:4:"name";s:3:"Ann";}`.
+fn is_serialized(text: &str) -> bool {
+    let mut pieces = text.splitn(3, ':');
+    let (Some(kind), Some(count), Some(rest)) = (pieces.next(), pieces.next(), pieces.next()) else { return false };
+    let counted = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
+    counted && (kind == "a" && rest.starts_with('{') || matches!(kind, "s" | "O" | "C") && rest.starts_with('"'))
+}
+
+/// Messages and cards, which say so at their beginning.
+fn is_message(text: &str) -> bool {
+    ["BEGIN:V", "MSH|", "UNA:", "UNB+", "ISA*"].iter().any(|begin| text.starts_with(begin))
+}
+
+/// Lines of `key: value` or `key=value`, or pairs side by side.
+fn is_fields(text: &str) -> bool {
+    if text == "---" || ["---\n", "---\r\n", "--- \n", "--- !"].iter().any(|begin| text.starts_with(begin)) {
+        return true;
+    }
+    let most = |count: usize, of: usize| count >= FIELDS_MIN && count * 10 >= of * 8;
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    // `  - Ann` is an element of what stands above it.
+    let fields = lines().filter(|line| is_field(line, &[':', '='])).count();
+    let all = lines().filter(|line| !line.starts_with("- ")).count();
+    if most(fields, all) {
+        return true;
+    }
+    let pairs = |separator: fn(char) -> bool| {
+        let pieces = || text.split(separator).map(str::trim).filter(|piece| !piece.is_empty());
+        most(pieces().filter(|piece| is_field(piece, &['='])).count(), pieces().count())
+    };
+    pairs(|c| c == '&') || pairs(|c| c == ';') || pairs(char::is_whitespace)
+}
+
+/// Whether a name of few words, without the marks of sentences, stands before one of the signs, and not the rest of a URL or a time.
+fn is_field(text: &str, signs: &[char]) -> bool {
+    /// Longest name of a field, in bytes.
+    const NAME_MAX: usize = 40;
+    let text = text.strip_prefix("- ").unwrap_or(text);
+    let Some((name, value)) = text.split_once(signs) else { return false };
+    let name = name.trim().trim_matches(['"', '\'', ':']);
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ' | '[' | ']' | '%' | '@');
+    let named =
+        name.len() <= NAME_MAX && name.starts_with(|c: char| c.is_alphabetic() || c == '_') && name.chars().all(plain);
+    named && name.split_whitespace().count() <= 2 && !value.starts_with("//")
+}
 
 /// A leaf: the path with `[*]` for any element, and the name of its last step.
 pub(super) type Each<'a> = &'a mut dyn FnMut(&str, &str, &str);
@@ -292,6 +439,47 @@ mod tests {
         let all = found(r#"<?xml version="1.0"?><order><ns:email kind="home">a@example.org</ns:email><x/></order>"#);
         let shown: Vec<String> = all.iter().map(|(path, _, value)| format!("{path} {value}")).collect();
         assert_eq!(shown, ["$.order.email@kind home", "$.order.email a@example.org"]);
+    }
+
+    #[test]
+    fn texts_of_names_and_values_are_told_from_words() {
+        for (text, expected) in [
+            (r#"{"a": 1}"#, Some(Documents::Json)),
+            (r#"[{"changed": {"name": "client"}}]"#, Some(Documents::Json)),
+            ("[]", Some(Documents::Json)),
+            (r#"{"cut": "off"#, Some(Documents::Json)),
+            ("<p>Hello</p><p>there</p>", Some(Documents::Html)),
+            ("<!DOCTYPE html><html><body>x</body></html>", Some(Documents::Html)),
+            (r#"<div class="trix-content">x</div>"#, Some(Documents::Html)),
+            ("<order><name>Ann</name></order>", Some(Documents::Xml)),
+            ("<?xml version=\"1.0\"?><order/>", Some(Documents::Xml)),
+            ("---\nfirst_name: Ann\nborn_on: 1990-01-01\n", Some(Documents::Fields)),
+            ("--- !ruby/object:User\nname: Ann", Some(Documents::Fields)),
+            ("first_name: Ann\ntags:\n- a\n- b\nborn_on: 1990-01-01", Some(Documents::Fields)),
+            ("name = Ann\nstreet = Hill Road 1", Some(Documents::Fields)),
+            ("name=Ann&street=Hill+Road+1", Some(Documents::Fields)),
+            ("user=ann ip=10.0.0.1 level=warn", Some(Documents::Fields)),
+            (r#"a:1:{s:4:"name";s:3:"Ann";}"#, Some(Documents::Fields)),
+            (r#"O:8:"stdClass":0:{}"#, Some(Documents::Fields)),
+            (r#"{:name=>"Ann"}"#, Some(Documents::Fields)),
+            ("{'name': 'Ann'}", Some(Documents::Fields)),
+            ("#<User id: 1, name: \"Ann\">", Some(Documents::Fields)),
+            ("BEGIN:VCARD\nN:Miller;Ann", Some(Documents::Fields)),
+            ("MSH|^~\\&|LAB\rPID|1||Miller^Ann", Some(Documents::Fields)),
+            // Words.
+            ("", None),
+            ("Called back: she will come on Monday.", None),
+            ("Called back at 10:30.\nShe said: yes, at 11:00 in front of the house.\nNothing else.", None),
+            ("see https://shop.example/a?b=c&d=e for more", None),
+            ("https://shop.example/a", None),
+            ("<3 you", None),
+            ("[call] back", None),
+            ("{{ name }}, your order is on its way", None),
+            ("a: b", None),
+            ("--- forwarded ---", None),
+        ] {
+            assert_eq!(form(text), expected, "{text}");
+        }
     }
 
     #[test]

@@ -4,7 +4,9 @@ use super::content::{self, Somebody, VALUE_BYTES_MAX};
 use super::needs::Traits;
 use super::rules::{Content, RULES};
 use super::years::Years;
-use super::{Category, Class, Detector, Evidence, Facts, Finding, Signal, by_detector, join, name, nested, prose};
+use super::{
+    Category, Class, Detector, Documents, Evidence, Facts, Finding, Signal, by_detector, join, name, nested, prose,
+};
 use crate::mask::kind::Takes;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::BuildHasher as _;
@@ -17,6 +19,9 @@ const WORDS_MAX: usize = 5;
 /// Different values among which persons are looked for, and the longest of them in bytes.
 const FEW_MAX: usize = 60;
 const SHORT_MAX: usize = 500;
+/// Texts that are looked at for what they are written as, and one in so many that is no slip.
+const FORMS_MAX: u32 = 2_000;
+const FORMS_SHARE: u32 = 10;
 /// Different paths of documents that are told apart.
 const PATHS_MAX: usize = 200;
 /// Fewest values before a name is not believed.
@@ -73,6 +78,9 @@ pub struct Sample {
     /// Leaves at paths that are no longer told apart.
     others: Counts,
     hasher: foldhash::quality::RandomState,
+    /// Texts, and those of them that are documents, by their form.
+    texts: u32,
+    forms: Vec<(Documents, u32)>,
     /// Values that were NULL, and all.
     pub nulls: u64,
     pub rows: u64,
@@ -241,6 +249,8 @@ impl Sample {
             paths: BTreeMap::new(),
             others: Counts { hits: vec![0; Tests::text().all.len()], ..Counts::default() },
             hasher: foldhash::quality::RandomState::default(),
+            texts: 0,
+            forms: Vec::new(),
             nulls: 0,
             rows: 0,
         }
@@ -253,10 +263,32 @@ impl Sample {
             self.nulls += 1;
             return;
         };
+        if self.takes == Takes::Text && self.texts < FORMS_MAX && !value.is_empty() {
+            self.push_form(value);
+        }
         if may_nest(self.takes) && self.push_document(value) {
             return;
         }
         test(&self.tests, &self.hasher, value, &mut self.values);
+    }
+
+    fn push_form(&mut self, value: &str) {
+        self.texts += 1;
+        let Some(form) = nested::form(&value[..value.floor_char_boundary(VALUE_BYTES_MAX)]) else { return };
+        match self.forms.iter_mut().find(|(known, _)| *known == form) {
+            Some((_, count)) => *count += 1,
+            None => self.forms.push((form, 1)),
+        }
+    }
+
+    /// What the texts are written as, if it is more than words. A few documents of names and values are enough, as a mask for
+    /// prose leaves what stands in them; prose in tags is prose.
+    pub fn documents(&self) -> Option<Documents> {
+        let count =
+            |form: Documents| self.forms.iter().find(|(known, _)| *known == form).map_or(0, |(_, count)| *count);
+        let some = |form: &Documents| count(*form) > 0 && count(*form) * FORMS_SHARE >= self.texts;
+        let html = || Some(Documents::Html).filter(|form| count(*form) * 2 >= self.texts && count(*form) > 0);
+        [Documents::Fields, Documents::Json, Documents::Xml].into_iter().find(some).or_else(html)
     }
 
     /// Counts the leaves of a document by path.

@@ -341,7 +341,9 @@ fn judge(draft: &Draft<'_>, number: usize, table: &DraftTable, samples: &Samples
         let person = named || told || places && sample.may_be_place();
         let actor = detect::of_actor(&column.name);
         let beside = samples.beside.get(&place).copied();
-        let seen = Seen { values: sample.rows - sample.nulls, distinct, sentences, person, actor, of_thing, beside };
+        let documents = sample.documents();
+        let values = sample.rows - sample.nulls;
+        let seen = Seen { values, distinct, sentences, person, actor, of_thing, documents, beside };
         let undecided = column.standing == Standing::Open && !table.empty;
         let proposed = undecided.then(|| draft.propose(number, place, &findings, &paths, seen));
         let personal = findings.iter().any(Finding::found);

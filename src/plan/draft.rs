@@ -5,7 +5,7 @@ use super::whose::{self, Compared};
 use super::{Policy, Suggested, packs, policy, propose};
 use crate::catalog::Catalog;
 use crate::config::{Action, Place, Rows};
-use crate::detect::{Facts, Finding, Signal};
+use crate::detect::{Class, Documents, Facts, Finding, Signal};
 use crate::mask::Shape;
 use crate::mask::kind::Takes;
 
@@ -16,6 +16,9 @@ const MIXED_SHARE: u32 = 10;
 /// A text column with so few different values, each this many times, is a list of words and no person's.
 const WORDS_MAX: u32 = 20;
 const TIMES_MIN: u64 = 5;
+
+/// Categories that the mask of prose recognizes wherever they stand.
+const IN_PROSE: &[&str] = &["email", "phone", "credit_card", "iban", "ip"];
 
 /// A table, or a partition tree.
 #[derive(Debug, Clone)]
@@ -146,6 +149,8 @@ pub struct Seen {
     pub actor: bool,
     /// Its table tells of things, and no column of it leads to a person.
     pub of_thing: bool,
+    /// What its texts are written as, if it is more than words.
+    pub documents: Option<Documents>,
     /// Its rows beside their person, where that was looked up.
     pub beside: Option<Beside>,
 }
@@ -201,16 +206,55 @@ impl<'a> Draft<'a> {
         let node = self.graph.groups[table].first + column;
         let shape = self.graph.nodes[node].shape.as_ref();
         let json = matches!(shape, Some(Shape::Json | Shape::Jsonb));
-        // Settings in a column of texts: what is known is known by the paths of its documents.
-        let texts = matches!(shape, Some(Shape::Text { .. }))
-            && propose::written(&self.graph, node, "json", "", Compared::Not).is_some();
-        let by_path = |finding: &&Finding| finding.evidence.iter().all(|known| known.signal == Signal::Path);
-        let inside = texts && found.iter().find(|finding| finding.found()).as_ref().is_some_and(by_path);
-        if (json || inside)
-            && let Some(toml) = self.document(node, paths)
-        {
+        if json && let Some(toml) = self.document(node, paths) {
             return Proposed { toml, open: false };
         }
+        if matches!(shape, Some(Shape::Text { .. })) {
+            let proposed = self.judged(table, node, found, seen);
+            return self.written_as(node, found, paths, seen, &proposed).unwrap_or(proposed);
+        }
+        self.judged(table, node, found, seen)
+    }
+
+    /// A decision for texts that are documents, in place of one for prose or for a value that stands alone: what the names of
+    /// fields say, the mask of a text does not know.
+    fn written_as(
+        &self,
+        node: Node,
+        found: &[Finding],
+        paths: &[(String, Finding)],
+        seen: Seen,
+        proposed: &Proposed,
+    ) -> Option<Proposed> {
+        let first = found.iter().find(|finding| finding.found());
+        let inside = first.is_some_and(|one| one.evidence.iter().all(|known| known.signal == Signal::Path));
+        if !inside && !proposed.toml.contains("\"text.spans\"") {
+            return None;
+        }
+        let written = |word: &str, params: &str| propose::written(&self.graph, node, word, params, Compared::Not);
+        let whole = || written("pattern", "");
+        // Where nobody writes sentences between the tags, the values there are those of fields.
+        let all = |known: fn(&Finding) -> bool| paths.iter().all(|(_, finding)| known(finding));
+        let prose = !all(|finding| finding.category.class != Class::Text)
+            || all(|finding| IN_PROSE.contains(&finding.category.name.as_str()));
+        let toml = match seen.documents {
+            Some(Documents::Json) => {
+                let document = written("json", "rest = \"pattern\"");
+                document.map(|rest| self.document(node, paths).unwrap_or(rest)).or_else(whole)
+            }
+            Some(Documents::Xml) => written("xml", "rest = \"pattern\"").or_else(whole),
+            Some(Documents::Html) if !inside => return None,
+            Some(Documents::Html) if prose => written("text.spans", "").or_else(whole),
+            None if !inside => return None,
+            Some(Documents::Html | Documents::Fields) | None => whole(),
+        };
+        let open = || Proposed { toml: propose::suited(&self.graph, node, &[], Compared::Not), open: true };
+        Some(toml.map_or_else(open, |toml| Proposed { toml, open: false }))
+    }
+
+    /// A decision by what was found and seen, of values that stand alone.
+    fn judged(&self, table: usize, node: Node, found: &[Finding], seen: Seen) -> Proposed {
+        let shape = self.graph.nodes[node].shape.as_ref();
         let personal = found.iter().any(Finding::found);
         if is_mixed(found)
             && let Some(toml) = propose::written(&self.graph, node, "pattern", "", Compared::Not)
@@ -324,7 +368,9 @@ fn plain(shape: &Shape, seen: Seen) -> bool {
     match shape {
         Shape::Text { .. } => {
             let few = seen.distinct <= WORDS_MAX && seen.values >= TIMES_MIN * u64::from(seen.distinct.max(1));
-            few || seen.of_thing && seen.distinct > 0 && seen.sentences == 0
+            // What fields hold that cannot be read, nobody has looked at.
+            let read = seen.documents != Some(Documents::Fields);
+            few || seen.of_thing && read && seen.distinct > 0 && seen.sentences == 0
         }
         Shape::Bool
         | Shape::Enum(_)
