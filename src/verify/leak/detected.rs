@@ -1,6 +1,6 @@
 //! What detectors find in a loaded column: values, and keys of documents that are personal data by themselves.
 
-use crate::detect::{self, Category, Class, Evidence, Facts, Few, Sample, Signal};
+use crate::detect::{self, Category, Class, Documents, Evidence, Facts, Few, Sample, Signal};
 use crate::mask::Shape;
 use crate::mask::json::personal_key;
 use crate::mask::kind::Takes;
@@ -78,7 +78,7 @@ impl<'f> Seen<'f> {
             of => format!(", {} of {of} different values", found.hits),
         };
         let what = format!("{}{counted}", found.category.name);
-        Some(Detected { what, mask: mask(&found, self.facts.takes) })
+        Some(Detected { what, mask: mask(&found, self.facts.takes, self.all.documents()) })
     }
 }
 
@@ -108,12 +108,17 @@ fn most(sample: &Sample, facts: &Facts<'_>) -> Option<Few> {
 }
 
 /// The mask for what was found, as far as values and type alone can tell.
-fn mask(found: &Few, takes: Takes) -> Option<String> {
+fn mask(found: &Few, takes: Takes, documents: Option<Documents>) -> Option<String> {
     if takes != Takes::Text {
         return None;
     }
     if found.inside {
-        return Some("{ mask = \"json\", rest = \"pattern\" }".to_owned());
+        let mask = match documents {
+            Some(Documents::Json) => "{ mask = \"json\", rest = \"pattern\" }",
+            Some(Documents::Xml) => "{ mask = \"xml\", rest = \"pattern\" }",
+            _ => "\"pattern\"",
+        };
+        return Some(mask.to_owned());
     }
     let written = |proposal: &detect::Proposal| match (proposal.kind.as_str(), proposal.params.as_str()) {
         // Whose names these are nobody has said.
