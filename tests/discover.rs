@@ -1031,3 +1031,28 @@ fn texts_of_names_and_values_are_masked_whole_and_prose_in_tags_stays_readable()
         assert_eq!(lab.staging(&kept), "120", "{column}");
     }
 }
+
+#[test]
+fn names_of_settings_are_kept_and_logins_beside_a_value_are_not() {
+    let lab = Lab::new("setting_names");
+    let names = "('page.title_length'), ('mail.batch_size'), ('web.base.url'), ('invoice_due_days'), ('theme')";
+    let logins = "('katarzyna.brzeczyk'), ('piotr.gzegz'), ('maria.wlazl'), ('jan_kowalski'), ('thomas.qvist')";
+    lab.seed(&format!(
+        "CREATE TABLE app_settings (id serial PRIMARY KEY, name text NOT NULL UNIQUE, value text);
+         INSERT INTO app_settings (name, value) SELECT *, 'some text of it' FROM (VALUES {names}) AS n;
+         CREATE TABLE profile_entries (id serial PRIMARY KEY, key text NOT NULL UNIQUE, value text);
+         INSERT INTO profile_entries (key, value) SELECT *, 'some text of it' FROM (VALUES {logins}) AS n;
+         CREATE TABLE app_pages (id serial PRIMARY KEY, name text NOT NULL UNIQUE, body text);
+         INSERT INTO app_pages (name) SELECT * FROM (VALUES {names}) AS n; ANALYZE;"
+    ));
+    let found = document(&lab, &["discover", "--json"]);
+    let kept = "{ keep = \"names of settings, beside their values\" }".to_owned();
+    assert_eq!(proposed(&found, "public.app_settings", "name"), (kept, false));
+    let value = proposed(&found, "public.app_settings", "value").0;
+    assert!(!value.contains("names of settings"), "{value}");
+    // The twins: what may be logins, and the same names without values.
+    for (table, column) in [("public.profile_entries", "key"), ("public.app_pages", "name")] {
+        let (toml, _) = proposed(&found, table, column);
+        assert!(!toml.contains("names of settings"), "{table}: {toml}");
+    }
+}

@@ -98,6 +98,24 @@ static BELIEF: LazyLock<HashSet<&str>> =
 static ETHNICITY: LazyLock<HashSet<&str>> =
     LazyLock::new(|| include_str!("../../rules/detect/words/ethnicity.txt").lines().collect());
 
+/// Whether a value is written as a name in a program is: `web.base.url`, `posts_per_page`. Digits are few, or it is a number
+/// of something, and no part is what somebody is called, or it may be a login.
+pub(super) fn is_identifier(value: &str) -> bool {
+    /// Longest such name, and most digits in it.
+    const NAME_MAX: usize = 100;
+    const DIGITS_MAX: usize = 4;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':' | b'/');
+    let called = |part: &str| {
+        let part = part.to_lowercase();
+        FIRST.contains(part.as_str()) && !prose::is_word(&part)
+    };
+    value.len() <= NAME_MAX
+        && value.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && value.bytes().all(plain)
+        && value.bytes().filter(u8::is_ascii_digit).count() <= DIGITS_MAX
+        && !value.split(['_', '.', '-', ':', '/']).any(called)
+}
+
 /// Most words of a value that says one thing, and fewest letters of a word that says it among others: short ones are parts of
 /// other things (`VOX Cinema`).
 const SAID_WORDS_MAX: usize = 5;

@@ -19,6 +19,9 @@ const WORDS_MAX: usize = 5;
 /// Different values among which persons are looked for, and the longest of them in bytes.
 const FEW_MAX: usize = 60;
 const SHORT_MAX: usize = 500;
+/// Fewest different names of settings, and one in so many that may be written otherwise.
+const IDENTIFIERS_MIN: u32 = 3;
+const IDENTIFIERS_SHARE: u32 = 20;
 /// Texts that are looked at for what they are written as, and one in so many that is no slip.
 const FORMS_MAX: u32 = 2_000;
 const FORMS_SHARE: u32 = 10;
@@ -122,6 +125,9 @@ struct Counts {
     places: u32,
     latitudes: u32,
     shares: u32,
+    /// Values written as names in a program are, and those of them that are of several words.
+    identifiers: u32,
+    joined: u32,
     /// Values that are yes or no, and links.
     switches: u32,
     links: u32,
@@ -347,6 +353,13 @@ impl Sample {
         number && counts.distinct() >= PLACES_MIN && counts.places * 10 >= counts.distinct() * 8
     }
 
+    /// Whether values are written as names in a program are, most of them of several words: `web.base.url`.
+    pub fn are_identifiers(&self) -> bool {
+        let counts = &self.values;
+        let most = counts.identifiers * IDENTIFIERS_SHARE >= counts.distinct() * (IDENTIFIERS_SHARE - 1);
+        most && counts.distinct() >= IDENTIFIERS_MIN && counts.joined * 2 >= counts.distinct()
+    }
+
     /// What some values are beyond doubt, whatever the others are: addresses, numbers with check digits, keys, and full names
     /// where most values are such. Of what hardly anything else is written as, one is enough. Things are called like persons: of names
     /// in a column of theirs it takes more.
@@ -458,6 +471,10 @@ fn test(tests: &Tests, hasher: &foldhash::quality::RandomState, value: &str, cou
     let value = shown;
     counts.switches += u32::from(matches!(value, "true" | "false"));
     counts.links += u32::from(value.contains("://"));
+    if content::is_identifier(value) {
+        counts.identifiers += 1;
+        counts.joined += u32::from(value.contains(['_', '.', '-']));
+    }
     if value.len() <= WORDS_BYTES_MAX {
         counts.words.push(hashes(value));
     }

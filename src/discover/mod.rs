@@ -343,7 +343,8 @@ fn judge(draft: &Draft<'_>, number: usize, table: &DraftTable, samples: &Samples
         let beside = samples.beside.get(&place).copied();
         let documents = sample.documents();
         let values = sample.rows - sample.nulls;
-        let seen = Seen { values, distinct, sentences, person, actor, of_thing, documents, beside };
+        let identifiers = sample.are_identifiers();
+        let seen = Seen { values, distinct, sentences, person, actor, of_thing, identifiers, documents, beside };
         let undecided = column.standing == Standing::Open && !table.empty;
         let proposed = undecided.then(|| draft.propose(number, place, &findings, &paths, seen));
         let personal = findings.iter().any(Finding::found);

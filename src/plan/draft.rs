@@ -149,6 +149,8 @@ pub struct Seen {
     pub actor: bool,
     /// Its table tells of things, and no column of it leads to a person.
     pub of_thing: bool,
+    /// Its values are written as names in a program are.
+    pub identifiers: bool,
     /// What its texts are written as, if it is more than words.
     pub documents: Option<Documents>,
     /// Its rows beside their person, where that was looked up.
@@ -275,6 +277,9 @@ impl<'a> Draft<'a> {
         }
         if let Some(proposed) = seen.beside.and_then(|beside| self.beside(node, beside, compared)) {
             return proposed;
+        }
+        if seen.identifiers && !seen.person && !seen.actor && propose::is_setting(&self.graph, node) {
+            return Proposed { toml: propose::KEEP_SETTING.to_owned(), open: false };
         }
         let type_name = self.graph.nodes[node].column.type_name.as_str();
         // Who did it is named, whatever few names there are.

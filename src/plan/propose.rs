@@ -24,6 +24,8 @@ const KEEP_KEY: &str = "{ keep = \"technical key, names nobody outside\" }";
 const KEEP_CHOICE: &str = "{ keep = \"one of the words that the schema lists\" }";
 /// … or there is nothing in it that a constant could replace: a switch in a unique index.
 const KEEP_SWITCH: &str = "{ keep = \"yes or no, names nobody\" }";
+/// … or it is what an application calls its settings.
+pub(super) const KEEP_SETTING: &str = "{ keep = \"names of settings, beside their values\" }";
 /// No mask can stand there: only a person can say whether the column may be kept.
 pub(super) const ASK: &str = "{ keep = \"…\" }";
 /// Begins the reason of a column of which nothing but a sample was seen, and that of a column of a catalog of things.
@@ -39,7 +41,7 @@ pub(super) fn keep_unseen(of_thing: bool, values: u64) -> String {
 /// the values of that day. Numbers may differ; what somebody put into words of their own is theirs.
 pub fn is_own_reason(reason: &str) -> bool {
     let reason = reason.trim();
-    let keys = [KEEP_KEY, KEEP_CHOICE, KEEP_SWITCH];
+    let keys = [KEEP_KEY, KEEP_CHOICE, KEEP_SWITCH, KEEP_SETTING];
     let unseen = || {
         let rest = reason.strip_prefix(THING).unwrap_or(reason).strip_prefix(UNSEEN)?;
         rest.strip_suffix(" sampled values").filter(|count| count.bytes().all(|byte| byte.is_ascii_digit()))
@@ -379,6 +381,22 @@ fn holds(shape: &Shape, value: &serde_json::Value) -> bool {
     }
 }
 
+/// Whether a column names settings, as far as the schema tells: unique, and a value stands beside it.
+pub(super) fn is_setting(graph: &Graph<'_>, node: Node) -> bool {
+    /// What such columns are called, alone or as the last word.
+    const NAMES: &[&str] =
+        &["key", "k", "name", "setting", "option", "param", "parameter", "property", "variable", "var"];
+    const VALUES: &[&str] = &["value", "v", "val"];
+    let group = graph.nodes[node].group;
+    let last = |node: Node| detect::name_words(&graph.nodes[node].column.name).pop().unwrap_or_default();
+    let holds = |node: Node| matches!(graph.nodes[node].shape, Some(Shape::Text { .. } | Shape::Json | Shape::Jsonb));
+    let value = |other: Node| other != node && VALUES.contains(&last(other).as_str()) && holds(other);
+    NAMES.contains(&last(node).as_str())
+        && is_unique(graph, node)
+        && !detect::of_persons(&graph.groups[group].root.name)
+        && graph.nodes_of(group).any(value)
+}
+
 /// Whether a check lists every value that the column may have: no mask would pass it.
 fn is_choice(graph: &Graph<'_>, node: Node) -> bool {
     let column = &graph.nodes[node];
@@ -451,7 +469,7 @@ mod tests {
 
     #[test]
     fn what_restage_writes_as_a_reason_is_told_from_what_a_person_does() {
-        let own = [KEEP_KEY, KEEP_CHOICE, KEEP_SWITCH].map(str::to_owned);
+        let own = [KEEP_KEY, KEEP_CHOICE, KEEP_SWITCH, KEEP_SETTING].map(str::to_owned);
         for line in own.into_iter().chain([keep_unseen(false, 60), keep_unseen(true, 0)]) {
             assert!(is_own_reason(&reason(&line)), "{line}");
         }
