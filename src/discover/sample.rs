@@ -127,6 +127,11 @@ fn expression(column: &DraftColumn) -> String {
     match column.takes {
         Takes::Json => document(format!("{name}::pg_catalog.text")),
         _ if column.nested => document(format!("pg_catalog.to_json({name})::pg_catalog.text")),
+        // A text that begins as a document may be one.
+        Takes::Text => format!(
+            "pg_catalog.left({name}::pg_catalog.text, CASE WHEN pg_catalog.left({name}::pg_catalog.text, 1) IN ('{{', '[') \
+             THEN {DOCUMENT_CHARS_MAX} ELSE {TEXT_CHARS_MAX} END)"
+        ),
         _ => format!("pg_catalog.left({name}::pg_catalog.text, {TEXT_CHARS_MAX})"),
     }
 }

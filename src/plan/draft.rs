@@ -375,7 +375,7 @@ fn plain(shape: &Shape, seen: Seen) -> bool {
             let few = seen.distinct <= WORDS_MAX && seen.values >= TIMES_MIN * u64::from(seen.distinct.max(1));
             // What fields hold that cannot be read, nobody has looked at.
             let read = seen.documents != Some(Documents::Fields);
-            few || seen.of_thing && read && seen.distinct > 0 && seen.sentences == 0
+            read && (few || seen.of_thing && seen.distinct > 0 && seen.sentences == 0)
         }
         Shape::Bool
         | Shape::Enum(_)
