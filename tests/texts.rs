@@ -80,6 +80,56 @@ fn texts_are_composed_looked_up_and_masked_by_their_format() {
     assert!(ran.stderr.contains("config::mask-file") && ran.stderr.contains("teams.csv"), "{}", ran.stderr);
 }
 
+/// Documents in columns of text, documents inside of documents, and mailboxes.
+#[test]
+fn texts_with_escapes_and_mailboxes_name_nobody_and_join() {
+    let lab = Lab::new("escapes");
+    lab.seed(
+        r#"CREATE TABLE users (id int PRIMARY KEY, first_name text, last_name text, email text UNIQUE, phone text);
+        CREATE TABLE tickets (
+            id int PRIMARY KEY, user_id int NOT NULL REFERENCES users, payload text, doc jsonb, sender text
+        );
+        INSERT INTO users SELECT i, 'Canari' || chr(96 + i), 'Canarheim' || chr(96 + i), 'canary' || i || '@corp.test',
+            '+49 30 90182' || 10 + i FROM generate_series(1, 20) i;
+        INSERT INTO tickets SELECT id, id, '{"body":"Hello,\n' || first_name || ' ' || last_name || ':\r\n' || last_name || '\t'
+            || first_name || '\n' || email || '\t' || phone || '\n\u0043' || substr(last_name, 2) || '"}', NULL,
+            '"' || first_name || ' ' || last_name || '" <' || email || '>' FROM users;
+        UPDATE tickets SET doc = jsonb_build_object('raw', payload, 'more', jsonb_build_object('raw', payload)::text,
+            'by', jsonb_build_object(first_name || ' ' || last_name, 1)) FROM users WHERE users.id = user_id"#,
+    );
+    lab.config(
+        r#"
+[tables."public.users".columns]
+id = "keep"
+first_name = { mask = "name.first", subject = "id" }
+last_name = { mask = "name.last", subject = "id" }
+email = "email"
+phone = "phone"
+
+[tables."public.tickets".columns]
+id = "keep"
+user_id = "keep"
+payload = { mask = "text.spans", subject = "user_id" }
+doc = { mask = "json", rest = "text.spans", subject = "user_id" }
+sender = "email"
+"#,
+    );
+    let found = "SELECT count(*) FROM tickets WHERE tickets::text ~* 'canar.*canary'";
+    assert_eq!(lab.production(found), "20");
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT count(*) FROM tickets WHERE tickets::text ~* 'canar|anarheim|corp[.]test'"), "0");
+    let wrong = |condition: &str| {
+        let query = "SELECT count(*) FROM tickets t JOIN users u ON u.id = user_id WHERE";
+        assert_eq!(lab.staging(&format!("{query} ({condition}) IS NOT TRUE")), "0", "{condition}");
+    };
+    let body = r"E'Hello,\n' || first_name || ' ' || last_name || E':\r\n' || last_name || E'\t' || first_name || E'\n' || email || E'\t' || phone";
+    for text in ["payload", "doc ->> 'raw'", "(doc ->> 'more')::json ->> 'raw'"] {
+        wrong(&format!("starts_with(({text})::json ->> 'body', {body} || E'\\n')"));
+    }
+    wrong("sender ~ ('^\"[a-z]+ [a-z]+\" <' || email || '>$')");
+    wrong("(SELECT string_agg(key, ' ') FROM jsonb_object_keys(doc -> 'by') key) ~ '^#[0-9a-f]{16}$'");
+}
+
 #[test]
 fn lists_replace_values_of_other_types_and_one_that_does_not_fit_is_refused_with_its_line() {
     let lab = Lab::new("lists");
