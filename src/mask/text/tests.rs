@@ -315,6 +315,7 @@ fn escapes_of_json_are_read_as_programs_read_them() {
         (r"jo\u0040x.de, J\u006fhn, \u004aOHN, \ud83d\ude00John", r"<email>, Carlos, CARLOS, \ud83d\ude00Carlos"),
         (r#"\"jo@x.de\",\"@context\""#, r#"\"<email>\",\"@context\""#),
         (r"Jo\u00adhn\b\fJohn\'s", r"Carlos\b\fCarlos\'s"),
+        (r"\ud800jo@x.de\ud83d", r"\ud800<email>\ud83d"),
         // No escapes: they stay, and so does what is no name behind them.
         (r"\d+\k \u12 \ud800 \\ C:\Users\John \", r"\d+\k \u12 \ud800 \\ C:\Users\Carlos \"),
     ] {
