@@ -16,6 +16,7 @@ mod json_hint;
 mod json_keys;
 mod leak;
 mod literals;
+mod locales;
 mod measures;
 mod order;
 mod past;

@@ -239,6 +239,38 @@ fn letters_that_masks_would_carry_out_of_the_encoding_are_refused_before_the_run
     assert_eq!(lab.staging("SELECT count(*), count(mail) FROM t"), "3|2");
 }
 
+#[test]
+fn names_of_locales_that_the_encoding_has_not_are_refused_before_the_run() {
+    let lab = Lab::new("locales");
+    in_encoding(&lab, "LATIN1");
+    lab.seed(
+        "CREATE TABLE t (id int PRIMARY KEY, country text, first text, mail text);
+         INSERT INTO t VALUES (1, 'DE', 'Ann', 'ann@x.com'), (2, ' Poland ', NULL, NULL), (3, 'FR', 'Bob', 'bob@x.com');",
+    );
+    let policy = |first: &str| {
+        format!(
+            "[tables.\"public.t\".columns]\nid = \"keep\"\ncountry = {{ keep = \"a test\" }}\n\
+             mail = {{ mask = \"email\", locale = \"ja_JP\" }}\nfirst = {{ mask = \"name.first\", subject = \"id\"{first} }}\n"
+        )
+    };
+    lab.config(&policy(", locale = \"ja_JP\""));
+    let plan = lab.restage(&["plan", "--json"]);
+    let found = refusals(&plan);
+    assert_eq!(codes(&plan), ["plan::leaves-encoding"], "{plan:?}");
+    assert!(found[0].1.contains("\"public.t.first\"") && found[0].2.contains("`locale`"), "{found:?}");
+
+    // Only rows that are there and have a value matter.
+    lab.config(&policy(", locale = \"de_DE\", locale_from = \"country\""));
+    lab.refresh();
+    lab.source.sql_as("app", &lab.name, "UPDATE t SET first = 'Jan' WHERE id = 2");
+    assert_eq!(lab.restage(&["plan"]).code, 0, "a plan reads no row");
+    let ran = lab.restage(&["-q", "refresh", "--json"]);
+    assert_eq!((ran.code, codes(&ran)), (3, vec!["plan::leaves-encoding".to_owned()]), "{ran:?}");
+    assert!(refusals(&ran)[0].1.contains("pl_PL"), "{ran:?}");
+    lab.config(&policy(", locale = \"de_DE\""));
+    lab.refresh();
+}
+
 /// The oracle is the server: it converts what patterns of every letter of an encoding became.
 #[test]
 fn patterns_stay_in_the_encodings_that_the_plan_lets_them_into() {

@@ -22,6 +22,7 @@ use super::token::{below, word};
 use super::{Params, Shape};
 use arrow_array::Array as _;
 use arrow_array::cast::AsArray as _;
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 /// A list that is parsed when it is first used.
@@ -350,6 +351,64 @@ fn of_country(country: &str) -> Option<&'static Locale> {
 fn named(params: &Params) -> &'static Locale {
     let name = params.get("locale").and_then(|name| name.as_str());
     LOCALES.iter().find(|locale| Some(locale.name) == name).unwrap_or(&LOCALES[0])
+}
+
+/// The letters that masks of one locale are written with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letters {
+    pub locale: &'static str,
+    /// Every letter beyond ASCII, once.
+    pub letters: String,
+    /// How rows that get this locale name their country, folded to lower case; none: it is the locale of all other rows.
+    pub countries: Option<Vec<&'static str>>,
+}
+
+/// Returns what masks of a kind are written with: one entry for the locale that the parameters name, and with `locale_from`
+/// one for every other locale. Empty for kinds without names and addresses; e-mail addresses and user names are ASCII.
+pub fn letters(kind: &str, params: &Params) -> Vec<Letters> {
+    let part = params.get("part").and_then(|part| part.as_str());
+    let of = |locale: &Locale| -> BTreeSet<char> {
+        let mut found = BTreeSet::new();
+        let mut take = |text: &str| found.extend(text.chars().filter(|letter| !letter.is_ascii()));
+        if matches!(kind, "name.first" | "name.full") {
+            locale.first().iter().flat_map(|list| list.values()).for_each(&mut take);
+        }
+        if matches!(kind, "name.last" | "name.full") {
+            locale.last.iter().flat_map(|list| list.values()).for_each(&mut take);
+        }
+        let has = |pieces: &[&str]| kind == "address" && part.is_none_or(|part| pieces.contains(&part));
+        if has(&["street"]) {
+            for piece in locale.street {
+                match piece {
+                    Text(text) => take(text),
+                    Table { list, .. } => list.iter().for_each(|text| take(text)),
+                    Name(list) => list.values().for_each(&mut take),
+                    Number { .. } => {}
+                }
+            }
+        }
+        if has(&["city", "region", "zip"]) {
+            locale.place.values().for_each(&mut take);
+        }
+        if has(&[]) {
+            locale.line.iter().for_each(|piece| {
+                if let Then(text) = piece {
+                    take(text)
+                }
+            });
+        }
+        found
+    };
+    let otherwise = named(params);
+    let by_row = params.contains_key("locale_from");
+    let chosen = LOCALES.iter().enumerate().filter(|(_, locale)| by_row || locale.name == otherwise.name);
+    let countries = |place: usize| COUNTRIES.iter().filter(|(_, of)| *of == place).map(|(name, _)| *name).collect();
+    let found = chosen.map(|(place, locale)| Letters {
+        locale: locale.name,
+        letters: of(locale).into_iter().collect(),
+        countries: (locale.name != otherwise.name).then(|| countries(place)),
+    });
+    found.filter(|found| !found.letters.is_empty()).collect()
 }
 
 /// The most characters that any locale of a mask with these parameters needs.

@@ -78,6 +78,7 @@ pub use dict::dictionaries;
 pub use keeps::{Keeps, Raw};
 pub use key::{MasterKey, RealmKey};
 pub use kind::{Injective, KeyedOn, Kind, LeastLength, Param, Promise, Remains, Takes};
+pub use locale::{Letters, letters};
 pub use masker::{Masker, ValueError, mask_value};
 pub use text::holds_names;
 

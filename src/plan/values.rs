@@ -40,6 +40,8 @@ pub enum ValueFault {
         /// The kind can be told what becomes of values it cannot read.
         reads_a_format: bool,
     },
+    /// The row's country has a locale whose names or addresses the encoding cannot write.
+    Locale { locale: &'static str, encoding: String },
 }
 
 /// Encodings that have all letters of a class that `pattern` draws from, or none, but for these: a mask of what they can

@@ -256,6 +256,12 @@ fn misfit(probe: &ValueProbe, count: i64) -> Report {
                 .detail(format!("A pattern of them can have letters that {encoding}, the encoding of the source and so of staging, has not."))
                 .hint(way_out)
         }
+        ValueFault::Locale { locale, encoding } => {
+            let what = format!("{count} value(s) of \"{column}\" get masks of {locale}, as their row's country says");
+            Report::new("plan::leaves-encoding", what)
+                .detail(format!("Their letters are not in {encoding}, the encoding of the source and so of staging."))
+                .hint("Leave `locale_from` out for the column and name a `locale` that the encoding has; that of en_US is ASCII.")
+        }
     };
     report.place = probe.place.as_ref().map(ToString::to_string);
     report

@@ -2,7 +2,7 @@
 
 use super::artefact::Opened;
 use super::past::Today;
-use super::{Job, json_keys, literals, preflight, privacy, samples, target};
+use super::{Job, json_keys, literals, locales, preflight, privacy, samples, target};
 use crate::catalog::{self, Catalog, ProbeError};
 use crate::config::{HookAction, HookConfig};
 use crate::error::{Diagnose, Exit, Failure, Report};
@@ -102,6 +102,9 @@ async fn look(job: &Job) -> Result<Looked, Failure> {
     let lock = plan.as_ref().map(|plan| Lock::of(&catalog, plan, &job.lock_facts()));
     if let (Some(lock), Some(plan)) = (&job.lock, &mut plan) {
         lock.pin(&catalog, plan);
+    }
+    if let Some(plan) = &mut plan {
+        refusals.extend(locales::judge(&session, &catalog.server.encoding, plan).await?);
     }
     let mut maskers = Vec::new();
     if let Some(plan) = &plan {
