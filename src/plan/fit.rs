@@ -5,10 +5,10 @@ use super::domain::{Choice, Domains, Mask, Resolved, words};
 use super::graph::{Graph, Node, nearest};
 use super::written::mask_line;
 use super::{condition, place, propose, unique, whose};
-use crate::config::{MaskRule, Terms};
+use crate::config::{MaskRule, Rows, Terms};
 use crate::error::Report;
 use crate::mask::kind::{Injective, KeyedOn};
-use crate::mask::{self, Params, Shape};
+use crate::mask::{self, ColumnSpec, CompileError, MaskSpec, Masker, MasterKey, Params, Refusal, Shape, TableSpec};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -132,6 +132,43 @@ fn check_mask(graph: &Graph<'_>, node: Node, resolved: &Resolved, mask: &Mask) -
         ));
     }
     check_params(mask, &name).map_err(|report| with(*report))
+}
+
+/// Reports parameters that only the mask itself can judge, where the plan is refused anyway and no mask will be built: a label
+/// that is none, a program that is not there. Columns that were refused already are left out, and so are masks that read
+/// other columns, which are not there before the plan is.
+pub(super) fn check_alone(graph: &Graph<'_>, rows: &[Rows], domains: &Domains, reports: &mut Vec<Report>) {
+    let told: BTreeSet<String> = reports.iter().filter_map(|report| report.place.clone()).collect();
+    // What is made with the key is thrown away: whether parameters can be read depends on none.
+    let realm = MasterKey::test().realm("");
+    for (node, resolved) in domains.resolved.iter().enumerate() {
+        let Some(resolved) = resolved else { continue };
+        let column = &graph.nodes[node];
+        let (Choice::Mask(mask), Some(at), Some(shape)) = (&resolved.choice, &resolved.place, &column.shape) else {
+            continue;
+        };
+        let alone = mask.kind.columns_read(&mask.params).is_empty() && rows[column.group] != Rows::None;
+        if !alone || told.contains(&place(at)) {
+            continue;
+        }
+        let spec = MaskSpec {
+            kind: mask.kind.full_name(),
+            label: mask.label.clone(),
+            params: mask.params.clone(),
+            subject: Some(1),
+        };
+        let subject = ColumnSpec { name: "subject".to_owned(), shape: Shape::Int8, mask: None };
+        let own = ColumnSpec { name: graph.name(node), shape: shape.clone(), mask: Some(spec) };
+        let table = TableSpec { columns: vec![own, subject], ..TableSpec::default() };
+        let errors = Masker::compile(&realm, &table).err().unwrap_or_default();
+        let bad = errors.iter().filter(|error| matches!(error.refusal, Refusal::BadParam { .. }));
+        reports.extend(bad.map(|error| cannot_mask(error, &mask.kind.full_name()).place(place(at))));
+    }
+}
+
+/// A mask that cannot be built.
+pub fn cannot_mask(error: &CompileError, kind: &str) -> Report {
+    Report::new("plan::mask", error.to_string()).hint(format!("restage kinds {kind}     # tells what it takes"))
 }
 
 /// What else can be decided for a column that no mask takes.

@@ -40,6 +40,7 @@ use std::sync::Arc;
 
 pub use crate::config::Place;
 pub use checks::Condition;
+pub use fit::cannot_mask;
 pub use packs::{About, Floor, Held, Suggested, is_looked_at, leaves_out};
 pub use propose::{column_key as toml_key, escape, is_own_reason};
 pub use source::{rights, unlogged_on_standby};
@@ -141,6 +142,7 @@ pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Res
     source::check_rows(&graph, policy.rules, chosen, &cut, &mut reports, &mut warnings);
     source::check_partitions(&graph, rows, &domains, &mut reports, &mut warnings);
     if !reports.is_empty() {
+        fit::check_alone(&graph, rows, &domains, &mut reports);
         return Err(Refusals(reports));
     }
     let probes = checks::collect(&graph, rows, &domains, &fitted.tiers, &mut warnings);

@@ -459,13 +459,11 @@ fn compile(job: &Job, plan: &Plan, refusals: &mut Vec<Report>) -> Vec<Arc<Masker
 }
 
 fn cannot_mask(table: &TablePlan, error: &CompileError) -> Report {
-    let mut report = Report::new("plan::mask", error.to_string());
     let column = table.columns.iter().find(|column| error.column == format!("{}.{}", table.full_name(), column.name));
-    if let Some(column) = column {
-        report.place = column.place.as_ref().map(ToString::to_string);
-        if let Decided::Mask { kind, .. } = &column.decision {
-            report = report.hint(format!("restage kinds {kind}     # tells what it takes"));
-        }
-    }
-    report
+    let Some(column) = column else { return Report::new("plan::mask", error.to_string()) };
+    let report = match &column.decision {
+        Decided::Mask { kind, .. } => plan::cannot_mask(error, kind),
+        _ => Report::new("plan::mask", error.to_string()),
+    };
+    Report { place: column.place.as_ref().map(ToString::to_string), ..report }
 }

@@ -281,3 +281,19 @@ fn a_country_column_that_cannot_be_read_is_refused() {
     let error = mask_value(&realm, "email", "", params, None, "a@b.com").unwrap_err().to_string();
     assert!(error.contains("by = \"subject\""), "{error}");
 }
+
+#[test]
+fn letters_are_those_of_the_parts_that_are_drawn() {
+    let of = |kind: &str, params: serde_json::Value| letters(kind, params.as_object().unwrap());
+    let polish = of("name.first", json!({ "locale": "pl_PL" }));
+    assert!(polish[0].letters.contains('ł') && polish[0].countries.is_none() && polish.len() == 1, "{polish:?}");
+    assert!(of("address", json!({ "locale": "ja_JP" }))[0].letters.contains('〒'));
+    assert!(!of("address", json!({ "locale": "ja_JP", "part": "city" }))[0].letters.contains('〒'));
+    let rows = of("name.last", json!({ "locale": "de_DE", "locale_from": "land" }));
+    let japan = rows.iter().find(|found| found.locale == "ja_JP").unwrap();
+    assert!(japan.countries.as_ref().unwrap().contains(&"japan"), "{japan:?}");
+    let ascii = [("name.full", json!({})), ("email", json!({ "locale": "ja_JP" })), ("pattern", json!({}))];
+    for (kind, params) in ascii {
+        assert_eq!(of(kind, params), [], "{kind}");
+    }
+}

@@ -206,3 +206,16 @@ fn a_constant_that_is_too_long_is_refused() {
     let world = World::new().table("a", &["x 3"]).rule("public.a", json!({"x": {"mask": "const", "value": "abcd"}}));
     assert_eq!(world.refusal().code, "plan::bad-constant");
 }
+
+#[test]
+fn masks_that_cannot_be_built_are_told_with_all_other_refusals() {
+    let world = World::new()
+        .table("a", &["x text"])
+        .table("b", &["n int"])
+        .table("c", &["n int"])
+        .rule("public.a", json!({"x": {"mask": "pattern", "nope": 1}}))
+        .rule("public.b", json!({"n": {"mask": "num.bucket"}}))
+        .rule("public.c", json!({"n": {"mask": "num.bucket", "width": 10}}));
+    let codes: Vec<&str> = world.build().expect_err("refused").0.iter().map(|report| report.code).collect();
+    assert_eq!(codes, ["plan::unknown-parameter", "plan::mask"]);
+}
