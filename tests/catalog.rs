@@ -305,7 +305,7 @@ async fn probes_find_violated_checks(cluster: &Cluster) {
     let mask = |_: &plan::CheckProbe, value: &str| {
         Some(if value.starts_with("AB") { "q".to_owned() } else { "x'VALUE".to_owned() })
     };
-    let error = catalog::probe_checks(&client, &plan, mask).await.expect_err("checks are violated");
+    let error = catalog::probe_checks(&client, &plan.probes, mask).await.expect_err("checks are violated");
     let reports = restage::error::Diagnose::reports(&error);
     let violated: Vec<String> = reports.iter().map(|report| report.message.clone()).collect();
     let expected = [

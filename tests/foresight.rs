@@ -196,6 +196,27 @@ fn checks_that_masks_keep_refuse_nothing_and_those_they_break_do() {
 }
 
 #[test]
+fn what_needs_no_row_is_told_at_once() {
+    let lab = Lab::new("at_once");
+    lab.seed(
+        "CREATE TYPE state AS ENUM ('new', 'paid');
+         CREATE TABLE t (id int PRIMARY KEY, who text, s state, b boolean, n numeric(5,2), c text CHECK (c IS NOT NULL), d text);",
+    );
+    lab.config(
+        "[tables.\"public.t\".columns]\nid = \"keep\"\nwho = \"name.first\"\n\
+         s = { mask = \"choice\", values = [\"new\", \"void\"] }\nb = { mask = \"const\", value = \"maybe\" }\n\
+         n = { mask = \"const\", value = \"1234.5\" }\nc = \"null\"\nd = { mask = \"command\", command = [\"./nope.py\"] }\n",
+    );
+    let ran = lab.restage(&["plan", "--json"]);
+    let mut found = codes(&ran);
+    found.sort();
+    let violated = ["plan::check-violated"; 3].map(str::to_owned);
+    let first = found.iter().filter(|code| !violated.contains(code) && *code != "plan::mask").count();
+    assert_eq!((found.len(), first), (6, 1), "the missing subject, two masks and three values: {found:?}");
+    assert_eq!(found.iter().filter(|code| *code == "plan::mask").count(), 2, "{found:?}");
+}
+
+#[test]
 fn source_in_another_encoding_arrives_as_it_is() {
     let lab = Lab::new("latin1");
     in_encoding(&lab, "LATIN1");

@@ -2,7 +2,7 @@
 
 use super::{Catalog, StandIn};
 use crate::error::{Diagnose, Exit, Report};
-use crate::plan::{self, CheckProbe, Condition, Plan, ProbeValue, Trial, place};
+use crate::plan::{self, CheckProbe, Condition, ProbeValue, Trial, place};
 use tokio_postgres::{Client, Row};
 
 /// Why the checks do not hold, or could not be asked.
@@ -34,7 +34,7 @@ impl Diagnose for ProbeError {
     }
 }
 
-/// Evaluates every probe of the plan with the values the column will hold.
+/// Evaluates every probe of a plan with the values the column will hold.
 ///
 /// The caller has begun a read-only transaction with `search_path = ''`; each probe runs under a savepoint. `mask` gives the
 /// mask of an example value, both as the server writes values of the column; none if it cannot or if it becomes NULL. No
@@ -45,11 +45,11 @@ impl Diagnose for ProbeError {
 /// [`ProbeError::Violated`] with one report per constraint, [`ProbeError::Query`] if the session fails.
 pub async fn probe_checks(
     client: &Client,
-    plan: &Plan,
+    probes: &[CheckProbe],
     mask: impl Fn(&CheckProbe, &str) -> Option<String>,
 ) -> Result<(), ProbeError> {
     let mut reports = Vec::new();
-    for probe in &plan.probes {
+    for probe in probes {
         let found = match &probe.value {
             ProbeValue::Null => evaluate(client, probe, &[None]).await?,
             ProbeValue::Const(text) => evaluate(client, probe, &[Some(text.clone())]).await?,
@@ -101,7 +101,7 @@ async fn fitting(
     texts: bool,
 ) -> Result<Vec<String>, ProbeError> {
     let sql = format!(
-        "SELECT v.{sees}::pg_catalog.text FROM (SELECT u.x::{type_name} AS {sees} FROM \
+        "SELECT pg_catalog.format('%s', v.{sees}) FROM (SELECT u.x::{type_name} AS {sees} FROM \
          pg_catalog.unnest($1::pg_catalog.text[]) AS u (x)) AS v WHERE ({expression}) IS NOT FALSE",
         sees = quoted(&probe.sees),
         type_name = probe.type_name,

@@ -35,7 +35,7 @@ use crate::mask::{MaskSpec, Shape, TableSpec};
 use crate::pg::types::{Field, Format, Layout};
 use crate::rowset::Picked;
 use graph::Graph;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use crate::config::Place;
@@ -183,6 +183,22 @@ pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Res
     };
     plan.hash = summary::hash(&plan);
     Ok(plan)
+}
+
+/// What a plan that is refused can still have the server judge: whether constants and NULL suit their columns, which needs no
+/// mask. Columns that `refused` tells of are left out.
+pub fn plain_probes(catalog: &Catalog, policy: &Policy<'_>, refused: &[Report]) -> Vec<CheckProbe> {
+    let told: BTreeSet<&str> = refused.iter().filter_map(|report| report.place.as_deref()).collect();
+    let mut ignored = Vec::new();
+    let graph = Graph::new(catalog, policy.references, &mut ignored);
+    let mut decisions = policy::decide(&graph, policy, &mut ignored);
+    let domains = domain::resolve(&graph, policy, &mut decisions, &mut ignored);
+    let mut probes = checks::collect(&graph, &decisions.rows, &domains, &fit::Tiers::new(), &mut Vec::new());
+    probes.retain(|probe| {
+        let plain = !matches!(probe.value, ProbeValue::Mask { .. });
+        plain && probe.place.as_ref().is_some_and(|at| !told.contains(place(at).as_str()))
+    });
+    probes
 }
 
 /// As [`build`], for a schema of an earlier day: rules for what it did not have yet, or had under another name, say nothing

@@ -15,7 +15,7 @@ use crate::lock::{self, Change, Lock};
 use crate::mask::{CompileError, Masker};
 use crate::outcome::{Skipped, TableView};
 use crate::pg::{Side, SourceSession};
-use crate::plan::{self, Decided, Plan, TablePlan};
+use crate::plan::{self, CheckProbe, Decided, Plan, TablePlan};
 use crate::publish::Admin;
 use crate::rego;
 use std::sync::Arc;
@@ -91,6 +91,9 @@ async fn look(job: &Job) -> Result<Looked, Failure> {
             Some(plan)
         }
         Err(plan::Refusals(reports)) => {
+            let probes = plan::plain_probes(&catalog, &job.policy(), &reports);
+            let reports =
+                [reports, violated(catalog::probe_checks(session.client(), &probes, |_, _| None).await)?].concat();
             refusals.extend(job.lock.iter().flat_map(|lock| lock.renamed(&catalog, &job.rules)));
             refusals.extend(reports);
             None
@@ -108,12 +111,8 @@ async fn look(job: &Job) -> Result<Looked, Failure> {
     }
     let mut maskers = Vec::new();
     if let Some(plan) = &plan {
-        match catalog::probe_checks(session.client(), plan, |probe, value| samples::mask(&job.key, probe, value)).await
-        {
-            Ok(()) => {}
-            Err(ProbeError::Violated(reports)) => refusals.extend(reports),
-            Err(error) => return Err(Failure::from(error).with_state(NOTHING)),
-        }
+        let mask = |probe: &CheckProbe, value: &str| samples::mask(&job.key, probe, value);
+        refusals.extend(violated(catalog::probe_checks(session.client(), &plan.probes, mask).await)?);
         refusals.extend(preflight::inlined(&session, plan).await?);
         refusals.extend(preflight::conditions(&session, &job.rules, plan).await?);
         refusals.extend(preflight::mask_conditions(&session, plan).await?);
@@ -121,6 +120,15 @@ async fn look(job: &Job) -> Result<Looked, Failure> {
         maskers = compile(job, plan, &mut refusals);
     }
     Ok(Looked { session, catalog, plan, maskers, lock, refusals })
+}
+
+/// The refusals that the server's answers come to.
+fn violated(asked: Result<(), ProbeError>) -> Result<Vec<Report>, Failure> {
+    match asked {
+        Ok(()) => Ok(Vec::new()),
+        Err(ProbeError::Violated(reports)) => Ok(reports),
+        Err(error) => Err(Failure::from(error).with_state(NOTHING)),
+    }
 }
 
 /// Reads the catalog, resolves the plan and judges the guards; collects every refusal.
