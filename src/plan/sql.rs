@@ -213,7 +213,11 @@ pub(super) fn is_cased(sql: &str, column: &str) -> bool {
 /// functions of the server that are known to pass it on.
 pub(super) fn is_strict(sql: &str) -> bool {
     /// And types with a length, which look like calls.
-    const CALLS: [&str; 33] = [
+    const CALLS: [&str; 37] = [
+        "EXTRACT",
+        "POSITION",
+        "SUBSTRING",
+        "TRIM",
         "abs",
         "bit",
         "btrim",
@@ -367,6 +371,7 @@ mod tests {
             "pg_catalog.lower(\"E-Mail (old)\")",
             "((a + b) * 2)",
             "btrim(lower(x), ' '::text)",
+            "SUBSTRING(x FROM 1 FOR 3)",
         ] {
             assert!(is_strict(strict), "{strict}");
         }
