@@ -1046,12 +1046,16 @@ fn names_of_settings_are_kept_and_logins_beside_a_value_are_not() {
          INSERT INTO app_settings (name, value) SELECT *, 'some text of it' FROM (VALUES {names}) AS n;
          CREATE TABLE profile_entries (id serial PRIMARY KEY, key text NOT NULL UNIQUE, value text);
          INSERT INTO profile_entries (key, value) SELECT *, 'some text of it' FROM (VALUES {logins}) AS n;
+         CREATE TABLE site_settings (id serial PRIMARY KEY, name text NOT NULL, value text);
+         INSERT INTO site_settings (name, value) SELECT *, 'some text of it' FROM (VALUES {names}) AS n;
          CREATE TABLE app_pages (id serial PRIMARY KEY, name text NOT NULL UNIQUE, body text);
          INSERT INTO app_pages (name) SELECT * FROM (VALUES {names}) AS n; ANALYZE;"
     ));
     let found = document(&lab, &["discover", "--json"]);
     let kept = "{ keep = \"names of settings, beside their values\" }".to_owned();
-    assert_eq!(proposed(&found, "public.app_settings", "name"), (kept, false));
+    for table in ["public.app_settings", "public.site_settings"] {
+        assert_eq!(proposed(&found, table, "name"), (kept.clone(), false), "{table}");
+    }
     let value = proposed(&found, "public.app_settings", "value").0;
     assert!(!value.contains("names of settings"), "{value}");
     // The twins: what may be logins, and the same names without values.

@@ -278,7 +278,8 @@ impl<'a> Draft<'a> {
         if let Some(proposed) = seen.beside.and_then(|beside| self.beside(node, beside, compared)) {
             return proposed;
         }
-        if seen.identifiers && !seen.person && !seen.actor && propose::is_setting(&self.graph, node) {
+        let differ = seen.values == u64::from(seen.distinct);
+        if seen.identifiers && !seen.person && !seen.actor && propose::is_setting(&self.graph, node, differ) {
             return Proposed { toml: propose::KEEP_SETTING.to_owned(), open: false };
         }
         let type_name = self.graph.nodes[node].column.type_name.as_str();

@@ -381,8 +381,9 @@ fn holds(shape: &Shape, value: &serde_json::Value) -> bool {
     }
 }
 
-/// Whether a column names settings, as far as the schema tells: unique, and a value stands beside it.
-pub(super) fn is_setting(graph: &Graph<'_>, node: Node) -> bool {
+/// Whether a column names settings, as far as the schema tells: its values differ, and another value stands beside each.
+/// `differ`: those that were seen do.
+pub(super) fn is_setting(graph: &Graph<'_>, node: Node, differ: bool) -> bool {
     /// What such columns are called, alone or as the last word.
     const NAMES: &[&str] =
         &["key", "k", "name", "setting", "option", "param", "parameter", "property", "variable", "var"];
@@ -392,7 +393,7 @@ pub(super) fn is_setting(graph: &Graph<'_>, node: Node) -> bool {
     let holds = |node: Node| matches!(graph.nodes[node].shape, Some(Shape::Text { .. } | Shape::Json | Shape::Jsonb));
     let value = |other: Node| other != node && VALUES.contains(&last(other).as_str()) && holds(other);
     NAMES.contains(&last(node).as_str())
-        && is_unique(graph, node)
+        && (differ || is_unique(graph, node))
         && !detect::of_persons(&graph.groups[group].root.name)
         && graph.nodes_of(group).any(value)
 }
