@@ -59,6 +59,10 @@ pub(super) fn undecided(graph: &Graph<'_>, policy: &Policy<'_>, nodes: &[Node]) 
         match toml == ASK {
             // No decision yet: pasted as it is, it asks again.
             true => format!("# {name} = {toml}     # your reason: no mask fits, because {}", unmaskable(graph, *node)),
+            // An application finds no setting by another name.
+            false if toml == "\"pattern\"" && is_setting(graph, *node, false) => {
+                format!("{name} = {toml}     # or {{ keep = \"…\" }}, if these are names of settings")
+            }
             false => format!("{name} = {toml}"),
         }
     };

@@ -281,6 +281,20 @@ fn an_undecided_column_is_refused_with_the_line_to_paste() {
 }
 
 #[test]
+fn what_may_be_the_name_of_a_setting_is_said_beside_its_line() {
+    let said = |columns: &[&str]| {
+        let world = World::new().table("params", columns).unique("params", &["key"], |_| ());
+        world
+            .refusal()
+            .hint
+            .expect("lines")
+            .contains("key = \"pattern\"     # or { keep = \"…\" }, if these are names of settings")
+    };
+    assert!(said(&["key text!", "value text"]));
+    assert!(!said(&["key text!", "body text"]), "no value stands beside it");
+}
+
+#[test]
 fn all_undecided_columns_are_told_at_once() {
     let world = World::new().table("people", &["a text", "b text", "c text!"]).table("more", &["email text"]);
     assert_eq!(world.codes(), ["plan::undecided-column"; 2], "one per table, so that its lines share one header");
