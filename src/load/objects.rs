@@ -67,12 +67,13 @@ impl Diagnose for ObjectsError {
                  `bin_dir` under [target] to the folder that holds {tool}."
             )),
             ObjectsError::Tool { stderr, tool } => {
-                let hint = match is_lost(stderr) {
-                    true => lost("source"),
-                    false => format!(
+                let hint = if is_lost(stderr) {
+                    lost("source")
+                } else {
+                    format!(
                         "{tool} reads the definitions of all objects: the source role needs USAGE on every schema and \
                          SELECT on every table and sequence. `restage doctor` prints the missing GRANT."
-                    ),
+                    )
                 };
                 Report::new("source::schema-dump", self.to_string()).detail(told(stderr)).hint(hint)
             }
