@@ -518,7 +518,10 @@ fn fewer_orphans_where_masks_merge_spellings_are_told_and_others_publish_nothing
     let hook = "[[hook]]\nat = \"after-load\"\nsql = \"hook.sql\"\n";
     for (mask, sql) in [
         ("\"email\"", "UPDATE public.orders SET customer_email = 'nobody@corp.example' WHERE id <= 6"),
-        ("\"hash\"", "UPDATE public.orders SET customer_email = (SELECT min(email) FROM public.customers) WHERE id = 10"),
+        (
+            "\"hash\"",
+            "UPDATE public.orders SET customer_email = (SELECT min(email) FROM public.customers) WHERE id = 10",
+        ),
     ] {
         std::fs::write(lab.path("hook.sql"), format!("{sql};\n")).expect("written");
         policy(mask, hook);
