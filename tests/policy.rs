@@ -142,6 +142,15 @@ expect = { amt = "1250.00", rate = { null = true }, paid = { null = true } }
     );
     let (code, out, err) = run(dir.path(), &[]);
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    // Zeros behind the decimal point are no other number.
+    let unscaled = |equals: &str| {
+        folder(&format!(
+            "[[test]]\ntable = \"public.prices\"\ngiven = {{ amt = 12.5 }}\ntype = {{ amt = \"numeric\" }}\nexpect = {{ amt = {equals} }}\n"
+        ))
+    };
+    for (equals, code) in [("10.0", 0), ("10", 0), ("\"10.00\"", 0), ("100", 6), ("1", 6)] {
+        assert_eq!(run(unscaled(equals).path(), &[]).0, code, "{equals}");
+    }
 }
 
 #[test]

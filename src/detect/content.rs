@@ -350,10 +350,10 @@ static DATE_LIKE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"^(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})(?:[ T].*)?$|^\d{1,2}:\d{2}")
 });
 /// What is written in blocks like a phone number and is none: cards, SSN, IP addresses, amounts, ranges of years, postal codes,
-/// codes of drugs (NDC).
+/// codes of drugs (NDC), numbers of books (ISBN) and of papers (DOI).
 static NO_PHONE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"^(?:\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{4}|\d{4}[ -]\d{6}[ -]\d{5}|\d{3}-\d{2}-\d{4}|\d{1,3}(?:\.\d{1,3}){3}|-?\d+\.\d+|\d{1,3}(?:[. ]\d{3})+|\d{4}-\d{4}|\d{5}-\d{3,4}|\d{3}\.\d{3}\.\d{3}-\d{2}|\d{4}-\d{4}-\d{2}|\d{5}-\d{3}-\d{2}|\d{5}-\d{4}-\d{1,2}|-\d.*)$",
+        r"^(?:\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{4}|\d{4}[ -]\d{6}[ -]\d{5}|\d{3}-\d{2}-\d{4}|\d{1,3}(?:\.\d{1,3}){3}|-?\d+\.\d+|\d{1,3}(?:[. ]\d{3})+|\d{4}-\d{4}|\d{5}-\d{3,4}|\d{3}\.\d{3}\.\d{3}-\d{2}|\d{4}-\d{4}-\d{2}|\d{5}-\d{3}-\d{2}|\d{5}-\d{4}-\d{1,2}|-\d.*|97[89](?:[- ]\d{1,7}){3}[- ][\dX]|10\.\d{4,9}/.*)$",
     )
 });
 

@@ -191,7 +191,9 @@ fn mobile_numbers_of_one_network_are_found_in_many_rows_and_counters_with_zeros_
     let eight = |n: u64| format!("{:08}", n + 1);
     let twelve = |n: u64| format!("{:012}", n + 1);
     let dialed = |n: u64| format!("0{:010}", 3_000_000_000 + n * 17);
-    for number in [&eight as &dyn Fn(u64) -> String, &twelve, &dialed] {
+    let book = |n: u64| format!("978-3-{:04}-{:04}-{}", 1_000 + n, n * 7 % 9_000 + 1_000, n % 10);
+    let paper = |n: u64| format!("10.1000/{}", 1_000_000 + n * 13);
+    for number in [&eight as &dyn Fn(u64) -> String, &twelve, &dialed, &book, &paper] {
         assert!(phone("t.ref", number) < FOUND, "{}", number(3));
     }
 }

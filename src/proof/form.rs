@@ -111,10 +111,33 @@ pub(super) fn is_abroad(text: &str, digits: usize) -> bool {
     digits >= DIGITS_MIN + ABROAD.len() && text.as_bytes().starts_with(ABROAD)
 }
 
-/// Upper and lower case are the same; fingerprints see to that for ASCII.
+/// Upper and lower case are the same; fingerprints see to that for ASCII. So are lines and blanks: an address of two lines
+/// stands in a text as one.
 #[inline]
 pub(super) fn folded(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() { Cow::Borrowed(text) } else { Cow::Owned(lowered(text)) }
+    let text = in_one_line(text);
+    if text.is_ascii() { text } else { Cow::Owned(lowered(&text)) }
+}
+
+/// A blank instead of ends of lines and tabs, with the blanks around them.
+fn in_one_line(text: &str) -> Cow<'_, str> {
+    // Blocks of bytes compare side by side.
+    let ends = |byte: u8| matches!(byte, b'\n' | b'\r' | b'\t');
+    if !text.as_bytes().chunks(64).any(|block| block.iter().fold(false, |any, byte| any | ends(*byte))) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(with_single_blanks(text))
+}
+
+fn with_single_blanks(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for word in text.split_ascii_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
 }
 
 /// Other letters than those of ASCII in lower case, one by one, wherever they stand in a word.
@@ -216,7 +239,7 @@ pub(super) fn bare(text: &str) -> Option<String> {
     }
     let mut bare = text.replace("''", "'");
     if bare.contains('<') {
-        bare = without_tags(&bare);
+        bare = with_single_blanks(&without_tags(&bare));
     }
     if bare.contains('&') {
         bare = without_entities(&bare);
@@ -349,6 +372,20 @@ pub(super) fn of(core: &str) -> Form {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_blanks_in_values_and_in_texts_with_tags() {
+        let value = folded("Calle Mayor 10\n21265 BOLOGNA");
+        for text in [
+            "Calle Mayor 10\r\n\t21265 BOLOGNA",
+            "Calle Mayor 10<br>21265 BOLOGNA",
+            "Calle Mayor 10</p>\n<p>21265 BOLOGNA",
+        ] {
+            let bare = bare(text);
+            assert_eq!(folded(bare.as_deref().unwrap_or(text)), value, "{text}");
+        }
+        assert!(matches!(folded("one  line"), Cow::Borrowed("one  line")));
+    }
 
     #[test]
     fn forms_tell_names_numbers_and_addresses_from_words() {

@@ -72,6 +72,8 @@ fn properties(expect: &Expect, value: &Value<'_>, realm: &RealmKey, failed: &mut
     if let Some(given) = &expect.equals {
         match cell::cell(value.kind, given) {
             Ok(cell) if same(cell.text.as_deref(), got, value.json) => {}
+            // A number in TOML has no zeros at its end: `10.0` is `10`.
+            Ok(cell) if value.kind.base == "numeric" && same_number(cell.text.as_deref(), got) => {}
             Ok(cell) => failed(show(cell.text.as_deref())),
             Err(wanted) => failed(format!("a literal that is {wanted}")),
         }
@@ -116,6 +118,15 @@ fn properties(expect: &Expect, value: &Value<'_>, realm: &RealmKey, failed: &mut
 fn same(a: Option<&str>, b: Option<&str>, json: bool) -> bool {
     let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
     a == b || (json && a.and_then(read).is_some() && a.and_then(read) == b.and_then(read))
+}
+
+/// Whether two numbers are written alike but for zeros behind the decimal point.
+fn same_number(a: Option<&str>, b: Option<&str>) -> bool {
+    let bare = |text: &str| match text.contains('.') && !text.contains(['e', 'E']) {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text.to_owned(),
+    };
+    a.zip(b).is_some_and(|(a, b)| bare(a) == bare(b))
 }
 
 /// Tells whether a kind can read a value; none if the kind reads no format.

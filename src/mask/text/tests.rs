@@ -316,6 +316,11 @@ fn escapes_of_json_are_read_as_programs_read_them() {
         (r#"\"jo@x.de\",\"@context\""#, r#"\"<email>\",\"@context\""#),
         (r"Jo\u00adhn\b\fJohn\'s", r"Carlos\b\fCarlos\'s"),
         (r"\ud800jo@x.de\ud83d", r"\ud800<email>\ud83d"),
+        ("done\u{1b}[32mSmith\u{1b}[0m \u{1b}[31mjo@x.de", "done\u{1b}[32mRuiz\u{1b}[0m \u{1b}[31m<email>"),
+        (
+            r"\e[1mJohn \033[0;31mSmith \x1b[32mjo@x.de \u001b[1mSmith",
+            r"\e[1mCarlos \033[0;31mRuiz \x1b[32m<email> \u001b[1mRuiz",
+        ),
         // No escapes: they stay, and so does what is no name behind them.
         (r"\d+\k \u12 \ud800 \\ C:\Users\John \", r"\d+\k \u12 \ud800 \\ C:\Users\Carlos \"),
     ] {
@@ -323,6 +328,10 @@ fn escapes_of_json_are_read_as_programs_read_them() {
     }
     let german = &[(Role::First, "Jürgen", "Carlos"), (Role::Last, "Müller-Thurgau", "Ruiz")][..];
     assert_eq!(mask(german, None, r#"{"m":"J\u00fcrgen M\u00FCller-Thurgau"}"#), r#"{"m":"Carlos Ruiz"}"#);
+    assert_eq!(
+        mask(german, None, r"GET /?q=J\xC3\xBCrgen b'M\xc3\xbcller-Thurgau' J\303\274rgen"),
+        "GET /?q=Carlos b'Ruiz' Carlos"
+    );
     assert_eq!(mask(german, None, r#"{\"m\":\"M\\u00DCLLER-THURGAU\"}"#), r#"{\"m\":\"RUIZ\"}"#);
 }
 

@@ -51,15 +51,16 @@ impl Plain {
         })
     }
 
-    /// Reads the escapes of JSON in a text; false if it has none.
+    /// Reads the escapes of JSON in a text, and the colors of terminals; false if it has none.
     pub(super) fn read_escapes(&mut self, text: &str) -> bool {
         self.text.clear();
         self.pieces.clear();
-        if !text.contains('\\') {
+        if !text.contains(['\\', ESCAPE]) {
             return false;
         }
         self.copy(text, |at| match text.as_bytes()[at] {
             b'\\' => json_escape(&text[at..]),
+            0x1b => Ok((1 + color(&text[at + 1..]), " ".to_owned())),
             _ => Err(1),
         })
     }
@@ -122,10 +123,59 @@ impl Plain {
     }
 }
 
+/// What the colors of terminals begin with.
+const ESCAPE: char = '\u{1b}';
+
+/// The length of what stands behind an escape character and tells a terminal how to go on: `[1;31m`.
+fn color(text: &str) -> usize {
+    let Some(rest) = text.strip_prefix('[') else { return 0 };
+    let parameters = rest.bytes().take_while(|byte| matches!(byte, 0x20..=0x3f)).count();
+    match rest.as_bytes().get(parameters) {
+        Some(0x40..=0x7e) => 1 + parameters + 1,
+        _ => 0,
+    }
+}
+
+/// Bytes as programs write what is not ASCII, behind the first backslash: `xc3\xa9`, `303\251`; how long that is, and the
+/// character. Octal ones only if they are UTF-8: three digits are more often a number.
+fn bytes(text: &str) -> Option<(usize, char)> {
+    let one = |text: &str| {
+        let (digits, base, len) = match text.strip_prefix('x') {
+            Some(digits) => (digits.get(..2)?, 16, 3),
+            None => (text.get(..3)?, 8, 3),
+        };
+        u8::from_str_radix(digits, base)
+            .ok()
+            .filter(|_| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+            .map(|byte| (byte, len))
+    };
+    let (first, mut len) = one(text)?;
+    let mut found = [first, 0, 0, 0];
+    let count = match first {
+        0xc2..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf4 => 4,
+        _ => 1,
+    };
+    for place in &mut found[1..count] {
+        let tail = text[len..].trim_start_matches('\\');
+        let more = one(tail).filter(|_| tail.len() < text.len() - len);
+        let Some((byte, more)) = more else { break };
+        *place = byte;
+        len = text.len() - tail.len() + more;
+    }
+    match std::str::from_utf8(&found[..count]).ok().and_then(|one| one.chars().next()) {
+        Some(c) if count > 1 || text.starts_with('x') || c == ESCAPE && color(&text[len..]) > 0 => Some((len, c)),
+        // Latin-1.
+        _ if text.starts_with('x') => Some((3, char::from(first))),
+        _ => None,
+    }
+}
+
 /// Backslashes that one escape has at most: documents inside of documents double them.
 const BACKSLASHES_MAX: usize = 64;
 
-/// `\n`, `\"`, `\u00fc`, with as many backslashes as documents inside of documents have; else how many there are.
+/// `\n`, `\"`, `\u00fc`, `\xc3\xbc`, `\e[1m`, with as many backslashes as documents inside of documents have; else how many there are.
 fn json_escape(text: &str) -> Result<(usize, String), usize> {
     let count = text.bytes().take_while(|byte| *byte == b'\\').count();
     let rest = &text[count..];
@@ -139,6 +189,8 @@ fn json_escape(text: &str) -> Result<(usize, String), usize> {
         b't' => (1, '\t'),
         b'b' | b'f' => (1, ' '),
         quote @ (b'"' | b'/' | b'\'') => (1, char::from(quote)),
+        b'e' if color(&rest[1..]) > 0 => (1, ESCAPE),
+        b'x' | b'0'..=b'3' => bytes(rest).ok_or(count)?,
         b'u' => {
             let first = unit(&rest[1..]).ok_or(count)?;
             // A character beyond the first plane takes two of them; half of one is none.
@@ -150,6 +202,9 @@ fn json_escape(text: &str) -> Result<(usize, String), usize> {
         }
         _ => return Err(count),
     };
+    if c == ESCAPE {
+        return Ok((count + len + color(&rest[len..]), " ".to_owned()));
+    }
     let seen = if is_invisible(c) { String::new() } else { c.to_string() };
     Ok((count + len, seen))
 }
@@ -321,6 +376,9 @@ mod tests {
             (r"\\n\\\\\u00fc", "\nü"),
             (r"\ud83d\ude00 \\ud83d\\ude00", "😀 😀"),
             (r"\udc00\ud83d\u0041\ud83d", "\u{fffd}\u{fffd}A\u{fffd}"),
+            (r"\xc3\xA9\\xe2\\x82\\xac\303\251\xe9\x41", "é€ééA"),
+            ("\u{1b}[1;31m\u{1b}[0m\u{1b}", "   "),
+            (r"\e[1m\033[0;31m\x1b[0m\u001b[K", "    "),
             (r"\u00ad\u200bx", "x"),
         ] {
             let mut plain = Plain::default();
@@ -333,7 +391,7 @@ mod tests {
         assert!(plain.read_escapes(r"a\nbc\td"));
         assert_eq!((plain.place(2, 4), plain.place_seen(3, 5), plain.place_seen(2, 6)), ((3, 5), (2, 4), (2, 5)));
         assert_eq!(plain.words_in_escapes(r"a\nbc\td").collect::<Vec<_>>(), [2, 6]);
-        for text in ["", "a", r"\", r"\\", r"\d\k\x40\U0001", r"\u12", r"\u00g0", r"\ud8"] {
+        for text in ["", "a", r"\", r"\\", r"\d\k\xg0\U0001\040\101\303\033-45\e", r"\u12", r"\u00g0", r"\ud8"] {
             assert!(!Plain::default().read_escapes(text), "{text}");
         }
     }
