@@ -4,7 +4,7 @@ use crate::catalog::Server;
 use crate::error::{Diagnose, Exit, Report};
 use crate::load::LoadError;
 use crate::pg::Conninfo;
-use crate::publish::{self, Admin, PublishError, Release};
+use crate::publish::{self, Admin, MAY_END, PublishError, Release};
 use crate::release::{self, Mark, State};
 use serde::Serialize;
 
@@ -121,7 +121,7 @@ pub async fn target_facts(admin: &Admin) -> Result<TargetFacts, LoadError> {
         .session
         .client()
         .query_one(
-            "SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system()), pg_catalog.pg_is_in_recovery(), \
+            &format!("SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system()), pg_catalog.pg_is_in_recovery(), \
              pg_catalog.current_setting('default_transaction_read_only')::bool, \
              (SELECT count(*) FROM pg_catalog.pg_stat_replication), \
              pg_catalog.current_setting('archive_mode') <> 'off', r.rolcreatedb OR r.rolsuper, r.rolsuper, \
@@ -131,11 +131,10 @@ pub async fn target_facts(admin: &Admin) -> Result<TargetFacts, LoadError> {
              (SELECT pg_catalog.pg_database_size(oid) FROM pg_catalog.pg_database WHERE datname::text = $1 \
                AND (pg_catalog.has_database_privilege(oid, 'CONNECT') OR pg_catalog.pg_has_role(datdba, 'MEMBER'))), \
              r.rolsuper OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE'), \
-             coalesce((SELECT pg_catalog.array_agg(DISTINCT o.rolname::text) FROM pg_catalog.pg_stat_activity a \
-               JOIN pg_catalog.pg_roles o ON o.oid = a.usesysid WHERE a.datname::text = $1 AND NOT o.rolsuper \
-               AND NOT pg_catalog.pg_has_role(o.oid, 'USAGE') \
-               AND NOT pg_catalog.pg_has_role('pg_signal_backend', 'USAGE')), '{}') \
-             FROM pg_catalog.pg_roles r WHERE r.rolname = current_user",
+             coalesce((SELECT pg_catalog.array_agg(DISTINCT r.rolname::text) FROM pg_catalog.pg_stat_activity a \
+               JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid WHERE a.datname::text = $1 AND NOT r.rolsuper \
+               AND NOT {MAY_END}), '{{}}') \
+             FROM pg_catalog.pg_roles r WHERE r.rolname = current_user"),
             &[&admin.live],
         )
         .await

@@ -5,6 +5,7 @@
 
 mod holders;
 
+pub(crate) use holders::MAY_END;
 pub use holders::{Holders, grant};
 
 use crate::error::{Diagnose, Exit, Report};
@@ -687,11 +688,13 @@ async fn end_sessions(session: &TargetSession, names: &[String]) {
     let _ = session
         .client()
         .query(
-            "SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a \
+            &format!(
+                "SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a \
              JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid \
              JOIN pg_catalog.pg_roles me ON me.rolname = current_user \
              WHERE a.datname = ANY ($1) AND a.pid <> pg_catalog.pg_backend_pid() AND (me.rolsuper OR NOT r.rolsuper \
-             AND (pg_catalog.pg_has_role(r.oid, 'USAGE') OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE')))",
+             AND {MAY_END})"
+            ),
             &[&names],
         )
         .await;

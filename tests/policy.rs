@@ -151,6 +151,9 @@ expect = { amt = "1250.00", rate = { null = true }, paid = { null = true } }
     for (equals, code) in [("10.0", 0), ("10", 0), ("\"10.00\"", 0), ("100", 6), ("1", 6)] {
         assert_eq!(run(unscaled(equals).path(), &[]).0, code, "{equals}");
     }
+    // Nor does a value differ by them: 10 in steps of ten stays.
+    let stays = "[[test]]\ntable = \"public.prices\"\ngiven = { amt = \"10.00\" }\ntype = { amt = \"numeric\" }\nexpect = { amt = { differs = true } }\n";
+    assert_eq!(run(folder(stays).path(), &[]).0, 6);
 }
 
 #[test]

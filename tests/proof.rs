@@ -637,6 +637,18 @@ fn keys_of_documents_that_are_somebodys_are_detected_in_what_is_kept_without_a_r
     assert_eq!(lab.restage(&["refresh"]).code, 0);
 }
 
+#[test]
+fn keys_of_documents_are_looked_at_where_nothing_is_masked_too() {
+    let lab = Lab::new("only_keys");
+    lab.seed(
+        "CREATE TABLE calls (id int PRIMARY KEY, data jsonb);
+         INSERT INTO calls SELECT n, jsonb_build_object('n' || n || '@planted.test', n) FROM generate_series(1, 120) n",
+    );
+    let policy = "[policy]\npacks = [\"pii\", \"secrets\"]\n[tables.\"public.calls\".columns]\nid = { keep = \"a test\" }\n\
+                  data = { keep = \"no sign of a person in its name or in 60 sampled values\" }\n";
+    leaks(&lab, policy, "detectors", &["public.calls.data: e-mail address as key of documents, 120 different ones"]);
+}
+
 /// Documents where none is declared: in texts, in rows, and pairs that are nearly one.
 const INSIDE: &str = "CREATE EXTENSION hstore; CREATE TYPE parcel AS (label text, doc jsonb);
 CREATE TABLE inside (id int PRIMARY KEY, body text, p parcel, h hstore);

@@ -131,14 +131,11 @@ fn rights(catalog: &Catalog, allow_write_role: bool, found: &mut Findings) {
     }
     if server.role_superuser || !server.role_writes.is_empty() {
         let what = if server.role_superuser { "is a superuser" } else { "may write" };
-        let status = if allow_write_role { Status::Warn } else { Status::Fail };
-        found.add(
-            Group::Source,
-            "read-only role",
-            status,
-            format!("{role} {what}"),
-            Some("Use a role with SELECT only, or set `allow_write_role = true` under [source].".to_owned()),
-        );
+        let (status, fix) = match allow_write_role {
+            true => (Status::Warn, "Use a role with SELECT only."),
+            false => (Status::Fail, "Use a role with SELECT only, or set `allow_write_role = true` under [source]."),
+        };
+        found.add(Group::Source, "read-only role", status, format!("{role} {what}"), Some(fix.to_owned()));
     }
 }
 

@@ -139,7 +139,7 @@ pub fn may_be_special(facts: &Facts<'_>) -> bool {
     let words = matches!(facts.takes, Takes::Text | Takes::Enum | Takes::Bool | Takes::Opaque);
     // Of what somebody calls `num_val` the row says what it is.
     words && name::is_special(facts)
-        || name::is_any_value(facts) && !name::of_thing(facts)
+        || (name::is_any_value(facts) || name::may_be_pay(facts)) && !name::of_thing(facts)
         || by_name(facts).iter().any(|finding| SPECIAL.contains(&finding.category.name.as_str()))
 }
 

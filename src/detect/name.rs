@@ -124,21 +124,21 @@ const TYPES: &[&str] = &[
     "bool", "boolean", "str", "string", "txt", "text", "char", "varchar", "old", "new", "zahl", "datum",
 ];
 
-/// Names of what somebody may have been paid, which products and cards have as well.
-const PAID: &[&str] = &["bonus"];
-
-/// Whether a column is called after a value and its type alone, or by a word that means pay in some tables.
+/// Whether a column is called after a value and its type alone.
 pub(super) fn is_any_value(facts: &Facts<'_>) -> bool {
     let words = token::split(facts.column, true);
-    if let [only] = &words[..]
-        && PAID.contains(&only.as_str())
-    {
-        return true;
-    }
     let listed = |list: &[&str], word: &String| list.contains(&word.as_str());
     words.len() > 1
         && words.iter().any(|word| listed(VALUES, word))
         && words.iter().all(|word| listed(VALUES, word) || listed(TYPES, word))
+}
+
+/// Names of what somebody may have been paid, which products and cards have as well.
+const PAID: &[&str] = &["bonus"];
+
+/// Whether a column is called by a word that means pay in some tables, and by no other.
+pub(super) fn may_be_pay(facts: &Facts<'_>) -> bool {
+    matches!(&token::split(facts.column, true)[..], [only] if PAID.contains(&only.as_str()))
 }
 
 /// Words for what somebody does, before `by`, and for somebody.

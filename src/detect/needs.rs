@@ -48,8 +48,9 @@ pub(super) struct Needs {
 }
 
 impl Needs {
-    /// What values need that match this pattern, and pass this test of [`super::content::is_valid`].
-    pub fn of(pattern: Option<&str>, valid: Option<&str>) -> Self {
+    /// What values need that match this pattern, and pass this test of [`super::content::is_valid`]. `filled`: zeros are
+    /// filled in before.
+    pub fn of(pattern: Option<&str>, valid: Option<&str>, filled: bool) -> Self {
         let mut needs = Self {
             bytes: 0,
             first: u128::MAX,
@@ -76,6 +77,11 @@ impl Needs {
                 (needs.symbols, needs.letters) = known::size(test.strip_suffix("-of-somebody").unwrap_or(test));
             }
             None => {}
+        }
+        if filled {
+            (needs.first, needs.starts) = (u128::MAX, Vec::new());
+            needs.symbols = 0..=*needs.symbols.end();
+            needs.bytes &= !(1 << b'0');
         }
         needs
     }
@@ -162,6 +168,13 @@ mod tests {
         }
         let missing: Vec<_> = tests().filter(|one| !one.most && !passed.contains(&one.id)).map(|one| &one.id).collect();
         assert!(missing.is_empty(), "no value passes: {missing:?}");
+    }
+
+    #[test]
+    fn what_loses_its_zeros_needs_fewer_digits() {
+        let needs = |filled| Needs::of(Some("^0"), Some("nl.bsn"), filled);
+        assert!(needs(true).has(&Traits::of("1234567"), "1234567"));
+        assert!(!needs(false).has(&Traits::of("1234567"), "1234567"));
     }
 
     #[test]

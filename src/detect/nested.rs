@@ -484,7 +484,7 @@ mod tests {
 
     #[test]
     fn what_is_no_document_is_told() {
-        for text in ["", "plain", "{broken", "<3 you"] {
+        for text in ["", "plain", "{broken", "[12] call back", r#"{"a": "b", "c"}"#, "<3 you"] {
             assert!(!leaves(text, &mut |_, _, _| panic!("no leaf")), "{text}");
         }
     }

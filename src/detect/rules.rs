@@ -302,7 +302,7 @@ impl Rules {
             self.phrase(phrase, detector);
         }
         let content = text.content.into_iter().map(|content| Content {
-            needs: Needs::of(content.pattern.as_deref(), content.valid.as_deref()),
+            needs: Needs::of(content.pattern.as_deref(), content.valid.as_deref(), content.zeros.is_some()),
             pattern: content.pattern.map(|pattern| regex::Regex::new(&pattern).expect("patterns of rules compile")),
             id: content.id,
             valid: content.valid,

@@ -119,14 +119,12 @@ pub(super) fn folded(text: &str) -> Cow<'_, str> {
     if text.is_ascii() { text } else { Cow::Owned(lowered(&text)) }
 }
 
-/// A blank instead of ends of lines and tabs, with the blanks around them.
+/// One blank instead of ends of lines, tabs and more blanks.
 fn in_one_line(text: &str) -> Cow<'_, str> {
     // Blocks of bytes compare side by side.
     let ends = |byte: u8| matches!(byte, b'\n' | b'\r' | b'\t');
-    if !text.as_bytes().chunks(64).any(|block| block.iter().fold(false, |any, byte| any | ends(*byte))) {
-        return Cow::Borrowed(text);
-    }
-    Cow::Owned(with_single_blanks(text))
+    let lines = text.as_bytes().chunks(64).any(|block| block.iter().fold(false, |any, byte| any | ends(*byte)));
+    if lines || text.contains("  ") { Cow::Owned(with_single_blanks(text)) } else { Cow::Borrowed(text) }
 }
 
 fn with_single_blanks(text: &str) -> String {
@@ -239,7 +237,7 @@ pub(super) fn bare(text: &str) -> Option<String> {
     }
     let mut bare = text.replace("''", "'");
     if bare.contains('<') {
-        bare = with_single_blanks(&without_tags(&bare));
+        bare = without_tags(&bare);
     }
     if bare.contains('&') {
         bare = without_entities(&bare);
@@ -384,7 +382,9 @@ mod tests {
             let bare = bare(text);
             assert_eq!(folded(bare.as_deref().unwrap_or(text)), value, "{text}");
         }
-        assert!(matches!(folded("one  line"), Cow::Borrowed("one  line")));
+        // However many there are, and wherever else lines end.
+        assert_eq!(folded("Calle  Mayor 10"), folded("Calle Mayor\t10"));
+        assert!(matches!(folded("one line"), Cow::Borrowed("one line")));
     }
 
     #[test]

@@ -5,6 +5,10 @@ use crate::pg::{self, TargetSession};
 /// Most sessions and prepared transactions that an error names.
 const NAMED_MAX: i64 = 10;
 
+/// SQL: we may end the sessions of role `r`, which is no superuser.
+pub(crate) const MAY_END: &str =
+    "(pg_catalog.pg_has_role(r.oid, 'USAGE') OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE'))";
+
 /// Sessions in databases of ours, and their prepared transactions.
 #[derive(Debug, Clone, Default)]
 pub struct Holders {
@@ -54,12 +58,12 @@ impl Holders {
         let role = client.query_one("SELECT current_user::text", &[]).await?.get(0);
         let connected = client
             .query(
-                "SELECT a.pid, 'backend ' || a.pid || ' (user ' || a.usename || coalesce(', application ' || nullif(a.application_name, ''), '') || ')', \
+                &format!("SELECT a.pid, 'backend ' || a.pid || ' (user ' || a.usename || coalesce(', application ' || nullif(a.application_name, ''), '') || ')', \
                  r.rolsuper AND NOT me.rolsuper, \
-                 me.rolsuper OR pg_catalog.pg_has_role(r.oid, 'USAGE') OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE') \
+                 me.rolsuper OR {MAY_END} \
                  FROM pg_catalog.pg_stat_activity a JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid \
                  JOIN pg_catalog.pg_roles me ON me.rolname = current_user \
-                 WHERE $2 AND a.datname = ANY ($1) AND a.pid <> pg_catalog.pg_backend_pid() ORDER BY a.pid LIMIT $3",
+                 WHERE $2 AND a.datname = ANY ($1) AND a.pid <> pg_catalog.pg_backend_pid() ORDER BY a.pid LIMIT $3"),
                 &[&databases, &sessions, &NAMED_MAX],
             )
             .await?;

@@ -3,6 +3,7 @@
 use super::cell::{self, SqlType};
 use super::{Row, shape};
 use crate::config::{Expect, Given, PolicyTest, SameAs};
+use crate::mask::decimal::Decimal;
 use crate::mask::{self, Params, RealmKey};
 use crate::outcome::Difference;
 use crate::plan::{Plan, TablePlan};
@@ -71,9 +72,7 @@ fn properties(expect: &Expect, value: &Value<'_>, realm: &RealmKey, failed: &mut
     let length = got.map(|text| text.chars().count() as u64);
     if let Some(given) = &expect.equals {
         match cell::cell(value.kind, given) {
-            Ok(cell) if same(cell.text.as_deref(), got, value.json) => {}
-            // A number in TOML has no zeros at its end: `10.0` is `10`.
-            Ok(cell) if value.kind.base == "numeric" && same_number(cell.text.as_deref(), got) => {}
+            Ok(cell) if value.is(cell.text.as_deref()) => {}
             Ok(cell) => failed(show(cell.text.as_deref())),
             Err(wanted) => failed(format!("a literal that is {wanted}")),
         }
@@ -93,7 +92,7 @@ fn properties(expect: &Expect, value: &Value<'_>, realm: &RealmKey, failed: &mut
         }
     }
     if let Some(differs) = expect.differs
-        && differs == same(value.given.as_deref(), got, value.json)
+        && differs == value.is(value.given.as_deref())
     {
         failed(if differs { "differs from what is given" } else { "what is given" }.to_owned());
     }
@@ -114,19 +113,20 @@ fn properties(expect: &Expect, value: &Value<'_>, realm: &RealmKey, failed: &mut
     }
 }
 
-/// JSON is compared as JSON: spaces and the order of keys say nothing.
-fn same(a: Option<&str>, b: Option<&str>, json: bool) -> bool {
-    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
-    a == b || (json && a.and_then(read).is_some() && a.and_then(read) == b.and_then(read))
-}
-
-/// Whether two numbers are written alike but for zeros behind the decimal point.
-fn same_number(a: Option<&str>, b: Option<&str>) -> bool {
-    let bare = |text: &str| match text.contains('.') && !text.contains(['e', 'E']) {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text.to_owned(),
-    };
-    a.zip(b).is_some_and(|(a, b)| bare(a) == bare(b))
+impl Value<'_> {
+    /// Whether this came out. JSON is compared as JSON: spaces and the order of keys say nothing. So are numbers, as zeros
+    /// behind the decimal point do not: TOML reads `10.00` as `10`.
+    fn is(&self, other: Option<&str>) -> bool {
+        let Some((a, b)) = self.got.zip(other) else { return self.got == other };
+        let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+        let number = |text: &str| {
+            let mut number = Decimal::default();
+            number.read_text(text).then_some(number)
+        };
+        a == b
+            || self.json && json(a).is_some_and(|a| Some(a) == json(b))
+            || self.kind.base == "numeric" && number(a).zip(number(b)).is_some_and(|(a, b)| a.compare(&b).is_eq())
+    }
 }
 
 /// Tells whether a kind can read a value; none if the kind reads no format.

@@ -1,8 +1,8 @@
 //! Texts in which letters are written as something else: entities of HTML, percent- and quoted-printable escapes, full-width
-//! forms, and words with invisible characters or the end of a line inside; and texts with the escapes of JSON, which are
-//! documents and lines of logs.
+//! forms, and words with invisible characters or the end of a line inside; and texts with the escapes of JSON, of bytes and of
+//! terminals, which are documents and lines of logs.
 //!
-//! Escapes of JSON are read first, and what a program reads there is searched in place of the text. Names and addresses are
+//! Those escapes are read first, and what a program reads there is searched in place of the text. Names and addresses are
 //! looked for a second time, as a reader sees the rest. A text without any of that is not copied.
 
 use std::borrow::Cow;
@@ -59,7 +59,7 @@ impl Plain {
             return false;
         }
         self.copy(text, |at| match text.as_bytes()[at] {
-            b'\\' => json_escape(&text[at..]),
+            b'\\' => backslash(&text[at..]),
             0x1b => Ok((1 + color(&text[at + 1..]), " ".to_owned())),
             _ => Err(1),
         })
@@ -176,7 +176,7 @@ fn bytes(text: &str) -> Option<(usize, char)> {
 const BACKSLASHES_MAX: usize = 64;
 
 /// `\n`, `\"`, `\u00fc`, `\xc3\xbc`, `\e[1m`, with as many backslashes as documents inside of documents have; else how many there are.
-fn json_escape(text: &str) -> Result<(usize, String), usize> {
+fn backslash(text: &str) -> Result<(usize, String), usize> {
     let count = text.bytes().take_while(|byte| *byte == b'\\').count();
     let rest = &text[count..];
     let unit = |text: &str| {
