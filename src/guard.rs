@@ -453,25 +453,20 @@ fn version(source: &Server, facts: &TargetFacts) -> Check {
 }
 
 fn rights(admin: &Admin, facts: &TargetFacts) -> Check {
-    let role = crate::pg::quote_ident(&facts.role);
+    let (role, live) = (crate::pg::quote_ident(&facts.role), crate::pg::quote_ident(&admin.live));
+    let (mut missing, mut lines) = (Vec::new(), Vec::new());
     if !facts.can_create {
-        return check(
-            "rights",
-            false,
-            format!("target role {role} may not create databases"),
-            Some(format!("ALTER ROLE {role} CREATEDB;")),
-        );
+        missing.push("may not create databases".to_owned());
+        lines.push(format!("ALTER ROLE {role} CREATEDB;"));
     }
     if !facts.owns_live {
-        let live = crate::pg::quote_ident(&admin.live);
-        return check(
-            "rights",
-            false,
-            format!("target role {role} does not own database {live}, so it cannot rename it"),
-            Some(format!("ALTER DATABASE {live} OWNER TO {role};")),
-        );
+        missing.push(format!("does not own database {live}, so it cannot rename it"));
+        lines.push(format!("ALTER DATABASE {live} OWNER TO {role};"));
     }
-    check("rights", true, format!("{role} may create databases and owns \"{}\"", admin.live), None)
+    if missing.is_empty() {
+        return check("rights", true, format!("{role} may create databases and owns \"{}\"", admin.live), None);
+    }
+    check("rights", false, format!("target role {role} {}", missing.join(" and ")), Some(lines.join(" ")))
 }
 
 /// Whether the swap can end the sessions that are in its way. Nothing to refuse a run for: they may be gone by then.

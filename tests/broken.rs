@@ -561,6 +561,19 @@ fn target_role_may_not_create_databases() {
 }
 
 #[test]
+fn all_rights_that_are_missing_on_the_target_are_told_at_once() {
+    let lab = lab();
+    let role = format!("plain_{}", lab.name);
+    lab.target.sql("postgres", &format!("CREATE ROLE {role} LOGIN"));
+    edit(&lab, &target_url(&lab), &lab.target.url(&role, &lab.name));
+    let said = lab.restage(&["-q", "refresh"]);
+    lab.target.sql("postgres", &format!("DROP ROLE {role}"));
+    assert_eq!(said.code, 3, "{}", said.stderr);
+    let lines = format!("ALTER ROLE \"{role}\" CREATEDB; ALTER DATABASE \"{}\" OWNER TO \"{role}\";", lab.name);
+    assert!(said.stderr.contains(&lines), "{}", said.stderr);
+}
+
+#[test]
 fn target_owned_by_another_role() {
     let lab = lab();
     lab.target.sql("postgres", &format!("ALTER DATABASE \"{}\" OWNER TO postgres", lab.name));

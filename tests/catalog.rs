@@ -230,7 +230,7 @@ async fn changes_follow_definitions(cluster: &Cluster, admin: &Client) {
     let read = async || cluster.read("postgres", "postgres").await.1;
     let told = |old: &Catalog, new: &Catalog| {
         let line = |change: Change| format!("{}{}", if change.stops { "! " } else { "" }, change.what);
-        catalog::changes(old, new, false).into_iter().map(line).collect::<Vec<_>>()
+        catalog::changes(old, new, &catalog::Use::default()).into_iter().map(line).collect::<Vec<_>>()
     };
     let first = read().await;
     for sql in ["INSERT INTO audit.cache SELECT 1", "VACUUM FULL audit.cache", "ANALYZE"] {

@@ -196,6 +196,8 @@ async fn connections_keep_their_promises() {
         format!("ALTER ROLE full_up PASSWORD '{quoted}'"),
         "CREATE TABLE public.t (id int PRIMARY KEY, v int); INSERT INTO public.t VALUES (1, 1)".to_owned(),
         "GRANT ALL ON public.t TO ro".to_owned(),
+        "CREATE DATABASE \"closed one\"".to_owned(),
+        "REVOKE CONNECT ON DATABASE \"closed one\" FROM PUBLIC".to_owned(),
     ] {
         admin.client().batch_execute(&sql).await.expect("prepared");
     }
@@ -224,6 +226,9 @@ async fn logins(cluster: &Cluster) {
     assert!(matches!(error, ConnectError::TooManyConnections { .. }), "{error}");
     let error = fails(&cluster.tcp("ro", "options='-c no_such=1'")).await;
     assert!(matches!(&error, ConnectError::Rejected { sqlstate, .. } if sqlstate == "42704"), "{error}");
+
+    let error = fails(&cluster.tcp("ro", "dbname='closed one'")).await;
+    assert!(told(&error).contains("GRANT CONNECT ON DATABASE \"closed one\" TO \"ro\";"), "{}", told(&error));
 
     // A socket, its password from ~/.pgpass, its place from a service.
     let home = cluster.path("home");

@@ -185,6 +185,7 @@ fn ddl_never_waits_longer_than_grace() {
     assert!(waited > Duration::from_secs(1), "it did wait for us: {waited:?}");
     assert_eq!(ran.code, 4, "{}", ran.stderr);
     assert!(ran.stderr.contains("source::yielded"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("(user app, application psql) for big"), "who waited: {}", ran.stderr);
     assert!(ran.stderr.contains("Nothing was published"), "{}", ran.stderr);
     assert_eq!(lab.databases(), std::slice::from_ref(&lab.name), "what was loaded is gone");
     lab.config(KEEP);
@@ -275,6 +276,28 @@ fn ddl_on_a_table_that_is_not_read_yet_is_held_like_any_other() {
         scope.spawn(|| run("hold", 2, "TRUNCATE small"));
         scope.spawn(|| run("warn", 3, "DROP TABLE small"));
         scope.spawn(|| run("hold", 4, "ALTER TABLE parted ADD COLUMN q int"));
+    });
+}
+
+#[test]
+fn ddl_on_a_table_that_is_copied_without_rows_goes_through() {
+    let run = |number: usize, ddl: &'static str| {
+        let lab = Lab::new(&format!("ahead_none_{number}"));
+        lab.seed(BIG);
+        lab.seed("CREATE TABLE sessions (id int PRIMARY KEY); INSERT INTO sessions SELECT generate_series(1, 9)");
+        let rows = "[tables.\"public.sessions\"]\nrows = \"none\"\ndefault = \"keep\"\n";
+        lab.config_with("rate_max = \"2MiB/s\"\nddl_grace = \"1s\"", "", &format!("{KEEP}\n{rows}"));
+        let (waited, ran) = ddl_ahead(&lab, ddl);
+        assert_eq!(ran.code, 0, "{ddl}: {}", ran.stderr);
+        assert!(waited < Duration::from_secs(1), "{ddl}: {waited:?}");
+        let copied = "SELECT (SELECT count(*) FROM sessions), (SELECT count(*) FROM pg_attribute \
+                      WHERE attrelid = 'sessions'::regclass AND attnum > 0), (SELECT count(*) FROM big)";
+        assert_eq!(lab.staging(copied), "0|1|10000", "{ddl}");
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| run(1, "ALTER TABLE sessions ADD COLUMN q int"));
+        scope.spawn(|| run(2, "TRUNCATE sessions"));
+        scope.spawn(|| run(3, "DROP TABLE sessions"));
     });
 }
 

@@ -16,20 +16,28 @@ pub struct Change {
     pub stops: bool,
 }
 
+/// What a run does with the tables that it copies.
+#[derive(Debug, Clone, Default)]
+pub struct Use {
+    /// The source evaluates conditions that somebody wrote, while rows are read. Nobody knows what these call.
+    pub asked: bool,
+    /// Tables that are copied without their rows, and that nothing is read by.
+    pub unread: BTreeSet<Oid>,
+}
+
 /// Names what differs between two reads, with what happened to it.
-///
-/// `asked`: the source evaluates conditions that somebody wrote, while rows are read. Nobody knows what these call.
 ///
 /// What was created stops nothing: what a run reads existed before. There are two exceptions, a function where something is
 /// asked, since a call may mean the new one, and a foreign partition of a table that is there, since who reads that one
 /// would ask another server. What was changed or dropped stops a run, but for what it does not read: tables that are never
-/// copied (foreign, of an extension) with what belongs to them, types that no column of the others has, and functions. Where
-/// something is asked, these stop it too.
-pub fn changes(old: &Catalog, new: &Catalog, asked: bool) -> Vec<Change> {
+/// copied (foreign, of an extension) or without rows, with what belongs to them, types that no column of the others has, and
+/// functions. Where something is asked, these stop it too.
+pub fn changes(old: &Catalog, new: &Catalog, how: &Use) -> Vec<Change> {
+    let asked = how.asked;
     let known: HashSet<Oid> = old.tables.iter().map(|table| table.oid).collect();
     let by_name = |catalog| {
         let mut found: BTreeMap<String, (bool, Vec<String>)> = BTreeMap::new();
-        for definition in definitions(catalog, &known) {
+        for definition in definitions(catalog, &known, &how.unread) {
             let entry = found.entry(definition.name).or_default();
             entry.0 |= definition.read;
             entry.1.push(definition.text);
@@ -83,9 +91,10 @@ struct Definition {
 }
 
 /// Types that the columns of copied tables have, and what these are made of.
-fn types_read(catalog: &Catalog) -> HashSet<Oid> {
+fn types_read(catalog: &Catalog, unread: &BTreeSet<Oid>) -> HashSet<Oid> {
     let types: HashMap<Oid, &super::Type> = catalog.types.iter().map(|r#type| (r#type.oid, r#type)).collect();
-    let columns = catalog.tables.iter().filter(|table| table.is_copied()).flat_map(|table| &table.columns);
+    let tables = catalog.tables.iter().filter(|table| table.is_copied() && !unread.contains(&table.oid));
+    let columns = tables.flat_map(|table| &table.columns);
     let mut left: Vec<Oid> = columns.map(|column| column.type_oid).collect();
     let mut found = HashSet::new();
     while let Some(oid) = left.pop() {
@@ -100,10 +109,10 @@ fn types_read(catalog: &Catalog) -> HashSet<Oid> {
 
 /// Every object that counts. Sizes, estimates, file nodes and rights do not, nor do tables that are not `known` and take
 /// their numbers from a sequence.
-fn definitions(catalog: &Catalog, known: &HashSet<Oid>) -> Vec<Definition> {
+fn definitions(catalog: &Catalog, known: &HashSet<Oid>, unread: &BTreeSet<Oid>) -> Vec<Definition> {
     let tables: HashMap<Oid, &Table> = catalog.tables.iter().map(|table| (table.oid, table)).collect();
     let of = |oid: &Oid| tables.get(oid).map_or_else(|| "another table".to_owned(), |table| table.full_name());
-    let copied = |oid: &Oid| tables.get(oid).is_none_or(|table| table.is_copied());
+    let read = |oid: &Oid| !unread.contains(oid) && tables.get(oid).is_none_or(|table| table.is_copied());
     let server = &catalog.server;
     let text = format!("{} {} {}", server.system_identifier, server.database, server.encoding);
     let mut found = vec![Definition { name: "database".to_owned(), text, read: true }];
@@ -120,15 +129,15 @@ fn definitions(catalog: &Catalog, known: &HashSet<Oid>) -> Vec<Definition> {
             ..table.clone()
         };
         let name = format!("table {}", table.full_name());
-        found.push(Definition { name, text: format!("{stable:?}"), read: table.is_copied() });
+        found.push(Definition { name, text: format!("{stable:?}"), read: read(&table.oid) });
     }
     for constraint in &catalog.constraints {
         let name = format!("constraint {} of {}", constraint.name, of(&constraint.table));
-        found.push(Definition { name, text: format!("{constraint:?}"), read: copied(&constraint.table) });
+        found.push(Definition { name, text: format!("{constraint:?}"), read: read(&constraint.table) });
     }
     for index in &catalog.unique_indexes {
         let name = format!("unique index {} of {}", index.name, of(&index.table));
-        found.push(Definition { name, text: format!("{index:?}"), read: copied(&index.table) });
+        found.push(Definition { name, text: format!("{index:?}"), read: read(&index.table) });
     }
     for sequence in &catalog.sequences {
         let users = sequence.users.iter().filter(|(table, _)| known.contains(table)).copied().collect();
@@ -136,7 +145,7 @@ fn definitions(catalog: &Catalog, known: &HashSet<Oid>) -> Vec<Definition> {
         let name = format!("sequence {}.{}", sequence.schema, sequence.name);
         found.push(Definition { name, text: format!("{stable:?}"), read: sequence.extension.is_none() });
     }
-    let types = types_read(catalog);
+    let types = types_read(catalog, unread);
     // Types of columns; those of the catalog of functions are all that there are.
     found.extend(catalog.types.iter().map(|r#type| Definition {
         name: format!("type {}{OF_A_COLUMN}", r#type.sql_name),
@@ -172,8 +181,21 @@ mod tests {
 
     /// Changes, those that stop a run with a mark.
     fn told(old: &Catalog, new: &Catalog, asked: bool) -> Vec<String> {
+        told_of(old, new, &Use { asked, ..Use::default() })
+    }
+
+    fn told_of(old: &Catalog, new: &Catalog, how: &Use) -> Vec<String> {
         let line = |change: Change| format!("{}{}", if change.stops { "! " } else { "" }, change.what);
-        changes(old, new, asked).into_iter().map(line).collect()
+        changes(old, new, how).into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn tables_without_rows_stop_a_run_only_where_they_are_read() {
+        let grown = Table { columns: vec![Column { attnum: 1, ..Column::default() }], ..table(1, "sessions") };
+        let (old, new) = (world(&[table(1, "sessions")], ""), world(&[grown], ""));
+        let unread = Use { unread: BTreeSet::from([1]), ..Use::default() };
+        assert_eq!(told_of(&old, &new, &unread), ["table public.sessions was changed"]);
+        assert_eq!(told(&old, &new, false), ["! table public.sessions was changed"]);
     }
 
     #[test]

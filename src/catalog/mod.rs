@@ -4,7 +4,7 @@ mod drift;
 mod probe;
 mod read;
 
-pub use drift::{Change, changes};
+pub use drift::{Change, Use, changes};
 pub use probe::{ProbeError, probe_checks, try_stand_ins};
 pub use read::{CatalogError, money_digits, read, read_definitions, read_server};
 

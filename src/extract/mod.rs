@@ -89,7 +89,7 @@ pub enum ExtractError {
     #[error("the snapshot reached its age limit of {limit_s} s")]
     SnapshotTooOld { limit_s: u64 },
     #[error("the source was let go because a statement waited for our lock")]
-    Yielded { waited_s: u64 },
+    Yielded { waited_s: u64, who: Arc<str> },
     #[error("the definitions of the source changed during the run")]
     SchemaDrift { changes: Vec<String> },
     #[error("a value of {} is not text in the encoding of the source", .0.place())]
@@ -186,8 +186,8 @@ impl Diagnose for ExtractError {
                 .hint("Run again. On a standby, `hot_standby_feedback = on` or a larger `max_standby_streaming_delay` keeps sessions alive."),
             ExtractError::SnapshotTooOld { .. } => Report::new("source::snapshot-age", message)
                 .hint("Raise `snapshot_max` under [source], add `workers`, or read from a replica."),
-            ExtractError::Yielded { waited_s } => Report::new("source::yielded", message)
-                .detail(format!("A statement waited {waited_s} s behind our ACCESS SHARE lock, and every later query behind it."))
+            ExtractError::Yielded { waited_s, who } => Report::new("source::yielded", message)
+                .detail(format!("It waited {waited_s} s behind our ACCESS SHARE lock, and every later query behind it: {who}."))
                 .hint("Run again after the migration, or set `on_blocked_ddl = \"hold\"` under [source]."),
             ExtractError::SchemaDrift { changes } => Report::new("source::schema-drift", message)
                 .detail(format!("What rows are read of or by, while they were read:\n{}", some(changes)))
@@ -204,12 +204,14 @@ impl Diagnose for ExtractError {
 }
 
 /// Why everything has to stop; set once, read by every task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StopReason {
     /// Signal number: 2 or 15.
     Signal(i32),
     Yielded {
         waited_s: u64,
+        /// Who waited, and for which table; never its statement.
+        who: Arc<str>,
     },
     SnapshotLost,
     SnapshotTooOld {
@@ -249,7 +251,9 @@ impl Stop {
     /// The error that goes with the reason.
     pub fn error(&self) -> ExtractError {
         match self.reason.get() {
-            Some(StopReason::Yielded { waited_s }) => ExtractError::Yielded { waited_s: *waited_s },
+            Some(StopReason::Yielded { waited_s, who }) => {
+                ExtractError::Yielded { waited_s: *waited_s, who: who.clone() }
+            }
             Some(StopReason::SnapshotLost) => ExtractError::SnapshotLost,
             Some(StopReason::SnapshotTooOld { limit_s }) => ExtractError::SnapshotTooOld { limit_s: *limit_s },
             Some(StopReason::Signal(signal)) => ExtractError::Interrupted { signal: *signal },

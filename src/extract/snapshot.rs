@@ -115,7 +115,7 @@ struct Shared {
 }
 
 impl Snapshot {
-    /// Exports a snapshot and locks every table of the plan, in the keepers and in every session that is to read.
+    /// Exports a snapshot and locks every table of the plan that is read, in the keepers and in every session that is to read.
     ///
     /// Locks and proof are the caller's next steps: [`Snapshot::changed_tables`] tells which tables were truncated or
     /// rewritten between the export and the lock.
@@ -129,7 +129,9 @@ impl Snapshot {
         plan: &Plan,
         stop: &Stop,
     ) -> Result<Self, ExtractError> {
-        let leaves = plan.tables.iter().map(|table| pg::quote_qualified(&table.schema, &table.name));
+        let unread = plan.uses().unread;
+        let read = plan.tables.iter().filter(|table| !unread.contains(&table.oid));
+        let leaves = read.map(|table| pg::quote_qualified(&table.schema, &table.name));
         let parents = plan.parents.iter().map(|(schema, name)| pg::quote_qualified(schema, name));
         let tables: Vec<String> = leaves.chain(parents).collect();
         // More sessions than there are pieces to read would have nothing to do.
@@ -234,7 +236,9 @@ impl Snapshot {
             .map(|row| row.get(0))
             .collect();
         let same: std::collections::BTreeSet<u32> = same.into_iter().collect();
-        Ok(plan.tables.iter().filter(|table| !same.contains(&table.oid)).map(|table| table.full_name()).collect())
+        let unread = plan.uses().unread;
+        let read = plan.tables.iter().filter(|table| !unread.contains(&table.oid));
+        Ok(read.filter(|table| !same.contains(&table.oid)).map(|table| table.full_name()).collect())
     }
 
     /// Ties a watcher to the snapshot: it ends with the keepers, because then there is nothing left to let go.

@@ -38,7 +38,7 @@ impl Drop for Watcher {
 /// Only backends that wait for a lock are asked for their blockers: `pg_blocking_pids` takes every lock partition.
 async fn watch(info: Conninfo, application: String, settings: Settings, stop: Stop, events: Events) {
     let mut session: Option<SourceSession> = None;
-    let mut waiting: BTreeMap<i32, Instant> = BTreeMap::new();
+    let mut waiting: BTreeMap<i32, (Instant, String)> = BTreeMap::new();
     let mut warned = false;
     loop {
         tokio::time::sleep(if waiting.is_empty() { LOOK } else { LOOK_AGAIN }).await;
@@ -50,13 +50,13 @@ async fn watch(info: Conninfo, application: String, settings: Settings, stop: St
             session = None;
             continue;
         };
-        waiting.retain(|pid, _| blocked.contains(pid));
-        for pid in blocked {
-            waiting.entry(pid).or_insert_with(Instant::now);
+        waiting.retain(|pid, _| blocked.iter().any(|(blocked, _)| blocked == pid));
+        for (pid, who) in blocked {
+            waiting.entry(pid).or_insert_with(|| (Instant::now(), who));
         }
-        let Some(longest) = waiting.values().map(Instant::elapsed).max() else { continue };
+        let Some((since, who)) = waiting.values().min_by_key(|(since, _)| *since) else { continue };
         // A statement may have waited up to one look before it was first seen, and letting go takes a moment.
-        let waited = longest + LOOK;
+        let waited = since.elapsed() + LOOK;
         if waited + LOOK / 2 < settings.ddl_grace {
             continue;
         }
@@ -65,8 +65,8 @@ async fn watch(info: Conninfo, application: String, settings: Settings, stop: St
         match settings.on_blocked_ddl.unwrap_or(default) {
             OnBlockedDdl::Yield => {
                 // The run ends when it is stopped, and this task with it, so the sessions go first.
-                let reason = StopReason::Yielded { waited_s: waited.as_secs() };
-                stop.announce(reason);
+                let reason = StopReason::Yielded { waited_s: waited.as_secs(), who: who.as_str().into() };
+                stop.announce(reason.clone());
                 end_ours(open, &application).await;
                 stop.stop(reason);
                 return;
@@ -75,8 +75,8 @@ async fn watch(info: Conninfo, application: String, settings: Settings, stop: St
             OnBlockedDdl::Warn if warned => {}
             OnBlockedDdl::Warn => {
                 warned = true;
-                events
-                    .warn(format!("A statement on the source has waited {} s for our table locks.", waited.as_secs()));
+                let waited = waited.as_secs();
+                events.warn(format!("A statement on the source has waited {waited} s for our table locks: {who}."));
             }
         }
     }
@@ -96,17 +96,26 @@ async fn end_ours(session: &SourceSession, application: &str) {
         .await;
 }
 
-async fn blocked_by_us(session: &SourceSession, application: &str) -> Result<Vec<i32>, tokio_postgres::Error> {
+/// Backends that wait for us, and who each is, as far as everybody may see it: never its statement.
+async fn blocked_by_us(
+    session: &SourceSession,
+    application: &str,
+) -> Result<Vec<(i32, String)>, tokio_postgres::Error> {
     let rows = session
         .client()
         .query(
             "WITH ours AS (SELECT pg_catalog.array_agg(pid) AS pids FROM pg_catalog.pg_stat_activity \
              WHERE application_name = $1 AND usename = current_user), \
-             waiting AS (SELECT DISTINCT pid FROM pg_catalog.pg_locks WHERE NOT granted AND locktype = 'relation') \
-             SELECT w.pid FROM waiting w, ours WHERE NOT w.pid = ANY (ours.pids) \
-             AND pg_catalog.pg_blocking_pids(w.pid) && ours.pids",
+             waiting AS (SELECT DISTINCT ON (pid) pid, relation FROM pg_catalog.pg_locks WHERE NOT granted AND \
+             locktype = 'relation') \
+             SELECT w.pid, pg_catalog.format('backend %s (user %s, application %s) for %s', w.pid, \
+             coalesce(a.usename::text, '?'), coalesce(nullif(a.application_name, ''), '?'), \
+             coalesce(c.relname::text, '?')) \
+             FROM ours, waiting w LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = w.pid \
+             LEFT JOIN pg_catalog.pg_class c ON c.oid = w.relation \
+             WHERE NOT w.pid = ANY (ours.pids) AND pg_catalog.pg_blocking_pids(w.pid) && ours.pids",
             &[&application],
         )
         .await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }

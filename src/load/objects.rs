@@ -11,6 +11,7 @@
 use crate::error::{Diagnose, Exit, Report};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tokio::io::AsyncWriteExt;
@@ -24,6 +25,8 @@ pub enum ObjectsError {
     Tool { tool: &'static str, stderr: String },
     #[error("{tool} could not read the loaded database")]
     Target { tool: &'static str, stderr: String },
+    #[error("{tool} was ended by signal {signal}")]
+    Ended { tool: &'static str, signal: i32 },
     #[error("{tool} could not be run")]
     Spawn { tool: &'static str, source: std::io::Error },
     #[error("the schema archive has an entry of kind `{0}`, which is not known")]
@@ -52,8 +55,9 @@ impl Diagnose for ObjectsError {
     fn exit(&self) -> Exit {
         match self {
             ObjectsError::ToolMissing { .. } | ObjectsError::UnknownKind(_) => Exit::Refused,
-            ObjectsError::Tool { tool: "pg_dump", .. } => Exit::Source,
+            ObjectsError::Tool { tool: "pg_dump", .. } | ObjectsError::Ended { tool: "pg_dump", .. } => Exit::Source,
             ObjectsError::Tool { .. }
+            | ObjectsError::Ended { .. }
             | ObjectsError::Target { .. }
             | ObjectsError::Spawn { .. }
             | ObjectsError::Cut => Exit::Target,
@@ -81,6 +85,10 @@ impl Diagnose for ObjectsError {
                 let report = Report::new("target::schema-dump", self.to_string()).detail(told(stderr));
                 if is_lost(stderr) { report.hint(lost("target")) } else { report }
             }
+            ObjectsError::Ended { .. } => Report::new("source::schema-dump", self.to_string()).hint(
+                "Somebody or the system ended it on the machine restage runs on; if it was short of memory, its kernel log \
+                 says so (`dmesg`). Run it again.",
+            ),
             ObjectsError::Spawn { source, .. } => {
                 Report::new("target::tool-spawn", self.to_string()).detail(source.to_string())
             }
@@ -385,6 +393,8 @@ async fn run(tool: &'static str, mut command: Command, input: Option<&[u8]>) -> 
     let output = output.map_err(|source| ObjectsError::Spawn { tool, source })?;
     if output.status.success() {
         Ok(output.stdout)
+    } else if let Some(signal) = output.status.signal() {
+        Err(ObjectsError::Ended { tool, signal })
     } else {
         Err(ObjectsError::Tool { tool, stderr: String::from_utf8_lossy(&output.stderr).into_owned() })
     }
@@ -615,6 +625,17 @@ mod tests {
                      server closed the connection unexpectedly\n\
                      pg_dump: detail: Query was: LOCK TABLE public.t IN ACCESS SHARE MODE\n";
         assert!(!report(ended).0, "a session that was ended waits for no lock");
+    }
+
+    #[test]
+    fn tool_that_was_killed_is_told_as_such() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "kill -9 $$"]);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let error = runtime.block_on(run("pg_dump", command, None)).expect_err("it is killed");
+        let report = error.reports().remove(0);
+        assert_eq!((error.to_string().as_str(), error.exit()), ("pg_dump was ended by signal 9", Exit::Source));
+        assert!(report.hint.is_some_and(|hint| !hint.contains("GRANT")));
     }
 
     #[test]

@@ -28,10 +28,11 @@ mod written;
 #[cfg(test)]
 mod tests;
 
-use crate::catalog::{Catalog, Oid, TableKind};
+use crate::catalog::{Catalog, Oid, TableKind, Use};
 use crate::config::{Action, Parent, ReferenceRule, Rows, SubsetConfig, TableRule, Undecided, When};
 use crate::error::{Diagnose, Exit, Report};
 use crate::mask::{MaskSpec, Shape, TableSpec};
+use crate::pg;
 use crate::pg::types::{Field, Format, Layout};
 use crate::rowset::Picked;
 use graph::Graph;
@@ -524,6 +525,35 @@ impl Diagnose for Refusals {
 
     fn reports(&self) -> Vec<Report> {
         self.0.clone()
+    }
+}
+
+impl Plan {
+    /// What reading the rows takes of the source. Where somebody wrote conditions, or for a subset, any table may be read.
+    pub fn uses(&self) -> Use {
+        let mut how = Use { asked: self.asks(), unread: BTreeSet::new() };
+        if how.asked || self.subset.is_some() {
+            return how;
+        }
+        let joined = |table: &TablePlan| {
+            let name = pg::quote_qualified(&table.schema, &table.name);
+            self.tables.iter().any(|other| other.rows != Rows::None && other.from.contains(&name))
+        };
+        let empty = self.tables.iter().filter(|table| table.rows == Rows::None);
+        how.unread.extend(empty.filter(|table| !joined(table)).map(|table| table.oid));
+        how
+    }
+
+    /// The source evaluates what somebody wrote: conditions of rows, masks and subsets, and orders. They may call functions.
+    fn asks(&self) -> bool {
+        let rows = |table: &TablePlan| {
+            matches!(table.rows, Rows::Where { condition: Some(_), .. }) || !table.conditions().is_empty()
+        };
+        let subset = |subset: &SubsetPlan| {
+            subset.seeds.iter().any(|seed| seed.condition.is_some() || seed.order.is_some())
+                || subset.nodes.iter().any(|node| node.filter.is_some())
+        };
+        self.tables.iter().any(rows) || self.subset.as_deref().is_some_and(subset)
     }
 }
 

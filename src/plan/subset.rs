@@ -328,7 +328,10 @@ fn unknown_table(nodes: &[SubsetNode], what: &str, pattern: &str, at: &Place) ->
 fn seed(plan: &mut SubsetPlan, number: usize, rule: &SeedRule, reports: &mut Vec<Report>) {
     let wrong = |what: &str, why: &str| {
         let report = Report::new("plan::subset-where", format!("the `{what}` of seed {number} is not one expression"));
-        report.place(place(&rule.place)).detail(why.to_owned()).hint("Close its parentheses and quotes.")
+        report
+            .place(place(&rule.place))
+            .detail(why.to_owned())
+            .hint("Write one SQL expression: nothing left open, no semicolon, no comment at its end.")
     };
     for (what, text) in [("where", &rule.condition), ("order", &rule.order)] {
         if let Some(Err(why)) = text.as_ref().map(|text| super::sql::one_expression(text)) {

@@ -54,18 +54,19 @@ pub(super) fn check(graph: &Graph<'_>, domains: &Domains, reports: &mut Vec<Repo
 }
 
 fn report(graph: &Graph<'_>, domains: &Domains, what: &str, (node, why, help): Spoiler) -> Report {
-    let resolved = domains.resolved[node].as_ref();
-    let choice = resolved.map_or_else(String::new, |resolved| words(&resolved.choice));
-    let report = Report::new(
-        "plan::unique-column",
-        format!("column \"{}\" is part of {what}, and {choice} would not keep it unique", graph.name(node)),
-    )
-    .detail(why)
-    .hint(hint(graph, domains, node, help));
-    match resolved {
-        Some(resolved) => at(resolved, report),
-        None => report,
-    }
+    let part = format!("column \"{}\" is part of {what}", graph.name(node));
+    let told = |message: String| Report::new("plan::unique-column", message).detail(why);
+    let Some(resolved) = domains.resolved[node].as_ref() else {
+        // Nobody decides on a generated column, but on what it is made of.
+        let text = graph.nodes[node].column.generation.as_deref().unwrap_or_default();
+        let made = graph.nodes_of(graph.nodes[node].group);
+        let made = made.filter(|of| changes(domains, *of) && mentions(text, &graph.nodes[*of].column.name));
+        let made = made.map(|of| format!("\"{}\"", graph.name(of))).collect::<Vec<_>>().join(", ");
+        return told(format!("{part}, and what it is generated from is changed, which would not keep it unique"))
+            .hint(format!("Keep {made} with a reason, or leave out the rows of the table."));
+    };
+    let report = told(format!("{part}, and {} would not keep it unique", words(&resolved.choice)));
+    at(resolved, report.hint(hint(graph, domains, node, help)))
 }
 
 /// Names the kinds that this column takes and that would keep it unique.
@@ -220,8 +221,10 @@ fn expression_spoilers(graph: &Graph<'_>, domains: &Domains, expression: &str, u
         .filter(|node| !stays(node))
         .map(|node| {
             let shown = without_literals(expression);
-            let help = if cased(&node) { Help::Lower } else { Help::Keep };
-            let why = "only masks in lower case keep lower(…) and upper(…) unique.";
+            let (why, help) = match cased(&node) {
+                true => ("only masks in lower case keep lower(…) and upper(…) unique.", Help::Lower),
+                false => ("nobody knows whether it is different for different masks.", Help::Keep),
+            };
             (node, format!("Its expression is {shown}; {why}"), help)
         })
         .collect()

@@ -3,8 +3,7 @@
 use super::Job;
 use super::at_source::definitions_now;
 use crate::buffers::Buffers;
-use crate::catalog::{self, Catalog, Change};
-use crate::config::Rows;
+use crate::catalog::{self, Catalog, Change, Use};
 use crate::error::{Exit, Failure, Report};
 use crate::event::{Events, Phase};
 use crate::extract::postgres::Reader;
@@ -13,7 +12,7 @@ use crate::extract::{ExtractError, Source, Stop};
 use crate::load::objects::{Objects, Tools};
 use crate::outcome::{Ledger, PhaseTime};
 use crate::pipeline::{Budget, Pipeline};
-use crate::plan::{Plan, SubsetPlan, TablePlan};
+use crate::plan::Plan;
 use std::time::Instant;
 
 /// How often a snapshot is taken anew because tables were truncated or rewritten under it.
@@ -85,7 +84,7 @@ pub(super) async fn no_drift(job: &Job, read: &Catalog, plan: &Plan, events: &Ev
     }
     let now = definitions_now(job).await?;
     let (stops, rest): (Vec<Change>, Vec<Change>) =
-        catalog::changes(read, &now, asks(plan)).into_iter().partition(|change| change.stops);
+        catalog::changes(read, &now, &plan.uses()).into_iter().partition(|change| change.stops);
     if !stops.is_empty() {
         return Err(ExtractError::SchemaDrift { changes: names(stops) }.into());
     }
@@ -97,18 +96,6 @@ pub(super) async fn no_drift(job: &Job, read: &Catalog, plan: &Plan, events: &Ev
 
 fn names(changes: Vec<Change>) -> Vec<String> {
     changes.into_iter().map(|change| change.what).collect()
-}
-
-/// The source evaluates what somebody wrote: conditions of rows, masks and subsets, and orders. They may call functions.
-fn asks(plan: &Plan) -> bool {
-    let rows = |table: &TablePlan| {
-        matches!(table.rows, Rows::Where { condition: Some(_), .. }) || !table.conditions().is_empty()
-    };
-    let subset = |subset: &SubsetPlan| {
-        subset.seeds.iter().any(|seed| seed.condition.is_some() || seed.order.is_some())
-            || subset.nodes.iter().any(|node| node.filter.is_some())
-    };
-    plan.tables.iter().any(rows) || plan.subset.as_deref().is_some_and(subset)
 }
 
 /// Takes a snapshot under which everything is what it was when it was judged, and reads the definitions that it shows; else
@@ -130,7 +117,7 @@ pub(super) async fn take_snapshot(
     let Judged { catalog: read, plan, objects: known, tools } = judged;
     let snapshot = match Snapshot::take(&job.source, &job.application(), &job.extract, plan, stop).await {
         Err(error) if error.is_missing() => {
-            return Ok(Err(names(catalog::changes(read, &definitions_now(job).await?, asks(plan)))));
+            return Ok(Err(names(catalog::changes(read, &definitions_now(job).await?, &plan.uses()))));
         }
         taken => taken?,
     };
@@ -139,7 +126,7 @@ pub(super) async fn take_snapshot(
     let (changed, now, objects) =
         tokio::join!(snapshot.changed_tables(plan), definitions_now(job), tools.read(&environment, Some(&id)));
     let rewritten = changed?.into_iter().map(|table| format!("table {table} was truncated or rewritten"));
-    let redefined = catalog::changes(read, &now?, asks(plan)).into_iter().filter(|change| change.stops);
+    let redefined = catalog::changes(read, &now?, &plan.uses()).into_iter().filter(|change| change.stops);
     let mut changes: Vec<String> = rewritten.chain(names(redefined.collect())).collect();
     match objects {
         Ok(objects) => {
@@ -152,7 +139,7 @@ pub(super) async fn take_snapshot(
         // Whoever is in its way waits for us; and what was dropped under its hands makes it fail.
         Err(error) if error.is_locked() || !changes.is_empty() => {}
         Err(error) => {
-            let later = catalog::changes(read, &definitions_now(job).await?, true);
+            let later = catalog::changes(read, &definitions_now(job).await?, &Use { asked: true, ..Use::default() });
             if later.is_empty() {
                 return Err(error.into());
             }

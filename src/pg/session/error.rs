@@ -267,6 +267,11 @@ impl ConnectError {
                  went away during the run, its log says why: a full disk of its WAL (pg_wal) ends it like this."
                     .to_owned()
             }
+            // At this point no other right is asked for.
+            Self::Rejected { at, sqlstate, .. } if sqlstate == "42501" => {
+                let (database, role) = (quote_identifier(&at.database), quote_identifier(&at.user));
+                format!("GRANT CONNECT ON DATABASE {database} TO {role};")
+            }
             Self::Rejected { at, .. } => format!("Try it by hand: {}", at.psql(&at.database)),
             Self::All(_) => String::new(),
         }

@@ -13,7 +13,10 @@ fn generated_columns_need_no_decision_and_take_none() {
     // A unique generated column is as unique as its expression.
     let unique = world.clone().unique("a", &["y"], |_| ());
     assert!(unique.clone().rule("public.a", json!({"x": "email"})).build().is_ok());
-    assert_eq!(unique.rule("public.a", json!({"x": "pattern"})).refusal().code, "plan::unique-column");
+    let refusal = unique.rule("public.a", json!({"x": "pattern"})).refusal();
+    assert_eq!(refusal.code, "plan::unique-column");
+    // There is nothing to decide on a generated column.
+    assert!(refusal.hint.is_some_and(|hint| hint.contains("Keep \"public.a.x\" with a reason")));
 }
 
 fn partitioned(key: &str, strategy: &str) -> World {
