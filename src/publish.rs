@@ -14,12 +14,15 @@ use crate::pg::{self, Conninfo, Side, SqlProblem, TargetSession};
 use crate::release::{self, Mark, RunId, State};
 use serde::Serialize;
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 /// How long one attempt waits for sessions to leave.
 const SWAP_WAIT: &str = "5s";
 const SWAP_ATTEMPTS: u32 = 3;
 /// How often sessions are ended while the renames wait.
 const TERMINATE_EVERY: Duration = Duration::from_millis(20);
+/// How often renames that are to stop are cancelled: the server ignores a request that comes between two statements.
+const CANCEL_EVERY: Duration = Duration::from_millis(100);
 /// How long the refresh lock is waited for: the server needs a moment to notice that a killed run is gone.
 const LOCK_WAIT: Duration = Duration::from_secs(3);
 const LOCK_EVERY: Duration = Duration::from_millis(100);
@@ -39,6 +42,8 @@ pub enum PublishError {
     InUse { database: String, holders: Holders },
     #[error("\"{database}\" could not be dropped")]
     NotDropped { database: String, problem: SqlProblem, holders: Holders },
+    #[error("stopped by a signal")]
+    Stopped,
     #[error("the target went away while \"{database}\" was swapped")]
     Unsettled { database: String, run: RunId },
     #[error("there is no earlier release of \"{database}\"")]
@@ -77,6 +82,7 @@ impl Diagnose for PublishError {
         match self {
             PublishError::Load(error) => error.exit(),
             PublishError::NoRelease { .. } | PublishError::UnknownRelease { .. } => Exit::Refused,
+            PublishError::Stopped => Exit::Interrupted,
             _ => Exit::Target,
         }
     }
@@ -96,6 +102,7 @@ impl Diagnose for PublishError {
                     .detail(format!("{problem}{who}"))
                     .hint(holders.advice(&format!("DROP DATABASE {};", pg::quote_ident(database))))
             }
+            PublishError::Stopped => Report::new("run::interrupted", message).state("Nothing was changed."),
             PublishError::Unsettled { database, run } => Report::new("target::unsettled", message)
                 .state(format!("\"{database}\" is the complete old release or the complete new one, {run}: the server could not be asked."))
                 .hint("restage releases     # says which one is live"),
@@ -462,13 +469,15 @@ impl Admin {
     /// After it returns an error the old database serves and the loaded one is still aside.
     ///
     /// # Errors
-    /// [`PublishError::InUse`] if sessions did not leave in three attempts, else the error of the server.
+    /// [`PublishError::InUse`] if sessions did not leave in three attempts, [`PublishError::Stopped`] if it was to stop
+    /// before they had, else the error of the server.
     pub async fn swap(
         &self,
         run: &RunId,
         mark: &Mark,
         people: &str,
         now: jiff::Timestamp,
+        stop: &CancellationToken,
     ) -> Result<Published, PublishError> {
         let live = self.releases().await?.into_iter().find(|release| release.kind == State::Live);
         let aside = release::staging_name(&self.live, run);
@@ -484,7 +493,7 @@ impl Admin {
             comments.extend(leaves(live, previous, now));
         }
         let started = Instant::now();
-        let gap_ms = match self.exchange(&renames, previous.as_deref(), None, &comments).await {
+        let gap_ms = match self.exchange(&renames, (previous.as_deref(), None), &comments, stop).await {
             Ok(gap_ms) => gap_ms,
             Err(PublishError::Sql { what, problem }) if problem.is_connection_lost() => match self.settle(run).await {
                 Some(true) => started.elapsed().as_millis() as u64,
@@ -519,8 +528,14 @@ impl Admin {
     /// beside it.
     ///
     /// # Errors
-    /// [`PublishError::NoRelease`], [`PublishError::UnknownRelease`], [`PublishError::InUse`] or the server's error.
-    pub async fn rollback(&self, to: Option<&str>, now: jiff::Timestamp) -> Result<Published, PublishError> {
+    /// [`PublishError::NoRelease`], [`PublishError::UnknownRelease`], [`PublishError::InUse`], [`PublishError::Stopped`] or
+    /// the server's error.
+    pub async fn rollback(
+        &self,
+        to: Option<&str>,
+        now: jiff::Timestamp,
+        stop: &CancellationToken,
+    ) -> Result<Published, PublishError> {
         let releases = self.releases().await?;
         let mut previous: Vec<&Release> =
             releases.iter().filter(|release| matches!(release.kind, State::Previous(_))).collect();
@@ -572,17 +587,18 @@ impl Admin {
         } else {
             renames.push((wanted.database.clone(), self.live.clone()));
         }
-        let gap_ms = self.exchange(&renames, left.as_deref(), Some(&self.live), &comments).await?;
+        let gap_ms = self.exchange(&renames, (left.as_deref(), Some(&self.live)), &comments, stop).await?;
         Ok(Published { database: self.live.clone(), previous: left, gap_ms })
     }
 
-    /// Renames in one transaction while sessions of the databases are ended; returns the gap in milliseconds.
+    /// Renames in one transaction while sessions of the databases are ended, and closes and opens a database for
+    /// connections; returns the gap in milliseconds.
     async fn exchange(
         &self,
         renames: &[(String, String)],
-        close: Option<&str>,
-        open: Option<&str>,
+        (close, open): (Option<&str>, Option<&str>),
         comments: &[String],
+        stop: &CancellationToken,
     ) -> Result<u64, PublishError> {
         let mut sql = format!("BEGIN; SET LOCAL lock_timeout = '{SWAP_WAIT}'");
         for (from, to) in renames {
@@ -609,22 +625,33 @@ impl Admin {
             .await
             .map_err(|error| LoadError::Connect(Box::new(error.error.report(Side::Target))))?;
         for attempt in 1..=SWAP_ATTEMPTS {
+            if stop.is_cancelled() {
+                return Err(PublishError::Stopped);
+            }
             let started = Instant::now();
-            let error = tokio::select! {
-                done = self.session.client().batch_execute(&sql) => match done {
-                    Ok(()) => {
-                        let gap = started.elapsed().as_millis() as u64;
-                        // The last statement that ends sessions may still run, and would end those of the new release.
-                        let _ = terminator.client().batch_execute("SELECT").await;
-                        return Ok(gap);
-                    }
-                    Err(error) => error,
-                },
+            let mut renamed = std::pin::pin!(self.session.client().batch_execute(&sql));
+            let done = tokio::select! {
+                done = &mut renamed => done,
                 () = terminate(&terminator, &names) => unreachable!("terminating goes on until the renames are done"),
+                () = stop.cancelled() => tokio::select! {
+                    // The server knows whether it was asked in time.
+                    done = &mut renamed => done,
+                    () = cancel(&terminator, self.session.pid()) => unreachable!("cancelling goes on until the renames are done"),
+                },
             };
+            let gap = started.elapsed().as_millis() as u64;
+            // The last statement that ends sessions may still run, and would end those of the new release; one that cancels
+            // would meet whatever comes next.
+            if !self.session.is_closed() {
+                let _ = terminator.client().batch_execute("SELECT").await;
+            }
+            let Err(error) = done else { return Ok(gap) };
             let problem = pg::sql_error(&error);
             let retry = matches!(problem.sqlstate.as_str(), "55006" | "55P03");
             let _ = self.session.client().batch_execute("ROLLBACK").await;
+            if stop.is_cancelled() && !problem.is_connection_lost() {
+                return Err(PublishError::Stopped);
+            }
             if !retry {
                 return Err(PublishError::sql("swapping the databases", &error));
             }
@@ -677,6 +704,14 @@ async fn terminate(session: &TargetSession, names: &[String]) {
     loop {
         end_sessions(session, names).await;
         tokio::time::sleep(TERMINATE_EVERY).await;
+    }
+}
+
+/// Cancels what another session of ours does, for ever.
+async fn cancel(session: &TargetSession, pid: i32) {
+    loop {
+        let _ = session.client().query("SELECT pg_catalog.pg_cancel_backend($1)", &[&pid]).await;
+        tokio::time::sleep(CANCEL_EVERY).await;
     }
 }
 

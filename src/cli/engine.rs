@@ -598,7 +598,7 @@ pub(super) async fn rollback(context: &Context, args: RollbackArgs) -> Result<Ro
     let consent = Consent::of(args.yes, target.confirm.as_deref());
     context.confirm(&question, &info.database, consent).await?;
     admin.lock().await?;
-    let published = admin.rollback(args.to.as_deref(), jiff::Timestamp::now()).await?;
+    let published = admin.rollback(args.to.as_deref(), jiff::Timestamp::now(), &context.cancel).await?;
     let now = admin.releases().await?;
     let live = now.iter().find(|release| release.kind == State::Live);
     let live_name = live.and_then(|live| live.release.as_ref()).map_or_else(|| "-".to_owned(), ToString::to_string);
@@ -747,7 +747,7 @@ pub(super) async fn demo(context: &Context, args: DemoArgs) -> Result<DemoOutcom
     let result = refresh::refresh(second, &context.events, &stop).await;
     let outcome = after.report(context, result).await?;
     let samples = samples(&source_info, &target_info).await?;
-    let rolled_back = prove_rollback(&target_info, &outcome.release).await?;
+    let rolled_back = prove_rollback(context, &target_info, &outcome.release).await?;
     let mut look = vec![("rollback".to_owned(), rolled_back)];
     if kept {
         look.push(("production".to_owned(), format!("psql '{source_url}'")));
@@ -786,15 +786,15 @@ async fn samples(source: &Conninfo, target: &Conninfo) -> Result<Vec<DemoSample>
 }
 
 /// Goes back to the earlier release and forward again, and says what that took.
-async fn prove_rollback(target: &Conninfo, release: &str) -> Result<String, Failure> {
+async fn prove_rollback(context: &Context, target: &Conninfo, release: &str) -> Result<String, Failure> {
     let admin = Admin::connect(target, "postgres", "restage").await?;
     let started = Instant::now();
-    admin.rollback(None, jiff::Timestamp::now()).await?;
+    admin.rollback(None, jiff::Timestamp::now(), &context.cancel).await?;
     let back_ms = started.elapsed().as_millis();
     let live = admin.releases().await?.into_iter().find(|release| release.kind == State::Live);
     let earlier = live.and_then(|live| live.release).map_or_else(|| "?".to_owned(), |release| release.to_string());
     let started = Instant::now();
-    admin.rollback(Some(release), jiff::Timestamp::now()).await?;
+    admin.rollback(Some(release), jiff::Timestamp::now(), &context.cancel).await?;
     let forward_ms = started.elapsed().as_millis();
     Ok(format!("went back to {earlier} in {back_ms} ms and forward to {release} in {forward_ms} ms"))
 }

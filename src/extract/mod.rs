@@ -244,6 +244,11 @@ impl Stop {
         self.error()
     }
 
+    /// What is cancelled when the run has to stop, for those who know nothing of runs.
+    pub fn token(&self) -> &CancellationToken {
+        &self.token
+    }
+
     pub fn is_stopped(&self) -> bool {
         self.reason.get().is_some()
     }

@@ -14,6 +14,7 @@ use crate::publish::{PublishError, Published, Release, Swept};
 use crate::release::{self, Mark, State};
 use crate::verify;
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 /// What may be done about a gate that fails after the swap.
 struct Way {
@@ -79,8 +80,13 @@ impl Run {
         let mark = self.mark(prepared, as_of.as_deref());
         let people =
             format!("masked copy of {} as of {}", prepared.catalog.server.database, as_of.as_deref().unwrap_or("?"));
-        let published =
-            self.swap(prepared, &mark, &people).await.map_err(|failure| failure.with_state(&not_published))?;
+        let published = match self.swap(prepared, &mark, &people).await {
+            Ok(published) => published,
+            Err(PublishError::Stopped) => {
+                return Err(self.give_up(prepared, self.stop.error().into(), false).await);
+            }
+            Err(error) => return Err(Failure::from(error).with_state(&not_published)),
+        };
         let swapped = Instant::now();
         outcome.published = Some(published.database.clone());
         outcome.previous = published.previous.clone();
@@ -98,12 +104,12 @@ impl Run {
             .then(|| format!("nothing was published, so these gates were not asked: \"{}\"", names.join("\", \"")))
     }
 
-    async fn swap(&self, prepared: &Prepared, mark: &Mark, people: &str) -> Result<Published, Failure> {
+    async fn swap(&self, prepared: &Prepared, mark: &Mark, people: &str) -> Result<Published, PublishError> {
         for failed in prepared.admin.copy_properties(&self.job.run).await? {
             self.events.warn(format!("A setting of the live database could not be copied: {failed}"));
         }
-        // From here on the swap is all or nothing; an interrupt waits for its end, which is seconds away.
-        Ok(prepared.admin.swap(&self.job.run, mark, people, jiff::Timestamp::now()).await?)
+        // The swap is all or nothing, and stops as long as it is nothing.
+        prepared.admin.swap(&self.job.run, mark, people, jiff::Timestamp::now(), self.stop.token()).await
     }
 
     /// Steps after publishing. What fails is told, and the new release stays live, unless a gate brings the one before back.
@@ -283,7 +289,9 @@ impl Run {
         outcome: &mut RefreshOutcome,
     ) {
         let reports = failed.iter().map(verify::report);
-        let rolled = prepared.admin.rollback(Some(back), jiff::Timestamp::now()).await;
+        // What a gate refuses does not stay because the run is to stop.
+        let unstopped = CancellationToken::new();
+        let rolled = prepared.admin.rollback(Some(back), jiff::Timestamp::now(), &unstopped).await;
         let releases = prepared.admin.releases().await.unwrap_or_default();
         let serving = releases.iter().find(|release| release.kind == State::Live);
         let name = &live.database;

@@ -185,6 +185,48 @@ fn signal_during_hooks_and_verification_leaves_nothing() {
 }
 
 #[test]
+fn signal_while_the_swap_waits_for_a_session_publishes_nothing() {
+    let mut shop = Shop::open(Lab::new("int_swap"), ROWS);
+    // A superuser's: the target role may not end it, so the swap waits for it.
+    let mut session = shop
+        .lab
+        .target
+        .client("psql", "postgres", &shop.lab.name)
+        .args(["-XqAt", "-c", "SELECT pg_sleep(120)"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("psql");
+    let sleeps = format!("FROM pg_stat_activity WHERE datname = '{}' AND query LIKE '%pg_sleep(120)%'", shop.lab.name);
+    eventually("in the way", "somebody is connected", || {
+        match shop.lab.target.sql("postgres", &format!("SELECT count(*) {sleeps}")).as_str() {
+            "0" => Err("nobody".to_owned()),
+            _ => Ok(()),
+        }
+    });
+    let waits = format!(
+        "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'BEGIN; SET LOCAL lock_timeout%{}%'",
+        shop.lab.name
+    );
+    for how in [Signal::INT, Signal::TERM] {
+        stop_when(&mut shop, "while the swap waits", true, &waits, how);
+    }
+    let serving = shop.before;
+    let mut child = shop.spawn_args(&["rollback", "--yes"]);
+    let there = while_running(&mut child, || (!shop.lab.target.sql("postgres", &waits).is_empty()).then_some(()));
+    assert!(there.is_some(), "rollback: never seen: {:?}", ended(child));
+    signal(&child, Signal::INT);
+    let ran = ended(child);
+    assert_eq!(ran.code, 130, "{ran:?}");
+    assert!(ran.stderr.contains("Nothing was changed"), "{}", ran.stderr);
+    shop.holds(serving, "after a rollback that was stopped");
+    shop.lab.target.sql("postgres", &format!("SELECT pg_terminate_backend(pid, 5000) {sleeps}"));
+    let _ = session.wait();
+    shop.next();
+    shop.recovers("after signals while the swap waited");
+}
+
+#[test]
 fn signal_while_an_index_is_built_leaves_nothing() {
     let mut shop = Shop::open(Lab::new("int_index"), ROWS);
     shop.lab.seed(
