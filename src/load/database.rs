@@ -20,10 +20,11 @@ pub async fn open(info: &Conninfo, application: &str, owner: Option<&str>) -> Re
         .await
         .map_err(|error| LoadError::Connect(Box::new(error.error.report(pg::Side::Target))))?;
     // The copy can be made again at any time, so no commit has to wait for the disk. Index builds get memory by the size
-    // the server was given, because the memory of its machine cannot be asked for.
+    // the server was given, because the memory of its machine cannot be asked for. What is live may be read-only for its
+    // users, and is told its manifest and gates all the same.
     let settings = "SET synchronous_commit = off; SET statement_timeout = 0; SET lock_timeout = 0; \
          SET idle_in_transaction_session_timeout = 0; SET client_min_messages = warning; SET row_security = off; \
-         SET check_function_bodies = false; SET xmloption = content; SET DateStyle = 'ISO, YMD'; \
+         SET check_function_bodies = false; SET default_transaction_read_only = off; SET xmloption = content; SET DateStyle = 'ISO, YMD'; \
          SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; SET extra_float_digits = 3; SET bytea_output = hex; \
          SET lc_monetary = 'C'; SET standard_conforming_strings = on; SET client_encoding = 'UTF8'; \
          SET max_parallel_maintenance_workers = 0; SET jit = off; \

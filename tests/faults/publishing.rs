@@ -547,6 +547,17 @@ fn settings_rights_and_words_of_the_live_database_follow() {
     }
     assert_eq!(shop.lab.staging("SHOW work_mem"), "7MB");
 
+    // A staging that is read-only for its users is written by its refresh all the same.
+    let gate = "[[verify.sql]]\nname = \"rows\"\nquery = \"select count(*) from public.people\"\nequals = 200\n\
+                at = \"after-publish\"\n";
+    shop.lab.config(&format!("{}\n{gate}", super::POLICY));
+    shop.lab.target.sql("postgres", &format!("ALTER DATABASE \"{name}\" SET default_transaction_read_only = on"));
+    let before = shop.lab.target.sql("postgres", &look);
+    let ran = shop.lab.refresh();
+    assert!(!ran.stderr.contains("does not say"), "{}", ran.stderr);
+    assert_eq!(shop.lab.staging("SELECT manifest IS NOT NULL FROM restage.run"), "t");
+    assert_eq!(shop.lab.staging("SHOW default_transaction_read_only"), "on");
+
     // Only a superuser may set what no extension knows: that is told, and the rest follows.
     shop.lab.target.sql("postgres", &format!("ALTER DATABASE \"{name}\" SET \"app.greeting\" = 'hello'"));
     let ran = shop.lab.refresh();
