@@ -4,7 +4,7 @@ use crate::catalog::Server;
 use crate::error::{Diagnose, Exit, Report};
 use crate::load::LoadError;
 use crate::pg::Conninfo;
-use crate::publish::{self, Admin, MAY_END, PublishError, Release};
+use crate::publish::{self, Admin, Foreseen, MAY_END, PublishError, Release};
 use crate::release::{self, Mark, State};
 use serde::Serialize;
 
@@ -109,6 +109,8 @@ pub struct TargetFacts {
     pub ends_sessions: bool,
     /// Roles that are connected to the live database now and whose sessions it may not end; superusers aside.
     pub connected: Vec<String>,
+    /// What publishing will meet in the live database, or lose with it.
+    pub foreseen: Vec<Foreseen>,
     pub live_bytes: Option<i64>,
 }
 
@@ -154,6 +156,7 @@ pub async fn target_facts(admin: &Admin) -> Result<TargetFacts, LoadError> {
         live_bytes: row.get(10),
         ends_sessions: row.get(11),
         connected: row.get(12),
+        foreseen: admin.foresee().await,
     })
 }
 
@@ -262,6 +265,7 @@ pub fn decisive(checks: &[Check]) -> impl Iterator<Item = &Check> {
 }
 
 const OTHER_DATABASE: &str = "other database";
+const SESSIONS: &str = "sessions";
 
 fn same_database(
     source: &Server,
@@ -470,10 +474,10 @@ fn rights(admin: &Admin, facts: &TargetFacts) -> Check {
 }
 
 /// Whether the swap can end the sessions that are in its way. Nothing to refuse a run for: they may be gone by then.
-pub fn sessions(admin: &Admin, facts: &TargetFacts) -> Check {
+fn sessions(admin: &Admin, facts: &TargetFacts) -> Check {
     let role = crate::pg::quote_ident(&facts.role);
     if facts.ends_sessions {
-        return check("sessions", true, format!("{role} may end the sessions of other roles when it publishes"), None);
+        return check(SESSIONS, true, format!("{role} may end the sessions of other roles when it publishes"), None);
     }
     let mut detail = format!(
         "{role} may not end sessions of other roles: no run publishes while one is connected to \"{}\"",
@@ -482,13 +486,26 @@ pub fn sessions(admin: &Admin, facts: &TargetFacts) -> Check {
     if !facts.connected.is_empty() {
         detail.push_str(&format!("; connected now: {}", facts.connected.join(", ")));
     }
-    check("sessions", false, detail, Some(publish::grant(&facts.role)))
+    check(SESSIONS, false, detail, Some(publish::grant(&facts.role)))
 }
 
-/// What a run that publishes says before it loads: somebody is connected whom it may not disconnect.
-pub fn in_the_way(admin: &Admin, facts: &TargetFacts) -> Option<String> {
-    let Check { detail, fix: Some(fix), .. } = sessions(admin, facts) else { return None };
-    (!facts.connected.is_empty()).then(|| format!("{detail}. What helps: {fix}"))
+/// What keeps a run from publishing, or is lost when it does, unless somebody acts until then. Nothing to refuse it for.
+pub fn foreseen(admin: &Admin, facts: &TargetFacts) -> Vec<Check> {
+    let found = facts.foreseen.iter().cloned();
+    let found = found.map(|Foreseen { name, told, helps }| check(name, false, told, helps));
+    std::iter::once(sessions(admin, facts)).chain(found).collect()
+}
+
+/// What a run that publishes says before it loads.
+pub fn in_the_way(admin: &Admin, facts: &TargetFacts) -> Vec<String> {
+    let found = foreseen(admin, facts).into_iter().filter(|check| !check.ok);
+    // As long as nobody is there, the right to disconnect them is not missed.
+    let found = found.filter(|check| check.name != SESSIONS || !facts.connected.is_empty());
+    let told = |Check { detail, fix, .. }| match fix {
+        Some(fix) => format!("{detail}. What helps: {fix}"),
+        None => format!("{detail}."),
+    };
+    found.map(told).collect()
 }
 
 fn surprises(settings: &Settings, facts: &TargetFacts, source_bytes: u64) -> Vec<Check> {

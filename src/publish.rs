@@ -3,8 +3,10 @@
 //! Both renames happen in one transaction, so there is no moment, not even after a crash, in which neither database has
 //! the live name. Applications are disconnected while that transaction waits; new connections wait for its end.
 
+mod foreseen;
 mod holders;
 
+pub use foreseen::Foreseen;
 pub(crate) use holders::MAY_END;
 pub use holders::{Holders, grant};
 
@@ -38,7 +40,7 @@ pub enum PublishError {
     Load(#[from] LoadError),
     #[error("the target failed while {what}")]
     Sql { what: String, problem: SqlProblem },
-    #[error("\"{database}\" could not be swapped: sessions did not leave")]
+    #[error("\"{database}\" could not be swapped: {}", holders.why())]
     InUse { database: String, holders: Holders },
     #[error("\"{database}\" could not be dropped")]
     NotDropped { database: String, problem: SqlProblem, holders: Holders },
@@ -363,7 +365,7 @@ impl Admin {
             if problem.is_connection_lost() {
                 return Err(PublishError::sql(format!("dropping database \"{name}\""), &error));
             }
-            let holders = Holders::of(&self.session, &names, true).await;
+            let holders = Holders::of(&self.session, &names).await;
             if attempt == DROP_ATTEMPTS || problem.sqlstate != "55006" || !holders.may_be_ended() {
                 return Err(PublishError::NotDropped { database: name.to_owned(), problem, holders });
             }
@@ -616,10 +618,10 @@ impl Admin {
         }
         sql.push_str("; COMMIT");
         let names: Vec<String> = renames.iter().map(|(from, _)| from.clone()).collect();
-        let prepared = Holders::of(&self.session, &names, false).await;
-        if !prepared.is_empty() {
+        let stuck = Holders::of(&self.session, &names).await.stuck();
+        if !stuck.is_empty() {
             // Nobody can end these but their owner: waiting for them would only keep applications out.
-            return Err(PublishError::InUse { database: self.live.clone(), holders: prepared });
+            return Err(PublishError::InUse { database: self.live.clone(), holders: stuck });
         }
         let terminator = TargetSession::connect(&self.info, &self.application)
             .await
@@ -659,7 +661,7 @@ impl Admin {
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
         }
-        let holders = Holders::of(&self.session, &names, true).await;
+        let holders = Holders::of(&self.session, &names).await.against_renaming();
         Err(PublishError::InUse { database: self.live.clone(), holders })
     }
 }

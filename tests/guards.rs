@@ -506,6 +506,107 @@ fn somebody_whom_the_target_role_may_not_disconnect_is_told_before_the_load() {
     let _ = session.wait();
 }
 
+/// What the plan warns of.
+#[track_caller]
+fn warnings(lab: &Lab<'_>) -> Vec<String> {
+    let plan = lab.restage(&["plan", "--json"]);
+    assert_eq!(plan.code, 0, "{plan:?}");
+    let document: serde_json::Value = serde_json::from_str(&plan.stdout).expect("a document");
+    let warnings = document["warnings"].as_array().cloned().unwrap_or_default();
+    warnings.iter().filter_map(|warning| warning.as_str().map(str::to_owned)).collect()
+}
+
+/// Plan, doctor and run tell this line; the run goes through.
+#[track_caller]
+fn told_and_done(lab: &Lab<'_>, line: &str) {
+    let plan = warnings(lab);
+    assert!(plan.iter().any(|told| told.contains(line)), "{line}: {plan:?}");
+    let doctor = lab.restage(&["doctor"]);
+    assert!(doctor.code == 0 && doctor.stdout.contains(line), "{line}: {}{}", doctor.stdout, doctor.stderr);
+    let ran = lab.refresh();
+    assert!(ran.stderr.contains(line), "{line}: {}", ran.stderr);
+}
+
+#[test]
+fn settings_that_would_be_lost_are_told_before_the_load_and_can_be_saved() {
+    let lab = lab("lost");
+    let (name, app, option) = (lab.name.clone(), format!("{}_app", lab.name), format!("{}.opt", lab.name));
+    let parameter = format!("\"{name}\".\"opt\"");
+    let set = || {
+        lab.target.sql(
+            "postgres",
+            &format!(
+                "ALTER ROLE \"{app}\" IN DATABASE \"{name}\" SET statement_timeout = '5s';
+                 ALTER DATABASE \"{name}\" SET {parameter} = 'x'; ALTER DATABASE \"{name}\" SET work_mem = '7MB'"
+            ),
+        )
+    };
+    lab.target.sql("postgres", &format!("CREATE ROLE \"{app}\""));
+    set();
+    let role = format!(
+        "ALTER ROLE \"{app}\" SET \"statement_timeout\" TO '5s'; \
+         ALTER ROLE \"{app}\" IN DATABASE \"{name}\" RESET \"statement_timeout\";"
+    );
+    told_and_done(&lab, &role);
+    set();
+    let told = warnings(&lab);
+    let told = told.iter().filter(|told| told.starts_with("setting ")).cloned().collect::<Vec<_>>();
+    assert!(told.len() == 2 && told.iter().any(|told| told.contains(&format!("\"{option}\""))), "{told:?}");
+
+    lab.target.sql("postgres", &role);
+    let grants = lab.target.sql("postgres", "SHOW server_version_num").parse::<u32>().expect("a number") >= 150_000;
+    if grants {
+        let grant = format!("GRANT SET ON PARAMETER {parameter} TO \"restage\";");
+        assert!(told.iter().any(|told| told.contains(&grant)), "{told:?}");
+        lab.target.sql("postgres", &grant);
+        assert!(!warnings(&lab).iter().any(|told| told.starts_with("setting ")));
+        let ran = lab.refresh();
+        assert!(!ran.stderr.contains("could not be copied"), "{}", ran.stderr);
+        assert_eq!(lab.staging(&format!("SHOW {parameter}")), "x");
+    }
+}
+
+#[test]
+fn closed_staging_is_told_to_be_opened() {
+    let lab = lab("closed");
+    let name = &lab.name;
+    let close = format!("ALTER DATABASE \"{name}\" ALLOW_CONNECTIONS false;");
+    lab.target.sql("postgres", &close);
+    told_and_done(&lab, &close);
+    assert_eq!(lab.staging("SELECT count(*) FROM t"), "100");
+    assert!(!warnings(&lab).iter().any(|told| told.contains(&close)));
+}
+
+#[test]
+fn staging_stays_in_its_tablespace_where_that_is_allowed() {
+    let lab = lab("space");
+    let name = &lab.name;
+    let folder = lab.target.folder().join(name);
+    let mut make = std::process::Command::new("install");
+    if crate::support::is_root() {
+        make.args(["-o", "postgres"]);
+    }
+    make.arg("-d").arg(&folder);
+    crate::support::run(&mut make);
+    lab.target.sql("postgres", &format!("CREATE TABLESPACE \"{name}\" LOCATION '{}'", folder.display()));
+    let place = || {
+        let of = "SELECT spcname FROM pg_tablespace t JOIN pg_database d ON d.dattablespace = t.oid WHERE datname";
+        lab.target.sql("postgres", &format!("{of} = '{name}'"))
+    };
+    let moved = format!("ALTER DATABASE \"{name}\" SET TABLESPACE \"{name}\"");
+    lab.target.sql("postgres", &moved);
+    let grant = format!("GRANT CREATE ON TABLESPACE \"{name}\" TO \"restage\";");
+    told_and_done(&lab, &grant);
+    assert_eq!(place(), "pg_default");
+
+    lab.target.sql("postgres", &moved);
+    lab.target.sql("postgres", &grant);
+    assert!(!warnings(&lab).iter().any(|told| told.contains("tablespace")));
+    lab.refresh();
+    assert_eq!(place(), *name);
+    assert_eq!(lab.staging("SELECT count(*) FROM t"), "100");
+}
+
 #[test]
 fn target_that_cannot_be_written_is_refused() {
     let lab = lab("read_only");

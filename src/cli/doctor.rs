@@ -221,9 +221,10 @@ async fn check_target(config: &Config, catalog: Option<&Catalog>, found: &mut Fi
         let bytes = catalog.tables.iter().map(|table| table.bytes).sum();
         match guard::check_all(&settings, &catalog.server, &source, &admin, bytes).await {
             Ok((checks, facts)) => {
-                let sessions = guard::sessions(&admin, &facts);
-                let status = if sessions.ok { Status::Ok } else { Status::Warn };
-                found.add(Group::Target, sessions.name, status, sessions.detail, sessions.fix);
+                for foreseen in guard::foreseen(&admin, &facts) {
+                    let status = if foreseen.ok { Status::Ok } else { Status::Warn };
+                    found.add(Group::Target, foreseen.name, status, foreseen.detail, foreseen.fix);
+                }
                 for check in checks.into_iter().filter(|check| check.name != "source role") {
                     let status = match (check.ok, check.waivable) {
                         (true, _) => Status::Ok,

@@ -45,13 +45,22 @@ pub async fn open(info: &Conninfo, application: &str, owner: Option<&str>) -> Re
 ///
 /// # Errors
 /// The error of the server: no CREATEDB right, a locale it does not have, no disk.
-pub async fn create(admin: &TargetSession, name: &str, source: &Server, mark: &Mark) -> Result<(), LoadError> {
+pub async fn create(
+    admin: &TargetSession,
+    name: &str,
+    source: &Server,
+    tablespace: Option<&str>,
+    mark: &Mark,
+) -> Result<(), LoadError> {
     // Closed until it is marked: a run that dies in between leaves a database that is provably empty, and
     // `Admin::drop_aside` may drop it without a mark.
     let mut sql = format!(
         "CREATE DATABASE {} TEMPLATE template0 ALLOW_CONNECTIONS false CONNECTION LIMIT 0",
         pg::quote_ident(name)
     );
+    if let Some(tablespace) = tablespace {
+        sql.push_str(&format!(" TABLESPACE {}", pg::quote_ident(tablespace)));
+    }
     sql.push_str(&format!(" ENCODING {}", pg::quote_literal(&source.encoding)));
     sql.push_str(&format!(
         " LC_COLLATE {} LC_CTYPE {}",

@@ -412,7 +412,9 @@ impl Run {
     /// Makes an empty, marked database that belongs to the owner.
     async fn database(&self, prepared: &Prepared, name: &str) -> Result<Conninfo, Failure> {
         let admin = &prepared.admin.session;
-        database::create(admin, name, &prepared.catalog.server, &self.mark(prepared, None)).await?;
+        let tablespace = prepared.admin.tablespace().await;
+        let mark = self.mark(prepared, None);
+        database::create(admin, name, &prepared.catalog.server, tablespace.as_deref(), &mark).await?;
         if let Some(owner) = &self.job.owner {
             let sql = format!("ALTER DATABASE {} OWNER TO {}", pg::quote_ident(name), pg::quote_ident(owner));
             let done = admin.client().batch_execute(&sql).await;

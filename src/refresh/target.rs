@@ -61,10 +61,10 @@ pub async fn maker(admin: &Admin, owner: Option<&str>) -> Result<Result<Maker, R
     Ok(Ok(Maker { name: owner.to_owned(), superuser: row.get(3) }))
 }
 
-/// Who will keep the run from publishing if nobody acts until then.
-pub(super) fn in_the_way(job: &Job, admin: &Admin, facts: &TargetFacts) -> Option<String> {
+/// What will keep the run from publishing, or be lost when it does, if nobody acts until then.
+pub(super) fn in_the_way(job: &Job, admin: &Admin, facts: &TargetFacts) -> Vec<String> {
     let publishes = job.publish == PublishMode::Swap && !job.dry_run;
-    if publishes { guard::in_the_way(admin, facts) } else { None }
+    if publishes { guard::in_the_way(admin, facts) } else { Vec::new() }
 }
 
 /// Roles that grants and policies name and the target lacks, where that stops the run.

@@ -158,15 +158,93 @@ fn prepared_transaction_in_the_live_database_stops_the_swap_at_once() {
     let name = shop.lab.name.clone();
     shop.lab.staging(&format!("BEGIN; UPDATE marker SET release = release; PREPARE TRANSACTION '{name}'"));
     let new = shop.next();
+    let undo = format!("ROLLBACK PREPARED '{name}';");
+    assert!(warns(&shop.lab, &undo), "the plan says so already");
     let ran = shop.lab.restage(&["refresh"]);
     assert_eq!(ran.code, 5, "{ran:?}");
-    assert!(ran.stderr.contains("target::in-use") && ran.stderr.contains(&format!("'{name}'")), "{}", ran.stderr);
-    assert!(ran.stderr.contains(&format!("ROLLBACK PREPARED '{name}';")), "{}", ran.stderr);
+    let (warned, failed) = (ran.stderr.find(&undo), ran.stderr.find("error[target::in-use]"));
+    assert!(warned.is_some() && warned < failed, "{}", ran.stderr);
+    let failed = &ran.stderr[failed.unwrap_or(0)..];
+    assert!(failed.contains("it has prepared transactions") && failed.contains(&undo), "{}", ran.stderr);
     assert!(!ran.stderr.contains("pg_signal_backend"), "{}", ran.stderr);
     shop.holds(new - 1, "beside a prepared transaction");
     assert_eq!(shop.lab.databases().len(), 3, "live, previous, and the loaded one aside");
     shop.lab.staging(&format!("ROLLBACK PREPARED '{name}'"));
     shop.recovers("after a prepared transaction");
+}
+
+/// The plan warns with this line.
+#[track_caller]
+fn warns(lab: &Lab<'_>, line: &str) -> bool {
+    let plan = lab.restage(&["plan", "--json"]);
+    assert_eq!(plan.code, 0, "{plan:?}");
+    let document: serde_json::Value = serde_json::from_str(&plan.stdout).expect("a document");
+    let warnings = document["warnings"].as_array().cloned().unwrap_or_default();
+    warnings.iter().any(|warning| warning.as_str().is_some_and(|text| text.contains(line)))
+}
+
+#[test]
+fn what_replicates_from_or_into_staging_is_told_before_the_load() {
+    let logical = ["wal_level = logical"];
+    let pair = Pair { source: Cluster::start(&logical), target: Cluster::start(&logical) };
+    prepare_roles(&pair.source, &pair.target);
+    let lab = Lab::on(&pair.source, &pair.target, "replicates");
+    let name = lab.name.clone();
+    lab.seed("CREATE TABLE t (id int); INSERT INTO t VALUES (1)");
+    lab.config_with("", "keep = 0", KEEP_ALL);
+    lab.refresh();
+    lab.target.sql(&name, "SELECT pg_create_logical_replication_slot('feed', 'pgoutput')");
+    lab.source.sql(&name, "CREATE PUBLICATION nothing");
+    let folder = pair.source.folder().display();
+    let follow = format!(
+        "CREATE SUBSCRIPTION follows CONNECTION 'host={folder} user=postgres dbname={name}' PUBLICATION nothing"
+    );
+    lab.target.sql(&name, &follow);
+    let workers = |number: &str| {
+        eventually("a subscription", number, || {
+            let count = lab.target.sql("postgres", "SELECT count(pid) FROM pg_stat_subscription");
+            if count == number { Ok(()) } else { Err(count) }
+        });
+    };
+    workers("1");
+    let undo = "ALTER SUBSCRIPTION \"follows\" DISABLE; ALTER SUBSCRIPTION \"follows\" SET (slot_name = NONE); \
+                DROP SUBSCRIPTION \"follows\";";
+    let drop_slot = "SELECT pg_drop_replication_slot('feed');";
+    let doctor = lab.restage(&["doctor"]);
+    assert_eq!(doctor.code, 0, "{doctor:?}");
+    for line in [undo, drop_slot] {
+        assert!(warns(&lab, line) && doctor.stdout.contains(line), "{line}: {}", doctor.stdout);
+    }
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 5, "{ran:?}");
+    let failed = ran.stderr.find("error[target::in-use]");
+    assert!(failed.is_some(), "{}", ran.stderr);
+    for line in [undo, drop_slot] {
+        assert!(ran.stderr.find(line) < failed && ran.stderr.contains(line), "{line}: {}", ran.stderr);
+    }
+    let failed = &ran.stderr[failed.unwrap_or(0)..];
+    assert!(failed.contains("a subscription works in it") && failed.contains(undo), "{}", ran.stderr);
+
+    // One that is disabled is in nobody's way until the database that has it is dropped.
+    lab.target.sql("postgres", drop_slot);
+    lab.target.sql(&name, "ALTER SUBSCRIPTION follows DISABLE");
+    workers("0");
+    assert!(warns(&lab, undo) && !warns(&lab, drop_slot));
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 8, "{ran:?}");
+    assert!(ran.stderr.contains("target::not-dropped"), "{}", ran.stderr);
+    let left = lab.databases().into_iter().find(|database| *database != name).expect("the one that stays");
+    let lines = format!(
+        "ALTER DATABASE \"{left}\" ALLOW_CONNECTIONS true;\n\\connect \"{left}\"\n{undo}\n\\connect \"postgres\"\n\
+         DROP DATABASE \"{left}\";"
+    );
+    for line in lines.lines() {
+        assert!(ran.stderr.contains(line), "{line}: {}", ran.stderr);
+    }
+    lab.target.sql("postgres", &lines);
+    assert_eq!(lab.databases(), [name]);
+    let ran = lab.refresh();
+    assert!(!ran.stderr.contains("SUBSCRIPTION"), "{}", ran.stderr);
 }
 
 #[test]
