@@ -109,6 +109,8 @@ pub struct TargetFacts {
     pub ends_sessions: bool,
     /// Roles that are connected to the live database now and whose sessions it may not end; superusers aside.
     pub connected: Vec<String>,
+    /// How many sessions the role may have; none if nobody counts them.
+    pub sessions_max: Option<u32>,
     /// What publishing will meet in the live database, or lose with it.
     pub foreseen: Vec<Foreseen>,
     pub live_bytes: Option<i64>,
@@ -135,7 +137,8 @@ pub async fn target_facts(admin: &Admin) -> Result<TargetFacts, LoadError> {
              r.rolsuper OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE'), \
              coalesce((SELECT pg_catalog.array_agg(DISTINCT r.rolname::text) FROM pg_catalog.pg_stat_activity a \
                JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid WHERE a.datname::text = $1 AND NOT r.rolsuper \
-               AND NOT {MAY_END}), '{{}}') \
+               AND NOT {MAY_END}), '{{}}'), \
+             CASE WHEN NOT r.rolsuper AND r.rolconnlimit >= 0 THEN r.rolconnlimit END \
              FROM pg_catalog.pg_roles r WHERE r.rolname = current_user"),
             &[&admin.live],
         )
@@ -156,6 +159,7 @@ pub async fn target_facts(admin: &Admin) -> Result<TargetFacts, LoadError> {
         live_bytes: row.get(10),
         ends_sessions: row.get(11),
         connected: row.get(12),
+        sessions_max: row.get::<_, Option<i32>>(13).map(i32::unsigned_abs),
         foreseen: admin.foresee().await,
     })
 }
@@ -489,16 +493,37 @@ fn sessions(admin: &Admin, facts: &TargetFacts) -> Check {
     check(SESSIONS, false, detail, Some(publish::grant(&facts.role)))
 }
 
+/// Sessions of a run beside one for each of its jobs: for making databases, for comparing, and that of pg_dump.
+const SESSIONS_BESIDE_JOBS: usize = 3;
+
+/// Whether the role may have as many sessions as a run can open. One of few tables opens fewer.
+fn sessions_max(facts: &TargetFacts, jobs: usize) -> Option<Check> {
+    let (max, wanted) = (facts.sessions_max? as usize, jobs + SESSIONS_BESIDE_JOBS);
+    let role = crate::pg::quote_ident(&facts.role);
+    let fewer = match max.saturating_sub(SESSIONS_BESIDE_JOBS) {
+        0 => String::new(),
+        jobs => format!("     -- or `jobs = {jobs}` under [target]"),
+    };
+    (max < wanted).then(|| {
+        check(
+            "connection limit",
+            false,
+            format!("{role} may have {max} sessions, and a run with `jobs = {jobs}` opens up to {wanted}"),
+            Some(format!("ALTER ROLE {role} CONNECTION LIMIT {wanted};{fewer}")),
+        )
+    })
+}
+
 /// What keeps a run from publishing, or is lost when it does, unless somebody acts until then. Nothing to refuse it for.
-pub fn foreseen(admin: &Admin, facts: &TargetFacts) -> Vec<Check> {
+pub fn foreseen(admin: &Admin, facts: &TargetFacts, jobs: usize) -> Vec<Check> {
     let found = facts.foreseen.iter().cloned();
     let found = found.map(|Foreseen { name, told, helps }| check(name, false, told, helps));
-    std::iter::once(sessions(admin, facts)).chain(found).collect()
+    std::iter::once(sessions(admin, facts)).chain(sessions_max(facts, jobs)).chain(found).collect()
 }
 
 /// What a run that publishes says before it loads.
-pub fn in_the_way(admin: &Admin, facts: &TargetFacts) -> Vec<String> {
-    let found = foreseen(admin, facts).into_iter().filter(|check| !check.ok);
+pub fn in_the_way(admin: &Admin, facts: &TargetFacts, jobs: usize) -> Vec<String> {
+    let found = foreseen(admin, facts, jobs).into_iter().filter(|check| !check.ok);
     // As long as nobody is there, the right to disconnect them is not missed.
     let found = found.filter(|check| check.name != SESSIONS || !facts.connected.is_empty());
     let told = |Check { detail, fix, .. }| match fix {

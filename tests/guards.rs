@@ -578,6 +578,19 @@ fn closed_staging_is_told_to_be_opened() {
 }
 
 #[test]
+fn fewer_sessions_than_a_run_opens_are_told_before_the_load() {
+    let lab = lab("limited");
+    let role = with_role(&lab, "CREATEDB", true);
+    let text = std::fs::read_to_string(lab.path("restage.toml")).expect("read");
+    std::fs::write(lab.path("restage.toml"), text.replace("[target]\n", "[target]\njobs = 4\n")).expect("write");
+    let more = format!("ALTER ROLE \"{role}\" CONNECTION LIMIT 7;");
+    lab.target.sql("postgres", &format!("ALTER ROLE \"{role}\" CONNECTION LIMIT 6"));
+    told_and_done(&lab, &format!("{more}     -- or `jobs = 3` under [target]"));
+    lab.target.sql("postgres", &more);
+    assert!(!warnings(&lab).iter().any(|told| told.contains("CONNECTION LIMIT")));
+}
+
+#[test]
 fn staging_stays_in_its_tablespace_where_that_is_allowed() {
     let lab = lab("space");
     let name = &lab.name;

@@ -221,7 +221,7 @@ async fn check_target(config: &Config, catalog: Option<&Catalog>, found: &mut Fi
         let bytes = catalog.tables.iter().map(|table| table.bytes).sum();
         match guard::check_all(&settings, &catalog.server, &source, &admin, bytes).await {
             Ok((checks, facts)) => {
-                for foreseen in guard::foreseen(&admin, &facts) {
+                for foreseen in guard::foreseen(&admin, &facts, section.jobs) {
                     let status = if foreseen.ok { Status::Ok } else { Status::Warn };
                     found.add(Group::Target, foreseen.name, status, foreseen.detail, foreseen.fix);
                 }

@@ -64,7 +64,7 @@ pub async fn maker(admin: &Admin, owner: Option<&str>) -> Result<Result<Maker, R
 /// What will keep the run from publishing, or be lost when it does, if nobody acts until then.
 pub(super) fn in_the_way(job: &Job, admin: &Admin, facts: &TargetFacts) -> Vec<String> {
     let publishes = job.publish == PublishMode::Swap && !job.dry_run;
-    if publishes { guard::in_the_way(admin, facts) } else { Vec::new() }
+    if publishes { guard::in_the_way(admin, facts, job.jobs) } else { Vec::new() }
 }
 
 /// Roles that grants and policies name and the target lacks, where that stops the run.
