@@ -78,6 +78,7 @@ pub fn report(check: &Check) -> Report {
         "writable" => "guard::read-only-target",
         "rights" => "guard::rights",
         "name length" => "plan::name-too-long",
+        MAINTENANCE => "guard::maintenance-database",
         _ => "guard::unsure",
     };
     let mut report =
@@ -218,6 +219,7 @@ pub async fn check_all(
             (admin.live.len() > release::LIVE_NAME_MAX).then(|| "Give the live database a shorter name.".to_owned()),
         ),
     ];
+    checks.extend(maintenance(admin));
     checks.extend(surprises(settings, &facts, source_bytes));
     Ok((checks, facts))
 }
@@ -253,7 +255,8 @@ pub async fn check_mark(
             ),
         );
     }
-    Ok(vec![other, same_cluster(settings, source, facts), names(settings, admin)])
+    let checks = [other, same_cluster(settings, source, facts), names(settings, admin)];
+    Ok(checks.into_iter().chain(maintenance(admin)).collect())
 }
 
 /// Keeps the checks that refuse the run.
@@ -270,6 +273,7 @@ pub fn decisive(checks: &[Check]) -> impl Iterator<Item = &Check> {
 
 const OTHER_DATABASE: &str = "other database";
 const SESSIONS: &str = "sessions";
+const MAINTENANCE: &str = "maintenance database";
 
 fn same_database(
     source: &Server,
@@ -531,6 +535,22 @@ pub fn in_the_way(admin: &Admin, facts: &TargetFacts, jobs: usize) -> Vec<String
         None => format!("{detail}."),
     };
     found.map(told).collect()
+}
+
+/// The database that is replaced cannot be the one we are connected to while it is renamed.
+fn maintenance(admin: &Admin) -> Option<Check> {
+    (admin.info.database == admin.live).then(|| {
+        check(
+            MAINTENANCE,
+            false,
+            format!("database \"{}\" is the target and the `maintenance_db` that it would be renamed from", admin.live),
+            Some(
+                "CREATE DATABASE maintenance;     -- or any other database of the server\n\
+                 maintenance_db = \"maintenance\"     # under [target]"
+                    .to_owned(),
+            ),
+        )
+    })
 }
 
 fn surprises(settings: &Settings, facts: &TargetFacts, source_bytes: u64) -> Vec<Check> {

@@ -621,6 +621,21 @@ fn staging_stays_in_its_tablespace_where_that_is_allowed() {
 }
 
 #[test]
+fn database_that_is_maintained_from_is_no_target() {
+    let lab = lab("maintained");
+    let paste = "maintenance_db = \"maintenance\"     # under [target]";
+    for args in [&["init-target", "--yes"][..], &["plan"], &["refresh", "--yes"]] {
+        // The default one, and one that is named.
+        lab.config(KEEP);
+        set_target(&lab, &lab.target.url("restage", "postgres"), "postgres");
+        refused(&lab, args, 3, "guard::maintenance-database", paste);
+        lab.config_with("", &format!("maintenance_db = \"{}\"", lab.name), KEEP);
+        refused(&lab, args, 3, "guard::maintenance-database", paste);
+    }
+    assert_eq!(comment(lab.target, "postgres"), "default administrative connection database");
+}
+
+#[test]
 fn target_that_cannot_be_written_is_refused() {
     let lab = lab("read_only");
     let role = with_role(&lab, "CREATEDB", true);
