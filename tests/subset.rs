@@ -114,6 +114,48 @@ async fn closure_is_closed_minimal_and_the_same_for_all_workers_and_batches() {
     assert!(chosen > 30, "most worlds select something: {chosen}");
 }
 
+/// The rows of a foreign table are in no copy: nothing asks its server for them, and nothing counts them.
+#[test]
+fn foreign_partitions_are_neither_asked_nor_counted() {
+    let lab = Lab::new("subset_foreign");
+    lab.source.sql(
+        &lab.name,
+        "CREATE EXTENSION postgres_fdw; CREATE SERVER nowhere FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '/nowhere', dbname 'none');
+         CREATE USER MAPPING FOR PUBLIC SERVER nowhere; GRANT USAGE ON FOREIGN SERVER nowhere TO app",
+    );
+    lab.seed(
+        "CREATE TABLE part (a int, b text, n int, k serial) PARTITION BY LIST (a); CREATE TABLE part_1 PARTITION OF part FOR VALUES IN (1);
+         CREATE FOREIGN TABLE part_2 PARTITION OF part FOR VALUES IN (2) SERVER nowhere; CREATE TABLE part_3 PARTITION OF part FOR VALUES IN (3);
+         INSERT INTO part (a, b, n) SELECT 1 + 2 * (i % 2), 'x' || i, i FROM generate_series(1, 40) i;
+         CREATE TABLE talk (id int PRIMARY KEY, n int); INSERT INTO talk SELECT i, i FROM generate_series(1, 60) i;",
+    );
+    let refers = "[[references]]\nfrom = \"public.talk.n\"\nto = \"public.part.n\"\n";
+    let keeps = "[tables.\"public.*\"]\ndefault = { keep = \"a test\" }\n";
+    let first = "[tables.\"public.part\"]\nrows = { where = \"n > 4\", limit = 7 }\ndefault = { keep = \"a test\" }\n";
+    let masked = "[tables.\"public.part\"]\ndefault = { keep = \"a test\" }\ncolumns.k = \"int\"\n";
+    let seed = "[subset]\nseed = [{ table = \"public.part\", where = \"n <= 10\" }, { table = \"public.part\", percent = 0.000001 }]\n";
+    let filter = "[tables.\"public.part\"]\nrows = { where = \"n > 4\" }\ndefault = { keep = \"a test\" }\n";
+    for (config, expected) in [
+        // The sequence is set past the masks.
+        (format!("{keeps}{masked}"), "40|60"),
+        // Of 60 rows that refer, 20 point nowhere on both sides.
+        (format!("{keeps}{refers}"), "40|60"),
+        (format!("{keeps}{first}"), "7|60"),
+        (format!("{keeps}{refers}{seed}"), "10|10"),
+        (format!("{keeps}{filter}{refers}{seed}"), "6|6"),
+    ] {
+        lab.config(&config);
+        // Only a superuser may create the extension.
+        let text = std::fs::read_to_string(lab.path("restage.toml")).expect("read");
+        let text = text.replace(&lab.target.url("restage", &lab.name), &lab.target.url("postgres", &lab.name));
+        std::fs::write(lab.path("restage.toml"), text).expect("write");
+        lab.refresh();
+        let counts =
+            "SELECT (SELECT count(*) FROM part_1) + (SELECT count(*) FROM part_3), (SELECT count(*) FROM talk)";
+        assert_eq!(lab.staging(counts), expected, "{config}");
+    }
+}
+
 #[test]
 fn loaded_subset_has_no_orphan_and_nothing_unasked() {
     for seed in [3, 7, 11, 19] {

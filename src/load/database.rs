@@ -352,11 +352,11 @@ async fn past_masks(
     let mut end = if up { max } else { min };
     for fed in &sequence.masked {
         let column = pg::quote_ident(&fed.column);
-        let (outermost, table) = (if up { "max" } else { "min" }, pg::quote_qualified(&fed.schema, &fed.table));
+        let (outermost, table) = (if up { "max" } else { "min" }, fed.relation());
         // A numeric column may hold more than any sequence.
         let sql = format!(
             "SELECT (CASE WHEN {up} THEN least(pg_catalog.ceil({outermost}({column})::numeric), $1::bigint) \
-             ELSE greatest(pg_catalog.floor({outermost}({column})::numeric), $2::bigint) END)::bigint FROM {table}"
+             ELSE greatest(pg_catalog.floor({outermost}({column})::numeric), $2::bigint) END)::bigint FROM {table} AS t"
         );
         let Some(found) = client.query_one(&sql, &[&max, &min]).await?.get::<_, Option<i64>>(0) else { continue };
         if (up && found >= last) || (!up && found <= last) {

@@ -246,15 +246,19 @@ fn put_refresh(view: &str, out: &mut impl Write) -> io::Result<()> {
 /// would change the file every night.
 fn put_sequence(sequence: &SequencePlan, loose: Option<(i64, bool)>, out: &mut impl Write) -> io::Result<()> {
     let name = pg::quote_literal(&pg::quote_qualified(&sequence.schema, &sequence.name));
+    let from = |part: Option<&String>, schema: &str, table: &str| match part {
+        Some(part) => format!("{part} AS t"),
+        None => pg::quote_qualified(schema, table),
+    };
     let mut columns: Vec<(String, String)> = sequence
         .owner
         .iter()
-        .map(|(schema, table, column)| (pg::quote_qualified(schema, table), pg::quote_ident(column)))
+        .map(|(schema, table, column)| (from(sequence.owner_part.as_ref(), schema, table), pg::quote_ident(column)))
         .chain(
             sequence
                 .masked
                 .iter()
-                .map(|fed| (pg::quote_qualified(&fed.schema, &fed.table), pg::quote_ident(&fed.column))),
+                .map(|fed| (from(fed.part.as_ref(), &fed.schema, &fed.table), pg::quote_ident(&fed.column))),
         )
         .collect();
     columns.sort();

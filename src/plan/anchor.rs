@@ -1,7 +1,6 @@
 //! The subject of a row: a column of its own, or one that is reached through foreign keys.
 
 use super::graph::{Graph, Node};
-use crate::catalog::TableKind;
 use crate::mask::Shape;
 
 /// Where the subject of a row is found.
@@ -100,11 +99,9 @@ pub(super) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// `"schema"."table"`, with ONLY where inheritance children must not take part.
+/// The rows of a group as an item of FROM.
 pub(super) fn table_sql(graph: &Graph<'_>, group: usize) -> String {
-    let root = graph.groups[group].root;
-    let only = if root.kind == TableKind::Partitioned { "" } else { "ONLY " };
-    format!("{only}{}.{}", quote(&root.schema), quote(&root.name))
+    super::relation(graph.catalog, graph.groups[group].root)
 }
 
 /// `a."x" = b."y" AND …`.

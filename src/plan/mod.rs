@@ -14,6 +14,7 @@ pub mod order;
 mod packs;
 mod policy;
 mod propose;
+mod relation;
 mod select;
 mod source;
 mod sql;
@@ -44,6 +45,7 @@ pub use checks::Condition;
 pub use fit::cannot_mask;
 pub use packs::{About, Floor, Held, Suggested, is_looked_at, leaves_out};
 pub use propose::{column_key as toml_key, escape, is_own_reason};
+pub use relation::{copied_part, relation};
 pub use source::{rights, unlogged_on_standby};
 pub use sql::items;
 pub use stand_in::{Examples, Trial, examples, trials};
@@ -252,6 +254,7 @@ fn sequences(graph: &Graph<'_>, domains: &domain::Domains) -> Vec<SequencePlan> 
             schema: table.schema.clone(),
             table: table.name.clone(),
             column: column.name.clone(),
+            part: copied_part(graph.catalog, table),
             high,
         })
     };
@@ -270,6 +273,7 @@ fn sequences(graph: &Graph<'_>, domains: &domain::Domains) -> Vec<SequencePlan> 
                     .owner
                     .and_then(named)
                     .map(|(table, column)| (table.schema.clone(), table.name.clone(), column.name.clone())),
+                owner_part: sequence.owner.and_then(named).and_then(|(table, _)| copied_part(graph.catalog, table)),
                 masked: places.into_iter().filter_map(fed).collect(),
             }
         })
@@ -468,6 +472,9 @@ pub struct SequencePlan {
     pub name: String,
     /// Owning table and column.
     pub owner: Option<(String, String, String)>,
+    /// The rows of the owning table as an item of FROM, where not all of its partitions are copied.
+    #[serde(default)]
+    pub owner_part: Option<String>,
     /// The masked columns that take their values from it, owned or by their default: it is set past what they hold.
     pub masked: Vec<Fed>,
 }
@@ -478,8 +485,18 @@ pub struct Fed {
     pub schema: String,
     pub table: String,
     pub column: String,
+    /// The rows of its table as an item of FROM, where not all of its partitions are copied.
+    #[serde(default)]
+    pub part: Option<String>,
     /// Largest number of its type.
     pub high: i64,
+}
+
+impl Fed {
+    /// The rows of its table as an item of FROM.
+    pub fn relation(&self) -> String {
+        self.part.clone().unwrap_or_else(|| crate::pg::quote_qualified(&self.schema, &self.table))
+    }
 }
 
 /// A condition that the new values of a column have to satisfy, for [`crate::catalog::probe_checks`].

@@ -8,7 +8,7 @@ use super::condition;
 use super::domain::{Choice, Domains, Mask, Resolved, UNDECIDED_NULL};
 use super::fit::{Anchors, Fitted};
 use super::graph::{Graph, Group, Node};
-use super::{ColumnPlan, Decided, Settings, TablePlan, propose};
+use super::{ColumnPlan, Decided, Settings, TablePlan, propose, relation};
 use crate::catalog::{Column, Oid, Table, TableKind};
 use crate::config::Rows;
 use crate::mask::{ColumnSpec, Condition, MaskSpec, Shape, TableSpec};
@@ -123,7 +123,7 @@ impl<'g> Tables<'g> {
             from: query.from(leaf),
             select: query.select,
             rows: self.rows[group].clone(),
-            share: share_of_limit(&graph.groups[group], &self.rows[group]),
+            share: share_of_limit(graph, &graph.groups[group], &self.rows[group]),
             format,
             layout,
             mask,
@@ -174,14 +174,14 @@ fn hashes_differ(graph: &Graph<'_>, node: Node) -> bool {
 
 /// Which rows of a leaf are among those that a limit leaves of the whole partition tree. Every leaf asks the same question
 /// under the same snapshot, so the answers are parts of one.
-fn share_of_limit(group: &Group<'_>, rows: &Rows) -> Option<String> {
+fn share_of_limit(graph: &Graph<'_>, group: &Group<'_>, rows: &Rows) -> Option<String> {
     let Rows::Where { condition, limit: Some(limit) } = rows else { return None };
     if group.leaves.len() < 2 {
         return None;
     }
     let condition = condition.as_ref().map(|text| format!(" WHERE ({text})")).unwrap_or_default();
-    let root = format!("{}.{}", quote(&group.root.schema), quote(&group.root.name));
-    Some(format!("(t.tableoid, t.ctid) IN (SELECT t.tableoid, t.ctid FROM {root} AS t{condition} LIMIT {limit})"))
+    let whole = relation(graph.catalog, group.root);
+    Some(format!("(t.tableoid, t.ctid) IN (SELECT t.tableoid, t.ctid FROM {whole} AS t{condition} LIMIT {limit})"))
 }
 
 /// A table of which only the definition is copied.

@@ -9,8 +9,8 @@ mod link;
 use super::domain::{Choice, Domains};
 use super::graph::{Graph, nearest};
 use super::order::Term;
-use super::place;
-use crate::catalog::{ConstraintKind, Oid, Table, TableKind};
+use super::{copied_part, place, relation};
+use crate::catalog::{ConstraintKind, Oid, Table};
 use crate::config::{
     Children, Dangling, EdgeRule, Parent, Place, ReferenceRule, Rows, SeedRule, SubsetConfig, matches,
 };
@@ -40,8 +40,10 @@ pub struct SubsetPlan {
 pub struct SubsetNode {
     /// `schema.table`.
     pub name: String,
-    /// All its rows, as an item of FROM: `ONLY "s"."t"`, or a partitioned table.
+    /// All its rows, as an item of FROM: `ONLY "s"."t"`, a partitioned table, or a query of the leaves that are copied.
     pub relation: String,
+    /// Not all of its leaves are copied: `relation` is a query, whose rows carry `tableoid` and `ctid`.
+    pub partial: bool,
     pub leaves: Vec<SubsetLeaf>,
     /// Quoted columns of the primary key, else of a unique key without NULLs; empty where there is neither.
     pub key: Vec<String>,
@@ -185,12 +187,6 @@ pub(super) fn resolve(
     plan
 }
 
-/// An item of FROM with all rows of a table, those of plain inheritance children left out.
-fn relation(table: &Table) -> String {
-    let only = if table.kind == TableKind::Partitioned { "" } else { "ONLY " };
-    format!("{only}{}", quote_qualified(&table.schema, &table.name))
-}
-
 fn nodes(graph: &Graph<'_>, rows: &[Rows], config: &SubsetConfig, reports: &mut Vec<Report>) -> Vec<SubsetNode> {
     let node = |(number, group): (usize, &super::graph::Group<'_>)| {
         let name = group.root.full_name();
@@ -207,7 +203,8 @@ fn nodes(graph: &Graph<'_>, rows: &[Rows], config: &SubsetConfig, reports: &mut 
         let key = key_columns(graph, group);
         let column = |attnum: &i16| group.root.column(*attnum);
         SubsetNode {
-            relation: relation(group.root),
+            relation: relation(graph.catalog, group.root),
+            partial: copied_part(graph.catalog, group.root).is_some(),
             leaves: group.leaves.iter().map(|leaf| leaf_of(leaf)).collect(),
             key: key.iter().filter_map(column).map(|column| crate::pg::quote_ident(&column.name)).collect(),
             key_types: key.iter().filter_map(column).map(|column| column.type_name.clone()).collect(),
@@ -405,9 +402,22 @@ impl SubsetNode {
         match &self.filter {
             None => self.relation.clone(),
             Some(filter) => {
-                format!("(SELECT t.tableoid, t.ctid, t.* FROM {} AS t WHERE (\n{filter}\n))", self.relation)
+                let place = if self.partial { "" } else { "t.tableoid, t.ctid, " };
+                format!("(SELECT {place}t.* FROM {} AS t WHERE (\n{filter}\n))", self.relation)
             }
         }
+    }
+
+    /// What tells the rows of `t` apart, as texts: the key, else all that a row holds, which is stable as long as it is.
+    pub fn told_by(&self) -> Vec<String> {
+        if !self.key.is_empty() {
+            return self.key.iter().map(|column| format!("t.{column}::pg_catalog.text")).collect();
+        }
+        let row = match self.partial {
+            true => format!("ROW({})", self.order.iter().map(|term| term.of("t")).collect::<Vec<_>>().join(", ")),
+            false => "t".to_owned(),
+        };
+        vec![format!("{row}::pg_catalog.text")]
     }
 
     /// The condition on `t` that a row may be chosen, with another one.

@@ -95,7 +95,9 @@ fn orphan_queries(job: &Job, catalog: &Catalog, plan: &Plan) -> Vec<OrphanQuery>
     let split = |path: &str| {
         let mut parts = path.splitn(3, '.');
         let (schema, table, column) = (parts.next()?, parts.next()?, parts.next()?);
-        Some((pg::quote_qualified(schema, table), pg::quote_ident(column)))
+        let named = catalog.tables.iter().find(|known| known.schema == schema && known.name == table);
+        let part = named.and_then(|root| plan::copied_part(catalog, root));
+        Some((part.unwrap_or_else(|| pg::quote_qualified(schema, table)), pg::quote_ident(column)))
     };
     job.references
         .iter()

@@ -3,9 +3,8 @@
 use crate::catalog::{Catalog, ConstraintKind, Oid, Table};
 use crate::config::Rows;
 use crate::load::fixture::By;
-use crate::pg;
 use crate::plan::order::{Term, base};
-use crate::plan::{Plan, TablePlan};
+use crate::plan::{Plan, TablePlan, relation};
 
 /// Whole numbers are compared as such.
 const NUMBERS: [Oid; 3] = [20, 21, 23];
@@ -36,11 +35,11 @@ pub(super) fn settle_limits(catalog: &Catalog, plan: &mut Plan) {
         let Rows::Where { condition, limit: Some(limit) } = &table.rows else { continue };
         let Some(leaf) = catalog.table(table.oid) else { continue };
         let root = leaf.partition_root.and_then(|root| catalog.table(root));
-        let (whole, only) = root.map_or((leaf, "ONLY "), |root| (root, ""));
+        let whole = root.unwrap_or(leaf);
         let condition = condition.as_ref().map(|text| format!(" WHERE (\n{text}\n)")).unwrap_or_default();
         table.share = Some(format!(
-            "(t.tableoid, t.ctid) IN (SELECT t.tableoid, t.ctid FROM {only}{} AS t{condition} ORDER BY {} LIMIT {limit})",
-            pg::quote_qualified(&whole.schema, &whole.name),
+            "(t.tableoid, t.ctid) IN (SELECT t.tableoid, t.ctid FROM {} AS t{condition} ORDER BY {} LIMIT {limit})",
+            relation(catalog, whole),
             by(catalog, whole)
         ));
     }

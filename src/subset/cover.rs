@@ -252,12 +252,8 @@ fn query(node: &SubsetNode, cover: &NodeCover) -> String {
         .chunks(BITS)
         .map(|features| features.iter().enumerate().map(bit).collect::<Vec<_>>().join(" | "));
     let hashes = cover.combinations.iter().map(|(_, text)| format!("pg_catalog.hashtextextended({text}, 0)"));
-    let key: Vec<String> = match node.key.is_empty() {
-        true => vec!["t::pg_catalog.text".to_owned()],
-        false => node.key.iter().map(|column| format!("t.{column}::pg_catalog.text")).collect(),
-    };
-    let fields: Vec<String> =
-        ["t.tableoid".to_owned(), "t.ctid".to_owned()].into_iter().chain(numbers).chain(hashes).chain(key).collect();
+    let place = ["t.tableoid".to_owned(), "t.ctid".to_owned()];
+    let fields: Vec<String> = place.into_iter().chain(numbers).chain(hashes).chain(node.told_by()).collect();
     let aggregates = cover.aggregates.iter().enumerate().map(|(number, sql)| format!("{sql} AS m{number}"));
     let aggregates: Vec<String> = aggregates.collect();
     let condition = node.condition(None);

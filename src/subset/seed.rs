@@ -58,14 +58,7 @@ fn threshold(percent: f64) -> u64 {
 pub(super) fn query(node: &SubsetNode, seed: &SubsetSeed) -> String {
     let mut sql = "SELECT t.tableoid, t.ctid".to_owned();
     if seed.percent.is_some() {
-        // A table without a key is drawn from by all it holds: stable as long as the row is.
-        let key = match node.key.is_empty() {
-            true => "t::pg_catalog.text".to_owned(),
-            false => {
-                node.key.iter().map(|column| format!("t.{column}::pg_catalog.text")).collect::<Vec<_>>().join(", ")
-            }
-        };
-        sql.push_str(&format!(", {key}"));
+        sql.push_str(&format!(", {}", node.told_by().join(", ")));
     }
     sql.push_str(&format!(" FROM {} AS t", seed.relation));
     sql.push_str(&node.condition(seed.condition.as_ref()));

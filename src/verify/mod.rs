@@ -278,7 +278,7 @@ async fn next_is_new(
 ) -> Result<bool, LoadError> {
     let name = pg::quote_qualified(&sequence.schema, &sequence.name);
     for fed in &sequence.masked {
-        let (column, table) = (pg::quote_ident(&fed.column), pg::quote_qualified(&fed.schema, &fed.table));
+        let (column, table) = (pg::quote_ident(&fed.column), fed.relation());
         let sql = format!(
             "SELECT NOT EXISTS (SELECT FROM {table} t WHERE CASE WHEN s.seqincrement > 0 \
              THEN t.{column} >= s.next AND s.next <= s.seqmax ELSE t.{column} <= s.next AND s.next >= s.seqmin END) \
@@ -286,7 +286,9 @@ async fn next_is_new(
              FROM pg_catalog.pg_sequence WHERE seqrelid = $3::text::regclass) s"
         );
         let row = session.client().query_one(&sql, &[&last, &called, &name]).await;
-        let row = row.map_err(|error| LoadError::sql(format!("comparing sequence {name} with {table}"), &error))?;
+        let row = row.map_err(|error| {
+            LoadError::sql(format!("comparing sequence {name} with {}.{}", fed.schema, fed.table), &error)
+        })?;
         if !row.get::<_, bool>(0) {
             return Ok(false);
         }

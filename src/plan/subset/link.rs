@@ -2,9 +2,9 @@
 
 use super::super::domain::Domains;
 use super::super::graph::{Graph, Node};
-use super::super::place;
 use super::super::propose::referencing;
-use super::{SubsetEdge, becomes_null, relation};
+use super::super::{place, relation};
+use super::{SubsetEdge, becomes_null};
 use crate::catalog::{Constraint, ConstraintKind, Oid, Table, UniqueIndex};
 use crate::config::{Children, Dangling, Parent, ReferenceRule};
 use crate::error::Report;
@@ -86,7 +86,7 @@ const ASKS: [&str; 4] = ["NULL", "num_nulls", "num_nonnulls", "COALESCE"];
 /// The table a key belongs to, where that is not the whole partition tree.
 fn part(graph: &Graph<'_>, table: &Table, node: Node) -> Option<String> {
     let root = graph.groups[graph.nodes[node].group].root;
-    (table.oid != root.oid).then(|| relation(table))
+    (table.oid != root.oid).then(|| relation(graph.catalog, table))
 }
 
 /// The columns that become NULL where the key is cut: for MATCH FULL all of them, else those that no other key uses, else
