@@ -127,4 +127,13 @@ fn a_condition_that_the_source_cannot_read_is_refused_before_a_row_is_read() {
         assert_eq!(ran.code, 3, "{bad}: {}", ran.stderr);
         assert!(ran.stderr.contains("plan::when") && ran.stderr.contains(says), "{bad}: {}", ran.stderr);
     }
+    // With what else is refused, not after it.
+    lab.config(
+        "[policy]\nundecided = \"refuse\"\n[tables.\"public.t\"]\nrows = { where = \"z > 7\" }\n\
+         [tables.\"public.t\".columns]\nx = { mask = \"pattern\", when = \"y > 7\" }\n",
+    );
+    let ran = lab.restage(&["plan"]);
+    for code in ["plan::undecided-column", "plan::when", "plan::rows-where"] {
+        assert_eq!((ran.code, ran.stderr.matches(code).count()), (3, 1), "{code}: {}", ran.stderr);
+    }
 }

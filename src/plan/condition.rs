@@ -1,11 +1,64 @@
 //! Masks for some rows only: the condition of the policy, which the source evaluates as one more column of the query.
 
 use super::anchor::{Anchor, Hop, quote, table_sql};
-use super::domain::Mask;
+use super::domain::{Choice, Domains, Mask};
 use super::fit::Anchors;
 use super::graph::{Graph, Node};
-use crate::config::When;
+use super::sql::one_expression;
+use crate::config::{Place, Rows, TableRule, When};
 use crate::error::Report;
+
+/// A condition of the configuration, for the source's server to read.
+#[derive(Debug, Clone)]
+pub struct ConditionProbe {
+    /// `schema.table`; a partition tree has one probe, under its root.
+    pub table: String,
+    /// The column whose `when` it is; none: it is the `where` of the table.
+    pub column: Option<String>,
+    /// A query that has it, to be read and not to be run.
+    pub sql: String,
+    pub place: Option<Place>,
+}
+
+/// Collects the conditions whose form is sound: only the server knows the names in them.
+pub(super) fn probes(graph: &Graph<'_>, rules: &[TableRule], rows: &[Rows], domains: &Domains) -> Vec<ConditionProbe> {
+    let mut found = Vec::new();
+    for (group, chosen) in rows.iter().enumerate().filter(|(_, rows)| **rows != Rows::None) {
+        let (name, table) = (graph.groups[group].root.full_name(), table_sql(graph, group));
+        if let Rows::Where { condition: Some(condition), .. } = chosen
+            && one_expression(condition).is_ok()
+        {
+            let rule = rules.iter().find(|rule| rule.rows.as_ref() == Some(chosen));
+            let sql = format!("SELECT 1 FROM {table} AS t WHERE (\n{condition}\n)");
+            let place = rule.map(|rule| rule.place.clone());
+            found.push(ConditionProbe { table: name.clone(), column: None, sql, place });
+        }
+        for node in graph.nodes_of(group) {
+            let Some(resolved) = &domains.resolved[node] else { continue };
+            let Choice::Mask(mask) = &resolved.choice else { continue };
+            let Some(sql) = question(graph, node, mask, &table) else { continue };
+            let (column, place) = (Some(graph.nodes[node].column.name.clone()), resolved.place.clone());
+            found.push(ConditionProbe { table: name.clone(), column, sql, place });
+        }
+    }
+    found
+}
+
+/// The condition of a mask as the source is asked for it, with a column of the row beside it, so that an aggregate is
+/// refused here and not by the copy. None where there is no condition, or one that is refused without the server.
+fn question(graph: &Graph<'_>, node: Node, mask: &Mask, table: &str) -> Option<String> {
+    let When { condition, path, .. } = mask.when.as_ref()?;
+    let mut anchors = Anchors::new();
+    check(graph, node, mask, &mut anchors).ok()?;
+    let (join, sql) = match path {
+        None => (String::new(), own_row(condition)),
+        Some(_) => match anchors.into_values().next()? {
+            Anchor::Path { hops, .. } => at_path(graph, &hops, condition, "w1"),
+            Anchor::Column(_) => return None,
+        },
+    };
+    Some(format!("SELECT t.ctid, {sql} FROM {table} AS t{join}"))
+}
 
 /// Checks that a condition is one expression, that its row can be found, and that the other rows may become NULL.
 pub(super) fn check(graph: &Graph<'_>, node: Node, mask: &Mask, anchors: &mut Anchors) -> Result<(), Box<Report>> {
@@ -21,7 +74,7 @@ pub(super) fn check(graph: &Graph<'_>, node: Node, mask: &Mask, anchors: &mut An
         return Err(Box::new(Report::new("plan::when-not-null", message).hint(hint)));
     }
     let Some(When { condition, path, .. }) = &mask.when else { return Ok(()) };
-    if let Err(why) = super::sql::one_expression(condition) {
+    if let Err(why) = one_expression(condition) {
         let message = format!("the `when` of column \"{name}\" is not one condition");
         let report = Report::new("plan::when", message).detail(why);
         return Err(Box::new(report.hint("Write one SQL expression, with its parentheses and quotes closed.")));

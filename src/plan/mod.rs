@@ -42,6 +42,7 @@ use std::sync::Arc;
 
 pub use crate::config::Place;
 pub use checks::Condition;
+pub use condition::ConditionProbe;
 pub use fit::cannot_mask;
 pub use packs::{About, Floor, Held, Suggested, is_looked_at, leaves_out};
 pub use propose::{column_key as toml_key, escape, is_own_reason};
@@ -178,6 +179,7 @@ pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Res
         skipped: skipped(catalog),
         probes,
         value_probes,
+        condition_probes: condition::probes(&graph, policy.rules, rows, &domains),
         warnings,
         subset: subset.map(Arc::new),
         dangling: None,
@@ -189,8 +191,12 @@ pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Res
 }
 
 /// What a plan that is refused can still have the server judge: whether constants and NULL suit their columns, which needs no
-/// mask. Columns that `refused` tells of are left out.
-pub fn plain_probes(catalog: &Catalog, policy: &Policy<'_>, refused: &[Report]) -> Vec<CheckProbe> {
+/// mask, and whether it can read the conditions. Columns whose values `refused` tells of are left out.
+pub fn plain_probes(
+    catalog: &Catalog,
+    policy: &Policy<'_>,
+    refused: &[Report],
+) -> (Vec<CheckProbe>, Vec<ConditionProbe>) {
     let told: BTreeSet<&str> = refused.iter().filter_map(|report| report.place.as_deref()).collect();
     let mut ignored = Vec::new();
     let graph = Graph::new(catalog, policy.references, &mut ignored);
@@ -201,7 +207,7 @@ pub fn plain_probes(catalog: &Catalog, policy: &Policy<'_>, refused: &[Report]) 
         let plain = !matches!(probe.value, ProbeValue::Mask { .. });
         plain && probe.place.as_ref().is_some_and(|at| !told.contains(place(at).as_str()))
     });
-    probes
+    (probes, condition::probes(&graph, policy.rules, &decisions.rows, &domains))
 }
 
 /// As [`build`], for a schema of an earlier day: rules for what it did not have yet, or had under another name, say nothing
@@ -361,6 +367,8 @@ pub struct Plan {
     pub probes: Vec<CheckProbe>,
     /// Questions about values, to be asked before a refresh reads its snapshot.
     pub value_probes: Vec<ValueProbe>,
+    /// Conditions of the configuration, which only the source's server can read.
+    pub condition_probes: Vec<ConditionProbe>,
     pub warnings: Vec<String>,
     /// What is known of columns beside their decision, by table and attnum; for people, and no part of the hash.
     pub about: BTreeMap<(Oid, i16), About>,

@@ -4,12 +4,11 @@
 use super::Job;
 use super::prepare::{NOTHING, connect_source};
 use crate::catalog::Catalog;
-use crate::config::{Rows, TableRule};
 use crate::error::{Failure, Report};
 use crate::extract::{ExtractError, snapshot};
 use crate::load::LoadError;
 use crate::pg::{Inlined, SourceSession, SqlProblem};
-use crate::plan::{Plan, ValueFault, ValueProbe, list_line, with_path};
+use crate::plan::{ConditionProbe, Plan, ValueFault, ValueProbe, list_line, with_path};
 use crate::publish::Admin;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -19,6 +18,8 @@ pub(super) const PROBE_MAX: Duration = Duration::from_secs(20);
 pub(super) const PROBES_MAX: Duration = Duration::from_secs(60);
 
 const NAMES: &str = "Names of columns are as in the table; functions and types outside pg_catalog need their schema.";
+const ABOUT: &str =
+    "Names of columns are as in the table that it is about; functions and types outside pg_catalog need their schema.";
 
 /// What to do about a condition that the server does not understand.
 fn unread(problem: &SqlProblem) -> String {
@@ -32,66 +33,35 @@ fn unread(problem: &SqlProblem) -> String {
         .to_owned()
 }
 
-/// Asks the source to read each `where`, without running it.
+/// Asks the source to read each `where`, and each `when` of a mask, without running it.
 ///
 /// # Errors
 /// The connection is lost, or a lock cannot be had.
-pub(super) async fn conditions(
-    session: &SourceSession,
-    rules: &[TableRule],
-    plan: &Plan,
-) -> Result<Vec<Report>, Failure> {
+pub(super) async fn conditions(session: &SourceSession, probes: &[ConditionProbe]) -> Result<Vec<Report>, Failure> {
     let mut reports = Vec::new();
     let mut told = BTreeSet::new();
-    for table in &plan.tables {
-        let Rows::Where { condition: Some(condition), .. } = &table.rows else { continue };
-        if told.contains(condition) {
+    for probe in probes {
+        let (why, problem) = match under_savepoint(session, session.client().prepare(&probe.sql)).await? {
+            Ok(statement) if statement.params().is_empty() => continue,
+            Ok(_) => ("It has a parameter ($1), and nothing gives it a value.".to_owned(), None),
+            Err(problem) => (format!("{problem}."), Some(problem)),
+        };
+        let place = probe.place.as_ref().map(ToString::to_string);
+        // A rule for several tables or columns is told of once.
+        if !told.insert((probe.column.is_some(), place.clone())) {
             continue;
         }
-        let sql = format!("SELECT 1 FROM {} WHERE (\n{condition}\n)", table.from);
-        let (why, hint) = match under_savepoint(session, session.client().prepare(&sql)).await? {
-            Ok(statement) if statement.params().is_empty() => continue,
-            Ok(_) => ("It has a parameter ($1), and nothing gives it a value.".to_owned(), NAMES.to_owned()),
-            Err(problem) => (format!("{problem}."), unread(&problem)),
-        };
-        told.insert(condition.clone());
-        let name = table.full_name();
-        let mut report = Report::new("plan::rows-where", format!("the source cannot read the `where` of \"{name}\""))
-            .detail(why)
-            .hint(hint);
-        let rule = rules.iter().find(|rule| rule.rows.as_ref() == Some(&table.rows));
-        report.place = rule.map(|rule| rule.place.to_string());
-        reports.push(report);
-    }
-    Ok(reports)
-}
-
-/// Asks the source to read each `when` of a mask, without running it.
-///
-/// # Errors
-/// The connection is lost, or a lock cannot be had.
-pub(super) async fn mask_conditions(session: &SourceSession, plan: &Plan) -> Result<Vec<Report>, Failure> {
-    let mut reports = Vec::new();
-    let mut told = BTreeSet::new();
-    for table in &plan.tables {
-        for (column, sql) in table.conditions() {
-            // With a column of the row beside it, so that an aggregate is refused here and not by the copy.
-            let sql = format!("SELECT t.ctid, {sql} FROM {}", table.from);
-            let why = match under_savepoint(session, session.client().prepare(&sql)).await? {
-                Ok(statement) if statement.params().is_empty() => continue,
-                Ok(_) => "It has a parameter ($1), and nothing gives it a value.".to_owned(),
-                Err(problem) => format!("{problem}."),
-            };
-            if !told.insert(column.place.clone().map(|place| place.to_string())) {
-                continue;
+        let table = &probe.table;
+        let mut report = match &probe.column {
+            None => Report::new("plan::rows-where", format!("the source cannot read the `where` of \"{table}\""))
+                .hint(problem.map_or_else(|| NAMES.to_owned(), |problem| unread(&problem))),
+            Some(column) => {
+                Report::new("plan::when", format!("the source cannot read the `when` of column \"{table}.{column}\""))
+                    .hint(ABOUT)
             }
-            let message =
-                format!("the source cannot read the `when` of column \"{}.{}\"", table.full_name(), column.name);
-            let hint = "Names of columns are as in the table that it is about; functions and types outside pg_catalog need their schema.";
-            let mut report = Report::new("plan::when", message).detail(why).hint(hint);
-            report.place = column.place.as_ref().map(ToString::to_string);
-            reports.push(report);
-        }
+        };
+        report.place = place;
+        reports.push(report.detail(why));
     }
     Ok(reports)
 }

@@ -91,11 +91,10 @@ async fn look(job: &Job) -> Result<Looked, Failure> {
             Some(plan)
         }
         Err(plan::Refusals(reports)) => {
-            let probes = plan::plain_probes(&catalog, &job.policy(), &reports);
-            let reports =
-                [reports, violated(catalog::probe_checks(session.client(), &probes, |_, _| None).await)?].concat();
+            let (checks, conditions) = plan::plain_probes(&catalog, &job.policy(), &reports);
+            let checks = violated(catalog::probe_checks(session.client(), &checks, |_, _| None).await)?;
             refusals.extend(job.lock.iter().flat_map(|lock| lock.renamed(&catalog, &job.rules)));
-            refusals.extend(reports);
+            refusals.extend([reports, checks, preflight::conditions(&session, &conditions).await?].concat());
             None
         }
     };
@@ -114,8 +113,7 @@ async fn look(job: &Job) -> Result<Looked, Failure> {
         let mask = |probe: &CheckProbe, value: &str| samples::mask(&job.key, probe, value);
         refusals.extend(violated(catalog::probe_checks(session.client(), &plan.probes, mask).await)?);
         refusals.extend(preflight::inlined(&session, plan).await?);
-        refusals.extend(preflight::conditions(&session, &job.rules, plan).await?);
-        refusals.extend(preflight::mask_conditions(&session, plan).await?);
+        refusals.extend(preflight::conditions(&session, &plan.condition_probes).await?);
         refusals.extend(preflight::subset(&session, plan).await?);
         maskers = compile(job, plan, &mut refusals);
     }
