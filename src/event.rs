@@ -138,6 +138,24 @@ impl Events {
         self.send(Event::Warning { text });
     }
 
+    /// Shows a warning that has its place in the report already.
+    pub fn tell(&self, text: impl Into<String>) {
+        self.send(Event::Warning { text: text.into() });
+    }
+
+    /// The same listener, which hears of no warning: those on made-up data help nobody.
+    pub fn without_warnings(&self) -> Self {
+        struct Unwarned(Arc<dyn Listener>);
+        impl Listener for Unwarned {
+            fn event(&self, event: Event) {
+                if !matches!(event, Event::Warning { .. }) {
+                    self.0.event(event);
+                }
+            }
+        }
+        Self { listener: Arc::new(Unwarned(Arc::clone(&self.listener))), ..self.clone() }
+    }
+
     /// Takes the warnings since the last call.
     pub fn take_warnings(&self) -> Vec<String> {
         std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner))

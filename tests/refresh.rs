@@ -110,6 +110,25 @@ fn a_database_without_tables_is_refreshed_under_a_rule_for_all_of_them() {
     assert!(ran.code == 3 && ran.stderr.contains("plan::unknown-table"), "{ran:?}");
 }
 
+#[test]
+fn what_the_plan_warns_of_is_told_once_before_the_work_begins() {
+    let lab = Lab::new("plan_warns");
+    lab.seed(PEOPLE);
+    lab.config_with("", "skip_extensions = [\"no_such_thing\"]", POLICY);
+    let ran = lab.refresh();
+    let lines: Vec<&str> = ran.stderr.lines().collect();
+    let told: Vec<usize> = (0..lines.len()).filter(|line| lines[*line].contains("no_such_thing")).collect();
+    let snapshot = lines.iter().position(|line| line.contains(" snapshot "));
+    assert!(told.len() == 1 && Some(told[0]) < snapshot, "{}", ran.stderr);
+    let quiet = lab.restage(&["refresh", "--quiet"]);
+    assert!(quiet.code == 0 && !quiet.stderr.contains("no_such_thing"), "{quiet:?}");
+    let cron = lab.restage(&["refresh", "--cron"]);
+    assert!(cron.code == 0 && cron.stderr.is_empty(), "{cron:?}");
+    let ran = lab.restage(&["refresh", "--json"]);
+    let document: serde_json::Value = serde_json::from_str(&ran.stdout).expect("a document");
+    assert_eq!(document["warnings"].to_string().matches("no_such_thing").count(), 1, "{document}");
+}
+
 /// A server that went away and is not back yet says no more than that: why stands in its log.
 #[test]
 fn a_server_that_takes_no_connections_is_told_with_where_to_look() {

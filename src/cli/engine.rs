@@ -744,7 +744,7 @@ pub(super) async fn demo(context: &Context, args: DemoArgs) -> Result<DemoOutcom
     let (source_info, target_info) = (second.source.clone(), second.target().clone());
     let report_dir = kept.then(|| playground.folder().join("restage-report").join(second.run.as_str()));
     let after = AfterRun { report_dir, ..AfterRun::of(&second, warnings) };
-    let result = refresh::refresh(second, &context.events, &stop).await;
+    let result = refresh::refresh(second, &context.events.without_warnings(), &stop).await;
     let outcome = after.report(context, result).await?;
     let samples = samples(&source_info, &target_info).await?;
     let rolled_back = prove_rollback(context, &target_info, &outcome.release).await?;

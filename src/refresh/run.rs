@@ -56,6 +56,11 @@ pub async fn refresh(job: Job, events: &Events, stop: &Stop) -> Result<RefreshOu
         Phase::Plan,
         format!("{}, {} masked", many(plan.tables.len(), "table"), many(masked_columns(&prepared), "column")),
     );
+    // Who will be in the way is looked at and told once more, when the work begins.
+    let in_the_way = target::in_the_way(&job, &prepared.admin, &prepared.target);
+    for text in plan.warnings.iter().filter(|text| in_the_way.as_ref() != Some(*text)) {
+        events.tell(text.clone());
+    }
 
     let run = Run { job: Arc::clone(&job), events: events.clone(), stop: stop.clone() };
     // Commits are asynchronous and files are the server's: there is nothing of ours to clean up on this machine.
