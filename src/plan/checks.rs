@@ -8,7 +8,7 @@ use super::graph::Graph;
 use super::sql::only_null_tests;
 use crate::catalog::{Constraint, ConstraintKind};
 use crate::config::Rows;
-use crate::mask::MaskSpec;
+use crate::mask::{MaskSpec, Shape};
 use std::collections::BTreeSet;
 
 /// Collects the checks a server has to evaluate; those over several columns become a warning.
@@ -68,7 +68,8 @@ fn column_probes(graph: &Graph<'_>, node: usize, resolved: &Resolved, value: &Pr
     first.into_iter().chain(conditions).map(probe).collect()
 }
 
-/// The type to cast values of a column to, as SQL names it, and the checks of its domains and of the column alone.
+/// The type to cast values of a column to, as SQL names it, and the checks of its domains, of those of its elements, and of
+/// the column alone.
 pub(super) fn conditions(graph: &Graph<'_>, node: usize) -> (String, Vec<Condition>) {
     let column = &graph.nodes[node];
     let domain_chain = graph.domains(column.column.type_oid);
@@ -85,6 +86,15 @@ pub(super) fn conditions(graph: &Graph<'_>, node: usize) -> (String, Vec<Conditi
         if let Some(expression) = expression(definition) {
             // VALUE is an ordinary column name outside of a domain.
             found.push(condition(name, expression, "value"));
+        }
+    }
+    let base = domain_chain.last().map_or(column.column.type_oid, |domain| domain.base);
+    let array = graph.type_of(base).filter(|_| matches!(column.shape, Some(Shape::Array(_))));
+    let elements = array.map(|array| graph.domains(array.element)).unwrap_or_default();
+    for (name, definition) in elements.iter().flat_map(|domain| &domain.checks) {
+        if let Some(expression) = expression(definition) {
+            let each = format!("(SELECT pg_catalog.bool_and({expression}) FROM pg_catalog.unnest(value) AS e (value))");
+            found.push(condition(name, &each, "value"));
         }
     }
     let mut seen = BTreeSet::new();

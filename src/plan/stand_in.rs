@@ -182,6 +182,8 @@ pub fn examples(probe: &CheckProbe) -> Examples {
         _ => {}
     }
     let mut others = of_shape(shape);
+    // An array without elements is its own mask, which tells nothing.
+    others.retain(|text| !matches!(shape, Shape::Array(_)) || text != "{}");
     others.extend(leaves.iter().map(|leaf| wrapped(shape, leaf)));
     let mut seen = std::collections::BTreeSet::new();
     others.retain(|text| seen.insert(text.clone()));
