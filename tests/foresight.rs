@@ -196,6 +196,29 @@ fn checks_that_masks_keep_refuse_nothing_and_those_they_break_do() {
 }
 
 #[test]
+fn checks_that_no_example_settles_are_told_and_those_of_elements_are_judged() {
+    let lab = Lab::new("unsettled");
+    lab.seed(
+        "CREATE DOMAIN age AS int CHECK (VALUE BETWEEN 18 AND 120);
+         CREATE TABLE t (id int PRIMARY KEY, a age, b text CHECK (b LIKE '%-%-%-%'), c age[]);
+         INSERT INTO t SELECT i, 50 + i, 'a-1-b-' || i, ARRAY[50 + i]::age[] FROM generate_series(1, 20) i;",
+    );
+    let policy =
+        "[tables.\"public.t\".columns]\nid = \"keep\"\na = { mask = \"num.bucket\", width = 50 }\nb = \"pattern\"\n";
+    lab.config(&format!("{policy}c = {{ mask = \"num.cap\", max = 100 }}\n"));
+    let ran = lab.refresh();
+    for told in [
+        "check \"age_check\" of \"public.t.a\" may not hold for masks of num.bucket/1: of 7 values that were tried it breaks with 5",
+        "check \"t_b_check\" of \"public.t.b\" may not hold for masks of pattern/1: it takes none of the values that were tried",
+    ] {
+        assert_eq!(ran.stderr.matches(told).count(), 1, "{told}: {}", ran.stderr);
+    }
+    assert_eq!(ran.stderr.matches("may not hold").count(), 2, "{}", ran.stderr);
+    lab.config(&format!("{policy}c = {{ mask = \"num.bucket\", width = 1000 }}\n"));
+    assert_eq!(codes(&lab.restage(&["plan", "--json"])), ["plan::check-violated"]);
+}
+
+#[test]
 fn what_needs_no_row_is_told_at_once() {
     let lab = Lab::new("at_once");
     lab.seed(

@@ -39,7 +39,7 @@ impl Diagnose for ProbeError {
 /// The caller has begun a read-only transaction with `search_path = ''`; each probe runs under a savepoint. `mask` gives the
 /// mask of an example value, both as the server writes values of the column; none if it cannot or if it becomes NULL. No
 /// example is a source value. A check that holds for all masks can still fail for another value: this finds mistakes, the
-/// load finds the rest.
+/// load finds the rest. Returns a warning for each check that the load may break.
 ///
 /// # Errors
 /// [`ProbeError::Violated`] with one report per constraint, [`ProbeError::Query`] if the session fails.
@@ -47,20 +47,39 @@ pub async fn probe_checks(
     client: &Client,
     probes: &[CheckProbe],
     mask: impl Fn(&CheckProbe, &str) -> Option<String>,
-) -> Result<(), ProbeError> {
-    let mut reports = Vec::new();
+) -> Result<Vec<String>, ProbeError> {
+    let (mut reports, mut warnings) = (Vec::new(), Vec::new());
     for probe in probes {
         let found = match &probe.value {
-            ProbeValue::Null => evaluate(client, probe, &[None]).await?,
-            ProbeValue::Const(text) => evaluate(client, probe, &[Some(text.clone())]).await?,
+            ProbeValue::Null => Found::of(evaluate(client, probe, &[None]).await?),
+            ProbeValue::Const(text) => Found::of(evaluate(client, probe, &[Some(text.clone())]).await?),
             ProbeValue::Mask { .. } => judge(client, probe, &mask).await?,
         };
-        reports.extend(found.map(|detail| violated(probe, detail)));
+        match found {
+            Found::Kept => {}
+            Found::Broken(detail) => reports.push(violated(probe, detail)),
+            Found::Unsure(why) => warnings.push(unsure(probe, &why)),
+        }
     }
-    if reports.is_empty() { Ok(()) } else { Err(ProbeError::Violated(reports)) }
+    if reports.is_empty() { Ok(warnings) } else { Err(ProbeError::Violated(reports)) }
 }
 
-/// Returns what is wrong with the masks of a column; none also where no example tells anything.
+/// What the values that were tried tell of a check.
+enum Found {
+    Kept,
+    /// What is wrong.
+    Broken(String),
+    /// Why only the load can say.
+    Unsure(String),
+}
+
+impl Found {
+    fn of(wrong: Option<String>) -> Self {
+        wrong.map_or(Self::Kept, Self::Broken)
+    }
+}
+
+/// Judges the masks of a column.
 ///
 /// A value that the type or the check refuses as it is cannot be in the column, and its mask says nothing. Of the kind's own
 /// examples no mask may break the check; of values tried beside them, some at the very edge of it, one has to keep it.
@@ -68,28 +87,46 @@ async fn judge(
     client: &Client,
     probe: &CheckProbe,
     mask: impl Fn(&CheckProbe, &str) -> Option<String>,
-) -> Result<Option<String>, ProbeError> {
+) -> Result<Found, ProbeError> {
     let masks = |values: &[String]| -> Vec<Option<String>> {
         values.iter().filter_map(|value| mask(probe, value)).map(Some).collect()
     };
     let plan::Examples { own, others, formed, texts } = plan::examples(probe);
     let fitting = |expression, values| fitting(client, probe, expression, values, texts);
-    let typical = masks(&fitting(&probe.expression, own.clone()).await?);
+    let fit = fitting(&probe.expression, own.clone()).await?;
+    let typical = masks(&fit);
     if !typical.is_empty() {
-        return evaluate(client, probe, &typical).await;
+        return Ok(Found::of(evaluate(client, probe, &typical).await?));
     }
-    let mut tried = masks(&fitting(&probe.expression, others).await?);
+    let beside = fitting(&probe.expression, others).await?;
+    let mut tried = masks(&beside);
     if tried.is_empty() && formed {
         tried = masks(&fitting("true", own).await?);
     }
-    let mut wrong = None;
-    for value in tried {
-        wrong = evaluate(client, probe, &[value]).await?;
-        if wrong.is_none() {
-            return Ok(None);
+    if fit.is_empty() && beside.is_empty() && tried.is_empty() {
+        return Ok(Found::Unsure("it takes none of the values that were tried".to_owned()));
+    }
+    let Some(mut wrong) = evaluate(client, probe, &tried).await? else { return Ok(Found::Kept) };
+    let mut broken = 0;
+    for value in &tried {
+        if let Some(detail) = evaluate(client, probe, std::slice::from_ref(value)).await? {
+            (broken, wrong) = (broken + 1, detail);
         }
     }
-    Ok(wrong)
+    Ok(match tried.len() {
+        _ if broken == 0 => Found::Kept,
+        count if broken < count => Found::Unsure(format!("of {count} values that were tried it breaks with {broken}")),
+        _ => Found::Broken(wrong),
+    })
+}
+
+/// Says that a check may stop the load.
+fn unsure(probe: &CheckProbe, why: &str) -> String {
+    let CheckProbe { table, column, constraint, .. } = probe;
+    let kind = if let ProbeValue::Mask { spec, .. } = &probe.value { spec.kind.as_str() } else { "its value" };
+    format!(
+        "check \"{constraint}\" of \"{table}.{column}\" may not hold for masks of {kind}: {why}, so the load will show"
+    )
 }
 
 /// The values that the type and a condition take, as the server writes them. `texts`: a cast cuts what is too long.

@@ -92,7 +92,7 @@ async fn look(job: &Job) -> Result<Looked, Failure> {
         }
         Err(plan::Refusals(reports)) => {
             let (checks, conditions) = plan::plain_probes(&catalog, &job.policy(), &reports);
-            let checks = violated(catalog::probe_checks(session.client(), &checks, |_, _| None).await)?;
+            let (checks, _) = violated(catalog::probe_checks(session.client(), &checks, |_, _| None).await)?;
             refusals.extend(job.lock.iter().flat_map(|lock| lock.renamed(&catalog, &job.rules)));
             refusals.extend([reports, checks, preflight::conditions(&session, &conditions).await?].concat());
             None
@@ -109,9 +109,11 @@ async fn look(job: &Job) -> Result<Looked, Failure> {
         refusals.extend(locales::judge(&session, &catalog.server.encoding, plan).await?);
     }
     let mut maskers = Vec::new();
-    if let Some(plan) = &plan {
+    if let Some(plan) = &mut plan {
         let mask = |probe: &CheckProbe, value: &str| samples::mask(&job.key, probe, value);
-        refusals.extend(violated(catalog::probe_checks(session.client(), &plan.probes, mask).await)?);
+        let (reports, warnings) = violated(catalog::probe_checks(session.client(), &plan.probes, mask).await)?;
+        refusals.extend(reports);
+        plan.warnings.extend(warnings);
         refusals.extend(preflight::inlined(&session, plan).await?);
         refusals.extend(preflight::conditions(&session, &plan.condition_probes).await?);
         refusals.extend(preflight::subset(&session, plan).await?);
@@ -120,11 +122,11 @@ async fn look(job: &Job) -> Result<Looked, Failure> {
     Ok(Looked { session, catalog, plan, maskers, lock, refusals })
 }
 
-/// The refusals that the server's answers come to.
-fn violated(asked: Result<(), ProbeError>) -> Result<Vec<Report>, Failure> {
+/// The refusals and warnings that the server's answers come to.
+fn violated(asked: Result<Vec<String>, ProbeError>) -> Result<(Vec<Report>, Vec<String>), Failure> {
     match asked {
-        Ok(()) => Ok(Vec::new()),
-        Err(ProbeError::Violated(reports)) => Ok(reports),
+        Ok(warnings) => Ok((Vec::new(), warnings)),
+        Err(ProbeError::Violated(reports)) => Ok((reports, Vec::new())),
         Err(error) => Err(Failure::from(error).with_state(NOTHING)),
     }
 }
