@@ -42,9 +42,10 @@ const OBJECTS: [(&str, &str); 7] = [
     ),
     (
         "columns",
+        // A default names no column: with the table, the server would compare all names of its columns for each.
         "SELECT n.nspname || '.' || c.relname || '.' || a.attname, pg_catalog.concat_ws(' ', \
          pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated, a.attcollation::regcollation, \
-         pg_catalog.md5(pg_catalog.pg_get_expr(d.adbin, d.adrelid))) \
+         pg_catalog.md5(pg_catalog.pg_get_expr(d.adbin, CASE WHEN a.attgenerated = '' THEN 0 ELSE d.adrelid END))) \
          FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
