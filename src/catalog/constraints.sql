@@ -11,7 +11,6 @@ SELECT
     CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 180000
          THEN (pg_catalog.to_jsonb(k) ->> 'conenforced')::pg_catalog.bool ELSE true END AS enforced,
     pg_catalog.pg_get_constraintdef(k.oid) AS definition,
-    CASE WHEN k.contype = 'c' THEN pg_catalog.pg_get_expr(k.conbin, k.conrelid) END AS expression,
     CASE WHEN k.contype = 'x' THEN (
         SELECT pg_catalog.array_agg(o.oprname::pg_catalog.text ORDER BY x.place)
         FROM pg_catalog.unnest(k.conexclop) WITH ORDINALITY AS x (oid, place)

@@ -201,7 +201,7 @@ pub struct Constraint {
     pub validated: bool,
     /// False for NOT ENFORCED (18).
     pub enforced: bool,
-    /// `pg_get_constraintdef`; for checks the expression is `pg_get_expr(conbin, conrelid)`.
+    /// `pg_get_constraintdef`; for checks the expression is what stands in its outer parentheses.
     pub definition: String,
     pub expression: Option<String>,
     /// Operator names of an exclusion constraint, aligned with `columns` (0 there stands for an expression).

@@ -322,6 +322,7 @@ fn constraint(row: &Row) -> Option<Constraint> {
         'x' => ConstraintKind::Exclusion,
         _ => return None,
     };
+    let definition: String = row.get("definition");
     Some(Constraint {
         oid: row.get("oid"),
         name: row.get("name"),
@@ -332,8 +333,8 @@ fn constraint(row: &Row) -> Option<Constraint> {
         ref_columns: row.get("ref_columns"),
         validated: row.get("validated"),
         enforced: row.get("enforced"),
-        definition: row.get("definition"),
-        expression: row.get("expression"),
+        expression: (kind == ConstraintKind::Check).then(|| condition(&definition)).flatten(),
+        definition,
         operators: list(row, "operators"),
         equality: equality(row),
     })
@@ -404,6 +405,13 @@ fn r#type(row: &Row) -> Type {
     }
 }
 
+/// The condition of `CHECK (…) NO INHERIT NOT VALID`, whose last parenthesis is its own. The server is not asked for it a
+/// second time: to print one expression it compares every name of a column of the table with every other.
+fn condition(definition: &str) -> Option<String> {
+    let inner = definition.strip_prefix("CHECK (")?;
+    Some(inner[..inner.rfind(')')?].to_owned())
+}
+
 /// An array column; NULL is the empty list.
 fn list<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, name: &str) -> Vec<T> {
     row.get::<_, Option<Vec<T>>>(name).unwrap_or_default()
@@ -416,4 +424,21 @@ fn letter(row: &Row, name: &str) -> Option<char> {
 
 fn unsigned(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::condition;
+
+    #[test]
+    fn conditions_are_cut_out_of_definitions() {
+        let cut = |definition: &str| condition(definition).expect("a check");
+        assert_eq!(cut("CHECK ((x > 0))"), "(x > 0)");
+        assert_eq!(
+            cut("CHECK (((x)::text <> ') NOT VALID'::text)) NO INHERIT NOT VALID"),
+            "((x)::text <> ') NOT VALID'::text)"
+        );
+        assert_eq!(cut("CHECK (b)"), "b");
+        assert_eq!(condition("UNIQUE (b)"), None);
+    }
 }

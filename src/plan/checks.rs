@@ -98,8 +98,14 @@ pub(super) fn conditions(graph: &Graph<'_>, node: usize) -> (String, Vec<Conditi
         }
     }
     let mut seen = BTreeSet::new();
+    let root = graph.groups[column.group].root.oid;
     for check in checks(graph, column.group) {
-        let alone = check.columns.len() == 1 && graph.node_at(check.table, check.columns[0]) == Some(node);
+        // Partitions number their columns in their own way.
+        let alone = match check.columns.as_slice() {
+            [attnum] if check.table == root => *attnum == column.column.attnum,
+            [attnum] => graph.node_at(check.table, *attnum) == Some(node),
+            _ => false,
+        };
         if let Some(expression) = check.expression.as_deref().filter(|_| alone)
             && seen.insert(expression)
         {
