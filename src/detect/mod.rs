@@ -143,6 +143,12 @@ pub fn may_be_special(facts: &Facts<'_>) -> bool {
         || by_name(facts).iter().any(|finding| SPECIAL.contains(&finding.category.name.as_str()))
 }
 
+/// Whether a name may mean a secret, somebody, or a number of somebody, and says too little to be found by: neither few
+/// values nor a type of numbers are a reason to keep it then.
+pub fn is_asked(facts: &Facts<'_>) -> bool {
+    name::is_asked(facts)
+}
+
 /// All text in a JSON document, without its marks: values, neighbours side by side, and then keys. None for what is no document.
 /// Calls `each` with every key of a document.
 pub fn words(text: &str, each: &mut dyn FnMut(&str)) -> Option<String> {

@@ -55,7 +55,7 @@ enum Owner {
 
 impl Table {
     fn read(name: &str, german: bool) -> Self {
-        let mut words = token::unglue(token::split(name, german), &RULES.known);
+        let mut words = token::unglue(token::split(name, german), &RULES.apart);
         let shell = |word: &String| RULES.context.shell.contains(word) || is_number(word);
         while words.len() > 1 && words.last().is_some_and(shell) {
             words.pop();
@@ -89,7 +89,7 @@ const VERSIONS: &[&str] = &["ver", "vers"];
 
 /// Whether a column belongs to a thing: its table is one of things, or a word of its name is.
 pub(super) fn of_thing(facts: &Facts<'_>) -> bool {
-    let words = token::unglue(token::split(facts.column, true), &RULES.known);
+    let words = token::unglue(token::split(facts.column, true), &RULES.apart);
     let named = words.iter().any(|word| owner(word) == Owner::Thing || VERSIONS.contains(&word.as_str()));
     named || Table::read(facts.table, true).owner == Owner::Thing
 }
@@ -117,6 +117,22 @@ pub(super) fn is_special(facts: &Facts<'_>) -> bool {
     [facts.column, facts.table].iter().any(|name| token::split(name, true).iter().any(begins))
 }
 
+/// Whether a column is called by what may open something, or by somebody, with nothing behind that makes it something else.
+pub(super) fn is_asked(facts: &Facts<'_>) -> bool {
+    let words = token::unglue(token::split(facts.column, true), &RULES.apart);
+    let context = &RULES.context;
+    let nothing = |word: &String| context.neutral.contains(word) || is_number(word);
+    RULES.asked.iter().filter(|asked| asked.types.contains(&facts.takes)).any(|asked| {
+        asked.phrases.iter().flat_map(|phrase| (0..words.len()).map(move |start| (phrase, start))).any(|(phrase, start)| {
+            let Some(taken) = fits(&words[start..], phrase) else { return false };
+            let (before, behind) = (&words[..start], &words[start + taken..]);
+            behind.iter().all(nothing)
+                && !before.iter().any(|word| context.ask.contains(word))
+                && !before.last().is_some_and(|word| asked.unless.contains(word))
+        })
+    })
+}
+
 /// Values, and the types that columns are called after where the row says what its value is: `num_val`, `value_numeric`.
 const VALUES: &[&str] = &["value", "val", "wert", "valeur", "valor", "valore", "waarde"];
 const TYPES: &[&str] = &[
@@ -142,7 +158,7 @@ pub(super) fn may_be_pay(facts: &Facts<'_>) -> bool {
 }
 
 /// Words for what somebody does, before `by`, and for somebody.
-const DEEDS: &[&str] = &[
+pub(super) const DEEDS: &[&str] = &[
     "created",
     "updated",
     "modified",
@@ -236,7 +252,7 @@ const ACTORS: &[&str] = &[
 
 /// Whether a column is called after somebody who did or owns something.
 pub(super) fn of_actor(column: &str) -> bool {
-    let words = token::split(column, true);
+    let words = token::unglue(token::split(column, true), &RULES.apart);
     let listed = |list: &[&str], word: &String| list.contains(&word.as_str());
     match &words[..] {
         [.., deed, by] if matches!(by.as_str(), "by" | "von" | "par" | "por") => listed(DEEDS, deed),
@@ -251,7 +267,7 @@ pub(super) fn of_actor(column: &str) -> bool {
 /// Whether a table is a catalog of things, and no word of its columns is a person's.
 pub(super) fn of_things<'a>(table: &str, mut columns: impl Iterator<Item = &'a str>) -> bool {
     let person = |column: &str| {
-        let words = token::unglue(token::split(column, true), &RULES.known);
+        let words = token::unglue(token::split(column, true), &RULES.apart);
         words.iter().any(|word| owner(word) == Owner::Person)
     };
     let table = Table::read(table, true);
@@ -266,13 +282,13 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn read(&self, german: bool, found: &mut HashMap<usize, Evidence>) {
-        let words = token::unglue(token::split(self.facts.column, german), &self.rules.known);
+        let words = token::unglue(token::split(self.facts.column, german), &self.rules.apart);
         let alone = self.matches(&words);
         for hit in &alone {
             self.judge(&words, hit, &alone, 0, 1.0, Signal::Name, found);
         }
         if let Some(domain) = self.facts.domain {
-            let words = token::unglue(token::split(domain, german), &self.rules.known);
+            let words = token::unglue(token::split(domain, german), &self.rules.apart);
             let named = self.matches(&words);
             for hit in &named {
                 self.judge(&words, hit, &named, 0, FROM_TYPE, Signal::Type, found);
@@ -374,11 +390,15 @@ impl Reading<'_> {
             };
         let mut at = hit.end;
         while at < words.len() {
-            if let Some(other) =
-                all.iter().find(|other| other.start == at && self.rules.phrases[other.phrase].detector.is_some())
-            {
-                let same = self.rules.phrases[other.phrase].detector == Some(number);
-                score *= if same { 1.0 } else { OTHER_BEHIND };
+            let detector_of = |other: &Match| self.rules.phrases[other.phrase].detector;
+            let other = all.iter().filter(|other| other.start == at).find_map(|other| Some((other, detector_of(other)?)));
+            if let Some((other, its)) = other {
+                score *= match its {
+                    same if same == number => 1.0,
+                    // No number is a company, whatever is called `phone_company`.
+                    its if !super::allowed(its, self.facts.takes) => UNKNOWN_BEHIND,
+                    _ => OTHER_BEHIND,
+                };
                 at = other.end;
                 continue;
             }

@@ -1,5 +1,6 @@
 //! The rules as they stand in `rules/detect/*.toml`, read once and checked by the tests.
 
+use super::name::DEEDS;
 use super::needs::Needs;
 use super::token::{self, Words};
 use crate::mask::kind::Takes;
@@ -18,6 +19,7 @@ const FILES: &[(&str, &str)] = &[
     ("secret.toml", include_str!("../../rules/detect/secret.toml")),
     ("sensitive.toml", include_str!("../../rules/detect/sensitive.toml")),
     ("text.toml", include_str!("../../rules/detect/text.toml")),
+    ("asked.toml", include_str!("../../rules/detect/asked.toml")),
     ("context.toml", include_str!("../../rules/detect/context.toml")),
 ];
 
@@ -156,8 +158,26 @@ pub(super) struct Rules {
     /// Phrases by their first word.
     pub starts: HashMap<String, Vec<usize>>,
     pub context: Context,
+    pub asked: Vec<Asked>,
     /// Every word of a phrase or a context.
     pub known: HashSet<String>,
+    /// Every word that names may be run together of: those, and some that say nothing by themselves.
+    pub apart: HashSet<String>,
+}
+
+/// Names that say too little to be found by, and too much for a column to be kept without a question.
+#[derive(Debug)]
+pub(super) struct Asked {
+    #[cfg_attr(not(test), expect(dead_code, reason = "the test of a list stands beside it"))]
+    pub id: String,
+    pub types: Vec<Takes>,
+    pub phrases: Vec<Words>,
+    /// Words that make something else of what follows them.
+    pub unless: HashSet<String>,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the test of a list stands beside it"))]
+    pub examples: Vec<String>,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the test of a list stands beside it"))]
+    pub counters: Vec<String>,
 }
 
 pub(super) static RULES: LazyLock<Rules> = LazyLock::new(Rules::read);
@@ -169,6 +189,8 @@ struct File {
     category: BTreeMap<String, CategoryText>,
     #[serde(default)]
     detector: Vec<DetectorText>,
+    #[serde(default)]
+    asked: Vec<AskedText>,
     context: Option<ContextText>,
 }
 
@@ -202,6 +224,18 @@ struct DetectorText {
     values: Vec<String>,
     #[serde(default)]
     no_values: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedText {
+    id: String,
+    types: Vec<String>,
+    names: Vec<String>,
+    #[serde(default)]
+    unless: String,
+    examples: Vec<String>,
+    counters: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -247,6 +281,7 @@ struct ContextText {
     thing: String,
     catalog: String,
     shell: String,
+    apart: String,
     generic: String,
     special: String,
 }
@@ -263,7 +298,9 @@ impl Rules {
             phrases: Vec::new(),
             starts: HashMap::new(),
             context: Context::default(),
+            asked: Vec::new(),
             known: HashSet::new(),
+            apart: HashSet::new(),
         };
         let mut places: HashMap<String, usize> = HashMap::new();
         for (name, text) in FILES {
@@ -283,14 +320,19 @@ impl Rules {
                 let category = *places.get(&text.category).expect("a detector stands behind its category");
                 rules.add(category, text);
             }
+            rules.asked.extend(file.asked.into_iter().map(Asked::read));
             if let Some(text) = file.context {
                 rules.context = Context::read(&text);
+                rules.apart = set(&text.apart);
             }
         }
         let context = &rules.context;
         for set in [&context.neutral, &context.veto, &context.ask, &context.person, &context.thing, &context.generic] {
             rules.known.extend(set.iter().cloned());
         }
+        let asked = rules.asked.iter().flat_map(|asked| asked.phrases.iter().flatten());
+        rules.apart.extend(rules.known.iter().chain(asked).cloned());
+        rules.apart.extend(DEEDS.iter().map(|deed| (*deed).to_owned()));
         rules
     }
 
@@ -346,6 +388,19 @@ impl Rules {
         self.known.extend(words.iter().cloned());
         self.starts.entry(first).or_default().push(self.phrases.len());
         self.phrases.push(Phrase { words, detector, mark, whole });
+    }
+}
+
+impl Asked {
+    fn read(text: AskedText) -> Self {
+        Self {
+            id: text.id,
+            types: text.types.iter().map(|word| takes(word)).collect(),
+            phrases: text.names.iter().map(|phrase| token::split(phrase, true)).collect(),
+            unless: set(&text.unless),
+            examples: text.examples,
+            counters: text.counters,
+        }
     }
 }
 

@@ -56,6 +56,8 @@ const PLACES_MIN: u32 = 10;
 const PLACE_COLUMNS: std::ops::RangeInclusive<usize> = 2..=4;
 /// Fewest digits of a number with a check digit.
 const DIGITS_MIN: usize = 6;
+/// Most digits of a number that is an amount, a rank or a word of a list: who is called by a number has a longer one.
+const SMALL_DIGITS_MAX: usize = 3;
 /// Most zeros that a number loses: those of one in a thousand, and of people born in January of 2000.
 const ZEROS_MAX: usize = 3;
 /// Fewest bytes of a value that is something beyond doubt: `a@b.de`.
@@ -128,6 +130,8 @@ struct Counts {
     /// Values written as names in a program are, and those of them that are of several words.
     identifiers: u32,
     joined: u32,
+    /// Values of one sign, and numbers of few digits: they name nobody and open nothing.
+    small: u32,
     /// Values that are yes or no, and links.
     switches: u32,
     links: u32,
@@ -331,6 +335,11 @@ impl Sample {
         named > 0 || logins >= 2 && logins * 2 >= self.distinct()
     }
 
+    /// Whether no value can be what a column is called after that says little ([`super::is_asked`]): switches and small numbers.
+    pub fn are_harmless(&self) -> bool {
+        self.counts().all(|counts| counts.small + counts.switches == counts.distinct())
+    }
+
     /// Whether values may be a person's, without saying so for sure: dates that lie as those of birth, numbers that are
     /// dialed or have the check digit of those of persons, and words for what must not be known about somebody. Whoever knows
     /// the column is asked.
@@ -469,6 +478,8 @@ fn test(tests: &Tests, hasher: &foldhash::quality::RandomState, value: &str, cou
         return;
     }
     let value = shown;
+    let few_digits = value.len() <= SMALL_DIGITS_MAX && value.bytes().all(|byte| byte.is_ascii_digit());
+    counts.small += u32::from(few_digits || value.chars().nth(1).is_none());
     counts.switches += u32::from(matches!(value, "true" | "false"));
     counts.links += u32::from(value.contains("://"));
     if content::is_identifier(value) {

@@ -48,6 +48,18 @@ fn every_detector_finds_its_examples_and_not_its_counters() {
 }
 
 #[test]
+fn every_list_of_names_that_are_asked_has_its_examples_and_not_its_counters() {
+    let mut wrong = Vec::new();
+    let asks = |name: &str| is_asked(&facts(name));
+    for asked in &RULES.asked {
+        assert!(asked.examples.len() >= 2 && asked.counters.len() >= 2, "{}", asked.id);
+        wrong.extend(asked.examples.iter().filter(|name| !asks(name)).map(|name| format!("{}: {name}", asked.id)));
+        wrong.extend(asked.counters.iter().filter(|name| asks(name)).map(|name| format!("{}: not {name}", asked.id)));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
 fn every_content_test_passes_its_values_and_nothing_else() {
     let mut wrong = Vec::new();
     for detector in RULES.detectors.iter().filter(|detector| !detector.content.is_empty()) {

@@ -6,12 +6,16 @@ use unicode_normalization::char::canonical_combining_class;
 
 /// Shortest word that another one may be glued to: shorter ones turn up in every long word by chance.
 const PIECE_MIN: usize = 3;
+/// Letters of a word that is too short for that, and is glued all the same.
+const SHORT: usize = 2;
 /// Shortest word that is taken apart.
 const GLUED_MIN: usize = 6;
 /// Most words in one.
 const PIECES_MAX: usize = 4;
-/// Words too short for [`PIECE_MIN`] that people glue to the end all the same.
-const ENDINGS: &[&str] = &["id", "no", "nr", "at", "on", "ip", "cd", "nm", "dt"];
+/// Such words, at the start, between others and at the end.
+const STARTS: &[&str] = &["ip", "cc", "db"];
+const BETWEEN: &[&str] = &["of", "to", "by", "de", "du"];
+const ENDINGS: &[&str] = &["id", "no", "nr", "at", "on", "ip", "cd", "nm", "dt", "by", "to", "pw"];
 
 /// A name as words, in order.
 pub(super) type Words = Vec<String>;
@@ -100,7 +104,7 @@ pub(super) fn unglue(words: Words, known: &HashSet<String>) -> Words {
             apart.push(word);
             continue;
         }
-        match pieces(&word, known, PIECES_MAX) {
+        match pieces(&word, known, STARTS, PIECES_MAX) {
             Some(found) => apart.extend(found.into_iter().map(|piece| {
                 // `passwordsalt` begins with `passwords`.
                 let mut piece = piece.to_owned();
@@ -138,8 +142,8 @@ fn cut(word: &str, known: &HashSet<String>, most: usize, apart: &mut Words) {
     }
 }
 
-/// The fewest known words that make up `word`; longer first words win.
-fn pieces<'w>(word: &'w str, known: &HashSet<String>, most: usize) -> Option<Vec<&'w str>> {
+/// The fewest known words that make up `word`; longer first words win. `short`: words too short that it may begin with.
+fn pieces<'w>(word: &'w str, known: &HashSet<String>, short: &[&str], most: usize) -> Option<Vec<&'w str>> {
     let is_known = |piece: &str| {
         let mut stem = piece.to_owned();
         singular(&mut stem);
@@ -149,15 +153,15 @@ fn pieces<'w>(word: &'w str, known: &HashSet<String>, most: usize) -> Option<Vec
         return None;
     }
     let mut best: Option<Vec<&str>> = None;
-    for cut in (PIECE_MIN..word.len()).rev() {
+    for cut in (SHORT..word.len()).rev() {
         let (first, rest) = word.split_at(cut);
-        if !is_known(first) {
+        if !is_known(first) && !short.contains(&first) {
             continue;
         }
         let tail = if is_known(rest) || ENDINGS.contains(&rest) {
             Some(vec![rest])
-        } else if rest.len() >= 2 * PIECE_MIN {
-            pieces(rest, known, most - 1)
+        } else if rest.len() >= PIECE_MIN + SHORT {
+            pieces(rest, known, BETWEEN, most - 1)
         } else {
             None
         };
@@ -212,6 +216,11 @@ mod tests {
         // Longer first words win, so it is `passwords` that comes off, and a password either way.
         assert_eq!(apart("passwordsalt"), "password alt");
         assert_eq!(apart("telephone"), "telephone");
+        assert_eq!(apart("homeofaddress"), "home of address");
+        assert_eq!(apart("ccphonenameto"), "cc phone name to");
+        // Short words stand where people put them, and nothing may be left.
+        assert_eq!(apart("tophone"), "tophone");
+        assert_eq!(apart("homeofad"), "homeofad");
         assert_eq!(apart("xylophone"), "xylophone");
         let known: HashSet<String> =
             ["電話番号", "番号", "患者", "姓名", "区分", "주소", "id"].map(str::to_owned).into();

@@ -336,7 +336,8 @@ fn judge(draft: &Draft<'_>, number: usize, table: &DraftTable, samples: &Samples
         };
         let paths = sample.path_findings(&facts);
         let (distinct, sentences) = (sample.distinct(), sample.sentences());
-        let named = detect::is_told_by_name(&facts) || detect::may_be_special(&facts);
+        let asked = detect::is_asked(&facts) && !sample.are_harmless();
+        let named = detect::is_told_by_name(&facts) || detect::may_be_special(&facts) || asked;
         let told = sample.names_somebody() || sample.may_be_of_person(&facts);
         let person = named || told || places && sample.may_be_place();
         let actor = detect::of_actor(&column.name);

@@ -143,7 +143,7 @@ pub struct Seen {
     pub distinct: u32,
     /// Of these: of many words.
     pub sentences: u32,
-    /// Its name, or a value, speaks of a person, although the values together do not say what they are.
+    /// Its name, or a value, speaks of a person or a secret, although the values together do not say what they are.
     pub person: bool,
     /// Its name tells of somebody who did something.
     pub actor: bool,
@@ -195,8 +195,8 @@ impl<'a> Draft<'a> {
     /// Decides a column by what was found; `paths` are what its documents hold.
     ///
     /// What looks personal gets a mask that fits the column, its keys and its type; a surrogate key is kept; what shows no
-    /// sign of a person in name and values is kept with that as reason, unless it is text of many words or a document: that
-    /// is for a person to decide.
+    /// sign of a person in name and values is kept with that as reason, unless it is text of many words or a document, or called
+    /// as a secret or somebody may be: that is for a person to decide.
     pub fn propose(
         &self,
         table: usize,
