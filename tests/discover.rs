@@ -1068,3 +1068,90 @@ fn names_of_settings_are_kept_and_logins_beside_a_value_are_not() {
         assert!(!toml.contains("names of settings"), "{table}: {toml}");
     }
 }
+
+#[test]
+fn names_that_may_mean_a_secret_or_somebody_are_asked_whatever_their_values() {
+    let lab = Lab::new("asked");
+    lab.seed(
+        "CREATE TABLE conn (id int PRIMARY KEY, ldap_bind_pw text, keystore_pass text, enc_key text, totp text, cookie text, auth_data text,
+             dbpwd text, usr_twofactorauthsecret text, door_code int, sort_key text, auth_type text, pass_count int, product_key int);
+         INSERT INTO conn SELECT n, w, w, w, w, w, w, w, w, 1000 + n % 2, w, w, n, 1000 + n
+           FROM generate_series(1, 200) n, LATERAL (SELECT (ARRAY['open', 'closed'])[1 + n % 2]) AS of (w);
+         CREATE TABLE entries (id int PRIMARY KEY, mother text, client text, staff text, contact text[], person text, member text,
+             student text, account_manager text, kunde text, initials text, client_nr int, createdby text, client_type text, guests int,
+             contact_method text, patient text);
+         INSERT INTO entries SELECT n, w, w, w, ARRAY[w], w, w, w, w, w, w, 1000 + n, w, w, n % 9, w, (n % 2)::text
+           FROM generate_series(1, 200) n, LATERAL (SELECT (ARRAY['open', 'closed'])[1 + n % 2]) AS of (w);
+         CREATE TABLE borrowers (id int PRIMARY KEY, telefone_empresa bigint, phone_company bigint, sus bigint, medical_record int,
+             licence_no int, driver_no int, safe_combination int, shelf int);
+         INSERT INTO borrowers SELECT n, v, v, v, v, v, v, v, 5000 + n
+           FROM generate_series(1, 100) n, LATERAL (SELECT 20000000 + n * 7919) AS of (v);
+         ANALYZE;",
+    );
+    let document = document(&lab, &["discover", "--json"]);
+    let kept = |table: &str, column: &str| {
+        let (toml, open) = proposed(&document, &format!("public.{table}"), column);
+        (!open && toml.contains("no sign of a person"), toml)
+    };
+    for (table, columns) in [
+        (
+            "conn",
+            &[
+                "ldap_bind_pw",
+                "keystore_pass",
+                "enc_key",
+                "totp",
+                "cookie",
+                "auth_data",
+                "dbpwd",
+                "usr_twofactorauthsecret",
+                "door_code",
+            ][..],
+        ),
+        (
+            "entries",
+            &[
+                "mother",
+                "client",
+                "staff",
+                "contact",
+                "person",
+                "member",
+                "student",
+                "account_manager",
+                "kunde",
+                "initials",
+                "client_nr",
+                "createdby",
+            ],
+        ),
+        (
+            "borrowers",
+            &[
+                "telefone_empresa",
+                "phone_company",
+                "sus",
+                "medical_record",
+                "licence_no",
+                "driver_no",
+                "safe_combination",
+            ],
+        ),
+    ] {
+        for column in columns {
+            let (is_kept, toml) = kept(table, column);
+            assert!(!is_kept, "{table}.{column}: {toml}");
+        }
+    }
+    // The twins: other keys and properties, counts, and switches.
+    for (table, columns) in [
+        ("conn", &["sort_key", "auth_type", "pass_count", "product_key"][..]),
+        ("entries", &["client_type", "guests", "contact_method", "patient"]),
+        ("borrowers", &["shelf"]),
+    ] {
+        for column in columns {
+            let (is_kept, toml) = kept(table, column);
+            assert!(is_kept, "{table}.{column}: {toml}");
+        }
+    }
+}

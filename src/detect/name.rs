@@ -123,13 +123,15 @@ pub(super) fn is_asked(facts: &Facts<'_>) -> bool {
     let context = &RULES.context;
     let nothing = |word: &String| context.neutral.contains(word) || is_number(word);
     RULES.asked.iter().filter(|asked| asked.types.contains(&facts.takes)).any(|asked| {
-        asked.phrases.iter().flat_map(|phrase| (0..words.len()).map(move |start| (phrase, start))).any(|(phrase, start)| {
-            let Some(taken) = fits(&words[start..], phrase) else { return false };
-            let (before, behind) = (&words[..start], &words[start + taken..]);
-            behind.iter().all(nothing)
-                && !before.iter().any(|word| context.ask.contains(word))
-                && !before.last().is_some_and(|word| asked.unless.contains(word))
-        })
+        asked.phrases.iter().flat_map(|phrase| (0..words.len()).map(move |start| (phrase, start))).any(
+            |(phrase, start)| {
+                let Some(taken) = fits(&words[start..], phrase) else { return false };
+                let (before, behind) = (&words[..start], &words[start + taken..]);
+                behind.iter().all(nothing)
+                    && !before.iter().any(|word| context.ask.contains(word))
+                    && !before.last().is_some_and(|word| asked.unless.contains(word))
+            },
+        )
     })
 }
 
@@ -391,7 +393,8 @@ impl Reading<'_> {
         let mut at = hit.end;
         while at < words.len() {
             let detector_of = |other: &Match| self.rules.phrases[other.phrase].detector;
-            let other = all.iter().filter(|other| other.start == at).find_map(|other| Some((other, detector_of(other)?)));
+            let other =
+                all.iter().filter(|other| other.start == at).find_map(|other| Some((other, detector_of(other)?)));
             if let Some((other, its)) = other {
                 score *= match its {
                     same if same == number => 1.0,
