@@ -20,7 +20,7 @@ struct Labelled {
 impl Labelled {
     fn facts(&self) -> Facts<'_> {
         let takes = Takes::ALL.iter().find(|takes| takes.name() == self.r#type).expect("a type of the corpus");
-        Facts { table: &self.table, column: &self.column, takes: *takes, domain: None }
+        Facts { table: &self.table, column: &self.column, takes: *takes, domain: None, affix: None }
     }
 }
 
@@ -258,7 +258,7 @@ fn numbers_of_things_are_not_taken_for_those_of_persons() {
         let imei = |draw: &mut Draw| checked([vec![3, 5], draw.digits(12)].concat(), luhn);
         columns.push(("IMEI", (0..60).map(|_| imei(&mut draw)).collect()));
         for (name, values) in columns {
-            let facts = Facts { table: "t", column: "f", takes: Takes::Text, domain: None };
+            let facts = Facts { table: "t", column: "f", takes: Takes::Text, domain: None, affix: None };
             let mut sample = Sample::new(&facts);
             for digits in values {
                 let text: String = digits.iter().filter_map(|digit| char::from_digit(*digit, 10)).collect();

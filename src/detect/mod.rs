@@ -14,6 +14,7 @@
 //!
 //! No value leaves this module: evidence is names of tests, counts and scores.
 
+mod affix;
 mod content;
 mod definition;
 mod name;
@@ -29,6 +30,7 @@ mod years;
 mod tests;
 
 use crate::mask::kind::Takes;
+pub use affix::Affix;
 pub use definition::{may_be_personal, personal_in_definition, personal_in_text, said};
 pub use nested::Documents;
 use rules::RULES;
@@ -50,6 +52,8 @@ pub struct Facts<'a> {
     pub takes: Takes,
     /// Name of the column's domain or composite type, without its schema: `email_address` says what it holds.
     pub domain: Option<&'a str>,
+    /// What nearly all columns of the table are called by.
+    pub affix: Option<&'a Affix>,
 }
 
 /// What a piece of evidence is about.

@@ -3,6 +3,7 @@
 use super::rules::{Mark, RULES, Rules};
 use super::token::{self, Words};
 use super::{Class, Evidence, Facts, Signal};
+use crate::mask::kind::Takes;
 use std::collections::HashMap;
 
 const SURE: f64 = 0.95;
@@ -119,10 +120,15 @@ pub(super) fn is_special(facts: &Facts<'_>) -> bool {
 
 /// Whether a column is called by what may open something, or by somebody, with nothing behind that makes it something else.
 pub(super) fn is_asked(facts: &Facts<'_>) -> bool {
-    let words = token::unglue(token::split(facts.column, true), &RULES.apart);
+    let split = token::split(facts.column, true);
+    let rest = facts.affix.and_then(|affix| affix.cut(&split)).map(<[String]>::to_vec);
+    [Some(split), rest].into_iter().flatten().any(|words| ends_in_asked(&token::unglue(words, &RULES.apart), facts.takes))
+}
+
+fn ends_in_asked(words: &Words, takes: Takes) -> bool {
     let context = &RULES.context;
     let nothing = |word: &String| context.neutral.contains(word) || is_number(word);
-    RULES.asked.iter().filter(|asked| asked.types.contains(&facts.takes)).any(|asked| {
+    RULES.asked.iter().filter(|asked| asked.types.contains(&takes)).any(|asked| {
         asked.phrases.iter().flat_map(|phrase| (0..words.len()).map(move |start| (phrase, start))).any(
             |(phrase, start)| {
                 let Some(taken) = fits(&words[start..], phrase) else { return false };
@@ -284,7 +290,7 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn read(&self, german: bool, found: &mut HashMap<usize, Evidence>) {
-        let words = token::unglue(token::split(self.facts.column, german), &self.rules.apart);
+        let words = self.words(german);
         let alone = self.matches(&words);
         for hit in &alone {
             self.judge(&words, hit, &alone, 0, 1.0, Signal::Name, found);
@@ -297,6 +303,18 @@ impl Reading<'_> {
             }
         }
         self.with_table(&words, found);
+    }
+
+    /// The words of the column, without what all columns of its table have, unless a phrase begins or ends there.
+    fn words(&self, german: bool) -> Words {
+        let split = token::split(self.facts.column, german);
+        let rest = self.facts.affix.and_then(|affix| Some((affix, affix.cut(&split)?.to_vec())));
+        let whole = token::unglue(split, &self.rules.apart);
+        let Some((affix, rest)) = rest else { return whole };
+        let rest = token::unglue(rest, &self.rules.apart);
+        let border = if affix.is_first() { whole.len() - rest.len() } else { rest.len() };
+        let spans = |hit: &Match| hit.start < border && border < hit.end;
+        if self.matches(&whole).iter().any(spans) { whole } else { rest }
     }
 
     /// `cards.number` is a card number, `phone_numbers.value` a phone number.

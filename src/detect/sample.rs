@@ -442,8 +442,8 @@ impl Sample {
                 continue;
             }
             // An element of an array column has no name of its own.
-            let column = if name.is_empty() { facts.column } else { name };
-            let inner = Facts { column, takes: Takes::Text, domain: None, ..*facts };
+            let (column, affix) = if name.is_empty() { (facts.column, facts.affix) } else { (name.as_str(), None) };
+            let inner = Facts { column, takes: Takes::Text, domain: None, affix, ..*facts };
             let best = judge(&inner, Tests::text(), counts).into_iter().find(Finding::found);
             found.extend(best.map(|finding| (path.clone(), finding)));
         }

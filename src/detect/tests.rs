@@ -9,7 +9,7 @@ fn facts(text: &str) -> Facts<'_> {
     let (name, takes) = text.split_once(':').unwrap_or((text, "text"));
     let (table, column) = name.split_once('.').expect("table.column");
     let takes = Takes::ALL.iter().find(|known| known.name() == takes).expect("a type");
-    Facts { table, column, takes: *takes, domain: None }
+    Facts { table, column, takes: *takes, domain: None, affix: None }
 }
 
 fn score(findings: &[Finding], category: &str) -> f64 {

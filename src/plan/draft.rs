@@ -5,7 +5,7 @@ use super::whose::{self, Compared};
 use super::{Policy, Suggested, packs, policy, propose};
 use crate::catalog::Catalog;
 use crate::config::{Action, Place, Rows};
-use crate::detect::{Class, Documents, Facts, Finding, Signal};
+use crate::detect::{Affix, Class, Documents, Facts, Finding, Signal};
 use crate::mask::Shape;
 use crate::mask::kind::Takes;
 
@@ -36,6 +36,8 @@ pub struct DraftTable {
     pub anchor: Option<String>,
     /// The persons that its foreign keys lead to.
     pub persons: Vec<DraftPerson>,
+    /// What nearly all of its columns are called by.
+    pub affix: Option<Affix>,
 }
 
 /// A person that a foreign key leads to, with the columns that a row may hold copies of.
@@ -189,7 +191,13 @@ impl<'a> Draft<'a> {
 
     /// What is known of a column without its values.
     pub fn facts<'t>(&self, table: &'t DraftTable, column: &'t DraftColumn) -> Facts<'t> {
-        Facts { table: &table.name, column: &column.name, takes: column.takes, domain: column.domain.as_deref() }
+        Facts {
+            table: &table.name,
+            column: &column.name,
+            takes: column.takes,
+            domain: column.domain.as_deref(),
+            affix: table.affix.as_ref(),
+        }
     }
 
     /// Decides a column by what was found; `paths` are what its documents hold.
@@ -422,6 +430,7 @@ fn table(graph: &Graph<'_>, group: usize, user: &Policy<'_>, decisions: &policy:
         place: rule.map(|rule| rule.place.clone()),
         anchor: whose::anchor(graph, group),
         persons: whose::persons(graph, group).into_iter().map(|found| person(graph, found)).collect(),
+        affix: propose::affix(graph, group).cloned(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::catalog::{Catalog, Column, Constraint, ConstraintKind, Oid, Table, TableKind, Type, UniqueIndex};
 use crate::config::ReferenceRule;
+use crate::detect::Affix;
 use crate::error::Report;
 use crate::mask::Shape;
 use crate::pg::types;
@@ -25,6 +26,8 @@ pub(super) struct Group<'a> {
     pub constraints: Vec<&'a Constraint>,
     /// Whose names its columns hold: asked for often, and read from all of them.
     pub names: OnceLock<super::whose::Names>,
+    /// What nearly all of them are called by.
+    pub affix: OnceLock<Option<Affix>>,
 }
 
 /// One column of a group.
@@ -129,6 +132,7 @@ impl<'a> Graph<'a> {
                     uniques: Vec::new(),
                     constraints: Vec::new(),
                     names: OnceLock::new(),
+                    affix: OnceLock::new(),
                 });
                 self.groups.len() - 1
             });

@@ -12,7 +12,7 @@ use super::whose::{self, Compared, Whose};
 use super::written::header;
 use crate::catalog::ConstraintKind;
 use crate::config::{Action, literal};
-use crate::detect::{self, Facts, Finding};
+use crate::detect::{self, Affix, Facts, Finding};
 use crate::error::Report;
 use crate::mask::kind::{Injective, Takes};
 use crate::mask::{self, Shape};
@@ -124,7 +124,14 @@ pub(super) fn findings(graph: &Graph<'_>, node: Node) -> Vec<Finding> {
         column: &column.column.name,
         takes: column.shape.as_ref().map_or(Takes::Opaque, Takes::from),
         domain: type_name(graph, node),
+        affix: affix(graph, column.group),
     })
+}
+
+/// What nearly all columns of a table are called by.
+pub(super) fn affix<'k>(graph: &'k Graph<'_>, group: usize) -> Option<&'k Affix> {
+    let table = &graph.groups[group];
+    table.affix.get_or_init(|| Affix::of(table.root.columns.iter().map(|column| column.name.as_str()))).as_ref()
 }
 
 /// The name of the column's domain or composite type: these are called after what they hold, those of the server are not.

@@ -94,7 +94,7 @@ fn shows(column: &ColumnPlan) -> bool {
 }
 
 fn is_quasi(table: &str, column: &ColumnPlan) -> bool {
-    let facts = Facts { table, column: &column.name, takes: takes(&column.type_name), domain: None };
+    let facts = Facts { table, column: &column.name, takes: takes(&column.type_name), domain: None, affix: None };
     detect::by_name(&facts).iter().any(|finding| {
         let category = finding.category;
         finding.found() && (category.class == detect::Class::Quasi || ALSO_QUASI.contains(&category.name.as_str()))

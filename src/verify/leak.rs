@@ -702,7 +702,7 @@ impl Search {
     fn facts<'s>(&'s self, column: &'s Looked) -> Option<Facts<'s>> {
         // A type of the user's own that is read here is a domain over text, or is written as text.
         let takes = column.takes.map(|takes| if takes == Takes::Enum { Takes::Text } else { takes })?;
-        Some(Facts { table: &self.table.name, column: &column.declared.column, takes, domain: None })
+        Some(Facts { table: &self.table.name, column: &column.declared.column, takes, domain: None, affix: None })
     }
 }
 

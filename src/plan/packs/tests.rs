@@ -34,7 +34,7 @@ fn case_of(written: &str, decision: &str) -> Case {
         None => (written, Takes::Text),
     };
     let (table, column) = name.split_once('.').expect("table.column");
-    let findings = detect::by_name(&Facts { table, column, takes, domain: None });
+    let findings = detect::by_name(&Facts { table, column, takes, domain: None, affix: None });
     let category = findings.iter().find(|finding| finding.found()).map(|finding| finding.category.name.clone());
     let document: toml::Table = format!("d = {decision}").parse().expect(decision);
     let mut fields = match &document["d"] {

@@ -170,7 +170,7 @@ mod tests {
     }
 
     fn told_of(table: &str, column: &str, values: impl Iterator<Item = String>) -> Option<(String, String)> {
-        let facts = Facts { table, column, takes: Takes::Text, domain: None };
+        let facts = Facts { table, column, takes: Takes::Text, domain: None, affix: None };
         let mut seen = Seen::new(facts);
         values.for_each(|value| seen.push(Some(&value)));
         seen.found().map(|found| (found.what, found.mask.expect("texts have a mask")))
@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn leaves_at_paths_beyond_those_told_apart_are_searched_too() {
-        let facts = Facts { table: "jobs", column: "stage", takes: Takes::Json, domain: None };
+        let facts = Facts { table: "jobs", column: "stage", takes: Takes::Json, domain: None, affix: None };
         let found = |last: &str| {
             let mut seen = Seen::new(facts);
             (0..400).for_each(|n| seen.push(Some(&format!(r#"{{"step_{}": "open"}}"#, letters(n)))));
