@@ -23,7 +23,9 @@ impl Affix {
     /// The word that the columns of a table share, if there is one and they lose nothing without it.
     pub fn of<'a>(columns: impl Iterator<Item = &'a str>) -> Option<Self> {
         let names: Vec<Words> = columns.map(|column| token::split(column, true)).collect();
-        [true, false].into_iter().find_map(|first| Self::shared(&names, first).filter(|affix| affix.says_nothing(&names)))
+        [true, false]
+            .into_iter()
+            .find_map(|first| Self::shared(&names, first).filter(|affix| affix.says_nothing(&names)))
     }
 
     fn shared(names: &[Words], first: bool) -> Option<Self> {

@@ -122,7 +122,10 @@ pub(super) fn is_special(facts: &Facts<'_>) -> bool {
 pub(super) fn is_asked(facts: &Facts<'_>) -> bool {
     let split = token::split(facts.column, true);
     let rest = facts.affix.and_then(|affix| affix.cut(&split)).map(<[String]>::to_vec);
-    [Some(split), rest].into_iter().flatten().any(|words| ends_in_asked(&token::unglue(words, &RULES.apart), facts.takes))
+    [Some(split), rest]
+        .into_iter()
+        .flatten()
+        .any(|words| ends_in_asked(&token::unglue(words, &RULES.apart), facts.takes))
 }
 
 fn ends_in_asked(words: &Words, takes: Takes) -> bool {

@@ -63,7 +63,8 @@ impl Leak<'_> {
             _ => None,
         };
         let bare = table.name.rsplit('.').next().unwrap_or_default();
-        let facts = takes.map(|takes| Facts { table: bare, column: &declared.column, takes, domain: None, affix: None });
+        let facts =
+            takes.map(|takes| Facts { table: bare, column: &declared.column, takes, domain: None, affix: None });
         let mut seen = facts.map(Seen::new);
         let mut keys = keys_max.map(|_| Keys::default());
         let mut plain = Vec::new();
