@@ -1155,3 +1155,29 @@ fn names_that_may_mean_a_secret_or_somebody_are_asked_whatever_their_values() {
         }
     }
 }
+
+#[test]
+fn what_all_columns_of_a_table_begin_with_says_nothing_of_them() {
+    let lab = Lab::new("prefixed");
+    lab.seed(
+        "CREATE TABLE contacts (cp_id int PRIMARY KEY, cp_gender char(1), cp_email text, cp_phone1 text, cp_satphone text, cp_project text,
+             cp_abteilung text, cp_position text);
+         CREATE TABLE galette_logs (id_log int PRIMARY KEY, date_log date, ip_log text, action_log text);
+         CREATE TABLE places (id int PRIMARY KEY, cp text);",
+    );
+    let document = document(&lab, &["discover", "--json"]);
+    let of = |table: &str, name: &str| {
+        let found = found(&document, table);
+        found.into_iter().find(|(column, _)| column == name).map(|(_, category)| category)
+    };
+    let says = |table: &str, name: &str, category: &str| {
+        assert_eq!(of(table, name).as_deref(), Some(category), "{table}.{name}");
+    };
+    says("public.contacts", "cp_email", "email");
+    says("public.contacts", "cp_satphone", "phone");
+    says("public.contacts", "cp_project", "-");
+    says("public.contacts", "cp_abteilung", "-");
+    says("public.galette_logs", "ip_log", "ip");
+    // The twin: where it stands alone it is a postal code.
+    says("public.places", "cp", "zip");
+}

@@ -128,19 +128,18 @@ pub(super) fn is_asked(facts: &Facts<'_>) -> bool {
         .any(|words| ends_in_asked(&token::unglue(words, &RULES.apart), facts.takes))
 }
 
+/// Whether words end in what somebody is asked about, and none before it makes it something else.
 fn ends_in_asked(words: &Words, takes: Takes) -> bool {
     let context = &RULES.context;
     let nothing = |word: &String| context.neutral.contains(word) || is_number(word);
+    let ends = |start: usize, phrase: &Words| {
+        let behind = fits(&words[start..], phrase).map(|taken| &words[start + taken..]);
+        behind.is_some_and(|behind| behind.iter().all(nothing))
+    };
     RULES.asked.iter().filter(|asked| asked.types.contains(&takes)).any(|asked| {
-        asked.phrases.iter().flat_map(|phrase| (0..words.len()).map(move |start| (phrase, start))).any(
-            |(phrase, start)| {
-                let Some(taken) = fits(&words[start..], phrase) else { return false };
-                let (before, behind) = (&words[..start], &words[start + taken..]);
-                behind.iter().all(nothing)
-                    && !before.iter().any(|word| context.ask.contains(word))
-                    && !before.last().is_some_and(|word| asked.unless.contains(word))
-            },
-        )
+        let other = |word: &String| context.ask.contains(word) || asked.unless.contains(word);
+        let mut starts = (0..words.len()).take_while(|start| !words[..*start].iter().any(other));
+        starts.any(|start| asked.phrases.iter().any(|phrase| ends(start, phrase)))
     })
 }
 
