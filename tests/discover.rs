@@ -1074,8 +1074,9 @@ fn names_that_may_mean_a_secret_or_somebody_are_asked_whatever_their_values() {
     let lab = Lab::new("asked");
     lab.seed(
         "CREATE TABLE conn (id int PRIMARY KEY, ldap_bind_pw text, keystore_pass text, enc_key text, totp text, cookie text, auth_data text,
-             dbpwd text, usr_twofactorauthsecret text, door_code int, sort_key text, auth_type text, pass_count int, product_key int);
-         INSERT INTO conn SELECT n, w, w, w, w, w, w, w, w, 1000 + n % 2, w, w, n, 1000 + n
+             dbpwd text, usr_twofactorauthsecret text, door_code int, conf text, sort_key text, auth_type text, pass_count int, product_key int);
+         INSERT INTO conn SELECT n, w, w, w, w, w, w, w, w, 1000 + n % 2,
+           (ARRAY['k3VbT9xLmQ2wZs8HyRn4Pc', 'Zt5qWd7NfXa1uKe6GjBv0M'])[1 + n % 2], w, w, n, 1000 + n
            FROM generate_series(1, 200) n, LATERAL (SELECT (ARRAY['open', 'closed'])[1 + n % 2]) AS of (w);
          CREATE TABLE entries (id int PRIMARY KEY, mother text, client text, staff text, contact text[], person text, member text,
              student text, account_manager text, kunde text, initials text, client_nr int, createdby text, client_type text, guests int,
@@ -1106,6 +1107,7 @@ fn names_that_may_mean_a_secret_or_somebody_are_asked_whatever_their_values() {
                 "dbpwd",
                 "usr_twofactorauthsecret",
                 "door_code",
+                "conf",
             ][..],
         ),
         (

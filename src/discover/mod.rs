@@ -339,7 +339,8 @@ fn judge(draft: &Draft<'_>, number: usize, table: &DraftTable, samples: &Samples
         let asked = detect::is_asked(&facts) && !sample.are_harmless();
         let named = detect::is_told_by_name(&facts) || detect::may_be_special(&facts) || asked;
         let told = sample.names_somebody() || sample.may_be_of_person(&facts);
-        let person = named || told || places && sample.may_be_place();
+        let random = !of_thing && findings.iter().any(are_secrets);
+        let person = named || told || random || places && sample.may_be_place();
         let actor = detect::of_actor(&column.name);
         let beside = samples.beside.get(&place).copied();
         let documents = sample.documents();
@@ -385,6 +386,12 @@ fn judge(draft: &Draft<'_>, number: usize, table: &DraftTable, samples: &Samples
         columns,
         file: table.place.as_ref().map(|place| place.file.clone()),
     }
+}
+
+/// Whether most values look like a secret, whether or not that says that they are.
+fn are_secrets(finding: &Finding) -> bool {
+    let most = |evidence: &Evidence| evidence.hits > 0 && evidence.hits * 2 >= evidence.of;
+    finding.category.class == Class::Secret && finding.evidence.iter().any(most)
 }
 
 fn totals(found: &Discovery) -> Totals {
