@@ -10,7 +10,7 @@
 //! | other number | its digits are masked; `null` if the result is no JSON number, or if it has an exponent |
 //! | `true`, `false` | drawn where the mask is `enum.*`, `choice` or a drawn `lookup` and draws one of the two, or a `const` of the two; else `null` |
 //! | `null` | stays |
-//! | a key that is personal data by itself (an e-mail address, a card number, …) | a hash, whatever becomes of its value; `keys` decides otherwise |
+//! | a key that is personal data by itself (an e-mail address, a card number, a token, …) | a hash, whatever becomes of its value; `keys` decides otherwise |
 //! | a key that is the name of the row's person, first and last or of several words, where a mask in the document is `text.spans` | the same |
 //! | other keys | stay, unless `keys` names a mask for the keys of the object on a path |
 //! | a value that `rest = "keep"` would keep, on a path that is not `known` | ends the run, or `null` with `unknown_keys = "null"` |
@@ -24,6 +24,7 @@
 pub(super) mod path;
 mod splice;
 mod survey;
+mod token;
 
 pub(super) use path::{personal, sealed};
 pub(super) use survey::seal;
@@ -533,7 +534,7 @@ mod tests {
     }
 
     /// Personal data of every sort that a text is searched for.
-    const PERSONAL: [&str; 9] = [
+    const PERSONAL: [&str; 10] = [
         "bob@example.com",
         "Bob@Example.com",
         "+1-415-555-0123",
@@ -543,6 +544,7 @@ mod tests {
         "8.8.8.8",
         "https://bob:hunter2@example.com/",
         "a\\u0040example.com",
+        "GVgeJ9587QDyHOULIEfnpW",
     ];
 
     #[test]

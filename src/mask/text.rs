@@ -47,6 +47,7 @@ use super::{Params, Shape};
 use arrow_array::builder::StringBuilder;
 use arrow_array::{Array, ArrayRef, StringViewArray};
 use names::Names;
+pub(super) use personal::SECRET;
 pub use personal::{personal_in_definition, personal_kinds};
 use serde_json::Value;
 pub(super) use sources::OwnNames;

@@ -3,8 +3,9 @@
 //! Grammar: `$`, then any of `.key`, `["key"]`, `['key']`, `.*`, `[*]`, `[3]`, `..key`, `..*`. Keys compare after
 //! unescaping. A path names a value and everything below it; a longer or more exact path decides about its own part.
 
+use super::token::is_token;
 use crate::mask::key::DomainKey;
-use crate::mask::text::personal_kinds;
+use crate::mask::text::{SECRET, personal_kinds};
 use std::collections::HashMap;
 
 /// What happens to the scalars of a value.
@@ -100,7 +101,10 @@ const DIGITS_MIN: usize = 7;
 
 /// What personal data a key is; none for the name of a field, and for a hash that stands for a key already.
 pub(in crate::mask) fn personal(key: &str) -> Option<&'static str> {
-    if is_plain(key) || is_sealed(key) { None } else { personal_kinds(key).first().copied() }
+    if is_plain(key) || is_sealed(key) {
+        return None;
+    }
+    personal_kinds(key).first().copied().or_else(|| is_token(key).then_some(SECRET))
 }
 
 /// Whether a key is short and of letters, `_`, `-` and few digits, which no personal data is that is found in a text.
@@ -636,6 +640,7 @@ mod tests {
             if is_plain(&key) {
                 plain += 1;
                 assert_eq!(personal_kinds(&key), Vec::<&str>::new(), "{key}");
+                assert!(!is_token(&key), "{key}");
             }
         }
         assert!(plain > 50_000, "{plain}");

@@ -7,9 +7,9 @@
 //! their kind (`$.users["#e-mail address"]`): open keys let none of them pass. Beside a path stand the types of its values.
 
 use super::path::{self, Action, Automaton, Keys, Known, Path, Types, sealed};
+use crate::mask::Params;
 use crate::mask::dict::{FIRST_FEMALE, FIRST_MALE};
 use crate::mask::key::{DomainKey, RealmKey};
-use crate::mask::{Params, text};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -319,7 +319,7 @@ fn is_name(key: &str) -> bool {
     shaped
         && key.len() <= NAME_MAX
         && digits <= 3
-        && text::personal_kinds(key).is_empty()
+        && path::personal(key).is_none()
         && !key.split(['_', '-']).any(|word| FIRST_FEMALE.holds(word) || FIRST_MALE.holds(word))
 }
 

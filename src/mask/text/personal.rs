@@ -19,7 +19,7 @@ const AFTER_BYTES: usize = 24;
 
 const PHONE: &str = "phone number";
 const IDENTIFIER: &str = "national identifier";
-const SECRET: &str = "password or token";
+pub(in crate::mask) const SECRET: &str = "password or token";
 const SSN: &str = "social security number";
 const IN_URL: &str = "credentials in a URL";
 
