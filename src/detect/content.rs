@@ -253,6 +253,12 @@ pub(super) fn somebody(value: &str) -> Somebody {
     }
 }
 
+/// Whether a word is a last name, and none of schemas and sentences.
+pub(super) fn is_last_name(word: &str) -> bool {
+    let small = fold(word);
+    LAST.contains(&small) && !prose::is_word(&small)
+}
+
 static TITLE: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^(Dr|Prof|Mr|Mrs|Ms|Herr|Frau|Mme|Mlle|Sir|Dott|Dra|Sra|Sr|Ing)\.? \p{Lu}"));
 

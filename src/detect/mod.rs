@@ -20,6 +20,7 @@ mod definition;
 mod name;
 mod needs;
 mod nested;
+mod paths;
 mod prose;
 mod rules;
 mod sample;

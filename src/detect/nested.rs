@@ -358,7 +358,8 @@ impl Reader for Words<'_> {
     }
 }
 
-/// A key as it may be shown: a key can be personal data itself, so only what looks like an identifier is.
+/// A key as it is told apart: one that does not even look like an identifier is any. Those that are may be personal data as
+/// well, so no path is shown before all documents are read (see [`super::paths`]).
 fn step(key: &str) -> &str {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let digits = key.bytes().filter(u8::is_ascii_digit).count();

@@ -2,13 +2,14 @@
 
 use super::content::{self, Somebody, VALUE_BYTES_MAX};
 use super::needs::Traits;
+use super::paths::{self, Shown, Span};
 use super::rules::{Content, RULES};
 use super::years::Years;
 use super::{
     Category, Class, Detector, Documents, Evidence, Facts, Finding, Signal, by_detector, join, name, nested, prose,
 };
 use crate::mask::kind::Takes;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::BuildHasher as _;
 use std::sync::LazyLock;
 
@@ -78,8 +79,8 @@ pub struct Sample {
     takes: Takes,
     tests: Tests,
     values: Counts,
-    /// Leaves of documents, by path: the name of the last step, and its counts.
-    paths: BTreeMap<String, (String, Counts)>,
+    /// Leaves of documents, by path; the keys in it are not to be shown.
+    paths: BTreeMap<String, Leaf>,
     /// Leaves at paths that are no longer told apart.
     others: Counts,
     hasher: foldhash::quality::RandomState,
@@ -101,6 +102,15 @@ struct Tests {
 
 /// Hashes are keys as they are.
 type Hashes = HashSet<u64, foldhash::fast::RandomState>;
+
+/// Values at one path of documents.
+struct Leaf {
+    /// Of the last step.
+    name: String,
+    /// The documents that have it.
+    span: Span,
+    counts: Counts,
+}
 
 #[derive(Default)]
 struct Counts {
@@ -154,6 +164,30 @@ pub struct Few {
 impl Counts {
     fn distinct(&self) -> u32 {
         self.seen.len() as u32
+    }
+
+    /// What is judged of several together. Which values passed a test is not known: of those that some of them share, as many
+    /// as of all.
+    fn joined(leaves: &[&Leaf]) -> Self {
+        let all = || leaves.iter().map(|leaf| &leaf.counts);
+        let seen: Hashes = all().flat_map(|counts| counts.seen.iter().copied()).collect();
+        let (distinct, of) = (seen.len() as u64, all().map(|counts| u64::from(counts.distinct())).sum::<u64>().max(1));
+        let share = |count: fn(&Self) -> u32| {
+            (all().map(|counts| u64::from(count(counts))).sum::<u64>() * distinct).div_ceil(of) as u32
+        };
+        let mut hits = vec![0_u64; Tests::text().all.len()];
+        for counts in all() {
+            hits.iter_mut().zip(&counts.hits).for_each(|(sum, hits)| *sum += u64::from(*hits));
+        }
+        Self {
+            hits: hits.into_iter().map(|sum| (sum * distinct).div_ceil(of) as u32).collect(),
+            heads: all().flat_map(|counts| counts.heads.iter().copied()).collect(),
+            letters: share(|counts| counts.letters),
+            plain: share(|counts| counts.plain),
+            links: share(|counts| counts.links),
+            seen,
+            ..Self::default()
+        }
     }
 
     /// Whether the values are numbers that somebody counts: hardly any begins differently.
@@ -304,16 +338,18 @@ impl Sample {
     /// Counts the leaves of a document by path.
     fn push_document(&mut self, text: &str) -> bool {
         let (paths, others, hasher) = (&mut self.paths, &mut self.others, &self.hasher);
-        let tests = Tests::text();
+        let (tests, document) = (Tests::text(), self.rows);
         nested::leaves(text, &mut |path, name, value| {
-            if let Some((_, counts)) = paths.get_mut(path) {
-                test(tests, hasher, value, counts);
+            if let Some(leaf) = paths.get_mut(path) {
+                leaf.span.last = document;
+                test(tests, hasher, value, &mut leaf.counts);
             } else if paths.len() >= PATHS_MAX {
                 test(tests, hasher, value, others);
             } else {
-                let new = Counts { hits: vec![0; tests.all.len()], ..Counts::default() };
-                let (_, counts) = paths.entry(path.to_owned()).or_insert((name.to_owned(), new));
-                test(tests, hasher, value, counts);
+                let span = Span { first: document, last: document };
+                let mut counts = Counts { hits: vec![0; tests.all.len()], ..Counts::default() };
+                test(tests, hasher, value, &mut counts);
+                paths.insert(path.to_owned(), Leaf { name: name.to_owned(), span, counts });
             }
         })
     }
@@ -375,7 +411,7 @@ impl Sample {
     pub fn few(&self, facts: &Facts<'_>) -> Vec<Few> {
         let thing = name::of_thing(facts);
         let columns = [(false, &self.tests, &self.values)].into_iter();
-        let leaves = self.paths.values().map(|(_, counts)| counts).chain([&self.others]);
+        let leaves = self.paths.values().map(|leaf| &leaf.counts).chain([&self.others]);
         let all = columns.chain(leaves.map(|counts| (true, Tests::text(), counts)));
         let mut found = Vec::new();
         for (inside, tests, counts) in all {
@@ -401,21 +437,22 @@ impl Sample {
     }
 
     fn counts(&self) -> impl Iterator<Item = &Counts> {
-        [&self.values].into_iter().chain(self.paths.values().map(|(_, counts)| counts))
+        [&self.values].into_iter().chain(self.paths.values().map(|leaf| &leaf.counts))
     }
 
     /// Judges name, type and values together; best first.
     pub fn findings(&self, facts: &Facts<'_>) -> Vec<Finding> {
         let mut findings = judge(facts, &self.tests, &self.values);
         // The values of an array are its elements: what these refute, the name of the column does not hold.
-        if let (0, 1, Some((_, elements))) = (self.values.distinct(), self.paths.len(), self.paths.get("$[*]")) {
+        if let (0, 1, Some(leaf)) = (self.values.distinct(), self.paths.len(), self.paths.get("$[*]")) {
+            let elements = &leaf.counts;
             let said = judge(facts, Tests::text(), elements);
             let refuted = |known: &Finding| {
                 !said.iter().any(|finding| finding.found() && finding.category.name == known.category.name)
             };
             findings.retain(|known| !known.found() || elements.distinct() < REFUTES_MIN || !refuted(known));
         }
-        for (_, finding) in self.path_findings(facts) {
+        for (_, finding) in self.leaf_findings(facts) {
             let evidence = Evidence {
                 signal: Signal::Path,
                 test: finding.category.name.clone(),
@@ -433,19 +470,44 @@ impl Sample {
         findings
     }
 
-    /// What the leaves of documents hold: path and finding, by path; only what is found.
+    /// What the leaves of documents hold: path and finding, by path; only what is found. Keys are shown by the rule of a lock;
+    /// what stands at keys that are not, among others that are, is left out.
     pub fn path_findings(&self, facts: &Facts<'_>) -> Vec<(String, Finding)> {
-        let mut found = Vec::new();
-        for (path, (name, counts)) in &self.paths {
+        let found = self.leaf_findings(facts).into_iter();
+        found.filter(|(shown, _)| !shown.rare).map(|(shown, finding)| (shown.path, finding)).collect()
+    }
+
+    /// Paths of the objects in documents whose keys may be persons.
+    pub fn maps_of_persons(&self) -> BTreeSet<String> {
+        self.shown().1
+    }
+
+    fn shown(&self) -> (Vec<Shown>, BTreeSet<String>) {
+        paths::shown(self.paths.iter().map(|(path, leaf)| (path.as_str(), leaf.span)))
+    }
+
+    /// Leaves that are shown at one path are judged together.
+    fn leaf_findings(&self, facts: &Facts<'_>) -> Vec<(Shown, Finding)> {
+        let (shown, _) = self.shown();
+        let mut groups: BTreeMap<Shown, Vec<&Leaf>> = BTreeMap::new();
+        for (shown, leaf) in shown.into_iter().zip(self.paths.values()) {
             // `notification_emails.follow = true` says whether, and holds no address.
-            if counts.distinct() > 0 && counts.switches == counts.distinct() {
-                continue;
+            if leaf.counts.distinct() == 0 || leaf.counts.switches < leaf.counts.distinct() {
+                groups.entry(shown).or_default().push(leaf);
             }
-            // An element of an array column has no name of its own.
-            let (column, affix) = if name.is_empty() { (facts.column, facts.affix) } else { (name.as_str(), None) };
+        }
+        let mut found = Vec::new();
+        for (shown, leaves) in groups {
+            // An element of an array column has no name of its own, and those of a map have several.
+            let name = leaves[0].name.as_str();
+            let named = !name.is_empty() && leaves.iter().all(|leaf| leaf.name == name);
+            let (column, affix) = if named { (name, None) } else { (facts.column, facts.affix) };
             let inner = Facts { column, takes: Takes::Text, domain: None, affix, ..*facts };
-            let best = judge(&inner, Tests::text(), counts).into_iter().find(Finding::found);
-            found.extend(best.map(|finding| (path.clone(), finding)));
+            let judged = match leaves[..] {
+                [leaf] => judge(&inner, Tests::text(), &leaf.counts),
+                _ => judge(&inner, Tests::text(), &Counts::joined(&leaves)),
+            };
+            found.extend(judged.into_iter().find(Finding::found).map(|finding| (shown, finding)));
         }
         found
     }

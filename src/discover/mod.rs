@@ -16,7 +16,7 @@ use crate::catalog::{self, Catalog, CatalogError, ProbeError};
 use crate::detect::{self, Class, Evidence, Finding, Sample};
 use crate::error::{Diagnose, Exit, Failure, Report};
 use crate::pg::{Conninfo, SessionError, SourceSession};
-use crate::plan::draft::{Beside, Draft, DraftTable, Seen, Standing};
+use crate::plan::draft::{Beside, Draft, DraftTable, Inside, Seen, Standing};
 use crate::plan::{Floor, Place, Policy, Suggested};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -334,7 +334,7 @@ fn judge(draft: &Draft<'_>, number: usize, table: &DraftTable, samples: &Samples
             0 => detect::by_name(&facts),
             _ => sample.findings(&facts),
         };
-        let paths = sample.path_findings(&facts);
+        let inside = Inside { paths: sample.path_findings(&facts), persons: sample.maps_of_persons() };
         let (distinct, sentences) = (sample.distinct(), sample.sentences());
         let asked = detect::is_asked(&facts) && !sample.are_harmless();
         let named = detect::is_told_by_name(&facts) || detect::may_be_special(&facts) || asked;
@@ -348,7 +348,7 @@ fn judge(draft: &Draft<'_>, number: usize, table: &DraftTable, samples: &Samples
         let identifiers = sample.are_identifiers();
         let seen = Seen { values, distinct, sentences, person, actor, of_thing, identifiers, documents, beside };
         let undecided = column.standing == Standing::Open && !table.empty;
-        let proposed = undecided.then(|| draft.propose(number, place, &findings, &paths, seen));
+        let proposed = undecided.then(|| draft.propose(number, place, &findings, &inside, seen));
         let personal = findings.iter().any(Finding::found);
         let (standing, because, looks_away) = match &column.standing {
             Standing::Open if table.empty => ("decided", Some("rows = \"none\"".to_owned()), false),
@@ -368,7 +368,7 @@ fn judge(draft: &Draft<'_>, number: usize, table: &DraftTable, samples: &Samples
             name: column.name.clone(),
             type_name: column.type_name.clone(),
             findings: findings.iter().filter(|finding| finding.found()).map(Said::of).collect(),
-            paths: paths.iter().map(|(path, finding)| (path.clone(), Said::of(finding))).collect(),
+            paths: inside.paths.iter().map(|(path, finding)| (path.clone(), Said::of(finding))).collect(),
             standing,
             because,
             looks_away,

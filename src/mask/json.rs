@@ -28,7 +28,7 @@ mod token;
 
 pub(super) use path::{personal, sealed};
 pub(super) use survey::seal;
-pub use survey::{Survey, join, newly_kept, path_of, types_of};
+pub use survey::{MAP_KEYS_MAX, Survey, join, may_be_written, newly_kept, path_of, types_of};
 
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
 use super::draft::{self, Draft, Holes};

@@ -8,6 +8,7 @@ use crate::config::{Action, Place, Rows};
 use crate::detect::{Affix, Class, Documents, Facts, Finding, Signal};
 use crate::mask::Shape;
 use crate::mask::kind::Takes;
+use std::collections::BTreeSet;
 
 pub use super::whose::{NAMES, PLACES};
 
@@ -159,6 +160,14 @@ pub struct Seen {
     pub beside: Option<Beside>,
 }
 
+/// What the documents of a column hold, by path: `.*` is any key.
+#[derive(Debug, Clone, Default)]
+pub struct Inside {
+    pub paths: Vec<(String, Finding)>,
+    /// Objects whose keys may be persons.
+    pub persons: BTreeSet<String>,
+}
+
 /// A decision for a column that nobody decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposed {
@@ -200,28 +209,21 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Decides a column by what was found; `paths` are what its documents hold.
+    /// Decides a column by what was found, in its values and inside them.
     ///
     /// What looks personal gets a mask that fits the column, its keys and its type; a surrogate key is kept; what shows no
     /// sign of a person in name and values is kept with that as reason, unless it is text of many words or a document, or called
     /// as a secret or somebody may be: that is for a person to decide.
-    pub fn propose(
-        &self,
-        table: usize,
-        column: usize,
-        found: &[Finding],
-        paths: &[(String, Finding)],
-        seen: Seen,
-    ) -> Proposed {
+    pub fn propose(&self, table: usize, column: usize, found: &[Finding], inside: &Inside, seen: Seen) -> Proposed {
         let node = self.graph.groups[table].first + column;
         let shape = self.graph.nodes[node].shape.as_ref();
         let json = matches!(shape, Some(Shape::Json | Shape::Jsonb));
-        if json && let Some(toml) = self.document(node, paths) {
+        if json && let Some(toml) = self.document(node, inside) {
             return Proposed { toml, open: false };
         }
         if matches!(shape, Some(Shape::Text { .. })) {
             let proposed = self.judged(table, node, found, seen);
-            return self.written_as(node, found, paths, seen, &proposed).unwrap_or(proposed);
+            return self.written_as(node, found, inside, seen, &proposed).unwrap_or(proposed);
         }
         self.judged(table, node, found, seen)
     }
@@ -232,30 +234,30 @@ impl<'a> Draft<'a> {
         &self,
         node: Node,
         found: &[Finding],
-        paths: &[(String, Finding)],
+        inside: &Inside,
         seen: Seen,
         proposed: &Proposed,
     ) -> Option<Proposed> {
         let first = found.iter().find(|finding| finding.found());
-        let inside = first.is_some_and(|one| one.evidence.iter().all(|known| known.signal == Signal::Path));
-        if !inside && !proposed.toml.contains("\"text.spans\"") {
+        let only = first.is_some_and(|one| one.evidence.iter().all(|known| known.signal == Signal::Path));
+        if !only && !proposed.toml.contains("\"text.spans\"") {
             return None;
         }
         let written = |word: &str, params: &str| propose::written(&self.graph, node, word, params, Compared::Not);
         let whole = || written("pattern", "");
         // Where nobody writes sentences between the tags, the values there are those of fields.
-        let all = |known: fn(&Finding) -> bool| paths.iter().all(|(_, finding)| known(finding));
+        let all = |known: fn(&Finding) -> bool| inside.paths.iter().all(|(_, finding)| known(finding));
         let prose = !all(|finding| finding.category.class != Class::Text)
             || all(|finding| IN_PROSE.contains(&finding.category.name.as_str()));
         let toml = match seen.documents {
             Some(Documents::Json) => {
                 let document = written("json", "rest = \"pattern\"");
-                document.map(|rest| self.document(node, paths).unwrap_or(rest)).or_else(whole)
+                document.map(|rest| self.document(node, inside).unwrap_or(rest)).or_else(whole)
             }
             Some(Documents::Xml) => written("xml", "rest = \"pattern\"").or_else(whole),
-            Some(Documents::Html) if !inside => return None,
+            Some(Documents::Html) if !only => return None,
             Some(Documents::Html) if prose => written("text.spans", "").or_else(whole),
-            None if !inside => return None,
+            None if !only => return None,
             Some(Documents::Html | Documents::Fields) | None => whole(),
         };
         let open = || Proposed { toml: propose::suited(&self.graph, node, &[], Compared::Not), open: true };
@@ -326,42 +328,53 @@ impl<'a> Draft<'a> {
     }
 
     /// The mask of a document whose leaves hold what was found; the rest goes, because nobody has looked at it.
-    fn document(&self, node: Node, paths: &[(String, Finding)]) -> Option<String> {
+    fn document(&self, node: Node, inside: &Inside) -> Option<String> {
         let subject = whose::anchor(&self.graph, self.graph.nodes[node].group);
         let subject = subject.filter(|name| *name != self.graph.nodes[node].column.name);
         let mut needs_subject = false;
-        let lines: Vec<String> = paths
-            .iter()
-            .filter(|(path, _)| !path.contains('*') || path.contains("[*]") && !path.contains(".*"))
-            .map(|(path, finding)| {
-                let mask = finding.proposals().iter().find(|proposal| {
-                    let kind = crate::mask::kind(&proposal.kind);
-                    kind.is_some_and(|kind| kind.takes(&Shape::TEXT) && (!kind.needs_subject || subject.is_some()))
-                });
-                let value = mask.map_or_else(
-                    || "\"null\"".to_owned(),
-                    |proposal| {
-                        needs_subject |= crate::mask::kind(&proposal.kind).is_some_and(|kind| kind.needs_subject);
-                        match proposal.params.as_str() {
-                            "" => format!("\"{}\"", proposal.kind),
-                            params => format!("{{ mask = \"{}\", {params} }}", proposal.kind),
-                        }
-                    },
-                );
-                format!("\"{}\" = {value}", propose::escape(path))
-            })
-            .collect();
-        if lines.is_empty() {
+        let mut value_of = |finding: &Finding| {
+            let mask = finding.proposals().iter().find(|proposal| {
+                let kind = crate::mask::kind(&proposal.kind);
+                kind.is_some_and(|kind| kind.takes(&Shape::TEXT) && (!kind.needs_subject || subject.is_some()))
+            });
+            let Some(proposal) = mask else { return "\"null\"".to_owned() };
+            needs_subject |= crate::mask::kind(&proposal.kind).is_some_and(|kind| kind.needs_subject);
+            match proposal.params.as_str() {
+                "" => format!("\"{}\"", proposal.kind),
+                params => format!("{{ mask = \"{}\", {params} }}", proposal.kind),
+            }
+        };
+        let decided: Vec<(&str, String)> =
+            inside.paths.iter().map(|(path, finding)| (path.as_str(), value_of(finding))).collect();
+        if decided.is_empty() {
             return None;
         }
+        let line = |path: &str, value: &str| format!("\"{}\" = {value}", propose::escape(path));
+        // What `.*` says as well, it says for keys that nobody has seen yet, too.
+        let said = |(path, value): &&(&str, String)| {
+            !decided.iter().any(|(other, same)| other != path && same == value && covers(other, path))
+        };
+        let lines: Vec<String> = decided.iter().filter(said).map(|(path, value)| line(path, value)).collect();
+        let keys: Vec<String> = inside.persons.iter().map(|object| line(object, "\"username\"")).collect();
+        let keys = if keys.is_empty() { String::new() } else { format!("keys = {{ {} }}, ", keys.join(", ")) };
         let anchor =
             subject.filter(|_| needs_subject).map(|name| format!("subject = \"{}\", ", propose::escape(&name)));
         Some(format!(
-            "{{ mask = \"json\", {}paths = {{ {} }}, rest = \"null\" }}",
+            "{{ mask = \"json\", {}paths = {{ {} }}, {keys}rest = \"null\" }}",
             anchor.unwrap_or_default(),
             lines.join(", ")
         ))
     }
+}
+
+/// Whether one path is the other with `.*` in place of some of its keys.
+fn covers(open: &str, path: &str) -> bool {
+    let elements = |step: &str| step.find('[').unwrap_or(step.len());
+    let same = |(open, step): (&str, &str)| match open.strip_prefix('*') {
+        Some(of) => of == &step[elements(step)..],
+        None => open == step,
+    };
+    open.split('.').count() == path.split('.').count() && open.split('.').zip(path.split('.')).all(same)
 }
 
 /// Phone numbers and e-mail addresses in one column: the mask of either would make little of the other.

@@ -58,7 +58,7 @@ pub async fn refresh(job: Job, events: &Events, stop: &Stop) -> Result<RefreshOu
     );
     // Who will be in the way is looked at and told once more, when the work begins.
     let in_the_way = target::in_the_way(&job, &prepared.admin, &prepared.target);
-    for text in plan.warnings.iter().filter(|text| in_the_way.as_ref() != Some(*text)) {
+    for text in plan.warnings.iter().filter(|text| !in_the_way.contains(text)) {
         events.tell(text.clone());
     }
 

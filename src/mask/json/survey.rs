@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An object with more different keys than this over all documents is a map.
-const KEYS_MAX: usize = 64;
+pub const MAP_KEYS_MAX: usize = 64;
 /// So is one with this many keys that look like no name of a field.
 const ODD_MAX: usize = 8;
 /// Longest name of a field.
@@ -266,7 +266,7 @@ impl List<'_> {
         // Keys below which everything is masked say nothing that has to be known.
         members.retain(|_, nodes| nodes.iter().any(|node| self.holds_values(node)));
         let odd = members.keys().filter(|key| !is_name(key)).count();
-        if members.len() > KEYS_MAX || odd >= ODD_MAX {
+        if members.len() > MAP_KEYS_MAX || odd >= ODD_MAX {
             let mut kinds: BTreeMap<Option<String>, Vec<&Node>> = BTreeMap::new();
             for (key, nodes) in &members {
                 kinds.entry(path::class(key)).or_default().extend(nodes);
@@ -279,8 +279,11 @@ impl List<'_> {
         }
         for (key, nodes) in &members {
             let documents: u32 = nodes.iter().map(|node| node.documents).sum();
-            let plain = documents > 1 && is_name(key);
-            let step = if plain { format!(".{key}") } else { format!("[\"{}\"]", sealed(self.seal, key)) };
+            let step = if may_be_written(key, documents) {
+                format!(".{key}")
+            } else {
+                format!("[\"{}\"]", sealed(self.seal, key))
+            };
             self.step(&step, nodes, depth);
         }
     }
@@ -308,6 +311,11 @@ impl List<'_> {
             || node.members.values().any(|node| self.holds_values(node))
             || node.elements.as_ref().is_some_and(|elements| self.holds_values(elements))
     }
+}
+
+/// Whether a key that so many documents have may be written down, and shown: any other could be a value.
+pub fn may_be_written(key: &str, documents: u32) -> bool {
+    documents > 1 && is_name(key)
 }
 
 /// Whether a key looks like the name of a field, and like nothing of a person.
