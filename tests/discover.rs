@@ -874,6 +874,57 @@ fn settings_in_a_text_are_no_address_and_links_are_no_names() {
 }
 
 #[test]
+fn keys_of_documents_that_are_tokens_or_persons_are_neither_told_nor_kept() {
+    let lab = Lab::new("document_keys");
+    lab.seed(
+        "CREATE TABLE users (id int PRIMARY KEY, tokens jsonb, shares jsonb, accounts jsonb, profile jsonb);
+         INSERT INTO users SELECT n,
+             jsonb_build_object(translate(left(encode(sha256(n::text::bytea), 'base64'), 22), '+/', 'xy'),
+                 jsonb_build_object('token', '$2a$10$' || left(encode(sha256((n + 1)::text::bytea), 'hex'), 53), 'size', 1)),
+             jsonb_build_object((ARRAY['asanchez', 'bkim', 'okowalski', 'oivanova'])[1 + n % 4],
+                 jsonb_build_object('email', 'f' || n || '@example.com')),
+             jsonb_build_object((ARRAY['Sanchez', 'Kowalski'])[1 + n % 2], jsonb_build_object('email', 'g' || n || '@example.com')),
+             jsonb_build_object('contact', jsonb_build_object('email', 'h' || n || '@example.com'),
+                 'zq' || translate(n::text, '0123456789', 'abcdefghij'), jsonb_build_object('email', 'i' || n || '@example.com'))
+         FROM generate_series(31, 70) n; ANALYZE;",
+    );
+    let keys = "SELECT DISTINCT k FROM public.users, unnest(ARRAY[tokens, shares, accounts, profile]) AS d, jsonb_object_keys(d) AS k \
+                WHERE k <> 'contact'";
+    let keys: Vec<String> = lab.production(keys).lines().map(str::to_owned).collect();
+    assert_eq!(keys.len(), 40 + 4 + 2 + 40, "{keys:?}");
+    let untold = |text: &str| keys.iter().find(|key| text.contains(key.as_str())).cloned();
+    for args in [
+        &["discover"][..],
+        &["discover", "-v"],
+        &["discover", "--json"],
+        &["discover", "--format", "github"],
+        &["discover", "--format", "sarif"],
+    ] {
+        assert_eq!(untold(&done(lab.restage(args))), None, "{args:?}");
+    }
+    let found = document(&lab, &["discover", "--json"]);
+    let proposed = |column: &str| proposed(&found, "public.users", column).0;
+    // One entry for all keys of a map, also for those that nobody has seen yet.
+    let tokens = proposed("tokens");
+    assert!(tokens.contains("\"$.*.token\" = ") && tokens.matches("$.").count() == 1, "{tokens}");
+    let masked =
+        "{ mask = \"json\", paths = { \"$.*.email\" = \"email\" }, keys = { \"$\" = \"username\" }, rest = \"null\" }";
+    assert_eq!((proposed("shares").as_str(), proposed("accounts").as_str()), (masked, masked));
+    // Among the names of fields, keys of one document each say nothing.
+    let profile = proposed("profile");
+    assert_eq!(profile, "{ mask = \"json\", paths = { \"$.contact.email\" = \"email\" }, rest = \"null\" }");
+
+    done(lab.restage(&["discover", "--write"]));
+    let written = std::fs::read_to_string(lab.path("restage.toml")).expect("a configuration");
+    assert_eq!(untold(&written), None, "{written}");
+    lab.refresh();
+    let column = |column: &str| lab.staging(&format!("SELECT {column}::text FROM public.users"));
+    let staged = format!("{}{}{}", column("tokens"), column("shares"), column("accounts"));
+    assert_eq!(untold(&staged), None, "{staged}");
+    assert!(!column("tokens").contains("\"token\": null"), "every token has a mask: {}", column("tokens"));
+}
+
+#[test]
 fn what_is_too_narrow_for_its_mask_is_not_dropped() {
     let lab = Lab::new("narrow");
     lab.seed(
