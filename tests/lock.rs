@@ -171,6 +171,36 @@ fn a_kept_column_that_takes_the_place_of_a_masked_one_stops_the_next_run() {
 }
 
 #[test]
+fn a_table_that_was_made_anew_under_its_name_stops_the_next_run() {
+    let lab = Lab::new("lock_anew");
+    lab.seed(
+        "CREATE TABLE customers (id int PRIMARY KEY, last_name text, phone text);
+         CREATE TABLE products (id int PRIMARY KEY, article text, price text);
+         INSERT INTO customers SELECT n, 'Quillfeather', '+1-823-555-0109' FROM generate_series(1, 20) n;
+         INSERT INTO products SELECT n, 'lamp', '7.50' FROM generate_series(1, 20) n;",
+    );
+    lab.config(
+        "[tables.\"public.customers\".columns]\nid = \"keep\"\nlast_name = \"pattern\"\nphone = \"phone\"\n\
+         [tables.\"public.products\".columns]\nid = \"keep\"\narticle = { keep = \"a test\" }\nprice = { keep = \"a test\" }\n",
+    );
+    write_lock(&lab);
+    lab.refresh();
+    let ran = stopped_by(
+        &lab,
+        "CREATE TABLE anew (id int PRIMARY KEY, article text, price text);
+         INSERT INTO anew SELECT id, last_name, phone FROM customers;
+         DROP TABLE products; ALTER TABLE anew RENAME TO products",
+    );
+    let told = "~ table public.products: was dropped and made anew: what its 3 kept columns hold now was not reviewed";
+    assert!(ran.stderr.contains("error[plan::lock]") && ran.stderr.contains(told), "{}", ran.stderr);
+    assert!(ran.stderr.contains("restage plan --write-lock") && ran.stderr.contains("article = "), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("table public.customers"), "{}", ran.stderr);
+    write_lock(&lab);
+    let ran = lab.restage(&["plan", "--diff"]);
+    assert!(ran.code == 0 && ran.stdout.contains("nothing changed"), "{ran:?}");
+}
+
+#[test]
 fn a_partition_whose_columns_stand_in_another_order_has_the_places_of_its_root() {
     let lab = Lab::new("lock_order");
     lab.seed(

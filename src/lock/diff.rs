@@ -88,10 +88,14 @@ pub fn diff(old: &Lock, new: &Lock, partitions: NewPartitions) -> Vec<Change> {
     changes.switches(old, new);
     changes.definitions(old, new, comparable);
     let numbered = numbers::same_database(old, new);
+    let remade = if numbered { numbers::remade(old, new) } else { BTreeSet::new() };
     for (name, table) in both(&old.tables, &new.tables) {
         match table {
             (Some(before), Some(after)) => {
                 changes.table(name, before, after, partitions);
+                if remade.contains(name) {
+                    changes.made_anew(name, before, after);
+                }
                 let same = numbered && numbers::same_table(old, new, name);
                 changes.columns(name, before, after, (same, comparable));
                 match same {

@@ -127,6 +127,19 @@ pub(super) fn same_table(old: &Lock, new: &Lock, name: &str) -> bool {
     oid(old).is_some() && oid(old) == oid(new)
 }
 
+/// Tables that were dropped and made anew under their names: their numbers are new ones, and most others have those they had.
+/// Where most are new, somebody restored the database.
+pub(super) fn remade<'a>(old: &'a Lock, new: &'a Lock) -> BTreeSet<&'a String> {
+    let (Some(before), Some(after)) = (&old.oids, &new.oids) else { return BTreeSet::new() };
+    let known: BTreeSet<&Oid> = before.values().collect();
+    let shared = || before.iter().filter_map(|(name, was)| Some((name, was, after.get(name)?)));
+    let stay = shared().filter(|(_, was, is)| was == is).count();
+    if stay * 2 <= shared().count().saturating_sub(1) {
+        return BTreeSet::new();
+    }
+    shared().filter(|(.., is)| !known.contains(is)).map(|(name, ..)| name).collect()
+}
+
 /// Attributes of a composite type that changed places, or were made anew: the values of the one may stand under the name of
 /// the other.
 pub(super) fn moved<'a>(old: &'a Lock, new: &'a Lock, composite: &str) -> Vec<&'a str> {
@@ -208,6 +221,25 @@ impl Changes {
         let written = written.and_then(|now| now.written.as_ref());
         let line = written.map_or_else(|| as_of(name, masked), |line| format!("{} = {line}", toml_key(name)));
         self.patch(table, Some(line));
+    }
+
+    /// A table whose columns are called as they were, and hold whatever was put into them since: of those that are kept
+    /// nobody has seen it.
+    pub(super) fn made_anew(&mut self, table: &str, old: &Table, new: &Table) {
+        let was_kept = |name: &String| old.columns.get(name).is_some_and(|was| was.decision == "keep");
+        let kept = new.columns.iter().filter(|(name, column)| column.decision == "keep" && was_kept(name));
+        let kept: Vec<(&String, &Column)> = kept.collect();
+        if kept.is_empty() || matches!(new.rows.as_str(), "none" | "skipped") {
+            return;
+        }
+        let detail = match kept.len() {
+            1 => "was dropped and made anew: what its kept column holds now was not reviewed".to_owned(),
+            many => format!("was dropped and made anew: what its {many} kept columns hold now was not reviewed"),
+        };
+        self.push(Sign::Changed, format!("table {table}"), detail);
+        for (name, column) in kept {
+            self.patch(table, hidden(name, column));
+        }
     }
 
     /// Tables, and partitions, that stand under the name of another: what was decided for the name shows what was hidden.

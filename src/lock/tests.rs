@@ -425,7 +425,13 @@ fn a_table_under_the_name_of_another_is_told_where_it_shows_more() {
     let exchanged = lines(&before, &numbered("7/5", &[("public.a", 200, a), ("public.b", 100, b)]));
     insta::assert_snapshot!(exchanged.join("\n"), @"~ column public.a.label: public.a was public.b when this was reviewed, name.full/1: are their names exchanged?");
     // A table that was made anew under its name has a number of its own, and a restored database has others.
-    assert!(lines(&before, &numbered("7/5", &[("public.a", 300, a), ("public.b", 200, b)])).is_empty());
+    let anew = lines(&before, &numbered("7/5", &[("public.a", 300, a), ("public.b", 200, b)]));
+    insta::assert_snapshot!(anew.join("\n"), @"~ table public.a: was dropped and made anew: what its 2 kept columns hold now was not reviewed");
+    assert!(
+        lines(&before, &numbered("7/5", &[("public.a", 300, a), ("public.b", 400, b)])).is_empty(),
+        "restored in place"
+    );
+    assert!(lines(&before, &numbered("8/6", &[("public.a", 300, a), ("public.b", 400, b)])).is_empty());
     assert!(lines(&before, &numbered("8/6", &[("public.a", 200, a), ("public.b", 100, b)])).is_empty());
     // pg_upgrade keeps the numbers in a cluster of another identity: most tables say so.
     let more: &[Numbered<'_>] =
