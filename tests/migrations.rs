@@ -50,6 +50,36 @@ fn accepted(lab: &Lab<'_>, lines: &[String]) {
 }
 
 #[test]
+fn a_changed_type_is_told_with_a_line_that_hides_what_it_holds() {
+    let (lab, mut lines) = locked(
+        "migration_type",
+        "CREATE TABLE t (id int PRIMARY KEY, note text, phone text NOT NULL, size text, code int);
+         INSERT INTO t SELECT i, 'n' || i, '+1-823-555-0109', 'large', i FROM generate_series(1, 20) i",
+        &[
+            "id = \"keep\"",
+            "note = \"text.spans\"",
+            "phone = \"phone\"",
+            "size = { keep = \"a test\" }",
+            "code = { keep = \"a test\" }",
+        ],
+    );
+    for (migration, refused, begin) in [
+        ("ALTER TABLE t ALTER note TYPE jsonb USING to_jsonb(note)", "plan::wrong-type", "note = "),
+        ("ALTER TABLE t ALTER phone TYPE bigint USING id", "plan::wrong-type", "phone = { mask = \"const\""),
+        ("ALTER TABLE t ALTER size TYPE jsonb USING to_jsonb(size)", "plan::lock", "size = "),
+        ("ALTER TABLE t ALTER code TYPE text USING 'Quillfeather'", "plan::lock", "code = "),
+    ] {
+        stopped_by(&lab, migration);
+        let hint = hint(&lab, refused);
+        let new = decisions(&hint);
+        assert!(new.len() == 1 && new[0].starts_with(begin) && !new[0].contains("keep"), "{migration}: {hint}");
+        lines = pasted(&lines, &hint, "");
+        accepted(&lab, &lines);
+    }
+    assert_eq!(lab.staging("SELECT count(*) FROM t WHERE t::text ~ 'Quillfeather|large'"), "0");
+}
+
+#[test]
 fn a_new_label_is_hidden_by_the_lines_wherever_it_is_kept() {
     let (lab, lines) = locked(
         "migration_label",

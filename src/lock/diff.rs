@@ -465,7 +465,9 @@ impl Changes {
         if old.type_name != new.type_name {
             self.push(Sign::Changed, what(), format!("type {} → {}", old.type_name, new.type_name));
             // What was kept for its numbers may hold words now; a decision of another day is told as such.
-            let kept = new.proposal.as_ref().filter(|_| old.decision == "keep" && new.decision == "keep");
+            // A reason was written for the old type, so a line hides what the new one holds.
+            let decision = new.proposal.as_ref().or(new.hiding.as_ref());
+            let kept = decision.filter(|_| old.decision == "keep" && new.decision == "keep");
             self.patch(table, kept.map(|decision| format!("{} = {decision}", plan::toml_key(name))));
         }
         if words(old) != words(new) {

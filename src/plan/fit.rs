@@ -3,9 +3,9 @@
 use super::anchor::Anchor;
 use super::domain::{Choice, Domains, Mask, Resolved, words};
 use super::graph::{Graph, Node, nearest};
-use super::written::mask_line;
+use super::written::{listed, mask_line, under};
 use super::{condition, place, propose, unique, whose};
-use crate::config::{MaskRule, Rows, Terms};
+use crate::config::{MaskRule, Rows, TableRule, Terms};
 use crate::error::Report;
 use crate::mask::kind::{Injective, KeyedOn};
 use crate::mask::{self, ColumnSpec, CompileError, MaskSpec, Masker, MasterKey, Params, Refusal, Shape, TableSpec};
@@ -52,7 +52,7 @@ fn folds_all(mask: &Mask) -> bool {
 }
 
 /// Checks all columns; every problem is reported once, at the column that has to change.
-pub(super) fn check(graph: &Graph<'_>, domains: &Domains, reports: &mut Vec<Report>) -> Fitted {
+pub(super) fn check(graph: &Graph<'_>, rules: &[TableRule], domains: &Domains, reports: &mut Vec<Report>) -> Fitted {
     let mut fitted = Fitted::default();
     for (node, resolved) in domains.resolved.iter().enumerate() {
         let Some(resolved) = resolved else { continue };
@@ -70,7 +70,7 @@ pub(super) fn check(graph: &Graph<'_>, domains: &Domains, reports: &mut Vec<Repo
             }
             Choice::Null => {}
             Choice::Mask(mask) => {
-                if let Err(report) = check_mask(graph, node, resolved, mask) {
+                if let Err(report) = check_mask(graph, rules, node, (resolved, mask)) {
                     reports.push(at(resolved, *report));
                 } else if let Err(report) = check_columns(graph, domains, node, mask) {
                     reports.push(at(resolved, *report));
@@ -96,7 +96,12 @@ pub(super) fn at(resolved: &Resolved, report: Report) -> Report {
     }
 }
 
-fn check_mask(graph: &Graph<'_>, node: Node, resolved: &Resolved, mask: &Mask) -> Result<(), Box<Report>> {
+fn check_mask(
+    graph: &Graph<'_>,
+    rules: &[TableRule],
+    node: Node,
+    (resolved, mask): (&Resolved, &Mask),
+) -> Result<(), Box<Report>> {
     let column = &graph.nodes[node];
     let (name, kind) = (graph.name(node), mask.kind.full_name());
     let inherited = (!resolved.listed).then(|| format!("The decision comes from {}.", resolved.because));
@@ -128,10 +133,21 @@ fn check_mask(graph: &Graph<'_>, node: Node, resolved: &Resolved, mask: &Mask) -
                 "plan::wrong-type",
                 format!("mask {kind} does not take column \"{name}\" of type {}", column.column.type_name),
             )
-            .hint(format!("Kinds for this type: {}.", fitting.join(", "))),
+            .hint(format!("Kinds for this type: {}.{}", fitting.join(", "), instead(graph, rules, node))),
         ));
     }
     check_params(mask, &name).map_err(|report| with(*report))
+}
+
+/// A line for a column whose type a migration may have changed: it hides what the column holds. None for the ends of
+/// references, which are decided together.
+fn instead(graph: &Graph<'_>, rules: &[TableRule], node: Node) -> String {
+    let table = graph.groups[graph.nodes[node].group].root.full_name();
+    let name = &graph.nodes[node].column.name;
+    let refers = graph.edges.iter().flat_map(|edge| &edge.pairs).any(|(from, to)| [*from, *to].contains(&node));
+    let Some(line) = propose::hiding(graph, node).filter(|_| !refers) else { return String::new() };
+    let there = if listed(rules, &table, name).is_some() { ", in place of the line there" } else { "" };
+    format!("\nOr hide it{there}:\n{}\n{} = {line}", under(rules, &table), propose::column_key(name))
 }
 
 /// Reports parameters that only the mask itself can judge, where the plan is refused anyway and no mask will be built: a label

@@ -133,7 +133,7 @@ pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Res
     source::check_conditions(policy.rules, &mut reports);
     let domains = domain::resolve(&graph, policy, &mut decisions, &mut reports);
     documents::check(&graph, policy, &domains, &mut reports);
-    let fitted = fit::check(&graph, &domains, &mut reports);
+    let fitted = fit::check(&graph, policy.rules, &domains, &mut reports);
     let rows = &decisions.rows;
     let chosen = (rows.as_slice(), &domains);
     let subset =

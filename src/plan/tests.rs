@@ -556,7 +556,16 @@ fn a_kind_that_does_not_take_the_type_is_refused() {
     let world = World::new().table("a", &["x int"]).rule("public.a", json!({"x": "email"}));
     let report = world.refusal();
     assert_eq!(report.code, "plan::wrong-type");
-    assert!(report.hint.expect("a hint").contains("int"));
+    let hint = report.hint.expect("a hint");
+    assert!(
+        hint.contains("int")
+            && hint.contains("\nOr hide it, in place of the line there:\n")
+            && hint.ends_with("\nx = \"null\""),
+        "{hint}"
+    );
+    let strict = World::new().table("a", &["x int!"]).rule("public.a", json!({"x": "email"}));
+    let constant = strict.refusal().hint.expect("a hint");
+    assert!(constant.ends_with("\nx = { mask = \"const\", value = 0 }"), "{constant}");
 }
 
 #[test]
