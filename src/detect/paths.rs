@@ -39,7 +39,7 @@ pub(super) struct Shown {
 /// field, and several documents have it. Nor is it shown where it is a person's name; an object is a map where it has many
 /// keys, none that can be shown, or half of them are persons'. What stands below keys of a map stands in one object.
 ///
-/// Beside them the paths of maps of persons.
+/// Beside them the paths of maps of persons, but for those that `.*` would not lead to alone.
 pub(super) fn shown<'p>(paths: impl Iterator<Item = (&'p str, Span)>) -> (Vec<Shown>, BTreeSet<String>) {
     let begun = |(path, span): (&'p str, Span)| Begun {
         keys: keys(path).collect(),
@@ -63,7 +63,8 @@ pub(super) fn shown<'p>(paths: impl Iterator<Item = (&'p str, Span)>) -> (Vec<Sh
         }
         let maps: BTreeSet<String> =
             objects.iter().filter(|(_, members)| is_map(members)).map(|(object, _)| object.clone()).collect();
-        let persons = objects.iter().filter(|(_, members)| are_persons(members));
+        let rare = |object: &str| all.iter().any(|one| one.shown.rare && one.shown.path == object);
+        let persons = objects.iter().filter(|(object, members)| are_persons(members) && !rare(object));
         of_persons.extend(persons.map(|(object, _)| object.clone()));
         for one in &mut all {
             let Some((from, to)) = one.keys.get(depth).copied() else { continue };

@@ -146,6 +146,26 @@ fn paths_of_documents_are_judged_one_by_one() {
 }
 
 #[test]
+fn keys_that_are_values_are_not_shown_and_what_stands_below_them_is_judged_together() {
+    let facts = facts("t.profile:json");
+    let paths_of = |key: fn(usize) -> &'static str| {
+        let mut sample = Sample::new(&facts);
+        (0..6).for_each(|n| sample.push(Some(&format!(r#"{{"{}": {{"email": "a{n}@example.org"}}}}"#, key(n)))));
+        assert!(score(&sample.findings(&facts), "email") >= FOUND);
+        let paths: Vec<String> = sample.path_findings(&facts).into_iter().map(|(path, _)| path).collect();
+        (paths.join(" "), sample.maps_of_persons().contains("$"))
+    };
+    let any = |persons| ("$.*.email".to_owned(), persons);
+    // One document each, logins and last names in several, and the name of a field.
+    assert_eq!(paths_of(|n| ["GVgeJ9587QDyHOULIEfnpW", "qzq", "qzr", "qzs", "qzt", "qzu"][n]), any(false));
+    assert_eq!(paths_of(|n| ["okowalski", "asanchez"][n % 2]), any(true));
+    assert_eq!(paths_of(|n| ["Kowalski", "Sanchez"][n % 2]), any(true));
+    assert_eq!(paths_of(|_| "contact"), ("$.contact.email".to_owned(), false));
+    // One key in one document, among fields: nothing is shown of it, and no `.*` means the fields as well.
+    assert_eq!(paths_of(|n| if n == 3 { "qzq" } else { "contact" }), ("$.contact.email".to_owned(), false));
+}
+
+#[test]
 fn one_phone_number_in_many_notes_is_enough() {
     let mut notes = vec!["the customer was happy with what we did for her"; 1];
     let many: Vec<String> =

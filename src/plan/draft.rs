@@ -344,17 +344,12 @@ impl<'a> Draft<'a> {
                 params => format!("{{ mask = \"{}\", {params} }}", proposal.kind),
             }
         };
-        let decided: Vec<(&str, String)> =
-            inside.paths.iter().map(|(path, finding)| (path.as_str(), value_of(finding))).collect();
-        if decided.is_empty() {
+        let line = |path: &str, value: &str| format!("\"{}\" = {value}", propose::escape(path));
+        let lines = inside.paths.iter().map(|(path, finding)| line(path, &value_of(finding)));
+        let lines: Vec<String> = lines.collect();
+        if lines.is_empty() {
             return None;
         }
-        let line = |path: &str, value: &str| format!("\"{}\" = {value}", propose::escape(path));
-        // What `.*` says as well, it says for keys that nobody has seen yet, too.
-        let said = |(path, value): &&(&str, String)| {
-            !decided.iter().any(|(other, same)| other != path && same == value && covers(other, path))
-        };
-        let lines: Vec<String> = decided.iter().filter(said).map(|(path, value)| line(path, value)).collect();
         let keys: Vec<String> = inside.persons.iter().map(|object| line(object, "\"username\"")).collect();
         let keys = if keys.is_empty() { String::new() } else { format!("keys = {{ {} }}, ", keys.join(", ")) };
         let anchor =
@@ -365,16 +360,6 @@ impl<'a> Draft<'a> {
             lines.join(", ")
         ))
     }
-}
-
-/// Whether one path is the other with `.*` in place of some of its keys.
-fn covers(open: &str, path: &str) -> bool {
-    let elements = |step: &str| step.find('[').unwrap_or(step.len());
-    let same = |(open, step): (&str, &str)| match open.strip_prefix('*') {
-        Some(of) => of == &step[elements(step)..],
-        None => open == step,
-    };
-    open.split('.').count() == path.split('.').count() && open.split('.').zip(path.split('.')).all(same)
 }
 
 /// Phone numbers and e-mail addresses in one column: the mask of either would make little of the other.

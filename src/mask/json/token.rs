@@ -45,7 +45,7 @@ pub(super) fn is_token(key: &str) -> bool {
 /// Whether signs are of more than one kind: small letters, capitals, digits.
 fn is_mixed(group: &[u8]) -> bool {
     let kinds: [fn(&u8) -> bool; 3] = [u8::is_ascii_lowercase, u8::is_ascii_uppercase, u8::is_ascii_digit];
-    group.len() >= GROUP_MIN && kinds.iter().filter(|kind| group.iter().any(|byte| kind(byte))).count() > 1
+    group.len() >= GROUP_MIN && kinds.iter().filter(|kind| group.iter().any(**kind)).count() > 1
 }
 
 fn is_uuid(key: &str) -> bool {
