@@ -1,5 +1,7 @@
 //! Tokens as keys of documents: what a generator drew, and no name of a field.
 
+use std::borrow::Cow;
+
 /// Shortest token, and the least of it without `_` and `-`: codes of things are groups of few signs.
 const LENGTH_MIN: usize = 16;
 const GROUP_MIN: usize = 10;
@@ -26,8 +28,10 @@ pub(super) fn is_token(key: &str) -> bool {
         return false;
     }
     // CAPITALS alone begin no words.
-    let small =
-        if key.bytes().any(|byte| byte.is_ascii_lowercase()) { key.to_owned() } else { key.to_ascii_lowercase() };
+    let small = match key.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        true => Cow::Borrowed(key),
+        false => Cow::Owned(key.to_ascii_lowercase()),
+    };
     let (mut letters, mut numbers, mut read) = (0, 0, 0);
     for part in parts(small.as_bytes()) {
         match part.first() {
