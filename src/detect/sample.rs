@@ -486,11 +486,10 @@ impl Sample {
         paths::shown(self.paths.iter().map(|(path, leaf)| (path.as_str(), leaf.span)))
     }
 
-    /// Leaves that are shown at one path are judged together.
+    /// Leaves at keys of a map are judged together, and else each by its own name.
     fn leaf_findings(&self, facts: &Facts<'_>) -> Vec<(Shown, Finding)> {
-        let (shown, _) = self.shown();
         let mut groups: BTreeMap<Shown, Vec<&Leaf>> = BTreeMap::new();
-        for (shown, leaf) in shown.into_iter().zip(self.paths.values()) {
+        for (shown, leaf) in self.shown().0.into_iter().zip(self.paths.values()) {
             // `notification_emails.follow = true` says whether, and holds no address.
             if leaf.counts.distinct() == 0 || leaf.counts.switches < leaf.counts.distinct() {
                 groups.entry(shown).or_default().push(leaf);
@@ -498,19 +497,26 @@ impl Sample {
         }
         let mut found = Vec::new();
         for (shown, leaves) in groups {
-            // An element of an array column has no name of its own, and those of a map have several.
+            let single = || leaves.iter().filter_map(|leaf| found_in(facts, &leaf.name, &leaf.counts));
+            if shown.rare || leaves.len() == 1 {
+                found.extend(single().map(|finding| (shown.clone(), finding)));
+                continue;
+            }
             let name = leaves[0].name.as_str();
-            let named = !name.is_empty() && leaves.iter().all(|leaf| leaf.name == name);
-            let (column, affix) = if named { (name, None) } else { (facts.column, facts.affix) };
-            let inner = Facts { column, takes: Takes::Text, domain: None, affix, ..*facts };
-            let judged = match leaves[..] {
-                [leaf] => judge(&inner, Tests::text(), &leaf.counts),
-                _ => judge(&inner, Tests::text(), &Counts::joined(&leaves)),
-            };
-            found.extend(judged.into_iter().find(Finding::found).map(|finding| (shown, finding)));
+            let name = if leaves.iter().all(|leaf| leaf.name == name) { name } else { "" };
+            let together = found_in(facts, name, &Counts::joined(&leaves));
+            found.extend(together.or_else(|| single().next()).map(|finding| (shown, finding)));
         }
         found
     }
+}
+
+/// What leaves of this name hold. An element of an array column has no name of its own, and leaves at keys of a map have
+/// several.
+fn found_in(facts: &Facts<'_>, name: &str, counts: &Counts) -> Option<Finding> {
+    let (column, affix) = if name.is_empty() { (facts.column, facts.affix) } else { (name, None) };
+    let inner = Facts { column, takes: Takes::Text, domain: None, affix, ..*facts };
+    judge(&inner, Tests::text(), counts).into_iter().find(Finding::found)
 }
 
 /// Whether columns of one table may be latitudes and longitudes, whatever they are called: two to four of numbers with four

@@ -166,6 +166,17 @@ fn keys_that_are_values_are_not_shown_and_what_stands_below_them_is_judged_toget
 }
 
 #[test]
+fn names_of_fields_say_what_they_hold_where_one_document_has_them() {
+    let facts = facts("t.profile:json");
+    let mut sample = Sample::new(&facts);
+    sample.push(Some(r#"{"smtp": {"password": "qz-4711", "host": "a"}, "size": 3}"#));
+    assert!(score(&sample.findings(&facts), "password") >= FOUND);
+    assert!(sample.path_findings(&facts).is_empty(), "its keys are not shown");
+    sample.push(Some(r#"{"theme": {"color": "red"}}"#));
+    assert!(score(&sample.findings(&facts), "password") >= FOUND);
+}
+
+#[test]
 fn one_phone_number_in_many_notes_is_enough() {
     let mut notes = vec!["the customer was happy with what we did for her"; 1];
     let many: Vec<String> =
