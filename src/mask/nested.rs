@@ -32,7 +32,9 @@ use super::json::{nested_mask, personal, seal, sealed};
 use super::key::DomainKey;
 use super::kind::{Domain, Kind, Param};
 use super::leaf::{TEXT, TextBuilder};
+use super::text::OwnNames;
 use super::{Injective, KeyedOn, Shape, Takes, decimal};
+use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Date32Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, BinaryArray, ListArray, PrimitiveArray, StringArray, StringViewArray, StructArray};
@@ -405,7 +407,8 @@ fn compile_hstore(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileE
     let fields = fields(compile)?.into_iter();
     let fields = fields.map(|(key, value)| Ok((key.clone(), action(compile, "fields", value, &Shape::TEXT)?)));
     let seal = (compile.word("keys") != Some("keep")).then(|| seal(compile.realm));
-    Ok(Box::new(Hstore { fields: fields.collect::<Result<_, CompileError>>()?, rest, seal }))
+    let names = OwnNames::of(compile);
+    Ok(Box::new(Hstore { fields: fields.collect::<Result<_, CompileError>>()?, rest, seal, names }))
 }
 
 /// `hstore/1`.
@@ -414,18 +417,26 @@ struct Hstore {
     rest: Action,
     /// Hashes keys that are personal data; none where they stay.
     seal: Option<DomainKey>,
+    /// Those of the person of the row, whom a key may name.
+    names: OwnNames,
 }
 
 impl Hstore {
     /// The keys of all rows, as they may be seen.
-    fn keys(&self, keys: &ArrayRef, texts: &StringViewArray) -> ArrayRef {
-        match &self.seal {
-            Some(seal) if texts.iter().flatten().any(|key| personal(key).is_some()) => {
-                let shown = |key: &str| if personal(key).is_some() { sealed(seal, key) } else { key.to_owned() };
-                Arc::new(texts.iter().map(|key| key.map(shown)).collect::<StringArray>())
+    fn keys(&self, keys: &ArrayRef, texts: &StringViewArray, offsets: &OffsetBuffer<i32>, rows: &Rows<'_>) -> ArrayRef {
+        let Some(seal) = &self.seal else { return owned(keys) };
+        let mut shown = StringBuilder::with_capacity(texts.len(), texts.total_bytes_len());
+        for (row, bounds) in offsets.windows(2).enumerate() {
+            for leaf in bounds[0] as usize..bounds[1] as usize {
+                let key = texts.value(leaf);
+                if personal(key).is_some() || self.names.are_in(key, row, rows) {
+                    shown.append_value(sealed(seal, key));
+                } else {
+                    shown.append_value(key);
+                }
             }
-            _ => owned(keys),
         }
+        Arc::new(shown.finish())
     }
 }
 
@@ -451,7 +462,7 @@ impl ColumnMask for Hstore {
             }
         }
         let masked = masked.finish()?;
-        *keys = self.keys(keys, texts_keys);
+        *keys = self.keys(keys, texts_keys, offsets, rows);
         *values = masked;
         parts.join().ok_or_else(wrong)
     }
@@ -566,6 +577,44 @@ mod tests {
         assert!(!keys.contains(&names[0].to_owned()) && values[0] == "x", "{keys:?} {values:?}");
         // The twin: keys that are said to stay.
         assert_eq!(masked(r#"{"rest":"keep","keys":"keep"}"#).0, names);
+    }
+
+    #[test]
+    fn a_key_that_is_the_name_of_the_person_becomes_a_hash() {
+        let masked = |params: &str| {
+            let keys = ["Katharina Lindqvist", "lindqvist_katharina", "Lindqvist", "Nora Lund"];
+            let keys: ArrayRef = Arc::new(StringViewArray::from(keys.to_vec()));
+            let values: ArrayRef = Arc::new(StringViewArray::from(vec!["1"; 4]));
+            let spec = |kind: &str, params: &str| {
+                let params = serde_json::from_str(params).unwrap();
+                Some(MaskSpec { kind: kind.to_owned(), label: String::new(), params, subject: Some(1) })
+            };
+            let column_of = |name: &str, shape, mask| ColumnSpec { name: name.to_owned(), shape, mask };
+            let columns = vec![
+                column_of("t.h", Shape::Hstore, spec("hstore", params)),
+                column_of("t.id", Shape::Int8, None),
+                column_of("t.first_name", Shape::TEXT, spec("name.first", "{}")),
+                column_of("t.last_name", Shape::TEXT, spec("name.last", "{}")),
+            ];
+            let table = TableSpec { columns, ..TableSpec::default() };
+            let masker = Masker::compile(&MasterKey::test().realm("default"), &table).unwrap();
+            let text = |value: &str| Arc::new(StringViewArray::from(vec![value])) as ArrayRef;
+            let columns = vec![
+                container(vec![b""], vec![(offsets(&[0, 4]), keys), (offsets(&[0, 4]), values)]),
+                Arc::new(Int64Array::from(vec![1])),
+                text("Katharina"),
+                text("Lindqvist"),
+            ];
+            let raw = RawBatch { rows: 1, wire: Default::default(), gaps: Vec::new(), columns };
+            let batch = masker.apply(raw).unwrap();
+            let parts = Parts::of(&batch.columns()[0]).unwrap();
+            parts.lists[0].1.as_string::<i32>().iter().flatten().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let keys = masked(r#"{"rest":"text.spans"}"#);
+        assert!(keys[..2].iter().all(|key| key.len() == 17 && key.starts_with('#')) && keys[0] != keys[1], "{keys:?}");
+        // The twins: one word may be the name of a field, others are no name of this person, and nothing looks for names.
+        assert_eq!(keys[2..], ["Lindqvist", "Nora Lund"]);
+        assert_eq!(masked(r#"{"rest":"keep"}"#)[0], "Katharina Lindqvist");
     }
 
     #[test]
