@@ -2,7 +2,7 @@
 //!
 //! | found | how | masked as |
 //! |---|---|---|
-//! | e-mail address | around `@`, `%40` in URLs | `email` |
+//! | e-mail address | around `@`, `%40` in URLs, `=40` in quoted-printable | `email` |
 //! | card | 12–19 digits, Luhn; the usual blocks also with a wrong check digit, or with any separators if it is right | `card` |
 //! | US social security number | 3-2-4; nine digits after a word like SSN | `us.ssn` |
 //! | bank account | IBAN of a known country, all check digits right, with single separators | `iban` |
@@ -36,6 +36,7 @@ mod personal;
 mod regions;
 mod sources;
 mod spans;
+mod words;
 mod written;
 
 use super::column::{ColumnMask, Compile, CompileError, Leaves, MaskError, Rows};
@@ -282,7 +283,8 @@ impl Spans {
             mask.text(value, row, rows, &mut masked).map(|()| masked)
         };
         let masked = if detector == Detector::EncodedEmail {
-            masked(&seen.replacen("%40", "@", 1))?.replace('@', "%40")
+            let sign = if seen.contains("%40") { "%40" } else { "=40" };
+            masked(&seen.replacen(sign, "@", 1))?.replace('@', sign)
         } else if matches!(detector, Detector::Username | Detector::Secret) && net::is_encoded(&seen) {
             // The percent signs are no part of the value.
             net::encoded(&masked(&net::decoded(&seen))?)
@@ -393,5 +395,7 @@ pub(super) fn map_texts(
 
 #[cfg(test)]
 mod kinds;
+#[cfg(test)]
+mod names_tests;
 #[cfg(test)]
 mod tests;

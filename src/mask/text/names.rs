@@ -4,6 +4,8 @@
 //! write without blanks have no words, so there a name matches anywhere.
 
 use super::spans::{CLASSES, Detector, Found, NAME};
+use super::words::{is_common, is_hangul, is_prefixed, korean_ending};
+use super::written;
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
 /// Needles of one row; more names than that in one row are no names.
@@ -11,12 +13,17 @@ const NEEDLES_MAX: usize = 64;
 /// A needle of at most so many characters must begin with a capital in the text, or stand beside another name of the row:
 /// `An`, `Bo`, `Le` are words too.
 const SHORT: usize = 3;
-/// Characters between two names that stand beside each other: `lindqvist, tim`, `tim.lindqvist`.
+/// Characters between two names that stand beside each other, blanks and tags not counted: `lindqvist, tim`, `**tim** lindqvist`.
 const APART_MAX: usize = 3;
+/// Longest key between two of them: `"first":"tim","last":"lindqvist"`.
+const KEY_MAX: usize = 32;
 /// Words of a name that are looked for before another one.
 const WORDS_MAX: usize = 4;
-/// Least characters for a part of a name that stands alone, like `Berg` of `van den Berg`.
+/// Least characters for another form of a name, and for one with an ending.
 const PART_MIN: usize = 4;
+/// Least letters of a name that is a login with digits behind it, and most digits: `lindqvist84`.
+const LOGIN_MIN: usize = 5;
+const LOGIN_DIGITS_MAX: usize = 4;
 
 /// Words of a name that do not name anybody alone, folded.
 const PARTICLES: &[&str] = &[
@@ -24,6 +31,8 @@ const PARTICLES: &[&str] = &[
     "da", "do", "dos", "das", "del", "della", "di", "du", "la", "las", "le", "les", "los", "el", "al", "bin", "ibn",
     "bint", "ter", "ten", "zu", "zur", "y", "e", "st", "saint", "san", "santa", "jr", "sr", "ii", "iii", "and",
 ];
+/// Those that stand behind a name, and in no login.
+const SUFFIXES: &[&str] = &["jr", "sr", "ii", "iii", "iv", "md", "phd", "esq"];
 
 /// What a column says about the person of the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +45,16 @@ pub(super) enum Role {
     Whole,
 }
 
+/// Where a needle counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counts {
+    Anywhere,
+    /// With a capital, or beside another name of the row.
+    Capital,
+    /// Beside another name of the row: it is a word too, with which sentences begin.
+    Beside,
+}
+
 #[derive(Clone, Copy)]
 struct Needle {
     /// In `folded`.
@@ -43,7 +62,7 @@ struct Needle {
     end: usize,
     /// In `masks`.
     mask: (usize, usize),
-    short: bool,
+    counts: Counts,
     /// An initial may stand beside it: `J. Smith`, `Smith, J.`
     surname: bool,
 }
@@ -103,8 +122,7 @@ impl Names {
     pub(super) fn join(&mut self) {
         let (Some(first), Some(last)) = (self.first, self.last) else { return };
         let (first, last) = (self.needles[usize::from(first)], self.needles[usize::from(last)]);
-        let word = |needle: Needle| !self.folded[needle.start..needle.end].contains(' ');
-        if !word(first) || !word(last) || last.end - last.start < SHORT {
+        if last.end - last.start < SHORT {
             return;
         }
         let letter = self.folded[first.start..].chars().next().map_or(0, char::len_utf8);
@@ -116,14 +134,28 @@ impl Names {
             }
             let (start, mask) = (self.folded.len(), self.masks.len());
             for part in [a, b] {
-                self.folded.extend_from_within(part.start..part.end);
+                self.push_word(part);
                 self.push_lower(part.mask);
             }
-            let needle =
-                Needle { start, end: self.folded.len(), mask: (mask, self.masks.len()), short: false, surname: false };
-            self.mark(needle);
-            self.needles.push(needle);
+            let (end, mask) = (self.folded.len(), (mask, self.masks.len()));
+            if end - start > SHORT {
+                let needle = Needle { start, end, mask, counts: Counts::Anywhere, surname: false };
+                self.mark(needle);
+                self.needles.push(needle);
+            }
         }
+    }
+
+    /// Appends a needle as one word: `vanbeethoven`, and `smith` for `Smith Jr.`
+    fn push_word(&mut self, needle: Needle) {
+        let folded = &self.folded[needle.start..needle.end];
+        if !folded.contains(' ') {
+            self.folded.extend_from_within(needle.start..needle.end);
+            return;
+        }
+        let words = folded.split(' ').filter(|word| !SUFFIXES.contains(&word.trim_end_matches(['.', ','])));
+        let word: String = words.flat_map(str::chars).filter(|c| c.is_alphanumeric()).collect();
+        self.folded.push_str(&word);
     }
 
     /// Appends letters and digits of a mask, small, to the masks.
@@ -176,6 +208,10 @@ impl Names {
     /// Splits `First Middle Last` and `Last, First`; the last word is the surname, other words stand for the first name.
     fn full(&mut self, raw: &str, masked: &str, whole: (usize, usize)) {
         self.needle(raw, whole, 2, false);
+        if raw.starts_with(is_hangul) {
+            // Korean writes last and first name as one word.
+            self.variants(raw, whole, false);
+        }
         let mut words = masked.split_whitespace();
         let mask_first = words.next().unwrap_or("");
         let mask_last = words.next_back().unwrap_or(mask_first);
@@ -202,6 +238,7 @@ impl Names {
             self.needle(word, mask, 2, false);
             self.variants(word, mask, false);
         }
+        self.parts(first, mask, false);
         self.set_initial(first, mask_first);
     }
 
@@ -238,7 +275,7 @@ impl Names {
         }
     }
 
-    /// Adds the words of a name of several words.
+    /// Adds the words of a name of several words: `Berg` of `van den Berg`, `Luc` of `Jean-Luc`.
     fn parts(&mut self, raw: &str, mask: (usize, usize), surname: bool) {
         if raw.bytes().all(|byte| byte.is_ascii_alphabetic()) {
             return;
@@ -248,7 +285,13 @@ impl Names {
             return;
         }
         for part in raw.split(separator).filter(|part| !is_particle(part)) {
-            self.needle(part, mask, PART_MIN, surname);
+            let number = self.needles.len();
+            self.needle(part, mask, 2, surname);
+            if let Some(needle) = self.needles.get_mut(number)
+                && is_common(&self.folded[needle.start..needle.end])
+            {
+                needle.counts = Counts::Beside;
+            }
         }
     }
 
@@ -269,7 +312,7 @@ impl Names {
             let mask = self.mask(masked.encode_utf8(&mut [0; 4]));
             // An empty needle matches nothing; it only carries the mask of the initial.
             self.initial = Some((letter, self.needles.len() as u16));
-            self.needles.push(Needle { start: 0, end: 0, mask, short: false, surname: false });
+            self.needles.push(Needle { start: 0, end: 0, mask, counts: Counts::Anywhere, surname: false });
         }
     }
 
@@ -292,8 +335,8 @@ impl Names {
             self.folded.truncate(start);
             return;
         }
-        let (end, short) = (self.folded.len(), chars <= SHORT && !wordless);
-        let needle = Needle { start, end, mask, short, surname };
+        let counts = if chars <= SHORT && !wordless { Counts::Capital } else { Counts::Anywhere };
+        let needle = Needle { start, end: self.folded.len(), mask, counts, surname };
         self.mark(needle);
         self.needles.push(needle);
     }
@@ -322,15 +365,21 @@ impl Names {
             }
             if let Some(end) = match_at(text, at, folded).map(|end| inflected(text, at, end))
                 && best.is_none_or(|(_, longest)| end > longest)
-                && bounded(text, at, end)
-                && (!(needle.short && text[at..].chars().next().is_some_and(char::is_lowercase))
-                    || self.beside(index, text, at, end))
+                && (bounded(text, at, end) || login(text, at, end).is_some())
+                && match needle.counts {
+                    Counts::Anywhere => true,
+                    Counts::Capital => !text[at..].starts_with(char::is_lowercase) || self.beside(index, text, at, end),
+                    Counts::Beside => self.beside(index, text, at, end),
+                }
             {
                 best = Some((index, end));
             }
         }
         if let Some((index, end)) = best {
             found.push(at, end, Detector::Name(index as u16), false);
+            if let Some(digits) = login(text, at, end) {
+                found.push(end, end + digits, Detector::Secret, false);
+            }
             if self.needles[index].surname {
                 self.find_initial(text, at, end, found);
             }
@@ -339,32 +388,30 @@ impl Names {
 
     /// Another name of the row stands before or behind what may be a name.
     fn beside(&self, own: usize, text: &str, start: usize, end: usize) -> bool {
-        let joins = |c: char| c.is_whitespace() || is_hyphen(c) || matches!(c, ',' | '.' | '_');
-        let others = || {
-            let others = self.needles.iter().enumerate().filter(move |(index, _)| *index != own);
-            others.map(|(_, needle)| &self.folded[needle.start..needle.end]).filter(|folded| !folded.is_empty())
-        };
-        let behind = text[end..].trim_start_matches(joins);
-        let next = text.len() - behind.len();
-        let near = |gap: &str| (1..=APART_MAX).contains(&gap.chars().count());
         let is_name = |at: usize, folded: &str| match_at(text, at, folded).filter(|end| bounded(text, at, *end));
-        if near(&text[end..next]) && others().any(|folded| is_name(next, folded).is_some()) {
-            return true;
-        }
-        let stop = text[..start].trim_end_matches(joins).len();
-        if !near(&text[stop..start]) {
-            return false;
-        }
+        let others = || {
+            let others = self.needles.iter().enumerate().filter(move |(index, needle)| {
+                *index != own && needle.end > needle.start && needle.counts != Counts::Beside
+            });
+            others.map(|(_, needle)| &self.folded[needle.start..needle.end])
+        };
+        let begins = |at: usize| others().any(|folded| is_name(at, folded).is_some());
         // Names of several words end there too.
-        let mut from = stop;
-        (0..WORDS_MAX).any(|_| {
-            let before = text[..from].trim_end_matches(joins);
-            from = before.trim_end_matches(|c: char| !joins(c)).len();
-            from < stop
-                && others().any(|folded| {
+        let ends = |stop: usize| {
+            let mut from = stop;
+            (0..WORDS_MAX).any(|_| {
+                from = text[..from].trim_end_matches(|c| !in_word(c)).trim_end_matches(in_word).len();
+                others().any(|folded| {
                     is_name(from, folded).is_some_and(|end| matches!(text.get(end..stop), Some("" | "s")))
                 })
-        })
+            })
+        };
+        let next = gap(&text[end..]).map(|len| end + len);
+        if next.is_some_and(|next| begins(next) || behind_key(&text[next..]).is_some_and(|len| begins(next + len))) {
+            return true;
+        }
+        let stop = gap_before(&text[..start]);
+        stop.is_some_and(|stop| ends(stop) || before_key(&text[..start], stop).is_some_and(ends))
     }
 
     /// Looks for the initial of the first name before (`J. Smith`) and after (`Smith, J.`) a surname.
@@ -450,20 +497,112 @@ fn inflected(text: &str, start: usize, end: usize) -> usize {
     if ending.chars().count() <= ENDING_MAX { end + ending.len() } else { end }
 }
 
-/// The match begins and ends at a word boundary; the `s` of a genitive or plural may follow a longer name.
+fn joins(a: Option<char>, b: Option<char>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => a.is_alphanumeric() && b.is_alphanumeric() && !is_wordless(a) && !is_wordless(b),
+        _ => false,
+    }
+}
+
+/// A match begins at a word boundary, or behind what its language writes on to a name.
+fn begins(text: &str, start: usize, end: usize) -> bool {
+    !joins(text[..start].chars().next_back(), text[start..].chars().next())
+        || is_prefixed(&text[..start], &text[start..end])
+}
+
+/// A match begins and ends at a word boundary; the `s` of a genitive or plural may follow a longer name.
 fn bounded(text: &str, start: usize, end: usize) -> bool {
-    let follows = text[end..].strip_prefix('s').unwrap_or(&text[end..]);
-    let end = if text[start..end].chars().count() >= PART_MIN && !follows.starts_with(char::is_alphanumeric) {
+    if !begins(text, start, end) {
+        return false;
+    }
+    let (name, rest) = (&text[start..end], &text[end..]);
+    if rest.starts_with(is_hangul) && name.ends_with(is_hangul) {
+        return korean_ending(name, rest).is_some();
+    }
+    let follows = rest.strip_prefix('s').unwrap_or(rest);
+    let end = if name.chars().count() >= PART_MIN && !follows.starts_with(char::is_alphanumeric) {
         text.len() - follows.len()
     } else {
         end
     };
-    let joins = |a: Option<char>, b: Option<char>| match (a, b) {
-        (Some(a), Some(b)) => a.is_alphanumeric() && b.is_alphanumeric() && !is_wordless(a) && !is_wordless(b),
-        _ => false,
-    };
-    !joins(text[..start].chars().next_back(), text[start..].chars().next())
-        && !joins(text[..end].chars().next_back(), text[end..].chars().next())
+    !joins(text[..end].chars().next_back(), text[end..].chars().next())
+}
+
+/// How many digits behind a name make it a login; none if there are none, or more, or letters behind them.
+fn login(text: &str, start: usize, end: usize) -> Option<usize> {
+    let (name, rest) = (&text[start..end], &text[end..]);
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).take(LOGIN_DIGITS_MAX + 1).count();
+    let is_login = (1..=LOGIN_DIGITS_MAX).contains(&digits)
+        && !rest[digits..].starts_with(char::is_alphanumeric)
+        && name.ends_with(char::is_alphabetic)
+        && name.chars().count() >= LOGIN_MIN
+        && begins(text, start, end);
+    is_login.then_some(digits)
+}
+
+fn in_word(c: char) -> bool {
+    c.is_alphanumeric() || !c.is_ascii() && is_combining_mark(c)
+}
+
+/// How long what parts a name from the next word is; none if that is too far, or the end of a sentence.
+fn gap(text: &str) -> Option<usize> {
+    let (mut rest, mut apart) = (text, 0);
+    loop {
+        let c = rest.chars().next()?;
+        if let Some(tag) = written::tag(rest) {
+            rest = &rest[tag..];
+            continue;
+        }
+        if in_word(c) {
+            break;
+        }
+        apart += usize::from(!c.is_whitespace());
+        if apart > APART_MAX || matches!(c, '!' | '?') {
+            return None;
+        }
+        rest = &rest[c.len_utf8()..];
+    }
+    (rest.len() < text.len()).then(|| text.len() - rest.len())
+}
+
+/// Where the word before a name ends; none as for [`gap`].
+fn gap_before(text: &str) -> Option<usize> {
+    let (mut rest, mut apart) = (text, 0);
+    loop {
+        let c = rest.chars().next_back()?;
+        if let Some(tag) = written::tag_before(rest) {
+            rest = &rest[..rest.len() - tag];
+            continue;
+        }
+        if in_word(c) {
+            break;
+        }
+        apart += usize::from(!c.is_whitespace());
+        if apart > APART_MAX || matches!(c, '!' | '?') {
+            return None;
+        }
+        rest = &rest[..rest.len() - c.len_utf8()];
+    }
+    (rest.len() < text.len()).then_some(rest.len())
+}
+
+/// What stands behind a key begins so.
+fn is_behind_key(text: &str) -> bool {
+    ["\":", "':", "="].iter().any(|mark| text.starts_with(mark))
+}
+
+/// How far a value is whose key stands there.
+fn behind_key(text: &str) -> Option<usize> {
+    let len = text.find(|c| !in_word(c) && c != '_')?;
+    let value = gap(&text[len..]).filter(|_| len <= KEY_MAX && is_behind_key(&text[len..]))?;
+    Some(len + value)
+}
+
+/// Where what stands before a key ends, if one ends at `stop` and its value is what follows the text.
+fn before_key(text: &str, stop: usize) -> Option<usize> {
+    let key = text[..stop].trim_end_matches(|c| in_word(c) || c == '_').len();
+    let is_key = is_behind_key(&text[stop..]) && stop - key <= KEY_MAX;
+    if is_key { gap_before(&text[..key]) } else { None }
 }
 
 /// Appends a character in lower case without accents; ligatures and crossed letters as people type them.
@@ -479,6 +618,7 @@ fn fold_char(c: char, out: &mut String) {
             'đ' | 'ð' => out.push('d'),
             'ı' => out.push('i'),
             'ħ' => out.push('h'),
+            'ς' => out.push('σ'),
             'æ' => out.push_str("ae"),
             'œ' => out.push_str("oe"),
             'ß' => out.push_str("ss"),

@@ -2,14 +2,14 @@
 
 use super::names::Names;
 use super::regions::Plan;
-use super::written::Plain;
+use super::written::{Plain, may_be_markup};
 use super::{net, numbers};
 
 /// What found a span; the order breaks ties between overlapping spans of equal length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Detector {
     Email,
-    /// An e-mail address inside a URL, with `%40`.
+    /// An e-mail address inside a URL, with `%40`, or in quoted-printable, with `=40`.
     EncodedEmail,
     Card,
     Ssn,
@@ -69,7 +69,7 @@ pub(super) const CLASSES: [u8; 256] = {
             b'@' => AT,
             b'0'..=b'9' => DIGIT,
             b':' => COLON,
-            b'%' => PERCENT,
+            b'%' | b'=' => PERCENT,
             b'/' | b'?' => PATH,
             0xc2.. => NAME,
             _ => 0,
@@ -89,12 +89,15 @@ impl Found {
         self.spans.clear();
         self.rejected.clear();
         let mut unescaped = std::mem::take(&mut self.unescaped);
-        self.escaped = unescaped.read_escapes(text);
+        self.escaped = unescaped.read_escapes(text, false);
         if self.escaped {
             self.names_in_escapes(text, &unescaped, names);
             self.find_in(&unescaped.text, names);
             for span in &mut self.spans {
                 (span.start, span.end) = unescaped.place(span.start, span.end);
+            }
+            if unescaped.colored {
+                self.find_joined(text, names);
             }
         } else {
             self.find_in(text, names);
@@ -124,6 +127,10 @@ impl Found {
         if !self.rejected.is_empty() {
             self.spread(text);
         }
+        self.settle(text);
+    }
+
+    fn settle(&mut self, text: &str) {
         self.spans.sort_unstable_by_key(|span| (span.start, span.end));
         if self.spans.windows(2).any(|pair| pair[1].start < pair[0].end) {
             self.choose(text);
@@ -160,19 +167,44 @@ impl Found {
                 if at >= url && at > 0 && bytes[at - 1].is_ascii_alphanumeric() {
                     url = net::bare_url(text, at, self).max(url);
                 }
-            } else if class & PERCENT != 0 && bytes[at..].starts_with(b"%40") {
+            } else if class & PERCENT != 0 && bytes[at + 1..].starts_with(b"40") {
                 net::encoded_email(text, at, self);
             }
         }
     }
 
     /// Looks for names once more where a text has letters written as something else, and for addresses where that is an
-    /// entity; the other forms stand in addresses as they are.
+    /// entity or a tag; the other forms stand in addresses as they are.
     fn find_as_seen(&mut self, text: &str, names: &Names) {
-        if names.is_empty() && !text.contains('&') || !self.plain.read(text) {
+        if names.is_empty() && !may_be_markup(text) || !self.plain.read(text) {
             return;
         }
         let plain = std::mem::take(&mut self.plain);
+        let mut seen = self.look(&plain, names);
+        for span in &mut seen {
+            (span.start, span.end) = plain.place(span.start, span.end);
+        }
+        seen.retain(|span| span.detector != Detector::Email || text[span.start..span.end].contains(['&', '<']));
+        self.spans.append(&mut seen);
+        self.plain = plain;
+    }
+
+    /// Looks once more for names and addresses that have colors of terminals inside: `grep` marks a part of a word.
+    fn find_joined(&mut self, text: &str, names: &Names) {
+        let mut plain = std::mem::take(&mut self.plain);
+        plain.read_escapes(text, true);
+        let mut joined = self.look(&plain, names);
+        joined.retain(|span| plain.is_joined(span.start, span.end));
+        for span in &mut joined {
+            (span.start, span.end) = plain.place(span.start, span.end);
+        }
+        self.spans.append(&mut joined);
+        self.settle(text);
+        self.plain = plain;
+    }
+
+    /// The names and addresses of a text as a reader sees it.
+    fn look(&mut self, plain: &Plain, names: &Names) -> Vec<Span> {
         let (bytes, classes, first) = (plain.text.as_bytes(), names.classes(), self.spans.len());
         for (at, &byte) in bytes.iter().enumerate() {
             let class = classes[usize::from(byte)];
@@ -183,13 +215,7 @@ impl Found {
                 net::email(&plain.text, at, self);
             }
         }
-        let mut seen = self.spans.split_off(first);
-        for span in &mut seen {
-            (span.start, span.end) = plain.place(span.start, span.end);
-        }
-        seen.retain(|span| span.detector != Detector::Email || text[span.start..span.end].contains('&'));
-        self.spans.append(&mut seen);
-        self.plain = plain;
+        self.spans.split_off(first)
     }
 
     /// Adds exact copies of found numbers that no detector took, for instance because a `#` stands before them.

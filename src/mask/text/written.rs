@@ -1,11 +1,12 @@
 //! Texts in which letters are written as something else: entities of HTML, percent- and quoted-printable escapes, full-width
-//! forms, and words with invisible characters or the end of a line inside; and texts with the escapes of JSON, of bytes and of
-//! terminals, which are documents and lines of logs.
+//! forms, and words with invisible characters, tags or the end of a line inside; and texts with the escapes of JSON, of bytes
+//! and of terminals, which are documents and lines of logs.
 //!
 //! Those escapes are read first, and what a program reads there is searched in place of the text. Names and addresses are
 //! looked for a second time, as a reader sees the rest. A text without any of that is not copied.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use unicode_normalization::UnicodeNormalization as _;
 
 /// A piece that is written otherwise: where it stands in the plain text, and where in the original.
@@ -20,15 +21,26 @@ struct Piece {
 pub(super) struct Plain {
     pub text: String,
     pieces: Vec<Piece>,
+    /// Colors of terminals stand inside of words.
+    pub colored: bool,
 }
 
 /// Longest entity, with its ends.
 const ENTITY_MAX: usize = 12;
 
-/// Bytes that such a piece begins with. Most texts have some, and no piece; blocks of bytes compare side by side.
+/// Some byte of a text is one of those; blocks of bytes compare side by side.
+fn holds(text: &str, counts: impl Fn(u8) -> bool) -> bool {
+    text.as_bytes().chunks(64).any(|block| block.iter().fold(false, |any, byte| any | counts(*byte)))
+}
+
+/// Bytes that such a piece begins with. Most texts have some, and no piece.
 fn may_be_escaped(text: &str) -> bool {
-    let begins = |byte: u8| matches!(byte, b'&' | b'=' | b'%' | b'-' | 0xc2 | 0xe2 | 0xef);
-    text.as_bytes().chunks(64).any(|block| block.iter().fold(false, |any, byte| any | begins(*byte)))
+    holds(text, |byte| matches!(byte, b'&' | b'<' | b'=' | b'%' | b'-' | 0xc2 | 0xe2 | 0xef))
+}
+
+/// A text may have entities or tags.
+pub(super) fn may_be_markup(text: &str) -> bool {
+    holds(text, |byte| matches!(byte, b'&' | b'<'))
 }
 
 impl Plain {
@@ -42,6 +54,7 @@ impl Plain {
         self.copy(text, |at| {
             let piece = match text.as_bytes()[at] {
                 b'&' => entity(&text[at..]),
+                b'<' => tags(text, at),
                 b'=' | b'%' => escape(&text[at..]),
                 b'-' => broken(text, at),
                 0xc2 | 0xe2 | 0xef => character(&text[at..]),
@@ -51,18 +64,32 @@ impl Plain {
         })
     }
 
-    /// Reads the escapes of JSON in a text, and the colors of terminals; false if it has none.
-    pub(super) fn read_escapes(&mut self, text: &str) -> bool {
+    /// Reads the escapes of JSON in a text, and the colors of terminals; false if it has none. Colors are blanks, or nothing
+    /// where they stand inside of words and those are to be `joined`.
+    pub(super) fn read_escapes(&mut self, text: &str, joined: bool) -> bool {
         self.text.clear();
         self.pieces.clear();
-        if !text.contains(['\\', ESCAPE]) {
+        self.colored = false;
+        if !holds(text, |byte| matches!(byte, b'\\' | 0x1b)) {
             return false;
         }
-        self.copy(text, |at| match text.as_bytes()[at] {
-            b'\\' => backslash(&text[at..]),
-            0x1b => Ok((1 + color(&text[at + 1..]), " ".to_owned())),
+        let colored = Cell::new(false);
+        let colors = |at: usize| {
+            let len = colors(&text[at..]);
+            let inside = inside(text, at, len);
+            colored.set(colored.get() || inside);
+            (len, if inside && joined { String::new() } else { " ".to_owned() })
+        };
+        let some = self.copy(text, |at| match text.as_bytes()[at] {
+            b'\\' => match backslash(&text[at..]) {
+                Ok((_, seen)) if seen.starts_with(ESCAPE) => Ok(colors(at)),
+                other => other,
+            },
+            0x1b => Ok(colors(at)),
             _ => Err(1),
-        })
+        });
+        self.colored = colored.get();
+        some
     }
 
     /// Copies a text with its pieces replaced. `piece` is asked at every byte, and otherwise says how many it passes over.
@@ -103,6 +130,12 @@ impl Plain {
         (start, end)
     }
 
+    /// Something of the original stands inside of that place and is nothing in the plain text.
+    pub(super) fn is_joined(&self, start: usize, end: usize) -> bool {
+        let first = self.pieces.partition_point(|piece| piece.plain.0 <= start);
+        self.pieces[first..].iter().take_while(|piece| piece.plain.0 < end).any(|piece| piece.plain.0 == piece.plain.1)
+    }
+
     /// Where words begin in the original whose first letter was read as part of an escape, as in `C:\nora`.
     pub(super) fn words_in_escapes(&self, text: &str) -> impl Iterator<Item = usize> {
         let bytes = text.as_bytes();
@@ -123,6 +156,29 @@ impl Plain {
     }
 }
 
+/// Longest tag.
+const TAG_MAX: usize = 256;
+
+/// The length of a tag of HTML that begins a text.
+pub(super) fn tag(text: &str) -> Option<usize> {
+    let name = text.strip_prefix('<')?;
+    let name = name.strip_prefix('/').unwrap_or(name);
+    if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return None;
+    }
+    let end = text.bytes().skip(1).take(TAG_MAX).position(|byte| matches!(byte, b'<' | b'>'))? + 1;
+    (text.as_bytes()[end] == b'>').then_some(end + 1)
+}
+
+/// The length of a tag of HTML that ends a text.
+pub(super) fn tag_before(text: &str) -> Option<usize> {
+    if !text.ends_with('>') {
+        return None;
+    }
+    let last = text.bytes().rev().take(TAG_MAX).position(|byte| byte == b'<')? + 1;
+    tag(&text[text.len() - last..]).filter(|len| *len == last)
+}
+
 /// What the colors of terminals begin with.
 const ESCAPE: char = '\u{1b}';
 
@@ -134,6 +190,50 @@ fn color(text: &str) -> usize {
         Some(0x40..=0x7e) => 1 + parameters + 1,
         _ => 0,
     }
+}
+
+/// The length of all colors with which a text begins.
+fn colors(text: &str) -> usize {
+    let mut len = 0;
+    loop {
+        let rest = &text[len..];
+        match rest.as_bytes().first() {
+            Some(0x1b) => len += 1 + color(&rest[1..]),
+            Some(b'\\') => match backslash(rest) {
+                Ok((more, seen)) if seen.starts_with(ESCAPE) => len += more,
+                _ => return len,
+            },
+            _ => return len,
+        }
+    }
+}
+
+/// What stands there is inside of a word or an address.
+fn inside(text: &str, at: usize, len: usize) -> bool {
+    let joins = |c: char| c.is_alphanumeric() || matches!(c, '@' | '.' | '_' | '-' | '+' | '\'' | '’');
+    text[..at].ends_with(joins) && text[at + len..].starts_with(joins)
+}
+
+/// Tags that change how a part of a word looks.
+const INLINE: &[&str] =
+    &["b", "i", "u", "s", "em", "strong", "span", "font", "mark", "wbr", "small", "big", "ins", "del", "tt"];
+
+/// All such tags, one after the other, inside of a word.
+fn tags(text: &str, at: usize) -> Seen {
+    let inline = |tag: &str| {
+        let name = tag[1..].trim_start_matches('/');
+        let name = &name[..name.bytes().take_while(u8::is_ascii_alphabetic).count()];
+        INLINE.iter().any(|known| name.eq_ignore_ascii_case(known))
+    };
+    // Behind another tag they were looked at with it.
+    if text[..at].ends_with('>') {
+        return None;
+    }
+    let mut len = 0;
+    while let Some(more) = tag(&text[at + len..]).filter(|more| inline(&text[at + len..at + len + more])) {
+        len += more;
+    }
+    (len > 0 && inside(text, at, len)).then(|| (len, String::new()))
 }
 
 /// Bytes as programs write what is not ASCII, behind the first backslash: `xc3\xa9`, `303\251`; how long that is, and the
@@ -203,20 +303,21 @@ fn backslash(text: &str) -> Result<(usize, String), usize> {
         _ => return Err(count),
     };
     if c == ESCAPE {
-        return Ok((count + len + color(&rest[len..]), " ".to_owned()));
+        return Ok((count + len + color(&rest[len..]), c.to_string()));
     }
     let seen = if is_invisible(c) { String::new() } else { c.to_string() };
     Ok((count + len, seen))
 }
 
-/// What a span of a text says: without the escapes of JSON, and without the entities where it is an address.
+/// What a span of a text says: without the escapes of JSON and the tags inside of words, and without the entities where it
+/// is an address.
 pub(super) fn seen(span: &str, escaped: bool, address: bool) -> Cow<'_, str> {
     let mut plain = Plain::default();
     let mut seen = Cow::Borrowed(span);
-    if escaped && plain.read_escapes(span) {
+    if escaped && plain.read_escapes(span, true) {
         seen = std::mem::take(&mut plain.text).into();
     }
-    if address && seen.contains('&') && plain.read(&seen) {
+    if (address && seen.contains('&') || seen.contains('<')) && plain.read(&seen) {
         seen = plain.text.into();
     }
     seen
@@ -377,22 +478,44 @@ mod tests {
             (r"\ud83d\ude00 \\ud83d\\ude00", "😀 😀"),
             (r"\udc00\ud83d\u0041\ud83d", "\u{fffd}\u{fffd}A\u{fffd}"),
             (r"\xc3\xA9\\xe2\\x82\\xac\303\251\xe9\x41", "é€ééA"),
-            ("\u{1b}[1;31m\u{1b}[0m\u{1b}", "   "),
-            (r"\e[1m\033[0;31m\x1b[0m\u001b[K", "    "),
+            ("\u{1b}[1;31m\u{1b}[0m\u{1b}", " "),
+            (r"\e[1m\033[0;31m\x1b[0m\u001b[K", " "),
             (r"\u00ad\u200bx", "x"),
         ] {
             let mut plain = Plain::default();
-            assert!(plain.read_escapes(text), "{text}");
+            assert!(plain.read_escapes(text, false), "{text}");
             assert_eq!(plain.text, seen);
             let start = if seen == "x" { 12 } else { 0 };
             assert_eq!(plain.place(0, seen.len()), (start, text.len()), "{text}");
         }
         let mut plain = Plain::default();
-        assert!(plain.read_escapes(r"a\nbc\td"));
+        assert!(plain.read_escapes(r"a\nbc\td", false));
         assert_eq!((plain.place(2, 4), plain.place_seen(3, 5), plain.place_seen(2, 6)), ((3, 5), (2, 4), (2, 5)));
         assert_eq!(plain.words_in_escapes(r"a\nbc\td").collect::<Vec<_>>(), [2, 6]);
         for text in ["", "a", r"\", r"\\", r"\d\k\xg0\U0001\040\101\303\033-45\e", r"\u12", r"\u00g0", r"\ud8"] {
-            assert!(!Plain::default().read_escapes(text), "{text}");
+            assert!(!Plain::default().read_escapes(text, false), "{text}");
+        }
+    }
+
+    #[test]
+    fn colors_and_tags_inside_of_words_are_nothing() {
+        for (text, blank, joined) in [
+            ("Ka\u{1b}[0m\u{1b}[Kri \u{1b}[1mna", "Ka ri  na", "Kari  na"),
+            (r"Ka\e[0m\x1b[Kri\e[0m, na", "Ka ri , na", "Kari , na"),
+        ] {
+            let mut plain = Plain::default();
+            assert!(plain.read_escapes(text, false) && plain.colored, "{text}");
+            assert_eq!(plain.text, blank);
+            assert!(plain.read_escapes(text, true));
+            assert_eq!(plain.text, joined);
+            assert!(plain.is_joined(0, 4) && !plain.is_joined(0, 2) && !plain.is_joined(2, 4), "{text}");
+        }
+        let mut plain = Plain::default();
+        assert!(plain.read_escapes("\u{1b}[1mKa\u{1b}[0m ri", false) && !plain.colored);
+        assert!(plain.read("a <b>Ka</b><span class=\"x\">ri</span>na</td><td>b<wbr>@x"));
+        assert_eq!(plain.text, "a <b>Karina</td><td>b@x");
+        for text in ["a <b>b</b> c", "a</td><td>b", "a</b></td>b", "a <b", "a<bc>d", "1<2>3"] {
+            assert!(!plain.read(text), "{text}");
         }
     }
 

@@ -1,0 +1,146 @@
+//! Names as people and programs write them, and words that only look like them.
+
+use super::names::Role;
+use super::tests::mask;
+
+/// A text of a row with first and last name; they become Carlos and Ruiz.
+fn of(first: &str, last: &str, text: &str) -> String {
+    mask(&[(Role::First, first, "Carlos"), (Role::Last, last, "Ruiz")], None, text)
+}
+
+fn full(name: &str, text: &str) -> String {
+    mask(&[(Role::Full, name, "Carlos Ruiz")], None, text)
+}
+
+#[test]
+fn parts_of_a_double_first_name_are_found_in_full_names_too() {
+    for (name, text, want) in [
+        ("Hans-Peter Mueller", "Peter rang; Hans rang", "Carlos rang; Carlos rang"),
+        ("Smith, Mary-Jane", "Jane came; Mary", "Carlos came; Carlos"),
+        ("Marie-Claire Dupont", "Claire called", "Carlos called"),
+        // The twins: other names.
+        ("Hans-Peter Mueller", "Peterson and Hansen", "Peterson and Hansen"),
+        ("Marie-Claire Dupont", "Mariel declaires", "Mariel declaires"),
+    ] {
+        assert_eq!(full(name, text), want, "{name}: {text}");
+    }
+}
+
+#[test]
+fn short_parts_of_double_names_are_found_with_a_capital() {
+    for (first, text, want) in [
+        ("Mary-Ann", "Ann called. ANN", "Carlos called. CARLOS"),
+        ("Jo-Ann", "Ann called, Jo too", "Carlos called, Carlos too"),
+        ("Kim-Li", "Li called, Kim too", "Carlos called, Carlos too"),
+        ("Jean-Luc", "Luc called; luc dupont", "Carlos called; carlos ruiz"),
+        ("An-Marie", "An offer for An Dupont", "An offer for Carlos Ruiz"),
+        // The twins: other words, and words with which sentences begin.
+        ("Mary-Ann", "Annual, annual, ann, Anne", "Annual, annual, ann, Anne"),
+        ("Jean-Luc", "Lucky Luciano, luc", "Lucky Luciano, luc"),
+        ("An-Marie", "An offer. AN OFFER", "An offer. AN OFFER"),
+    ] {
+        assert_eq!(of(first, "Dupont", text), want, "{first}: {text}");
+    }
+    assert_eq!(of("Eva", "Lee-Fox", "Mrs. Fox and Mrs. Lee, a fox"), "Mrs. Ruiz and Mrs. Ruiz, a fox");
+}
+
+#[test]
+fn greek_names_are_found_in_capitals() {
+    let greek = |text: &str| of("Γιώργος", "Παπαδόπουλος", text);
+    assert_eq!(greek("ΓΙΩΡΓΟΣ ΠΑΠΑΔΟΠΟΥΛΟΣ"), "CARLOS RUIZ");
+    assert_eq!(greek("ΓΙΏΡΓΟΣ ΠΑΠΑΔΌΠΟΥΛΟΣ, Γιώργος"), "CARLOS RUIZ, Carlos");
+    assert_eq!(of("ΓΙΩΡΓΟΣ", "ΠΑΠΑΔΟΠΟΥΛΟΣ", "Γιώργος Παπαδόπουλος"), "Carlos Ruiz");
+    // The twin: her name.
+    assert_eq!(greek("Παπαδοπούλου, ΠΑΠΑΔΟΠΟΥΛΟΥ"), "Παπαδοπούλου, ΠΑΠΑΔΟΠΟΥΛΟΥ");
+}
+
+#[test]
+fn what_languages_write_on_to_a_name_hides_no_name() {
+    for (text, want) in [
+        ("김민수님, 민수씨가 김씨와", "ruizcarlos님, Carlos씨가 Ruiz씨와"),
+        ("김민수는 민수에게 민수님께서", "ruizcarlos는 Carlos에게 Carlos님께서"),
+        // The twins: other words.
+        ("민수기, 국민수님, 김치와 김도", "민수기, 국민수님, 김치와 김도"),
+    ] {
+        assert_eq!(of("민수", "김", text), want, "{text}");
+    }
+    assert_eq!(full("김 민수", "김민수님"), "Carlos Ruiz님");
+    assert_eq!(full("김민수", "김민수님과"), "Carlos Ruiz님과");
+    assert_eq!(of("سامي", "العلي", "والعلي وسامي"), "وRuiz وCarlos");
+    assert_eq!(of("سامي", "علي", "والعلي, معلي, العلي"), "والRuiz, معلي, العلي");
+    assert_eq!(of("דוד", "כהן", "לדוד וכהן ולדוד"), "לCarlos וRuiz ולCarlos");
+    assert_eq!(of("דוד", "כהן", "צדוד, דודים"), "צדוד, דודים");
+}
+
+#[test]
+fn names_with_digits_behind_them_are_logins() {
+    for (text, want) in [
+        ("lindqvist84 logged in", "ruiz<secret> logged in"),
+        ("Lindqvist2025, katharina1990", "Ruiz<secret>, carlos<secret>"),
+        ("KATHARINA2 as katharinalindqvist84", "CARLOS<secret> as carlosruiz<secret>"),
+        ("/home/klindqvist7/x", "/home/cruiz<secret>/x"),
+        ("lindqvist84@x.de", "<email>"),
+        // The twins: more digits, letters behind them, and other words.
+        ("lindqvist12345 lindqvist84x", "lindqvist12345 lindqvist84x"),
+        ("golindqvist84 Lindqvistson84 Katharinas2", "golindqvist84 Lindqvistson84 Katharinas2"),
+    ] {
+        assert_eq!(of("Katharina", "Lindqvist", text), want, "{text}");
+    }
+    // Names of four letters with digits are products as well.
+    assert_eq!(of("Anna", "Ford", "anna84 Ford2000"), "anna84 Ford2000");
+    assert_eq!(of("John", "Smith Jr.", "johnsmith, jsmith, jsmith7"), "carlosruiz, cruiz, cruiz<secret>");
+    assert_eq!(of("Ludwig", "van Beethoven", "lvanbeethoven"), "cruiz");
+}
+
+#[test]
+fn a_short_name_stands_beside_another_one_through_marks_tags_and_keys() {
+    for (text, want) in [
+        ("ian;mcdonald;x", "carlos;ruiz;x"),
+        ("**ian** mcdonald", "**carlos** ruiz"),
+        ("<b>ian</b> <i>mcdonald</i>", "<b>carlos</b> <i>ruiz</i>"),
+        ("<td>mcdonald</td><td class=\"x\">ian</td>", "<td>ruiz</td><td class=\"x\">carlos</td>"),
+        ("re:ian:mcdonald", "re:carlos:ruiz"),
+        (r#"{"first":"ian","last":"mcdonald"}"#, r#"{"first":"carlos","last":"ruiz"}"#),
+        (r#"{"last": "mcdonald", "first": "ian"}"#, r#"{"last": "ruiz", "first": "carlos"}"#),
+        ("first=ian&last=mcdonald", "first=carlos&last=ruiz"),
+        ("ian & mcdonald GmbH", "carlos & ruiz GmbH"),
+        // The twins: too far away, another sentence, another word between them.
+        ("ian ---- mcdonald", "ian ---- ruiz"),
+        ("ian! mcdonald", "ian! ruiz"),
+        ("ian called: mcdonald", "ian called: ruiz"),
+        ("<b>ian</b> and <i>mcdonald</i>", "<b>ian</b> and <i>ruiz</i>"),
+    ] {
+        assert_eq!(of("Ian", "McDonald", text), want, "{text}");
+    }
+    assert_eq!(of("Ida", "van Dam", "ida;van dam"), "carlos;ruiz");
+}
+
+#[test]
+fn colors_and_tags_inside_of_a_name_are_no_part_of_it() {
+    for (text, want) in [
+        ("\u{1b}[1;31mKatha\u{1b}[0mrina \u{1b}[32mLind\u{1b}[0mqvist", "\u{1b}[1;31mCarlos \u{1b}[32mRuiz"),
+        ("\u{1b}[01;31m\u{1b}[KLind\u{1b}[m\u{1b}[Kqvist", "\u{1b}[01;31m\u{1b}[KRuiz"),
+        (r"\e[31mKatha\e[0mrina, LIND\x1b[0mQVIST", r"\e[31mCarlos, RUIZ"),
+        ("k@x\u{1b}[0m.de", "<email>"),
+        ("<span>Katha</span><span>rina</span>", "<span>Carlos</span>"),
+        ("Lind<wbr>qvist, <b>LIND</b>QVIST", "Ruiz, <b>RUIZ"),
+        ("<b>ann.miller</b>@web.de, ann.miller<wbr>@web.de", "<b><email>, <email>"),
+        // The twins: words that stand apart.
+        ("Katha\u{1b}[0m rina, Lind \u{1b}[0mqvist", "Katha\u{1b}[0m rina, Lind \u{1b}[0mqvist"),
+        ("<td>Katha</td><td>rina</td><p>Lind<br>qvist", "<td>Katha</td><td>rina</td><p>Lind<br>qvist"),
+        ("a<b and Katha<b> rina", "a<b and Katha<b> rina"),
+        ("<td>bob</td><td>ann@x.de</td>", "<td>bob</td><td><email></td>"),
+        ("\u{1b}[1mKatharina\u{1b}[0m: <b>Lindqvist</b>", "\u{1b}[1mCarlos\u{1b}[0m: <b>Ruiz</b>"),
+    ] {
+        assert_eq!(of("Katharina", "Lindqvist", text), want, "{text:?}");
+    }
+}
+
+/// Would run for hours if each of them looked at all that follows.
+#[test]
+fn texts_made_of_colors_and_tags_are_read_once() {
+    for part in ["\u{1b}[0m", r"\e[0m", r"a\x1b[K", "<b>", "a<b>", "ian<i>", "</i>ian", "ian ", "lindqvist1"] {
+        let text = part.repeat(1 << 17);
+        assert!(of("Ian", "Lindqvist", &text).len() >= 1 << 17);
+    }
+}
