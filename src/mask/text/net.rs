@@ -125,9 +125,22 @@ fn run_after(text: &str, at: usize, belongs: impl Fn(char) -> bool) -> usize {
 
 /// Looks for an address around the `@` at `at`.
 pub(super) fn email(text: &str, at: usize, found: &mut Found) {
-    if let Some((start, end)) = address(text, at, at + 1) {
+    if let Some((start, end)) = address(text, at, at + 1).or_else(|| spaced(text, at)) {
         found.push(start, end, Detector::Email, false);
     }
+}
+
+/// `ann.miller @ web.de`: a word and a sign with blanks around may be anything, but hardly between such two.
+fn spaced(text: &str, at: usize) -> Option<(usize, usize)> {
+    let (before, after) = (text[..at].strip_suffix(' ')?, text[at + 1..].strip_prefix(' ')?);
+    let start = run_before(text, before.len(), is_local);
+    let local = &before[start..];
+    let host = &after[..run_after(after, 0, is_domain)];
+    let host = host.trim_end_matches(['.', '-']);
+    let is_login = local.contains(char::is_alphabetic)
+        && local.starts_with(char::is_alphanumeric)
+        && local.contains(|c: char| c.is_ascii_digit() || matches!(c, '.' | '_' | '-' | '+'));
+    (is_login && is_host(host)).then(|| (start, at + 2 + host.len()))
 }
 
 /// The other forms of `@`: small and full-width.
@@ -140,16 +153,55 @@ pub(super) fn wide_email(text: &str, at: usize, found: &mut Found) {
     }
 }
 
-/// Looks for an address around the `%40` at `at`.
+/// Looks for an address around the `%40` or `=40` at `at`; the latter is a value more often.
 pub(super) fn encoded_email(text: &str, at: usize, found: &mut Found) {
-    if let Some((start, end)) = address(text, at, at + 3) {
+    if let Some((start, end)) = address(text, at, at + 3)
+        && (text[at..].starts_with('%') || is_host(&text[at + 3..end]))
+    {
         found.push(start, end, Detector::EncodedEmail, false);
+    }
+}
+
+/// A name with a dot and letters behind it.
+fn is_host(text: &str) -> bool {
+    text.rsplit_once('.')
+        .is_some_and(|(name, top)| !name.is_empty() && top.chars().count() >= 2 && top.chars().all(char::is_alphabetic))
+}
+
+/// Where a local part goes on before a character that otherwise joins fields: `bounces+ann=web.de@…` and `SRS0=…=ann@…`,
+/// which carry the address of somebody, `user!bang@…`, `{ann}@…`.
+fn local_before(text: &str, start: usize, at: usize) -> usize {
+    const REWRITTEN: &[&str] = &["srs0=", "srs0+", "srs0-", "srs1=", "srs1+", "srs1-", "prvs=", "msprvs1=", "btv1="];
+    match text[..start].chars().next_back() {
+        Some('=') => {
+            let token = run_before(text, start, |c| is_local(c) || c == '=');
+            let behind = text[token..start - 1].match_indices('=').map(|(at, _)| token + at + 1);
+            let mut parts = std::iter::once(token).chain(behind);
+            let is = |from: usize, known: &str| {
+                text.get(from..from + known.len()).is_some_and(|head| head.eq_ignore_ascii_case(known))
+            };
+            let last = parts.clone().last().filter(|last| text[*last..start].contains('+'));
+            let rewritten = parts.find(|from| REWRITTEN.iter().any(|known| is(*from, known)));
+            rewritten.or(last.filter(|_| is_host(&text[start..at]))).unwrap_or(start)
+        }
+        Some('!' | '#') => {
+            let from = run_before(text, start, |c| is_local(c) || matches!(c, '!' | '#'));
+            let before = text[..from].chars().next_back();
+            let alone = before.is_none_or(|c| c.is_whitespace() || "<>([\"',;".contains(c));
+            if alone && text[from..].starts_with(char::is_alphanumeric) { from } else { start }
+        }
+        Some('}') if start == at => {
+            let open = text[..at].rfind('{').filter(|open| at - open < QUOTED_MAX);
+            open.filter(|open| text[open + 1..at - 1].chars().all(is_local) && at - open > 2).unwrap_or(start)
+        }
+        _ => start,
     }
 }
 
 fn address(text: &str, at: usize, domain: usize) -> Option<(usize, usize)> {
     let local = run_before(text, at, is_local);
     let mut start = at - text[local..at].trim_start_matches(['.', '-', '\'', '+', '%', '~']).len();
+    start = local_before(text, start, at);
     if text[..at].ends_with('"') {
         let from = text.floor_char_boundary(at.saturating_sub(QUOTED_MAX));
         // Between two strings of a document stands a comma or a colon, and what follows is no domain: `"x": "@type"`.
@@ -160,8 +212,10 @@ fn address(text: &str, at: usize, domain: usize) -> Option<(usize, usize)> {
     let end = if text[domain..].starts_with('[') {
         text[domain..].find(']').filter(|len| *len < QUOTED_MAX).map_or(domain, |len| domain + len + 1)
     } else {
-        let run = run_after(text, domain, is_domain);
-        domain + text[domain..run].trim_end_matches(['.', '-']).len()
+        // Behind a dot it is more often what follows the address: `bob@example.com_old`.
+        let label = run_after(text, domain, |c| c == '_' || c != '.' && is_domain(c));
+        let run = run_after(text, label, is_domain);
+        domain + text[domain..run].trim_end_matches(['.', '-', '_']).len()
     };
     let host = &text[domain..end];
     if is_release(host) || is_image(host) || is_digest(host, &text[end..]) {
@@ -303,9 +357,7 @@ pub(super) fn bare_url(text: &str, at: usize, found: &mut Found) -> usize {
     let port = run_before(text, at, |c| c.is_ascii_digit());
     let host_end = if port < at && text[..port].ends_with(':') { port - 1 } else { at };
     let host = run_before(text, host_end, |c| c.is_alphanumeric() || matches!(c, '.' | '-'));
-    let Some((name, top)) = text[host..host_end].rsplit_once('.') else { return at };
-    let is_host = !name.is_empty() && top.chars().count() >= 2 && top.chars().all(char::is_alphabetic);
-    if !is_host || text[..host].ends_with(['/', '\\', '%']) && !text[..host].ends_with("//") {
+    if !is_host(&text[host..host_end]) || text[..host].ends_with(['/', '\\', '%']) && !text[..host].ends_with("//") {
         return at;
     }
     let belongs = |c: char| !c.is_whitespace() && !matches!(c, '<' | '>' | '"' | '`' | '|' | '\\' | '^');
