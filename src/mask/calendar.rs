@@ -85,9 +85,12 @@ pub(super) static AGE_CAP: Kind = Kind {
     ..TEXT
 };
 
+/// The name of the parameter that names a column whose dates come first.
+pub const AFTER_PARAM: &str = "after";
+
 /// The parameter of kinds that can put a date out of order.
 pub(super) const AFTER: Param = Param {
-    name: "after",
+    name: AFTER_PARAM,
     summary: "a masked column of the same type in the same row: dates that were not before it stay so",
     domain: Domain::Text,
     default: "none",
@@ -98,7 +101,7 @@ pub(super) fn not_before(
     compile: &Compile<'_>,
     mask: Box<dyn ColumnMask>,
 ) -> Result<Box<dyn ColumnMask>, CompileError> {
-    let Some(name) = compile.word("after") else { return Ok(mask) };
+    let Some(name) = compile.word(AFTER_PARAM) else { return Ok(mask) };
     let table = compile.column_name().rsplit_once('.').map_or("", |(table, _)| table);
     let full = format!("{table}.{name}");
     let other = compile.table.columns.iter().enumerate().find(|(index, column)| {
@@ -110,7 +113,7 @@ pub(super) fn not_before(
         Some((other, _)) if whole && matches!(compile.shape, Shape::Date | Shape::Timestamp) => {
             Ok(Box::new(NotBefore { mask, other, shape: compile.shape.clone() }))
         }
-        _ => Err(compile.bad_param("after", "another masked date or timestamp column, of the type of this one")),
+        _ => Err(compile.bad_param(AFTER_PARAM, "another masked date or timestamp column, of the type of this one")),
     }
 }
 

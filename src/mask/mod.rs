@@ -72,6 +72,7 @@ mod rules_tests;
 #[cfg(test)]
 mod tests;
 
+pub use calendar::AFTER_PARAM as AFTER;
 pub use column::{ColumnMask, Compile, CompileError, MaskError, Refusal, Rows};
 pub use condition::Condition;
 pub use dict::dictionaries;
@@ -80,6 +81,7 @@ pub use key::{MasterKey, RealmKey};
 pub use kind::{Injective, KeyedOn, Kind, LeastLength, Param, Promise, Remains, Takes};
 pub use locale::{Letters, letters};
 pub use masker::{Masker, ValueError, mask_value};
+pub use temporal::push_date;
 pub use text::holds_names;
 
 use std::collections::BTreeMap;

@@ -167,10 +167,12 @@ pub(super) fn check_alone(graph: &Graph<'_>, rows: &[Rows], domains: &Domains, r
         if !alone || told.contains(&place(at)) {
             continue;
         }
+        // Whether the column that it names is masked is a question about the whole table.
+        let params = mask.params.iter().filter(|(name, _)| *name != mask::AFTER);
         let spec = MaskSpec {
             kind: mask.kind.full_name(),
             label: mask.label.clone(),
-            params: mask.params.clone(),
+            params: params.map(|(name, value)| (name.clone(), value.clone())).collect(),
             subject: Some(1),
         };
         let subject = ColumnSpec { name: "subject".to_owned(), shape: Shape::Int8, mask: None };

@@ -201,6 +201,23 @@ fn a_referenced_key_of_a_type_without_masks_is_not_offered_null() {
     assert!(!hint.contains("\"null\"") && hint.starts_with("Keep it"), "{hint}");
 }
 
+/// It was told that `after` names no masked column, as long as anything else was wrong.
+#[test]
+fn what_after_names_is_no_question_while_something_else_is_wrong() {
+    let refused = |shipped: serde_json::Value| {
+        let ordered = json!({"mask": "date.trunc", "unit": "month"});
+        let born = json!({"mask": "date.shift", "subject": "id", "days_max": 1_000_000});
+        let rules = json!({"id": "keep", "ordered": ordered, "shipped": shipped, "born": born});
+        codes(
+            &World::new().table("a", &["id int!", "ordered date", "shipped date", "born date"]).rule("public.a", rules),
+        )
+    };
+    let after = json!({"mask": "date.trunc", "unit": "month", "after": "ordered"});
+    assert_eq!(refused(after), ["plan::bad-parameter"]);
+    // The twin: what else is wrong with it is told.
+    assert!(refused(json!({"mask": "date.trunc", "after": "ordered"})).contains(&"plan::mask"));
+}
+
 #[test]
 fn a_wrong_parameter_is_told_with_its_range() {
     let born = json!({"mask": "date.shift", "subject": "id", "days_max": 1_000_000});
