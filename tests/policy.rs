@@ -124,6 +124,32 @@ expect = { id = { null = true }, email = { null = true }, source = { null = true
 }
 
 #[test]
+fn dates_that_stand_for_never_are_dates() {
+    let dir = folder(
+        r#"
+[[test]]
+table = "public.customers"
+given = { id = 7, born_on = 9999-12-31 }
+expect = { born_on = { differs = true, null = false } }
+
+[[test]]
+table = "public.customers"
+given = { id = 7, born_on = "9999-12-31" }
+type = { born_on = "date" }
+expect = { born_on = { differs = true, null = false } }
+
+[[test]]
+table = "public.customers"
+given = { id = 7, born_on = "infinity" }
+type = { born_on = "date" }
+expect = { born_on = "infinity" }
+"#,
+    );
+    let (code, out, err) = run(dir.path(), &[]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+}
+
+#[test]
 fn numbers_and_switches_are_held_in_every_type_that_is_told() {
     let dir = folder(
         r#"

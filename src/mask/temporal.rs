@@ -252,7 +252,7 @@ pub(super) fn read_day(text: &str) -> Option<i32> {
 }
 
 /// Appends a day as ISO 8601; years before 1 or after 9999 with sign or more digits.
-pub(super) fn push_date(days: i64, out: &mut String) {
+pub fn push_date(days: i64, out: &mut String) {
     let (year, month, day) = civil(days);
     let _ = write!(out, "{year:04}-{month:02}-{day:02}");
 }

@@ -1,16 +1,15 @@
 //! Values of tests as the arrays that masks see, and masked arrays as text.
 
 use crate::config::Given;
-use crate::mask::Shape;
 use crate::mask::decimal::{self, Decimal};
+use crate::mask::{Shape, push_date};
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Date32Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type};
 use arrow_array::{
     Array as _, ArrayRef, BinaryViewArray, BooleanArray, Date32Array, FixedSizeBinaryArray, Float32Array, Float64Array,
     Int16Array, Int32Array, Int64Array, StringViewArray,
 };
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::civil::{Date, DateTime};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -129,6 +128,9 @@ pub(super) struct Cell {
 
 /// Microseconds from 1970 to 2000, where PostgreSQL's time begins.
 const EPOCH_MICROS: i64 = 946_684_800_000_000;
+const DAY_MICROS: i64 = 86_400_000_000;
+/// Where days and microseconds are counted from. Without a time zone, so that the last day of 9999 has a place too.
+const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 /// Family numbers in the binary form of `inet`.
 const INET4: u8 = 2;
 const INET6: u8 = 3;
@@ -167,14 +169,15 @@ pub(super) fn cell(kind: &SqlType, given: &Given) -> Result<Cell, &'static str> 
         }
         "bigint" => (Arc::new(Int64Array::from(vec![integer(i64::MIN, i64::MAX)?])), Shape::Int8),
         "date" => {
-            let days = texts(given, "a date", |text| {
-                let date: Date = text.parse().ok()?;
-                i32::try_from(date.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second().div_euclid(86_400)).ok()
+            let days = texts(given, "a date", |text| match text {
+                "infinity" => Some(i32::MAX),
+                "-infinity" => Some(i32::MIN),
+                _ => i32::try_from(text.parse::<Date>().ok()?.duration_since(EPOCH).as_secs() / 86_400).ok(),
             })?;
             (Arc::new(Date32Array::from(vec![days])), Shape::Date)
         }
         "timestamp" | "timestamptz" => {
-            let micros = texts(given, "a date with time", |text| Some(timestamp(text)? - EPOCH_MICROS))?;
+            let micros = texts(given, "a date with time", timestamp)?;
             (Arc::new(Int64Array::from(vec![micros])), Shape::Timestamp)
         }
         "uuid" => {
@@ -282,12 +285,20 @@ fn texts<T>(
     }
 }
 
+/// Microseconds from 2000, as PostgreSQL counts them.
 fn timestamp(text: &str) -> Option<i64> {
     if let Ok(moment) = text.parse::<jiff::Timestamp>() {
-        return Some(moment.as_microsecond());
+        return Some(moment.as_microsecond() - EPOCH_MICROS);
     }
-    let moment: jiff::civil::DateTime = text.parse().ok()?;
-    Some(moment.to_zoned(TimeZone::UTC).ok()?.timestamp().as_microsecond())
+    match text {
+        "infinity" => Some(i64::MAX),
+        "-infinity" => Some(i64::MIN),
+        _ => {
+            let moment: DateTime = text.strip_suffix('Z').unwrap_or(text).parse().ok()?;
+            let since = moment.duration_since(EPOCH.at(0, 0, 0, 0));
+            Some(i64::try_from(since.as_micros()).ok()? - EPOCH_MICROS)
+        }
+    }
 }
 
 /// Family, prefix length, is-cidr, address length, address.
@@ -306,6 +317,13 @@ fn inet(text: &str) -> Option<Vec<u8>> {
     (prefix <= bits).then(|| [&head[..], &octets].concat())
 }
 
+/// A day from 1970-01-01 as text: masks may move one beyond the year 9999.
+fn day(days: i64) -> String {
+    let mut text = String::new();
+    push_date(days, &mut text);
+    text
+}
+
 /// The first value of an array as text; none for NULL.
 pub(super) fn text(array: &ArrayRef, shape: &Shape) -> Option<String> {
     if array.is_null(0) {
@@ -315,15 +333,21 @@ pub(super) fn text(array: &ArrayRef, shape: &Shape) -> Option<String> {
         Shape::Int2 => array.as_primitive_opt::<Int16Type>()?.value(0).to_string(),
         Shape::Int4 => array.as_primitive_opt::<Int32Type>()?.value(0).to_string(),
         Shape::Int8 => array.as_primitive_opt::<Int64Type>()?.value(0).to_string(),
-        Shape::Date => {
-            let seconds = i64::from(array.as_primitive_opt::<Date32Type>()?.value(0)) * 86_400;
-            let day = jiff::Timestamp::from_second(seconds).ok()?.to_zoned(TimeZone::UTC);
-            day.date().to_string()
-        }
-        Shape::Timestamp => {
-            let micros = array.as_primitive_opt::<Int64Type>()?.value(0);
-            jiff::Timestamp::from_microsecond(micros.checked_add(EPOCH_MICROS)?).ok()?.to_string()
-        }
+        Shape::Date => match array.as_primitive_opt::<Date32Type>()?.value(0) {
+            i32::MAX => "infinity".to_owned(),
+            i32::MIN => "-infinity".to_owned(),
+            days => day(days.into()),
+        },
+        Shape::Timestamp => match array.as_primitive_opt::<Int64Type>()?.value(0) {
+            i64::MAX => "infinity".to_owned(),
+            i64::MIN => "-infinity".to_owned(),
+            micros => {
+                let micros = micros.checked_add(EPOCH_MICROS)?;
+                let time = jiff::SignedDuration::from_micros(micros.rem_euclid(DAY_MICROS));
+                let time = jiff::civil::Time::midnight().checked_add(time).ok()?;
+                format!("{}T{time}Z", day(micros.div_euclid(DAY_MICROS)))
+            }
+        },
         Shape::Uuid => uuid::Uuid::from_slice(array.as_fixed_size_binary_opt()?.value(0)).ok()?.to_string(),
         Shape::Bool => array.as_boolean_opt()?.value(0).to_string(),
         Shape::Float4 => array.as_primitive_opt::<Float32Type>()?.value(0).to_string(),
@@ -394,6 +418,13 @@ mod tests {
             ("uuid", "550e8400-e29b-41d4-a716-446655440000"),
             ("date", "1969-12-31"),
             ("timestamptz", "2024-02-29T12:30:00.5Z"),
+            ("date", "9999-12-31"),
+            ("date", "infinity"),
+            ("date", "-infinity"),
+            ("timestamp", "9999-12-31T23:59:59Z"),
+            ("timestamptz", "infinity"),
+            ("timestamptz", "-infinity"),
+            ("timestamptz", "1969-12-31T23:59:59.999999Z"),
             ("inet", "10.0.0.0/8"),
             ("inet", "2001:db8::1"),
             ("varchar(3)", "äöü"),
