@@ -131,6 +131,46 @@ sender = "email"
 }
 
 #[test]
+fn logins_colors_tags_and_keys_of_pairs_name_nobody() {
+    let lab = Lab::new("logins");
+    lab.seed(
+        r#"CREATE EXTENSION hstore;
+        CREATE TABLE users (id int PRIMARY KEY, first_name text, last_name text);
+        CREATE TABLE marks (id int PRIMARY KEY, user_id int NOT NULL REFERENCES users, log text, pairs hstore);
+        INSERT INTO users SELECT i, 'Canari' || chr(96 + i), 'Canarheim' || chr(96 + i) FROM generate_series(1, 20) i;
+        INSERT INTO marks SELECT id, id, lower(last_name) || '84 logged in as ' || lower(left(first_name, 1) || last_name)
+            || E'7, \x1b[1;31mCana\x1b[0m' || substr(first_name, 5) || ' <b>Canar</b>' || substr(last_name, 6),
+            hstore(first_name || ' ' || last_name, 'x') FROM users"#,
+    );
+    lab.config(
+        r#"
+[tables."public.users".columns]
+id = "keep"
+first_name = { mask = "name.first", subject = "id" }
+last_name = { mask = "name.last", subject = "id" }
+
+[tables."public.marks".columns]
+id = "keep"
+user_id = "keep"
+log = { mask = "text.spans", subject = "user_id" }
+pairs = { mask = "hstore", rest = "text.spans", subject = "user_id" }
+"#,
+    );
+    let read = r"regexp_replace(log, E'\x1b\\[[0-9;]*m|<[^>]*>', '', 'g')";
+    let found = format!("SELECT count(*) FROM marks WHERE {read} || pairs::text ~* 'canar|anarheim'");
+    assert_eq!(lab.production(&found), "20");
+    lab.refresh();
+    assert_eq!(lab.staging(&found), "0");
+    let wrong = |condition: &str| {
+        let query = "SELECT count(*) FROM marks m JOIN users u ON u.id = user_id WHERE";
+        assert_eq!(lab.staging(&format!("{query} ({condition}) IS NOT TRUE")), "0", "{condition}");
+    };
+    wrong("starts_with(log, lower(last_name))");
+    wrong("log ~ '[0-9]{2} logged in as [^ ]+[0-9], '");
+    wrong("(SELECT string_agg(key, ' ') FROM skeys(pairs) key) ~ '^#[0-9a-f]{16}$'");
+}
+
+#[test]
 fn lists_replace_values_of_other_types_and_one_that_does_not_fit_is_refused_with_its_line() {
     let lab = Lab::new("lists");
     lab.seed(

@@ -13,10 +13,12 @@
 //! | names of the row and its person | values of the name, user name, company and address columns of the same row and of the rows its subject leads to, of `template` columns and `lookup` columns that draw, because names are made with them too, and of every column that is called after names of persons and not kept; elements of arrays too | the mask of that column; `pattern` where that is NULL, a longer constant or no word |
 //!
 //! Names are found in other spellings: case, accents, apostrophes and hyphens, umlauts as two letters, and letters written
-//! as entities, escapes or full-width forms or with invisible characters between them. Addresses are found with entities
-//! inside. In a text with the escapes of JSON (`\n`, `\"`, `\u00fc`, doubled in documents inside of documents) everything is
-//! found as a program reads it, and a mask there breaks no escape and needs none. Inflected forms are not
-//! found, but for the `s` of a genitive and Cyrillic endings: a row that says `Kowalska` keeps `Kowalskiej` in its text.
+//! as entities, escapes or full-width forms or with invisible characters, tags or colors of terminals between them; as logins
+//! with digits behind them, and with what Korean, Arabic and Hebrew write on to a name. Addresses are found with entities and
+//! tags inside, and as programs write them that forward letters, with the address of somebody in them. In a text with the
+//! escapes of JSON (`\n`, `\"`, `\u00fc`, doubled in documents inside of documents) everything is found as a program reads it,
+//! and a mask there breaks no escape and needs none. Inflected forms are not found, but for the `s` of a genitive and Cyrillic
+//! endings: a row that says `Kowalska` keeps `Kowalskiej` in its text.
 //!
 //! A span gets the mask the same value has in a column of that kind and label. Text outside of spans keeps its bytes, and
 //! a text without spans is returned as it is. A date, a time, an amount and a number behind `#` are no phone numbers; any

@@ -224,8 +224,12 @@ impl Names {
             }
         };
         if !last.is_empty() {
-            let mask = self.mask(mask_last);
+            let (mask, number) = (self.mask(mask_last), self.needles.len());
             self.needle(last, mask, 2, true);
+            // Where words have no blanks between them, each is found in the other one's company anyway.
+            if self.last.is_none() && self.needles.len() > number && !last.starts_with(is_wordless) {
+                self.last = Some(number as u16);
+            }
             self.variants(last, mask, true);
             for word in last.split_whitespace().filter(|word| !is_particle(word)) {
                 self.needle(word, mask, 2, true);
@@ -235,7 +239,11 @@ impl Names {
         }
         let mask = self.mask(mask_first);
         for word in first.split_whitespace().filter(|word| !is_particle(word)) {
+            let number = self.needles.len();
             self.needle(word, mask, 2, false);
+            if self.first.is_none() && self.needles.len() > number {
+                self.first = Some(number as u16);
+            }
             self.variants(word, mask, false);
         }
         self.parts(first, mask, false);
@@ -516,7 +524,7 @@ fn bounded(text: &str, start: usize, end: usize) -> bool {
         return false;
     }
     let (name, rest) = (&text[start..end], &text[end..]);
-    if rest.starts_with(is_hangul) && name.ends_with(is_hangul) {
+    if rest.starts_with(is_hangul) && !name.ends_with(is_wordless) {
         return korean_ending(name, rest).is_some();
     }
     let follows = rest.strip_prefix('s').unwrap_or(rest);

@@ -64,6 +64,8 @@ fn what_languages_write_on_to_a_name_hides_no_name() {
     ] {
         assert_eq!(of("민수", "김", text), want, "{text}");
     }
+    assert_eq!(of("Sarah", "Kim", "Sarah님과 Kim씨, Sarah고"), "Carlos님과 Ruiz씨, Sarah고");
+    assert_eq!(of("小明", "王", "王고"), "Ruiz고");
     assert_eq!(full("김 민수", "김민수님"), "Carlos Ruiz님");
     assert_eq!(full("김민수", "김민수님과"), "Carlos Ruiz님과");
     assert_eq!(of("سامي", "العلي", "والعلي وسامي"), "وRuiz وCarlos");
@@ -90,6 +92,7 @@ fn names_with_digits_behind_them_are_logins() {
     assert_eq!(of("Anna", "Ford", "anna84 Ford2000"), "anna84 Ford2000");
     assert_eq!(of("John", "Smith Jr.", "johnsmith, jsmith, jsmith7"), "carlosruiz, cruiz, cruiz<secret>");
     assert_eq!(of("Ludwig", "van Beethoven", "lvanbeethoven"), "cruiz");
+    assert_eq!(full("Katharina Lindqvist", "klindqvist84, katharinalindqvist"), "cruiz<secret>, carlosruiz");
 }
 
 #[test]
