@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 /// Longest quoted local part that is looked for.
 const QUOTED_MAX: usize = 66;
+/// Longest local part that is looked for before a character which ends it otherwise.
+const LOCAL_MAX: usize = 256;
 
 /// Path parts that are followed by a user name.
 const USER_PARTS: &[&str] =
@@ -172,9 +174,12 @@ fn is_host(text: &str) -> bool {
 /// which carry the address of somebody, `user!bang@…`, `{ann}@…`.
 fn local_before(text: &str, start: usize, at: usize) -> usize {
     const REWRITTEN: &[&str] = &["srs0=", "srs0+", "srs0-", "srs1=", "srs1+", "srs1-", "prvs=", "msprvs1=", "btv1="];
+    // Text made of such characters is not read again from its beginning for each of them.
+    let least = text.floor_char_boundary(start.saturating_sub(LOCAL_MAX));
+    let run = |joins: &[char]| least + run_before(&text[least..], start - least, |c| is_local(c) || joins.contains(&c));
     match text[..start].chars().next_back() {
         Some('=') => {
-            let token = run_before(text, start, |c| is_local(c) || c == '=');
+            let token = run(&['=']);
             let behind = text[token..start - 1].match_indices('=').map(|(at, _)| token + at + 1);
             let mut parts = std::iter::once(token).chain(behind);
             let is = |from: usize, known: &str| {
@@ -185,14 +190,18 @@ fn local_before(text: &str, start: usize, at: usize) -> usize {
             rewritten.or(last.filter(|_| is_host(&text[start..at]))).unwrap_or(start)
         }
         Some('!' | '#') => {
-            let from = run_before(text, start, |c| is_local(c) || matches!(c, '!' | '#'));
+            let from = run(&['!', '#']);
             let before = text[..from].chars().next_back();
             let alone = before.is_none_or(|c| c.is_whitespace() || "<>([\"',;".contains(c));
             if alone && text[from..].starts_with(char::is_alphanumeric) { from } else { start }
         }
         Some('}') if start == at => {
-            let open = text[..at].rfind('{').filter(|open| at - open < QUOTED_MAX);
-            open.filter(|open| text[open + 1..at - 1].chars().all(is_local) && at - open > 2).unwrap_or(start)
+            let open = text[least..at].rfind('{').map(|open| least + open);
+            let counts = |open: &usize| {
+                let inner = &text[open + 1..at - 1];
+                !inner.is_empty() && inner.chars().all(is_local) && !text[..*open].ends_with('$')
+            };
+            open.filter(counts).unwrap_or(start)
         }
         _ => start,
     }
@@ -201,7 +210,6 @@ fn local_before(text: &str, start: usize, at: usize) -> usize {
 fn address(text: &str, at: usize, domain: usize) -> Option<(usize, usize)> {
     let local = run_before(text, at, is_local);
     let mut start = at - text[local..at].trim_start_matches(['.', '-', '\'', '+', '%', '~']).len();
-    start = local_before(text, start, at);
     if text[..at].ends_with('"') {
         let from = text.floor_char_boundary(at.saturating_sub(QUOTED_MAX));
         // Between two strings of a document stands a comma or a colon, and what follows is no domain: `"x": "@type"`.
@@ -222,7 +230,13 @@ fn address(text: &str, at: usize, domain: usize) -> Option<(usize, usize)> {
         return None;
     }
     let named = host.chars().next().is_some_and(|c| c.is_alphabetic() || c == '[') || host.contains('.');
-    (start < at && named && host.len() > 1).then_some((start, end))
+    if !named || host.len() < 2 {
+        return None;
+    }
+    if !text[..at].ends_with('"') {
+        start = local_before(text, start, at);
+    }
+    (start < at).then_some((start, end))
 }
 
 /// `node@18.0.0`: two numbers begin the version of a package, and four are an address of a machine.
