@@ -29,6 +29,7 @@
 //!
 //! A text that no longer fits `varchar(n)` loses its tail, back to the end of a word.
 
+mod gaps;
 mod ids;
 mod names;
 mod net;

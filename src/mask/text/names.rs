@@ -3,9 +3,9 @@
 //! Names compare without case, accents, apostrophes and the difference of blank and hyphen, as whole words. Scripts that
 //! write without blanks have no words, so there a name matches anywhere.
 
+use super::gaps::{before_key, behind_key, gap, gap_before, in_word};
 use super::spans::{CLASSES, Detector, Found, NAME};
 use super::words::{is_common, is_hangul, is_prefixed, korean_ending};
-use super::written;
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
 /// Needles of one row; more names than that in one row are no names.
@@ -13,10 +13,6 @@ const NEEDLES_MAX: usize = 64;
 /// A needle of at most so many characters must begin with a capital in the text, or stand beside another name of the row:
 /// `An`, `Bo`, `Le` are words too.
 const SHORT: usize = 3;
-/// Characters between two names that stand beside each other, blanks and tags not counted: `lindqvist, tim`, `**tim** lindqvist`.
-const APART_MAX: usize = 3;
-/// Longest key between two of them: `"first":"tim","last":"lindqvist"`.
-const KEY_MAX: usize = 32;
 /// Words of a name that are looked for before another one.
 const WORDS_MAX: usize = 4;
 /// Least characters for another form of a name, and for one with an ending.
@@ -546,71 +542,6 @@ fn login(text: &str, start: usize, end: usize) -> Option<usize> {
         && name.chars().count() >= LOGIN_MIN
         && begins(text, start, end);
     is_login.then_some(digits)
-}
-
-fn in_word(c: char) -> bool {
-    c.is_alphanumeric() || !c.is_ascii() && is_combining_mark(c)
-}
-
-/// How long what parts a name from the next word is; none if that is too far, or the end of a sentence.
-fn gap(text: &str) -> Option<usize> {
-    let (mut rest, mut apart) = (text, 0);
-    loop {
-        let c = rest.chars().next()?;
-        if let Some(tag) = written::tag(rest) {
-            rest = &rest[tag..];
-            continue;
-        }
-        if in_word(c) {
-            break;
-        }
-        apart += usize::from(!c.is_whitespace());
-        if apart > APART_MAX || matches!(c, '!' | '?') {
-            return None;
-        }
-        rest = &rest[c.len_utf8()..];
-    }
-    (rest.len() < text.len()).then(|| text.len() - rest.len())
-}
-
-/// Where the word before a name ends; none as for [`gap`].
-fn gap_before(text: &str) -> Option<usize> {
-    let (mut rest, mut apart) = (text, 0);
-    loop {
-        let c = rest.chars().next_back()?;
-        if let Some(tag) = written::tag_before(rest) {
-            rest = &rest[..rest.len() - tag];
-            continue;
-        }
-        if in_word(c) {
-            break;
-        }
-        apart += usize::from(!c.is_whitespace());
-        if apart > APART_MAX || matches!(c, '!' | '?') {
-            return None;
-        }
-        rest = &rest[..rest.len() - c.len_utf8()];
-    }
-    (rest.len() < text.len()).then_some(rest.len())
-}
-
-/// What stands behind a key begins so.
-fn is_behind_key(text: &str) -> bool {
-    ["\":", "':", "="].iter().any(|mark| text.starts_with(mark))
-}
-
-/// How far a value is whose key stands there.
-fn behind_key(text: &str) -> Option<usize> {
-    let len = text.find(|c| !in_word(c) && c != '_')?;
-    let value = gap(&text[len..]).filter(|_| len <= KEY_MAX && is_behind_key(&text[len..]))?;
-    Some(len + value)
-}
-
-/// Where what stands before a key ends, if one ends at `stop` and its value is what follows the text.
-fn before_key(text: &str, stop: usize) -> Option<usize> {
-    let key = text[..stop].trim_end_matches(|c| in_word(c) || c == '_').len();
-    let is_key = is_behind_key(&text[stop..]) && stop - key <= KEY_MAX;
-    if is_key { gap_before(&text[..key]) } else { None }
 }
 
 /// Appends a character in lower case without accents; ligatures and crossed letters as people type them.

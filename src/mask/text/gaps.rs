@@ -1,0 +1,74 @@
+//! What stands between two names that stand beside each other: blanks, marks, tags, and the key of the second one.
+
+use super::written::{tag, tag_before};
+use unicode_normalization::char::is_combining_mark;
+
+/// Characters between two names, blanks and tags not counted: `lindqvist, tim`, `**tim** lindqvist`.
+const APART_MAX: usize = 3;
+/// Longest key between two of them: `"first":"tim","last":"lindqvist"`.
+const KEY_MAX: usize = 32;
+
+pub(super) fn in_word(c: char) -> bool {
+    c.is_alphanumeric() || !c.is_ascii() && is_combining_mark(c)
+}
+
+/// How long what parts a name from the next word is; none if that is too far, or the end of a sentence.
+pub(super) fn gap(text: &str) -> Option<usize> {
+    let (mut rest, mut apart) = (text, 0);
+    loop {
+        let c = rest.chars().next()?;
+        if let Some(len) = tag(rest) {
+            rest = &rest[len..];
+            continue;
+        }
+        if in_word(c) {
+            break;
+        }
+        apart += usize::from(!c.is_whitespace());
+        if apart > APART_MAX || matches!(c, '!' | '?') {
+            return None;
+        }
+        rest = &rest[c.len_utf8()..];
+    }
+    (rest.len() < text.len()).then(|| text.len() - rest.len())
+}
+
+/// Where the word before a name ends; none as for [`gap`].
+pub(super) fn gap_before(text: &str) -> Option<usize> {
+    let (mut rest, mut apart) = (text, 0);
+    loop {
+        let c = rest.chars().next_back()?;
+        if let Some(len) = tag_before(rest) {
+            rest = &rest[..rest.len() - len];
+            continue;
+        }
+        if in_word(c) {
+            break;
+        }
+        apart += usize::from(!c.is_whitespace());
+        if apart > APART_MAX || matches!(c, '!' | '?') {
+            return None;
+        }
+        rest = &rest[..rest.len() - c.len_utf8()];
+    }
+    (rest.len() < text.len()).then_some(rest.len())
+}
+
+/// What stands behind a key begins so.
+fn is_behind_key(text: &str) -> bool {
+    ["\":", "':", "="].iter().any(|mark| text.starts_with(mark))
+}
+
+/// How far a value is whose key stands there.
+pub(super) fn behind_key(text: &str) -> Option<usize> {
+    let len = text.find(|c| !in_word(c) && c != '_')?;
+    let value = gap(&text[len..]).filter(|_| len <= KEY_MAX && is_behind_key(&text[len..]))?;
+    Some(len + value)
+}
+
+/// Where what stands before a key ends, if one ends at `stop` and its value is what follows the text.
+pub(super) fn before_key(text: &str, stop: usize) -> Option<usize> {
+    let key = text[..stop].trim_end_matches(|c| in_word(c) || c == '_').len();
+    let is_key = is_behind_key(&text[stop..]) && stop - key <= KEY_MAX;
+    if is_key { gap_before(&text[..key]) } else { None }
+}
