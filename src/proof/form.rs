@@ -243,14 +243,19 @@ pub(super) fn bare(text: &str) -> Option<String> {
         bare = without_entities(&bare);
     }
     if bare.contains('%') {
-        bare = decoded(&bare);
+        // In queries `+` is a blank; a URL inside of another one is encoded twice.
+        let twice = bare.contains("%25");
+        bare = decoded(&bare.replace('+', " "));
+        if twice {
+            bare = decoded(&bare);
+        }
     }
     (bare != text).then_some(bare)
 }
 
-/// Percent signs decoded; bytes that are no UTF-8 are Latin-1, and `+` is a blank, as in queries.
+/// Percent signs decoded; bytes that are no UTF-8 are Latin-1.
 fn decoded(text: &str) -> String {
-    let bytes: Vec<u8> = percent_decode_str(&text.replace('+', " ")).collect();
+    let bytes: Vec<u8> = percent_decode_str(text).collect();
     let mut decoded = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         decoded.push_str(chunk.valid());
@@ -262,13 +267,16 @@ fn decoded(text: &str) -> String {
 /// Bytes between `&` and `;`.
 const ENTITY_MAX: usize = 10;
 /// Entities of marks that stand in and around names and addresses; those of letters are read by their parts.
-const ENTITIES: [(&str, char); 14] = [
+const ENTITIES: [(&str, char); 23] = [
     ("amp", '&'),
     ("lt", '<'),
     ("gt", '>'),
     ("quot", '"'),
     ("apos", '\''),
     ("nbsp", ' '),
+    ("ensp", ' '),
+    ("emsp", ' '),
+    ("thinsp", ' '),
     ("commat", '@'),
     ("period", '.'),
     ("szlig", 'ß'),
@@ -277,6 +285,12 @@ const ENTITIES: [(&str, char); 14] = [
     ("oslash", 'ø'),
     ("Oslash", 'Ø'),
     ("ndash", '-'),
+    ("hyphen", '-'),
+    ("dash", '-'),
+    ("sol", '/'),
+    ("lpar", '('),
+    ("rpar", ')'),
+    ("colon", ':'),
 ];
 /// What stands above or below a letter, as entities name it, and the letters that have it in Latin-1, each with what it is.
 const ACCENTS: [(&str, &str, &str); 7] = [

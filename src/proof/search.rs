@@ -187,12 +187,13 @@ impl Sought {
     /// Looks at one text, at every run of its words; once more without the marks of HTML, addresses and SQL, if it has any.
     pub fn read(&self, text: &str, traces: &mut Traces) {
         traces.texts += 1;
+        let Some(bare) = form::bare(text) else { return self.scan(&form::folded(text), traces) };
+        traces.reading = Reading::First;
         self.scan(&form::folded(text), traces);
-        if let Some(bare) = form::bare(text) {
-            traces.again = true;
-            self.scan(&form::folded(&bare), traces);
-            traces.again = false;
-        }
+        traces.reading = Reading::Again;
+        self.scan(&form::folded(&bare), traces);
+        traces.reading = Reading::Once;
+        traces.numbers.clear();
     }
 
     fn scan(&self, text: &str, traces: &mut Traces) {
@@ -315,15 +316,27 @@ impl Sought {
     ) {
         let run = &text[start..end];
         let form = counted.form_of(run);
-        match form {
-            Form::Plain => return,
-            // Chance had its try.
-            Form::Digits(_) if traces.again => return,
-            Form::Digits(digits) => traces.digits[usize::from(digits).min(DIGITS_MAX)] += 1,
-            Form::Words | Form::Mixed => {}
+        if form == Form::Plain {
+            return;
         }
         let code = if form == Form::Words { None } else { codes::of(self.salt, run) };
-        self.known(code.unwrap_or_else(|| prefixes.to(end - start)), (start, end), traces);
+        let print = code.unwrap_or_else(|| prefixes.to(end - start));
+        if let Form::Digits(digits) = form {
+            // Where a number stands in both readings, chance had its try.
+            let fresh = match traces.reading {
+                Reading::Once => true,
+                Reading::First => {
+                    traces.numbers.insert(print);
+                    true
+                }
+                Reading::Again => !traces.numbers.contains(&print),
+            };
+            if !fresh {
+                return;
+            }
+            traces.digits[usize::from(digits).min(DIGITS_MAX)] += 1;
+        }
+        self.known(print, (start, end), traces);
     }
 
     #[inline]
@@ -371,13 +384,23 @@ impl Sought {
     }
 }
 
+/// How often a text is read: as it is written, and once more without its marks, if it has any.
+#[derive(Clone, Copy, Default)]
+enum Reading {
+    #[default]
+    Once,
+    First,
+    Again,
+}
+
 /// What was found in the texts of one place.
 #[derive(Default)]
 pub struct Traces {
     /// Masks stand in the texts.
     masked: bool,
-    /// The text was looked at before, as it is written.
-    again: bool,
+    reading: Reading,
+    /// Fingerprints of the numbers of a text that is read twice, as it is written.
+    numbers: HashSet<u64, BuildHasherDefault<Spread>>,
     texts: u64,
     /// Runs of nothing but digits, by their number.
     digits: [u64; DIGITS_MAX + 1],
@@ -649,8 +672,18 @@ mod tests {
         ] {
             assert_eq!(texts(&sought, &[text]), 1, "{text}");
         }
+        for text in [
+            "to=%2B49305550013&x=1",
+            "to=%252B49%2520305550013",
+            "card=4539%205787%206362%201486",
+            "Tel&#58;&nbsp;&#43;49&thinsp;30&nbsp;5550013",
+            "DE12&nbsp;3704&nbsp;0044&nbsp;0532&nbsp;0130&nbsp;00",
+        ] {
+            assert_eq!(texts(&sought, &[text]), 1, "{text}");
+        }
         // The twins: one digit is another, or something else stands between.
         for text in [
+            "to=%2B49305550014&x=1",
             "to DE12 3704 0044 0532 0130 01 today",
             "08-00-2B-01-02-FE",
             "4539-5787-6362-1487",
