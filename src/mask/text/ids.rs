@@ -179,7 +179,11 @@ const SEPARATORS_MAX: usize = 2;
 /// An account number whose check digits begin at `at`, with separators between any two characters.
 fn account(text: &str, at: usize) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
-    let start = at.checked_sub(2).filter(|start| bytes[*start].is_ascii_alphabetic())?;
+    // `DE 12 5001 …` is written as well; `no` and `is` are words.
+    let apart = text[..at].strip_suffix([' ', '\u{a0}']);
+    let country = |byte: &u8| if apart.is_some() { byte.is_ascii_uppercase() } else { byte.is_ascii_alphabetic() };
+    let end = apart.map_or(at, str::len);
+    let start = end.checked_sub(2).filter(|start| bytes[*start..end].iter().all(country))?;
     let country = [bytes[start].to_ascii_uppercase(), bytes[start + 1].to_ascii_uppercase()];
     let mut missing = iban::length(&country)? - 2;
     let mut end = at;

@@ -4,9 +4,13 @@
 //! A run of digit groups (`+1 (212) 555-0100`) is cut once; the validators then look at its groups. Only ASCII digits
 //! count: full-width and other Unicode digits are not looked for.
 
+mod beside;
+mod things;
+
 use super::ids;
 use super::regions::Plan;
 use super::spans::{Detector, Found};
+use beside::{Digits, WHOLE};
 
 /// More groups than any number has; a longer run is read in overlapping pieces.
 const GROUPS_MAX: usize = 16;
@@ -117,7 +121,11 @@ pub(super) fn find(text: &str, at: usize, found: &mut Found) -> usize {
                 reached = reached.max(hit.end);
                 next += hit.groups;
                 // `212-555-0100/0101`: the end of a second number.
-                if hit.detector == Some(Detector::Phone) && run.gap(next - 1) == "/" && matches!(run.len(next), 2..=4) {
+                if hit.detector == Some(Detector::Phone)
+                    && run.gap(next - 1) == "/"
+                    && matches!(run.len(next), 2..=4)
+                    && !run.is_other(next, false)
+                {
                     found.push(run.groups[next].start, run.groups[next].end, Detector::Phone, false);
                     next += 1;
                 }
@@ -250,12 +258,26 @@ impl<'a> Run<'a> {
         if let Some(groups) = self.of_things(at) {
             return Some(Hit { groups, start, end: self.groups[at + groups - 1].end, detector: None, sure: false });
         }
+        let phone = || {
+            let (groups, start) = if self.total >= DIGITS_MIN { self.phone(at)? } else { return None };
+            let end = self.groups[at + groups - 1].end;
+            Some(Hit { groups, start, end, detector: Some(Detector::Phone), sure: false })
+        };
+        // Check digits of cards and identifiers hold in many a telephone number by chance.
+        let dialed = self.is_dialed(at);
+        if dialed
+            && self.len(at) >= WHOLE
+            && let Some(hit) = phone()
+        {
+            return Some(hit);
+        }
         if let Some(id) = ids::find(self.text, start) {
             let groups = self.groups[at..self.count].iter().take_while(|group| group.start < id.end).count();
             return Some(Hit { groups, start: id.start, end: id.end, detector: Some(id.detector), sure: true });
         }
         if self.total >= 12
             && let Some((groups, sure)) = self.card(at)
+            && !(dialed && self.phone(at).is_some())
         {
             return hit(groups, Detector::Card, sure);
         }
@@ -265,42 +287,10 @@ impl<'a> Run<'a> {
         if self.ipv4(at) {
             return hit(4, Detector::Ip, false);
         }
-        if self.total >= DIGITS_MIN
-            && let Some((groups, start)) = self.phone(at)
-        {
-            let end = self.groups[at + groups - 1].end;
-            return Some(Hit { groups, start, end, detector: Some(Detector::Phone), sure: false });
+        if let Some(hit) = phone() {
+            return Some(hit);
         }
         self.date(at).then(|| Hit { groups: 3, start, end: self.groups[at + 2].end, detector: None, sure: false })
-    }
-
-    /// Numbers of things by the word before them: a version in four parts, the number of an article with a right check
-    /// digit, and rooms or pages one after the other.
-    fn of_things(&self, at: usize) -> Option<usize> {
-        let parts = self.ipv4(at) && self.follows(at, &["version", "ver", "v"]);
-        let lens = matches!(self.len(at), 8 | 12 | 13 | 14);
-        let article =
-            lens && self.alone(at) && self.follows(at, &["ean", "gtin", "isbn", "upc"]) && article(self.digits(at));
-        let row = self.polish(at).is_some()
-            && self.follows(at, &["rooms", "pages", "seats"])
-            && (at..at + 2).all(|group| self.value(group) + 1 == self.value(group + 1));
-        match () {
-            () if parts => Some(4),
-            () if article => Some(1),
-            () if row => Some(3),
-            () => None,
-        }
-    }
-
-    /// One of these words stands right before the group.
-    fn follows(&self, at: usize, words: &[&str]) -> bool {
-        let before = self.text[..self.groups[at].start].trim_end_matches([' ', ':', '.', '-', '=', '#']);
-        words.iter().any(|word| {
-            let start = before.len().checked_sub(word.len()).filter(|start| before.is_char_boundary(*start));
-            start.is_some_and(|start| {
-                before[start..].eq_ignore_ascii_case(word) && !before[..start].ends_with(char::is_alphanumeric)
-            })
-        })
     }
 
     /// The gap may stand inside a phone or social security number. Only cards are looked for across lines and `_`.
@@ -325,6 +315,9 @@ impl<'a> Run<'a> {
 
     /// No letter, sign or decimal point follows a single group.
     fn ends(&self, at: usize) -> bool {
+        if self.ipv4(at + 1) {
+            return true;
+        }
         let mut after = self.text[self.groups[at].end..].chars();
         match after.next() {
             Some('_' | '%' | '€') => false,
@@ -455,19 +448,22 @@ impl<'a> Run<'a> {
         Some((groups, start))
     }
 
-    /// Returns the largest number of groups whose digits number `min..=max`, stopping before a date.
-    fn take(&self, at: usize, min: usize, max: usize) -> Option<usize> {
+    /// Returns the largest number of groups that have so many digits, stopping before what is no part of a number.
+    fn take(&self, at: usize, digits: Digits) -> Option<usize> {
         let mut total = 0;
         let mut best = None;
         for group in at..self.count {
+            let before = total;
             // The trunk digit in `+44 (0)20` is written but not dialed.
             let trunk = group > at && self.digits(group) == "0" && self.gap(group).starts_with(')');
             total += if trunk { 0 } else { self.len(group) };
             let apart = group > at && (self.date(group) || !self.close(group - 1));
-            if total > max || apart {
+            let other = best.is_some()
+                && (self.is_other(group, before >= digits.whole) || self.blank(group - 1) && total > digits.usual);
+            if total > digits.max || apart || other {
                 break;
             }
-            if total >= min {
+            if total >= digits.min {
                 best = Some(group - at + 1);
             }
         }
@@ -490,7 +486,7 @@ impl<'a> Run<'a> {
         {
             return None;
         }
-        let groups = self.take(at, 7 + extra, extra + digits_max(code))?;
+        let groups = self.take(at, Digits::abroad(7, extra, code))?;
         // `0049301234567 030/1234567` are two numbers: the second one begins with its trunk prefix.
         let mut total = self.len(at);
         for group in at + 1..at + groups {
@@ -510,7 +506,7 @@ impl<'a> Run<'a> {
         if part || code.is_empty() || code.starts_with('0') || !self.close(at) {
             return None;
         }
-        self.take(at, 8 + prefix, prefix + digits_max(code))
+        self.take(at, Digits::abroad(8, prefix, code))
     }
 
     /// As people of the region write their numbers: in groups, or a mobile number without separators.
@@ -533,7 +529,8 @@ impl<'a> Run<'a> {
         let (mut len, mut best) = (0, None);
         for (number, group) in (at..self.count).take(NATIONAL_GROUPS).enumerate() {
             let written = self.digits(group).as_bytes();
-            let apart = number > 0 && (self.date(group) || !self.near(group - 1));
+            let apart = number > 0 && (self.date(group) || !self.near(group - 1))
+                || best.is_some() && self.is_other(group, false);
             let Some(place) = digits.get_mut(len..len + written.len()).filter(|_| !apart) else { break };
             place.copy_from_slice(written);
             len += written.len();
@@ -584,7 +581,7 @@ impl<'a> Run<'a> {
         if self.len(at) >= 9 {
             return ((10..=12).contains(&self.len(at)) && self.alone(at)).then_some(1);
         }
-        self.take(at, 9, 11).or_else(|| self.take(at, 9, 12))
+        self.take(at, Digits::of(9, 11)).or_else(|| self.take(at, Digits::of(9, 12)))
     }
 
     /// 3-3-3 with dashes; with blanks it would be an amount.
@@ -610,7 +607,8 @@ impl<'a> Run<'a> {
             return None;
         }
         // Two numbers side by side are rather two numbers than one of more than eleven digits.
-        let groups = self.take(at, DIGITS_MIN, 11).or_else(|| self.take(at, DIGITS_MIN, 15))?;
+        let of = |max| self.take(at, Digits::of(DIGITS_MIN, max));
+        let groups = of(11).or_else(|| of(15))?;
         (self.hinted(at, PHONE_WORDS) || self.hinted_wide(at)).then_some(groups)
     }
 
@@ -632,43 +630,6 @@ impl<'a> Run<'a> {
 /// A parenthesis that was opened before the text is closed in it.
 fn closes(text: &str) -> bool {
     text.find(['(', ')']).is_some_and(|at| text[at..].starts_with(')'))
-}
-
-/// The most digits a number with this country code has, code included; 15 where the plan has no fixed end.
-fn digits_max(code: &str) -> usize {
-    let plans: &[(&str, usize)] = &[
-        ("1", 11),
-        ("7", 11),
-        ("30", 12),
-        ("31", 11),
-        ("32", 11),
-        ("33", 11),
-        ("34", 11),
-        ("36", 11),
-        ("40", 11),
-        ("41", 11),
-        ("44", 12),
-        ("45", 10),
-        ("47", 10),
-        ("48", 11),
-        ("351", 12),
-        ("353", 12),
-        ("52", 13),
-        ("55", 13),
-        ("61", 11),
-        ("81", 12),
-        ("82", 12),
-        ("86", 13),
-        ("91", 12),
-    ];
-    plans.iter().find(|(prefix, _)| code.starts_with(prefix)).map_or(15, |(_, digits)| *digits)
-}
-
-/// The check digit of GTIN, EAN, UPC and ISBN-13.
-fn article(digits: &str) -> bool {
-    let weighted = digits.bytes().rev().enumerate();
-    let sum: u32 = weighted.map(|(place, digit)| u32::from(digit - b'0') * if place % 2 == 0 { 1 } else { 3 }).sum();
-    sum.is_multiple_of(10)
 }
 
 /// ISO/IEC 7812-1 check digit.

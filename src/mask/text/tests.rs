@@ -65,6 +65,8 @@ fn identifiers_are_found_where_they_are_unmistakable() {
         ("(NL91ABNA0417164300)", "(<id>)"),
         ("IBAN DE89 3704 0044\n0532 0130 00, DE89\t3704\t0044\t0532\t0130\t00", "IBAN <id>, <id>"),
         ("from DE89-3704-0044-0532-0130-00 to AT61 1904 3002 3457 3201", "from <id> to <id>"),
+        ("DE 12 5001 0517 0648 4898 90, GB 82WEST12345698765432", "<id>, <id>"),
+        ("no 12 boxes", "no 12 boxes"),
         ("FR14\u{202f}2004\u{202f}1010\u{202f}0505\u{202f}0001\u{202f}3M02\u{202f}606", "<id>"),
         (
             "DE89\u{2011}3704\u{2011}0044\u{2011}0532\u{2011}0130\u{2011}00 or DE89  3704  0044  0532  0130  00",
@@ -207,6 +209,74 @@ fn phones_are_found_in_the_usual_layouts() {
     assert_eq!(plain("212-555-0100 on 2024-01-31 at 10:30"), "<phone> on 2024-01-31 at 10:30");
     assert_eq!(plain("+1 212 555 0100 2024-01-31"), "<phone> 2024-01-31");
     assert_eq!(plain("212-555-0100 212-555-0101"), "<phone> <phone>");
+}
+
+/// In lines of logs and in notes: what is short would complete the number to the longest there are.
+#[test]
+fn what_stands_behind_a_number_is_no_part_of_it() {
+    for number in [
+        "+4915112345671",
+        "+49 151 12345671",
+        "004915112345671",
+        "0049 151 12345671",
+        "+43 660 1234567",
+        "+390612345678",
+        "+46 70 123 45 67",
+        "+358 40 1234567",
+        "+972 50 123 4567",
+        "+62 812 3456 7890",
+        "+234 803 123 4567",
+        "+1 212 867 5309",
+        "030 901820",
+        "0171 1234567",
+    ] {
+        for separator in [" ", " - ", "-", "/"] {
+            for (behind, want) in [("81.2.69.142", "<ip>"), ("8.8.8.8", "<ip>"), ("12:30", "12:30")] {
+                if want == "<ip>" || separator.starts_with(' ') {
+                    let text = |number: &str, behind: &str| format!("login {number}{separator}{behind} ok");
+                    assert_eq!(plain(&text(number, behind)), text("<phone>", want), "{number}{separator}{behind}");
+                }
+            }
+        }
+        // Six digits and an area may be a part of a number yet.
+        for behind in ["12.50 EUR", "1.234,50 EUR", "12,50", "30/11", "3 boxes"] {
+            let text = |number: &str| format!("login {number} {behind} ok");
+            if number != "030 901820" {
+                assert_eq!(plain(&text(number)), text("<phone>"), "{number} {behind}");
+            }
+        }
+    }
+    assert_eq!(plain("+4915112345671 200 OK, tel 555-0100 18:00"), "<phone> 200 OK, tel <phone> 18:00");
+    assert_eq!(mask_at(Some("ID"), &[], None, "812 3456 789 8.8.8.8"), "<phone> <ip>");
+    // Numbers in short groups are whole.
+    for text in [
+        "+33 6 12 34 56 78 rang",
+        "+33 6 12.34.56.78 rang",
+        "+45 12.34.56.78 rang",
+        "+41 44 668 18 00 rang",
+        "+49 89 12345678-123 rang",
+        "+49 30 90 18 20 rang",
+        "06 12 34 56 78 rang",
+    ] {
+        assert_eq!(plain(text), "<phone> rang", "{text}");
+    }
+}
+
+/// One in ten of them has a check digit that holds for a card.
+#[test]
+fn a_plus_makes_a_phone_of_what_is_no_card_by_its_blocks() {
+    for number in ["+4915112345678", "+5511902447102", "+6281261398994", "+639177159188"] {
+        assert_eq!(plain(&format!("call {number}, or not")), "call <phone>, or not", "{number}");
+    }
+    for (text, want) in [
+        ("+4111 1111 1111 1111", "+<card>"),
+        ("+4111111111111111", "+<card>"),
+        ("q=visa+378282246310005", "q=visa+<card>"),
+        ("+10.1.2.3", "+<ip>"),
+        ("+078-05-1120", "+<ssn>"),
+    ] {
+        assert_eq!(plain(text), want, "{text}");
+    }
 }
 
 #[test]
@@ -517,6 +587,31 @@ fn dates_amounts_and_tickets_are_no_phones() {
         "1.3.6.1.4.1.311",
     ] {
         assert_eq!(plain(text), text);
+    }
+}
+
+#[test]
+fn versions_and_books_are_no_addresses_and_phones() {
+    for text in [
+        "Chrome/119.0.0.0 Safari/537.36 Edg/119.0.0.0",
+        "(OPR/105.0.0.0)",
+        "foo-1.2.3.4.jar, libfoo.so.1.2.3.4, app 1.2.3.4-SNAPSHOT",
+        "nginx/1.25.3.1, node/18.0.0.0",
+        "firmware 1.2.3.4, Build: 10.4.2.1, release 1.2.3.4",
+        "ISBN-13: 9783161484100, ISBN-10: 0306406152, ISBN 0306406152",
+        "GTIN-13: 4006381333931",
+    ] {
+        assert_eq!(plain(text), text);
+    }
+    for (text, want) in [
+        ("Chrome/119.0.0.0:80, version 1.2.3.4/24", "Chrome/<ip>:80, version <ip>/24"),
+        ("client/81.2.69.142, Host/81.2.69.142", "client/<ip>, Host/<ip>"),
+        ("worker/81.2.69.142, dn1.acme.io/81.2.69.142", "worker/<ip>, dn1.acme.io/<ip>"),
+        ("GET /Block/81.2.69.142, http://81.2.69.142/", "GET /Block/<ip>, http://<ip>/"),
+        ("dhcp release 81.2.69.142", "dhcp release <ip>"),
+        ("ISBN 0306406153", "ISBN <phone>"),
+    ] {
+        assert_eq!(plain(text), want, "{text}");
     }
 }
 

@@ -1,0 +1,164 @@
+//! Where a telephone number ends: how many digits one has, and what stands behind it in lines of logs and notes.
+
+use super::Run;
+
+/// From so many digits on, a number may be a whole one: what is short and stands behind it is something else.
+pub(super) const WHOLE: usize = 10;
+/// Longest amount, in bytes.
+const AMOUNT_MAX: usize = 16;
+/// Digits of a group behind which a group of two or three is no part of the number.
+const LONG: usize = 7;
+
+/// How many digits a number has: at least and at most, at most if the last of them stand behind a blank, and from where on
+/// it may be a whole one.
+pub(super) struct Digits {
+    pub min: usize,
+    pub max: usize,
+    pub usual: usize,
+    pub whole: usize,
+}
+
+impl Digits {
+    pub(super) fn of(min: usize, max: usize) -> Self {
+        Self { min, max, usual: max, whole: WHOLE }
+    }
+
+    /// Those of a number with this country code, behind a prefix of so many digits.
+    pub(super) fn abroad(min: usize, prefix: usize, code: &str) -> Self {
+        Self {
+            min: prefix + min,
+            max: prefix + digits_max(code),
+            usual: prefix + digits_usual(code),
+            whole: prefix + WHOLE,
+        }
+    }
+}
+
+impl Run<'_> {
+    /// A plus stands before the group, and makes a telephone number of it: no sum, no blank of a query, and no card.
+    pub(super) fn is_dialed(&self, at: usize) -> bool {
+        let before = &self.text[..self.groups[at].start];
+        let plus = before.strip_suffix('+').is_some_and(|before| !before.ends_with(char::is_alphanumeric));
+        plus && !self.digits(at).starts_with('0') && !self.has_lens(at, &[4, 4, 4, 4]) && !self.has_lens(at, &[4, 6, 5])
+    }
+
+    /// A blank stands between the group and the next.
+    pub(super) fn blank(&self, group: usize) -> bool {
+        self.gap(group).contains(char::is_whitespace)
+    }
+
+    /// What begins with the group is no part of the number before it: an address or a time, and behind a whole number an
+    /// amount, a day, or how many there are of something.
+    pub(super) fn is_other(&self, group: usize, whole: bool) -> bool {
+        let behind = || self.amount(group) || self.day(group) || self.count_of_things(group);
+        self.ipv4(group) || self.time(group) || whole && self.blank(group - 1) && behind()
+    }
+
+    fn after(&self, group: usize) -> &str {
+        &self.text[self.groups[group].end..]
+    }
+
+    /// `12:30`.
+    fn time(&self, group: usize) -> bool {
+        let minutes = |text: &str| {
+            let digits = text.bytes().take(3).take_while(u8::is_ascii_digit).count();
+            digits == 2 && text.as_bytes()[0] < b'6'
+        };
+        self.len(group) <= 2 && self.value(group) < 24 && self.after(group).strip_prefix(':').is_some_and(minutes)
+    }
+
+    /// `12.50`, `1,234.50`; `30.11.` is none, and no part of a number either.
+    fn amount(&self, group: usize) -> bool {
+        let text = &self.text[self.groups[group].start..];
+        let belongs = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b',');
+        let len = text.bytes().take(AMOUNT_MAX).take_while(belongs).count();
+        let amount = text[..len].trim_end_matches(['.', ',']);
+        amount.rsplit_once(['.', ',']).is_some_and(|(units, cents)| {
+            let mut groups = units.split(['.', ',']);
+            groups.next();
+            cents.len() == 2 && groups.all(|group| group.len() == 3)
+        })
+    }
+
+    /// `30/11`.
+    fn day(&self, group: usize) -> bool {
+        let part = |group: usize| self.len(group) <= 2 && (1..=31).contains(&self.value(group));
+        self.gap(group) == "/"
+            && self.gap(group + 1) != "/"
+            && part(group)
+            && part(group + 1)
+            && self.value(group).min(self.value(group + 1)) <= 12
+    }
+
+    /// `3 boxes`: a short number before a word. Numbers in groups of two and three end with such groups as well.
+    fn count_of_things(&self, group: usize) -> bool {
+        let short = self.len(group) == 1 || self.len(group) <= 3 && self.len(group - 1) >= LONG;
+        short && self.after(group).strip_prefix(' ').is_some_and(|word| word.starts_with(char::is_alphabetic))
+    }
+}
+
+/// The most digits a number with this country code has, code included; 15 where the plan has no fixed end.
+fn digits_max(code: &str) -> usize {
+    let plans: &[(&str, usize)] = &[
+        ("1", 11),
+        ("7", 11),
+        ("30", 12),
+        ("31", 11),
+        ("32", 11),
+        ("33", 11),
+        ("34", 11),
+        ("36", 11),
+        ("40", 11),
+        ("41", 11),
+        ("44", 12),
+        ("45", 10),
+        ("47", 10),
+        ("48", 11),
+        ("351", 12),
+        ("353", 12),
+        ("52", 13),
+        ("55", 13),
+        ("61", 11),
+        ("81", 12),
+        ("82", 12),
+        ("86", 13),
+        ("91", 12),
+    ];
+    plans.iter().find(|(prefix, _)| code.starts_with(prefix)).map_or(15, |(_, digits)| *digits)
+}
+
+/// As [`digits_max`], for what people write; with the extensions of a company behind a hyphen there are more.
+fn digits_usual(code: &str) -> usize {
+    let plans: &[(&str, usize)] = &[
+        ("20", 12),
+        ("27", 11),
+        ("39", 13),
+        ("46", 11),
+        ("49", 13),
+        ("51", 11),
+        ("56", 11),
+        ("57", 12),
+        ("62", 14),
+        ("65", 10),
+        ("66", 11),
+        ("90", 12),
+        ("92", 12),
+        ("234", 13),
+        ("254", 12),
+        ("354", 10),
+        ("358", 13),
+        ("370", 11),
+        ("371", 11),
+        ("380", 12),
+        ("385", 12),
+        ("386", 11),
+        ("420", 12),
+        ("421", 12),
+        ("852", 11),
+        ("886", 12),
+        ("966", 12),
+        ("971", 12),
+        ("972", 12),
+    ];
+    plans.iter().find(|(prefix, _)| code.starts_with(prefix)).map_or(15, |(_, digits)| *digits)
+}

@@ -1,0 +1,95 @@
+//! Numbers that are no person's by what stands around them: versions, articles, rooms and pages.
+
+use super::Run;
+
+/// Words right before the number of a version.
+const VERSION_WORDS: &[&str] = &["version", "ver", "v", "firmware", "build", "release"];
+/// What gives an address back rather than coming out: `dhcp release 10.1.2.3`.
+const LEASES: &[&str] = &["ip", "dhcp"];
+/// Words that are no program in `client/10.1.2.3`.
+const MACHINE_WORDS: &[&str] = &[
+    "ip", "dhcp", "host", "from", "client", "addr", "address", "remote", "peer", "server", "proxy", "gateway", "node",
+    "source", "src", "dst", "user", "login",
+];
+/// Programs that call themselves by small letters in the lines they write.
+const PROGRAMS: &[&str] = &["nginx", "curl", "openresty", "okhttp", "varnish", "haproxy", "envoy", "python-requests"];
+/// What the name of a file of a version ends with, or the version itself.
+const VERSION_ENDS: &[&str] = &[".jar", ".war", ".whl", ".nupkg", "-SNAPSHOT", ".RELEASE", ".Final"];
+
+/// Words right before the number of an article, and before that of a book in ten digits.
+const ARTICLE_WORDS: &[&str] =
+    &["ean", "gtin", "isbn", "upc", "ean-13", "ean-8", "gtin-13", "gtin-14", "isbn-13", "upc-a"];
+const BOOK_WORDS: &[&str] = &["isbn", "isbn-10"];
+
+impl Run<'_> {
+    /// Numbers of things: a version in four parts, the number of an article with a right check digit, and rooms or pages one
+    /// after the other.
+    pub(super) fn of_things(&self, at: usize) -> Option<usize> {
+        let parts = self.ipv4(at) && self.is_version(at);
+        let words = match self.len(at) {
+            8 | 12 | 13 | 14 => ARTICLE_WORDS,
+            10 => BOOK_WORDS,
+            _ => &[],
+        };
+        let article = !words.is_empty() && self.alone(at) && self.follows(at, words) && is_article(self.digits(at));
+        let row = self.polish(at).is_some()
+            && self.follows(at, &["rooms", "pages", "seats"])
+            && (at..at + 2).all(|group| self.value(group) + 1 == self.value(group + 1));
+        match () {
+            () if parts => Some(4),
+            () if article => Some(1),
+            () if row => Some(3),
+            () => None,
+        }
+    }
+
+    /// One of these words stands right before the group.
+    fn follows(&self, at: usize, words: &[&str]) -> bool {
+        let before = &self.text[..self.groups[at].start];
+        words.iter().any(|word| behind_word(before, word).is_some())
+    }
+
+    /// Four numbers with points between are a version: behind a word, `Chrome/119.0.0.0`, `libx.so.1.2.3.4`, `x-1.2.3.4.jar`;
+    /// with a port or the length of a network behind it is an address.
+    fn is_version(&self, at: usize) -> bool {
+        let (before, after) = (&self.text[..self.groups[at].start], &self.text[self.groups[at + 3].end..]);
+        let network =
+            after.strip_prefix([':', '/']).is_some_and(|after| after.starts_with(|c: char| c.is_ascii_digit()));
+        let leased = |before| LEASES.iter().any(|word| behind_word(before, word).is_some());
+        let told = || VERSION_WORDS.iter().filter_map(|word| behind_word(before, word)).any(|before| !leased(before));
+        let ends = || VERSION_ENDS.iter().any(|end| after.starts_with(end));
+        !network && (told() || ends() || before.ends_with(".so.") || self.is_release(at, before))
+    }
+
+    /// The version of a program as browsers and servers tell it, `Chrome/119.0.0.0`. Java writes the names and addresses of
+    /// machines like that, and they are mostly in small letters.
+    fn is_release(&self, at: usize, before: &str) -> bool {
+        let Some(before) = before.strip_suffix('/') else { return false };
+        let name =
+            &before[before.trim_end_matches(|c: char| c.is_ascii_alphabetic() || matches!(c, '-' | '_')).len()..];
+        let path = before[..before.len() - name.len()]
+            .ends_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | ':' | '@' | '=' | '\\'));
+        let is = |words: &[&str]| words.iter().any(|word| name.eq_ignore_ascii_case(word));
+        let zeros = (at + 1..at + 4).all(|group| self.value(group) == 0);
+        let capital = name.starts_with(|c: char| c.is_ascii_uppercase());
+        !name.is_empty() && !path && (zeros || is(PROGRAMS) || capital && !is(MACHINE_WORDS))
+    }
+}
+
+/// What stands before a word, if a text ends with the word and perhaps a mark or blanks.
+fn behind_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    let text = text.trim_end_matches([' ', ':', '.', '-', '=', '#']);
+    let start = text.len().checked_sub(word.len()).filter(|start| text.is_char_boundary(*start))?;
+    let whole = text[start..].eq_ignore_ascii_case(word) && !text[..start].ends_with(char::is_alphanumeric);
+    whole.then(|| &text[..start])
+}
+
+/// The check digit of GTIN, EAN, UPC and ISBN holds.
+fn is_article(digits: &str) -> bool {
+    let weights: [u32; 14] = match digits.len() {
+        10 => [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 0, 0, 0],
+        _ => [1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1, 3],
+    };
+    let sum: u32 = digits.bytes().rev().zip(weights).map(|(digit, weight)| u32::from(digit - b'0') * weight).sum();
+    sum.is_multiple_of(if digits.len() == 10 { 11 } else { 10 })
+}
