@@ -171,6 +171,45 @@ pairs = { mask = "hstore", rest = "text.spans", subject = "user_id" }
 }
 
 #[test]
+fn numbers_in_logs_urls_and_html_join_and_are_found_if_they_stay() {
+    let lab = Lab::new("written");
+    lab.seed(
+        "CREATE TABLE contacts (id int PRIMARY KEY, phone text, ip text);
+        CREATE TABLE logs (id int PRIMARY KEY REFERENCES contacts, line text, url text, html text);
+        INSERT INTO contacts SELECT i, '+491511234' || 5600 + i, '81.2.69.' || i FROM generate_series(1, 40) i;
+        INSERT INTO logs SELECT id, 'login ' || phone || ' ' || ip || ' ok',
+            'GET /sms?to=' || replace(phone, '+', '%2B') || '&x=1', '<td>' || replace(phone, '+49', '&#43;49') || '</td>'
+        FROM contacts",
+    );
+    let policy = |url: &str| {
+        format!(
+            r#"
+[tables."public.contacts".columns]
+id = "keep"
+phone = "phone"
+ip = "ip"
+
+[tables."public.logs".columns]
+id = "keep"
+line = "text.spans"
+url = {url}
+html = "text.spans"
+"#
+        )
+    };
+    lab.config(&policy("\"text.spans\""));
+    lab.refresh();
+    let joined = "SELECT count(*) FROM logs JOIN contacts USING (id) WHERE line = 'login ' || phone || ' ' || ip || ' ok' \
+        AND url = 'GET /sms?to=' || replace(phone, '+', '%2B') || '&x=1' \
+        AND html = '<td>' || replace(phone, '+49', '&#43;49') || '</td>'";
+    assert_eq!(lab.staging(joined), "40");
+    lab.config(&policy("{ keep = \"the gates look at it\" }"));
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 6, "{ran:?}");
+    assert!(ran.stderr.contains("gate \"leak: texts\" does not hold"), "{ran:?}");
+}
+
+#[test]
 fn lists_replace_values_of_other_types_and_one_that_does_not_fit_is_refused_with_its_line() {
     let lab = Lab::new("lists");
     lab.seed(

@@ -15,17 +15,18 @@
 //! Names are found in other spellings: case, accents, apostrophes and hyphens, umlauts as two letters, and letters written
 //! as entities, escapes or full-width forms or with invisible characters, tags or colors of terminals between them; as logins
 //! with digits behind them, and with what Korean, Arabic and Hebrew write on to a name. Addresses are found with entities and
-//! tags inside, and as programs write them that forward letters, with the address of somebody in them. In a text with the
-//! escapes of JSON (`\n`, `\"`, `\u00fc`, doubled in documents inside of documents) everything is found as a program reads it,
-//! and a mask there breaks no escape and needs none. Inflected forms are not found, but for the `s` of a genitive and Cyrillic
-//! endings: a row that says `Kowalska` keeps `Kowalskiej` in its text.
+//! tags inside, and as programs write them that forward letters, with the address of somebody in them; numbers with entities
+//! and escapes (`%2B49%20151…`, `&nbsp;`), which stay. In a text with the escapes of JSON (`\n`, `\"`, `\u00fc`, doubled in
+//! documents inside of documents) everything is found as a program reads it, and a mask there breaks no escape and needs none.
+//! Inflected forms are not found, but for the `s` of a genitive and Cyrillic endings: a row that says `Kowalska` keeps
+//! `Kowalskiej` in its text.
 //!
 //! A span gets the mask the same value has in a column of that kind and label. Text outside of spans keeps its bytes, and
-//! a text without spans is returned as it is. A date, a time, an amount and a number behind `#` are no phone numbers; any
-//! other long number may be taken for one. Not looked for: names of persons who have no column there, digits other
-//! than ASCII, addresses spelled out (`bob at example dot com`), local phone numbers without a word like `tel` before them
-//! and without a region. `null` is the choice for columns where that
-//! matters.
+//! a text without spans is returned as it is. A date, a time, an amount and a number behind `#` are no phone numbers, and
+//! what stands behind a whole number is no part of it; `Chrome/119.0.0.0` and `x-1.2.3.4.jar` are no addresses. Any other
+//! long number may be taken for one. Not looked for: names of persons who have no column there, digits other than ASCII,
+//! addresses spelled out (`bob at example dot com`), local phone numbers without a word like `tel` before them and without
+//! a region. `null` is the choice for columns where that matters.
 //!
 //! A text that no longer fits `varchar(n)` loses its tail, back to the end of a word.
 
@@ -285,16 +286,17 @@ impl Spans {
             let mut masked = String::new();
             mask.text(value, row, rows, &mut masked).map(|()| masked)
         };
-        let masked = if detector == Detector::EncodedEmail {
-            let sign = if seen.contains("%40") { "%40" } else { "=40" };
+        let number =
+            matches!(detector, Detector::Card | Detector::Ssn | Detector::Id(_) | Detector::Phone | Detector::Ip);
+        let written = if number && scratch.found.marked { written::masked(&seen, masked)? } else { None };
+        let masked = if let Some(written) = written {
+            written
+        } else if detector == Detector::EncodedEmail {
+            let sign = net::ENCODED_ATS.iter().find(|sign| seen.contains(**sign)).map_or("@", |sign| *sign);
             masked(&seen.replacen(sign, "@", 1))?.replace('@', sign)
         } else if matches!(detector, Detector::Username | Detector::Secret) && net::is_encoded(&seen) {
             // The percent signs are no part of the value.
             net::encoded(&masked(&net::decoded(&seen))?)
-        } else if seen.contains('&') && numbers::ENTITY_BLANKS.iter().any(|blank| seen.contains(blank)) {
-            let plain =
-                numbers::ENTITY_BLANKS.iter().fold(seen.to_string(), |text, blank| text.replace(blank, "\u{a0}"));
-            masked(&plain)?.replace('\u{a0}', numbers::ENTITY_BLANKS[0])
         } else if let Cow::Owned(seen) = &seen {
             masked(seen)?
         } else {

@@ -74,6 +74,40 @@ fn spans_and_leaves_get_the_mask_of_the_column() {
     }
 }
 
+/// What stands between the digits stays as it is written.
+#[test]
+fn numbers_with_entities_and_escapes_get_the_mask_of_their_column() {
+    let realm = MasterKey::test().realm("default");
+    let masked = |kind: &str, value: &str| {
+        crate::mask::mask_value(&realm, kind, "", Default::default(), None, value).expect("a mask").expect("text")
+    };
+    for (kind, number, written) in [
+        ("phone", "+4915112345670", &[("+", "%2B")][..]),
+        ("phone", "+49 151 12345678", &[("+", "%2B"), (" ", "%20")]),
+        ("phone", "+49 151 12345678", &[("+", "%252B"), (" ", "%2520")]),
+        ("phone", "+49 151 12345678", &[(" ", "=20")]),
+        ("phone", "+49 151 12345678", &[("+", "&#43;"), (" ", "&nbsp;")]),
+        ("phone", "+49 151 12345670", &[(" ", "&thinsp;")]),
+        ("phone", "+1-212-867-5309", &[("-", "&#45;")]),
+        ("phone", "+1 212-867-5309", &[("+", "%2B"), (" ", "%20")]),
+        ("phone", "+1 (212) 867-5309", &[("+", "%2B"), ("(", "%28"), (")", "%29"), (" ", "+")]),
+        ("card", "4111 1111 1111 1111", &[(" ", "%20")]),
+        ("card", "4111-1111-1111-1111", &[("-", "%2D")]),
+        ("card", "4111 1111 1111 1111", &[(" ", "&nbsp;")]),
+        ("us.ssn", "078-05-1120", &[("-", "%2D")]),
+        ("us.ssn", "078-05-1120", &[("-", "&#8209;")]),
+        ("iban", "DE12 5001 0517 0648 4898 90", &[(" ", "%20")]),
+        ("iban", "GB82 WEST 1234 5698 7654 32", &[(" ", "&nbsp;")]),
+        ("iban", "FR14 2004 1010 0505 0001 3M02 606", &[(" ", "&#160;")]),
+    ] {
+        let text = |number: &str| {
+            let number = written.iter().fold(number.to_owned(), |number, (plain, other)| number.replace(plain, other));
+            format!("GET /x?q={number}&a=1")
+        };
+        assert_eq!(masked("text.spans", &text(number)), text(&masked(kind, number)), "{kind} {}", text(number));
+    }
+}
+
 /// A card number with a right check digit.
 fn card(serial: u64) -> String {
     let payload = format!("4{serial:014}");

@@ -155,10 +155,13 @@ pub(super) fn wide_email(text: &str, at: usize, found: &mut Found) {
     }
 }
 
-/// Looks for an address around the `%40` or `=40` at `at`; the latter is a value more often.
-pub(super) fn encoded_email(text: &str, at: usize, found: &mut Found) {
-    if let Some((start, end)) = address(text, at, at + 3)
-        && (text[at..].starts_with('%') || is_host(&text[at + 3..end]))
+/// What stands for `@` in URLs, in a URL inside of another one, and in quoted-printable.
+pub(super) const ENCODED_ATS: [&str; 3] = ["%40", "%2540", "=40"];
+
+/// Looks for an address around the encoded sign at `at`; `=40` is a value more often.
+pub(super) fn encoded_email(text: &str, at: usize, sign: &str, found: &mut Found) {
+    if let Some((start, end)) = address(text, at, at + sign.len())
+        && (sign.starts_with('%') || is_host(&text[at + sign.len()..end]))
     {
         found.push(start, end, Detector::EncodedEmail, false);
     }
@@ -407,7 +410,8 @@ fn resource(text: &str, host: &str, start: usize, end: usize, inner: bool, found
 /// An e-mail address stands in a part of a URL, where it is found as such.
 fn holds_address(text: &str, start: usize, end: usize) -> bool {
     let part = &text[start..end];
-    let sign = part.find('@').map(|at| (at, 1)).or_else(|| part.find("%40").map(|at| (at, 3)));
+    let encoded = || ENCODED_ATS.iter().find_map(|sign| part.find(sign).map(|at| (at, sign.len())));
+    let sign = part.find('@').map(|at| (at, 1)).or_else(encoded);
     sign.is_some_and(|(at, len)| address(text, start + at, start + at + len).is_some())
 }
 

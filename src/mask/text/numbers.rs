@@ -155,15 +155,11 @@ fn separator_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     None
 }
 
-/// The no-break space as HTML writes it.
-pub(super) const ENTITY_BLANKS: [&str; 3] = ["&nbsp;", "&#160;", "&#xa0;"];
-
 /// Length of a separator beyond ASCII: no-break space; spaces, hyphens and dashes of U+2000–2015, narrow no-break space.
 pub(super) fn wide_separator(bytes: &[u8]) -> Option<usize> {
     match *bytes {
         [0xc2, 0xa0, ..] => Some(2),
         [0xe2, 0x80, 0x80..=0x8a | 0x90..=0x95 | 0xaf, ..] => Some(3),
-        [b'&', ..] => ENTITY_BLANKS.iter().find(|blank| bytes.starts_with(blank.as_bytes())).map(|blank| blank.len()),
         _ => None,
     }
 }
@@ -172,7 +168,7 @@ pub(super) fn wide_separator(bytes: &[u8]) -> Option<usize> {
 fn is_blank(gap: &str) -> bool {
     let mut chars = gap.chars();
     let blank = matches!(chars.next(), Some(' ' | '\u{a0}' | '\u{202f}' | '\u{2000}'..='\u{200a}'));
-    blank && chars.next().is_none() || ENTITY_BLANKS.contains(&gap)
+    blank && chars.next().is_none()
 }
 
 impl<'a> Run<'a> {

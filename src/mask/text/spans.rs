@@ -2,14 +2,14 @@
 
 use super::names::Names;
 use super::regions::Plan;
-use super::written::{Plain, may_be_markup};
+use super::written::{self, Plain, may_be_markup};
 use super::{net, numbers};
 
 /// What found a span; the order breaks ties between overlapping spans of equal length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Detector {
     Email,
-    /// An e-mail address inside a URL, with `%40`, or in quoted-printable, with `=40`.
+    /// An e-mail address inside a URL, with `%40`, inside of two with `%2540`, or in quoted-printable, with `=40`.
     EncodedEmail,
     Card,
     Ssn,
@@ -44,6 +44,8 @@ pub(super) struct Found {
     pub plan: Option<&'static Plan>,
     /// The text has escapes of JSON, which a mask must fit between.
     pub escaped: bool,
+    /// Entities or percent- or quoted-printable escapes may stand in it.
+    pub marked: bool,
     chosen: Vec<Span>,
     plain: Plain,
     unescaped: Plain,
@@ -56,7 +58,7 @@ const SPREAD_MAX: usize = 64;
 const AT: u8 = 1;
 const DIGIT: u8 = 2;
 const COLON: u8 = 4;
-const PERCENT: u8 = 8;
+const MARK: u8 = 8;
 pub(super) const NAME: u8 = 16;
 const PATH: u8 = 32;
 
@@ -69,7 +71,7 @@ pub(super) const CLASSES: [u8; 256] = {
             b'@' => AT,
             b'0'..=b'9' => DIGIT,
             b':' => COLON,
-            b'%' | b'=' => PERCENT,
+            b'%' | b'&' | b'=' => MARK,
             b'/' | b'?' => PATH,
             0xc2.. => NAME,
             _ => 0,
@@ -140,6 +142,7 @@ impl Found {
     fn scan(&mut self, text: &str, names: &Names) {
         let bytes = text.as_bytes();
         let classes = names.classes();
+        self.marked = false;
         // Up to where numbers, IPv6 addresses and URLs are already looked at.
         let (mut number, mut address, mut url) = (0, 0, 0);
         for (at, &byte) in bytes.iter().enumerate() {
@@ -167,16 +170,21 @@ impl Found {
                 if at >= url && at > 0 && bytes[at - 1].is_ascii_alphanumeric() {
                     url = net::bare_url(text, at, self).max(url);
                 }
-            } else if class & PERCENT != 0 && bytes[at + 1..].starts_with(b"40") {
-                net::encoded_email(text, at, self);
+            } else if class & MARK != 0 && written::may_begin(&bytes[at..]) {
+                self.marked = true;
+                if let Some(sign) = net::ENCODED_ATS.iter().find(|sign| bytes[at..].starts_with(sign.as_bytes())) {
+                    net::encoded_email(text, at, sign, self);
+                } else if byte == b'%' {
+                    number = number.max(written::escape_end(text, at).unwrap_or(0));
+                }
             }
         }
     }
 
-    /// Looks for names once more where a text has letters written as something else, and for addresses where that is an
-    /// entity or a tag; the other forms stand in addresses as they are.
+    /// Looks for names once more where a text has letters written as something else, for numbers where entities and escapes
+    /// stand, and for addresses where that is an entity or a tag; the other forms stand in addresses as they are.
     fn find_as_seen(&mut self, text: &str, names: &Names) {
-        if names.is_empty() && !may_be_markup(text) || !self.plain.read(text) {
+        if names.is_empty() && !self.marked && !may_be_markup(text) || !self.plain.read(text) {
             return;
         }
         let plain = std::mem::take(&mut self.plain);
@@ -203,9 +211,12 @@ impl Found {
         self.plain = plain;
     }
 
-    /// The names and addresses of a text as a reader sees it.
+    /// The names, addresses and numbers of a text as a reader sees it.
     fn look(&mut self, plain: &Plain, names: &Names) -> Vec<Span> {
+        // Copies of numbers are looked for in the text as it is written.
+        let rejected = std::mem::take(&mut self.rejected);
         let (bytes, classes, first) = (plain.text.as_bytes(), names.classes(), self.spans.len());
+        let (mut number, mut address) = (0, 0);
         for (at, &byte) in bytes.iter().enumerate() {
             let class = classes[usize::from(byte)];
             if class & NAME != 0 && (at == 0 || !bytes[at - 1].is_ascii_alphanumeric()) {
@@ -214,7 +225,14 @@ impl Found {
             if class & AT != 0 {
                 net::email(&plain.text, at, self);
             }
+            if self.marked && class & DIGIT != 0 && at >= number {
+                number = numbers::find(&plain.text, at, self);
+            }
+            if self.marked && class & COLON != 0 && at >= address && !bytes[at..].starts_with(b"://") {
+                address = net::ipv6(&plain.text, at, self);
+            }
         }
+        self.rejected = rejected;
         self.spans.split_off(first)
     }
 

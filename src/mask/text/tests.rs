@@ -500,6 +500,34 @@ fn addresses_with_entities_are_found() {
     }
 }
 
+#[test]
+fn numbers_with_entities_and_escapes_are_found() {
+    for (text, want) in [
+        ("Tel +49 151=\n12345678 or +49=20151=2012345678", "Tel <phone> or <phone>"),
+        ("SSN&nbsp;078&#8209;05&#8209;1120", "SSN&nbsp;<ssn>"),
+        (r#"{"a":"x\n+49&nbsp;151&nbsp;12345678"}"#, r#"{"a":"x\n<phone>"}"#),
+        // A mask in a URL that is not as long as its number is encoded as a whole.
+        ("?ip=81%2E2%2E69%2E142&b=1", "?ip=%3Cip%3E&b=1"),
+        ("?ip=2a02%3A8108%3A1%3A2%3A%3A1&b=1", "?ip=%3Cip%3E&b=1"),
+        ("?tel=%202125550100%20", "?tel=%20<phone>%20"),
+        ("https://x.io/?u=bob%2540acme.io&a=1", "https://x.io/?u=<email>&a=1"),
+        ("a LIKE '%201-234-5678%'", "a LIKE '%<phone>%'"),
+        // Values that begin as escapes do.
+        ("tel=2012345678, phone1=2712345678", "tel=<phone>, phone1=<phone>"),
+    ] {
+        assert_eq!(plain(text), want, "{text}");
+    }
+    for text in [
+        "ts=20240131123456&b=%20",
+        "date=20240131&date2=20240131",
+        "a=2078-05-1120",
+        "x=%2012345678",
+        "%20%2D%3A&nbsp;",
+    ] {
+        assert_eq!(plain(text), text);
+    }
+}
+
 /// `Tim` in small letters may be a word; beside another name of the row it is none.
 #[test]
 fn short_names_in_small_letters_are_found_beside_other_names() {
@@ -859,7 +887,12 @@ proptest! {
                 (Detector::Username | Detector::Secret, Some(slot)) if net::is_encoded(&text[span.start..span.end]) => {
                     mask.push_str(&net::encoded(WORDS[slot]));
                 }
-                (_, Some(slot)) => mask.push_str(WORDS.get(slot).copied().unwrap_or("<id>")),
+                (_, Some(slot)) => {
+                    let word = WORDS.get(slot).copied().unwrap_or("<id>");
+                    let number = matches!(slot, 1..=4 | 7..);
+                    let written = written::masked(&text[span.start..span.end], |_| Ok::<_, ()>(word.to_owned()));
+                    mask.push_str(written.ok().flatten().filter(|_| number).as_deref().unwrap_or(word));
+                }
                 _ => {}
             }
             prop_assert!(rest.starts_with(&mask));

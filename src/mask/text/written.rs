@@ -5,6 +5,7 @@
 //! Those escapes are read first, and what a program reads there is searched in place of the text. Names and addresses are
 //! looked for a second time, as a reader sees the rest. A text without any of that is not copied.
 
+use super::net::encoded;
 use std::borrow::Cow;
 use std::cell::Cell;
 use unicode_normalization::UnicodeNormalization as _;
@@ -55,7 +56,8 @@ impl Plain {
             let piece = match text.as_bytes()[at] {
                 b'&' => entity(&text[at..]),
                 b'<' => tags(text, at),
-                b'=' | b'%' => escape(&text[at..]),
+                b'=' | b'%' => escape(text, at),
+                b'+' => plus(text, at),
                 b'-' => broken(text, at),
                 0xc2 | 0xe2 | 0xef => character(&text[at..]),
                 _ => None,
@@ -134,6 +136,24 @@ impl Plain {
     pub(super) fn is_joined(&self, start: usize, end: usize) -> bool {
         let first = self.pieces.partition_point(|piece| piece.plain.0 <= start);
         self.pieces[first..].iter().take_while(|piece| piece.plain.0 < end).any(|piece| piece.plain.0 == piece.plain.1)
+    }
+
+    /// A mask of the plain text with the pieces of the original that it leaves as they are; none if it has another length.
+    fn rewritten(&self, text: &str, masked: &str) -> Option<String> {
+        if masked.len() != self.text.len() {
+            return None;
+        }
+        let mut written = String::with_capacity(text.len());
+        let mut copied = 0;
+        for piece in &self.pieces {
+            let (start, end) = piece.plain;
+            let kept = masked.get(start..end)? == &self.text[start..end];
+            written.push_str(masked.get(copied..start)?);
+            written.push_str(if kept { &text[piece.text.0..piece.text.1] } else { masked.get(start..end)? });
+            copied = end;
+        }
+        written.push_str(masked.get(copied..)?);
+        Some(written)
     }
 
     /// Where words begin in the original whose first letter was read as part of an escape, as in `C:\nora`.
@@ -309,6 +329,39 @@ fn backslash(text: &str) -> Result<(usize, String), usize> {
     Ok((count + len, seen))
 }
 
+/// Entities and percent- and quoted-printable escapes may begin here: what numbers are written with otherwise.
+pub(super) fn may_begin(text: &[u8]) -> bool {
+    match *text {
+        [b'&', next, ..] => next == b'#' || next.is_ascii_alphabetic(),
+        [b'=', b'\n' | b'\r', ..] => true,
+        [b'=' | b'%', high, low, ..] => high.is_ascii_hexdigit() && low.is_ascii_hexdigit(),
+        _ => false,
+    }
+}
+
+/// Where the percent-escape at `at` ends: its digits are no digits of a number. None if there is none, and in `'%20…'`, which
+/// is rather a pattern of SQL.
+pub(super) fn escape_end(text: &str, at: usize) -> Option<usize> {
+    let quoted = text[..at].chars().next_back().is_none_or(|c| c.is_whitespace() || matches!(c, '\'' | '"'));
+    let (len, _) = escape(text, at).filter(|_| !quoted)?;
+    Some(at + len)
+}
+
+/// Masks what a reader sees in a span; what stands between its letters and digits stays as it is written. None if that is
+/// plain.
+pub(super) fn masked<E>(span: &str, mask: impl FnOnce(&str) -> Result<String, E>) -> Result<Option<String>, E> {
+    let mut plain = Plain::default();
+    if !plain.read(span) {
+        return Ok(None);
+    }
+    let masked = mask(&plain.text)?;
+    Ok(Some(match plain.rewritten(span, &masked) {
+        Some(written) => written,
+        None if span.contains('%') => encoded(&masked),
+        None => masked,
+    }))
+}
+
 /// What a span of a text says: without the escapes of JSON and the tags inside of words, and without the entities where it
 /// is an address.
 pub(super) fn seen(span: &str, escaped: bool, address: bool) -> Cow<'_, str> {
@@ -355,10 +408,21 @@ fn entity(text: &str) -> Seen {
         ("rsquo", "'"),
         ("lsquo", "'"),
         ("nbsp", " "),
+        ("ensp", " "),
+        ("emsp", " "),
+        ("thinsp", " "),
+        ("Tab", " "),
+        ("NewLine", " "),
         ("shy", ""),
         ("zwj", ""),
         ("zwnj", ""),
         ("hyphen", "-"),
+        ("dash", "-"),
+        ("plus", "+"),
+        ("lpar", "("),
+        ("rpar", ")"),
+        ("sol", "/"),
+        ("colon", ":"),
         ("commat", "@"),
         ("period", "."),
         ("ndash", "-"),
@@ -388,8 +452,15 @@ fn entity(text: &str) -> Seen {
     Some((end + 1, seen))
 }
 
-/// `=C3=BC`, `%C3%BC`, `%FC`, `%27`: letters beyond ASCII, apostrophes, blanks and hyphens; `=` at the end of a line.
-fn escape(text: &str) -> Seen {
+/// `=C3=BC`, `%C3%BC`, `%FC`, `%27`: letters beyond ASCII and what stands inside of names and numbers; `=` at the end of a
+/// line.
+fn escape(text: &str, at: usize) -> Seen {
+    let (len, seen) = escaped(&text[at..])?;
+    let one = text.as_bytes()[at] == b'=' && len == 3;
+    (!one || !is_field(&text[..at], &text[at + len..])).then_some((len, seen))
+}
+
+fn escaped(text: &str) -> Seen {
     let sign = text.as_bytes()[0];
     if sign == b'=' {
         for end in ["=\n", "=\r\n"] {
@@ -397,6 +468,12 @@ fn escape(text: &str) -> Seen {
                 return Some((end.len(), String::new()));
             }
         }
+    }
+    if let Some(twice) = text.strip_prefix("%25") {
+        // A URL inside of another one.
+        let code = twice.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let seen = code.map(char::from).filter(|c| is_joint(*c, sign))?;
+        return Some(("%25".len() + 2, seen.to_string()));
     }
     let mut bytes = Vec::new();
     // No letter takes more than four bytes.
@@ -409,7 +486,7 @@ fn escape(text: &str) -> Seen {
         match std::str::from_utf8(&bytes) {
             Ok(seen) => {
                 let c = seen.chars().next()?;
-                let counts = !c.is_ascii() || matches!(c, '\'' | ' ' | '-' | '.');
+                let counts = !c.is_ascii() || is_joint(c, sign);
                 let seen = if is_invisible(c) { String::new() } else { seen.to_owned() };
                 return counts.then_some((bytes.len() * 3, seen));
             }
@@ -420,6 +497,29 @@ fn escape(text: &str) -> Seen {
     // No UTF-8: Latin-1, as older programs write it.
     let first = bytes.first().map(|byte| char::from(*byte)).filter(|c| !c.is_ascii() && c.is_alphabetic())?;
     Some((3, first.to_string()))
+}
+
+/// What stands inside of names and numbers; in `=` escapes only what mail programs escape.
+fn is_joint(c: char, sign: u8) -> bool {
+    matches!(c, '\'' | ' ' | '-' | '.')
+        || sign == b'%' && matches!(c, '+' | '(' | ')' | '/' | ':' | ',' | ';' | '#' | '_')
+}
+
+/// `tel=2012345678`, `iban=DE12…`: what looks like an escape begins a value, unless there are digits before it as well.
+fn is_field(before: &str, after: &str) -> bool {
+    let head = before.trim_end_matches(|c: char| c.is_ascii_digit());
+    let named = head.len() == before.len() || head.ends_with(|c: char| c.is_alphabetic() || c == '_');
+    named && after.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// How far before a `+` the `%2B` may stand that tells what it is.
+const PLUS_BYTES: usize = 32;
+
+/// A blank in the field of a form: there, a plus is `%2B`.
+fn plus(text: &str, at: usize) -> Seen {
+    let before = &text.as_bytes()[at.saturating_sub(PLUS_BYTES)..at];
+    let word = before.rsplit(u8::is_ascii_whitespace).next().unwrap_or_default();
+    word.windows(3).any(|escape| escape.eq_ignore_ascii_case(b"%2B")).then(|| (1, " ".to_owned()))
 }
 
 /// A hyphen and the end of a line inside a word.
@@ -455,7 +555,10 @@ mod tests {
             ("M&uuml;ller", "Muller"),
             ("O&#39;Brien &#x4f;", "O'Brien O"),
             ("M=C3=BCller, M%FCller, M=\r\n=FCller", "Müller, Müller, Müller"),
-            ("bob%20smith%2Fx 100%", "bob smith%2Fx 100%"),
+            ("bob%20smith%2Ax 100%", "bob smith%2Ax 100%"),
+            ("%2B1+%28212%29%20867%2d5309, 1+1", "+1 (212) 867-5309, 1+1"),
+            ("%252B49%2520151&#8209;1=\n2", "+49 151\u{2011}12"),
+            ("49=20151=20a=2012, 078=C2=A005", "49 151 a=2012, 078\u{a0}05"),
             ("Sea-\n  n and Sea-\r\nn", "Sean and Sean"),
             ("Qui\u{ad}rr\u{200b}ell", "Quirrell"),
             ("Ｑｕｉｒｒｅｌｌ", "Quirrell"),
@@ -521,7 +624,7 @@ mod tests {
 
     #[test]
     fn plain_texts_are_not_copied() {
-        for text in ["", "AT&T; a=b, 5 % - x-\n 7", "a&b;c&;&#;&#x;&#99999999;", "a=3D1 %2F%zz", "é ü – “x”", "&&&&&&"]
+        for text in ["", "AT&T; a=b, 5 % - x-\n 7", "a&b;c&;&#;&#x;&#99999999;", "a=3D1 %2A%zz", "é ü – “x”", "&&&&&&"]
         {
             assert!(!Plain::default().read(text), "{text}");
         }
