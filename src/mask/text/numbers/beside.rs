@@ -4,6 +4,9 @@ use super::Run;
 
 /// From so many digits on, a number may be a whole one: what is short and stands behind it is something else.
 pub(super) const WHOLE: usize = 10;
+/// Digits of the longest numbers (E.164), and of nearly all others.
+const DIGITS_MAX: usize = 15;
+const DIGITS_USUAL: usize = 13;
 /// Longest amount, in bytes.
 const AMOUNT_MAX: usize = 16;
 /// Digits of a group behind which a group of two or three is no part of the number.
@@ -25,12 +28,9 @@ impl Digits {
 
     /// Those of a number with this country code, behind a prefix of so many digits.
     pub(super) fn abroad(min: usize, prefix: usize, code: &str) -> Self {
-        Self {
-            min: prefix + min,
-            max: prefix + digits_max(code),
-            usual: prefix + digits_usual(code),
-            whole: prefix + WHOLE,
-        }
+        let max = digits_max(code);
+        let usual = if max < DIGITS_MAX { max } else { digits_usual(code) };
+        Self { min: prefix + min, max: prefix + max, usual: prefix + usual, whole: prefix + WHOLE }
     }
 }
 
@@ -90,14 +90,17 @@ impl Run<'_> {
             && self.value(group).min(self.value(group + 1)) <= 12
     }
 
-    /// `3 boxes`: a short number before a word. Numbers in groups of two and three end with such groups as well.
+    /// `3 boxes`, `12h`, `550e8400`: a short number before a word, or one that is a part of it. Numbers in groups of two and
+    /// three end with such groups as well.
     fn count_of_things(&self, group: usize) -> bool {
-        let short = self.len(group) == 1 || self.len(group) <= 3 && self.len(group - 1) >= LONG;
-        short && self.after(group).strip_prefix(' ').is_some_and(|word| word.starts_with(char::is_alphabetic))
+        let apart = self.len(group) == 1 || self.len(group - 1) >= LONG;
+        let word = |text: &str| text.starts_with(char::is_alphabetic);
+        let after = self.after(group);
+        apart && (word(after) || self.len(group) <= 3 && after.strip_prefix(' ').is_some_and(word))
     }
 }
 
-/// The most digits a number with this country code has, code included; 15 where the plan has no fixed end.
+/// The most digits a number with this country code has, code included; the most of all where the plan has no fixed end.
 fn digits_max(code: &str) -> usize {
     let plans: &[(&str, usize)] = &[
         ("1", 11),
@@ -124,7 +127,7 @@ fn digits_max(code: &str) -> usize {
         ("86", 13),
         ("91", 12),
     ];
-    plans.iter().find(|(prefix, _)| code.starts_with(prefix)).map_or(15, |(_, digits)| *digits)
+    plans.iter().find(|(prefix, _)| code.starts_with(prefix)).map_or(DIGITS_MAX, |(_, digits)| *digits)
 }
 
 /// As [`digits_max`], for what people write; with the extensions of a company behind a hyphen there are more.
@@ -132,9 +135,7 @@ fn digits_usual(code: &str) -> usize {
     let plans: &[(&str, usize)] = &[
         ("20", 12),
         ("27", 11),
-        ("39", 13),
         ("46", 11),
-        ("49", 13),
         ("51", 11),
         ("56", 11),
         ("57", 12),
@@ -143,10 +144,8 @@ fn digits_usual(code: &str) -> usize {
         ("66", 11),
         ("90", 12),
         ("92", 12),
-        ("234", 13),
         ("254", 12),
         ("354", 10),
-        ("358", 13),
         ("370", 11),
         ("371", 11),
         ("380", 12),
@@ -160,5 +159,5 @@ fn digits_usual(code: &str) -> usize {
         ("971", 12),
         ("972", 12),
     ];
-    plans.iter().find(|(prefix, _)| code.starts_with(prefix)).map_or(15, |(_, digits)| *digits)
+    plans.iter().find(|(prefix, _)| code.starts_with(prefix)).map_or(DIGITS_USUAL, |(_, digits)| *digits)
 }
