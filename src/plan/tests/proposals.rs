@@ -215,7 +215,7 @@ fn what_after_names_is_no_question_while_something_else_is_wrong() {
     let after = json!({"mask": "date.trunc", "unit": "month", "after": "ordered"});
     assert_eq!(refused(after), ["plan::bad-parameter"]);
     // The twin: what else is wrong with it is told.
-    assert!(refused(json!({"mask": "date.trunc", "after": "ordered"})).contains(&"plan::mask"));
+    assert_eq!(refused(json!({"mask": "date.trunc", "after": "ordered"})).len(), 2);
 }
 
 #[test]
