@@ -190,7 +190,13 @@ impl Found {
         let plain = std::mem::take(&mut self.plain);
         let mut seen = self.look(&plain, names);
         for span in &mut seen {
+            let dialed = span.detector == Detector::Phone && plain.text[span.start..].starts_with('+');
             (span.start, span.end) = plain.place(span.start, span.end);
+            if dialed {
+                // Without its plus it may have been a card.
+                self.spans
+                    .retain(|card| card.detector != Detector::Card || card.start < span.start || span.end < card.end);
+            }
         }
         seen.retain(|span| span.detector != Detector::Email || text[span.start..span.end].contains(['&', '<']));
         self.spans.append(&mut seen);
