@@ -499,13 +499,15 @@ fn sessions(admin: &Admin, facts: &TargetFacts) -> Check {
 
 /// Sessions of a run beside one for each of its jobs: for making databases, for comparing, and that of pg_dump.
 const SESSIONS_BESIDE_JOBS: usize = 3;
+/// A run of one job opens as many as one of two.
+const JOBS_LEAST: usize = 2;
 
 /// Whether the role may have as many sessions as a run can open. One of few tables opens fewer.
 fn sessions_max(facts: &TargetFacts, jobs: usize) -> Option<Check> {
-    let (max, wanted) = (facts.sessions_max? as usize, jobs + SESSIONS_BESIDE_JOBS);
+    let (max, wanted) = (facts.sessions_max? as usize, jobs.max(JOBS_LEAST) + SESSIONS_BESIDE_JOBS);
     let role = crate::pg::quote_ident(&facts.role);
     let fewer = match max.saturating_sub(SESSIONS_BESIDE_JOBS) {
-        0 => String::new(),
+        ..JOBS_LEAST => String::new(),
         jobs => format!("     -- or `jobs = {jobs}` under [target]"),
     };
     (max < wanted).then(|| {

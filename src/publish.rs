@@ -412,7 +412,7 @@ impl Admin {
         if live.get(5) {
             statements.push(format!("ALTER DATABASE {name} IS_TEMPLATE true"));
         }
-        let settings = client
+        let rows = client
             .query(
                 "SELECT coalesce(pg_catalog.pg_get_userbyid(nullif(setrole, 0))::text, ''), unnest(setconfig) \
                  FROM pg_catalog.pg_db_role_setting WHERE setdatabase = $1",
@@ -420,7 +420,8 @@ impl Admin {
             )
             .await
             .map_err(|error| PublishError::sql(what(), &error))?;
-        for row in settings {
+        let mut settings = Vec::new();
+        for row in rows {
             let (role, setting): (String, String) = (row.get(0), row.get(1));
             let Some((parameter, value)) = setting.split_once('=') else { continue };
             let value = setting_value(parameter, value);
@@ -430,7 +431,9 @@ impl Admin {
             } else {
                 format!("ROLE {} IN DATABASE {name}", pg::quote_ident(&role))
             };
-            statements.push(format!("ALTER {whose} SET {parameter} TO {value}"));
+            let shown = if parameter.contains('.') { HIDDEN } else { &value };
+            let of = |value: &str| format!("ALTER {whose} SET {parameter} TO {value}");
+            settings.push((of(&value), of(shown)));
         }
         if has_acl {
             statements.push(format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC"));
@@ -453,12 +456,13 @@ impl Admin {
             statements.push(format!("ALTER DATABASE {name} OWNER TO {}", pg::quote_ident(&owner)));
         }
         let mut failed = Vec::new();
-        for statement in statements {
+        let statements = statements.into_iter().map(|statement| (statement.clone(), statement));
+        for (statement, shown) in settings.into_iter().chain(statements) {
             if let Err(error) = client.batch_execute(&statement).await {
                 let problem = pg::sql_error(&error);
                 failed.push(format!(
                     "`{}`: SQLSTATE {}",
-                    statement.replace(&name, &pg::quote_ident(&self.live)),
+                    shown.replace(&name, &pg::quote_ident(&self.live)),
                     problem.sqlstate
                 ));
             }
@@ -736,6 +740,9 @@ async fn end_sessions(session: &TargetSession, names: &[String]) {
         )
         .await;
 }
+
+/// Stands for the value of a setting that applications made: they may keep secrets there.
+const HIDDEN: &str = "'…'";
 
 /// Writes a setting's value as `ALTER DATABASE … SET` wants it. Lists of names are stored quoted already.
 ///

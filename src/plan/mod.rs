@@ -29,7 +29,7 @@ mod written;
 #[cfg(test)]
 mod tests;
 
-use crate::catalog::{Catalog, Oid, TableKind, Use};
+use crate::catalog::{Catalog, Oid, Table, TableKind, Use};
 use crate::config::{Action, Parent, ReferenceRule, Rows, SubsetConfig, TableRule, Undecided, When};
 use crate::error::{Diagnose, Exit, Report};
 use crate::mask::{MaskSpec, Shape, TableSpec};
@@ -171,6 +171,7 @@ pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Res
     let partitioned = graph.groups.iter().flat_map(|group| &group.partitioned);
     let parents = partitioned.map(|table| (table.schema.clone(), table.name.clone())).collect();
     let mut plan = Plan {
+        unread: unread(catalog, &tables),
         tables,
         parents,
         about,
@@ -305,6 +306,30 @@ fn first_names(names: &[String]) -> String {
     }
 }
 
+/// Tables with `rows = "none"` that no row of another one is read by. A table that a path leads through is read with all that
+/// is below it.
+fn unread(catalog: &Catalog, tables: &[TablePlan]) -> BTreeSet<Oid> {
+    let copied = tables.iter().filter(|table| table.rows != Rows::None);
+    let texts = copied.flat_map(|table| table.select.iter().chain([&table.from]));
+    let joins: Vec<&String> = texts.filter(|text| text.contains(" JOIN ") || text.contains("SELECT ")).collect();
+    let mut read = BTreeSet::new();
+    for table in &catalog.tables {
+        let name = pg::quote_qualified(&table.schema, &table.name);
+        if joins.iter().any(|join| join.contains(&name)) {
+            // The root, for one in the middle of a tree.
+            read.extend([Some(table.oid), table.partition_root].into_iter().flatten());
+        }
+    }
+    let below = |table: &Table, read: &BTreeSet<Oid>| {
+        table.partition_root.iter().chain(&table.inherits).any(|above| read.contains(above))
+    };
+    while let Some(table) = catalog.tables.iter().find(|table| !read.contains(&table.oid) && below(table, &read)) {
+        read.insert(table.oid);
+    }
+    let empty = tables.iter().filter(|table| table.rows == Rows::None && !read.contains(&table.oid));
+    empty.map(|table| table.oid).collect()
+}
+
 fn general_warnings(catalog: &Catalog, graph: &Graph<'_>, rows: &[Rows], warnings: &mut Vec<String>) {
     if catalog.large_objects > 0 {
         warnings.push(match catalog.large_objects {
@@ -380,6 +405,8 @@ pub struct Plan {
     pub dangling: Option<BTreeMap<String, i64>>,
     /// Where `cover` chose rows: what they show.
     pub covered: Option<Covered>,
+    /// Tables with `rows = "none"` that no row of another one is read by.
+    pub unread: BTreeSet<Oid>,
     /// BLAKE3 over every decision, hex: equal plans mask equally.
     pub hash: String,
 }
@@ -556,17 +583,9 @@ impl Diagnose for Refusals {
 impl Plan {
     /// What reading the rows takes of the source. Where somebody wrote conditions, or for a subset, any table may be read.
     pub fn uses(&self) -> Use {
-        let mut how = Use { asked: self.asks(), unread: BTreeSet::new() };
-        if how.asked || self.subset.is_some() {
-            return how;
-        }
-        let joined = |table: &TablePlan| {
-            let name = pg::quote_qualified(&table.schema, &table.name);
-            self.tables.iter().any(|other| other.rows != Rows::None && other.from.contains(&name))
-        };
-        let empty = self.tables.iter().filter(|table| table.rows == Rows::None);
-        how.unread.extend(empty.filter(|table| !joined(table)).map(|table| table.oid));
-        how
+        let asked = self.asks();
+        let unread = if asked || self.subset.is_some() { BTreeSet::new() } else { self.unread.clone() };
+        Use { asked, unread }
     }
 
     /// The source evaluates what somebody wrote: conditions of rows, masks and subsets, and orders. They may call functions.

@@ -3,7 +3,7 @@
 //! Nothing here refuses a run: by its end things may have changed. What the server does not say is not foreseen.
 
 use super::holders::Holders;
-use super::{Admin, setting_value};
+use super::{Admin, HIDDEN, setting_value};
 use crate::pg;
 
 const PARAMETER_RIGHTS: u32 = 150_000;
@@ -52,12 +52,12 @@ impl Admin {
         });
         let subscriptions = holders.subscriptions.iter().map(|subscription| {
             let name = &subscription.name;
-            let meanwhile = if subscription.enabled { "no run publishes while it is enabled, " } else { "" };
+            let meanwhile = if subscription.enabled { "; while it works there, no run publishes" } else { "" };
             Foreseen {
                 name: "subscription",
                 told: format!(
-                    "subscription \"{name}\" of \"{live}\" is not in the new release: {meanwhile}and the old one cannot be \
-                     dropped before it is"
+                    "subscription \"{name}\" of \"{live}\" is not in the new release, and the old one cannot be dropped until \
+                     it is{meanwhile}"
                 ),
                 helps: Some(format!("{}     -- in \"{live}\"", subscription.undo())),
             }
@@ -155,14 +155,16 @@ impl Admin {
         let lost = rows.iter().map(|row| {
             let (me, role, name): (String, Option<String>, String) = (row.get(0), row.get(1), row.get(2));
             let (me, may_alter) = (pg::quote_ident(&me), row.get::<_, bool>(5));
-            // What applications keep in settings of their own may be a secret.
-            let value = if name.contains('.') { "'…'".to_owned() } else { setting_value(&name, row.get(3)) };
+            let hidden = name.contains('.');
+            let value = if hidden { HIDDEN.to_owned() } else { setting_value(&name, row.get(3)) };
             let parameter = pg::quote_ident(&name).replace('.', "\".\"");
             let whose = role.as_ref().map(|role| format!(" for role \"{role}\"")).unwrap_or_default();
             let helps = match role.as_ref().map(|role| pg::quote_ident(role)) {
                 Some(role) if !may_alter => Some(format!(
-                    "ALTER ROLE {role} SET {parameter} TO {value}; ALTER ROLE {role} IN DATABASE {database} RESET {parameter};     \
-                     -- for all databases, and no release loses it"
+                    "{}ALTER ROLE {role} SET {parameter} TO {value}; ALTER ROLE {role} IN DATABASE {database} RESET {parameter};     \
+                     -- for all databases, and no release loses it",
+                    // A line that is pasted as it is must not set the sign that stands for the value.
+                    if hidden { "-- with its value from `\\drds`: " } else { "" }
                 )),
                 _ => (version >= PARAMETER_RIGHTS).then(|| format!("GRANT SET ON PARAMETER {parameter} TO {me};")),
             };

@@ -70,8 +70,9 @@ impl Subscription {
     /// The statements that end it, in its database.
     pub(super) fn undo(&self) -> String {
         let name = pg::quote_ident(&self.name);
+        // The database may be one that is read-only for its users.
         format!(
-            "ALTER SUBSCRIPTION {name} DISABLE; ALTER SUBSCRIPTION {name} SET (slot_name = NONE); DROP SUBSCRIPTION {name};"
+            "SET default_transaction_read_only = off; ALTER SUBSCRIPTION {name} DISABLE; ALTER SUBSCRIPTION {name} SET (slot_name = NONE); DROP SUBSCRIPTION {name};"
         )
     }
 }
@@ -280,7 +281,11 @@ mod tests {
         let advice = all.advice("DROP DATABASE \"shop\";");
         let last: Vec<&str> = advice.lines().skip(6).collect();
         assert_eq!(last[..2], ["ALTER DATABASE \"shop\" ALLOW_CONNECTIONS true;", "\\connect \"shop\""]);
-        assert!(last[2].starts_with("ALTER SUBSCRIPTION \"c\" DISABLE;") && last[2].contains("-- as app"), "{advice}");
+        assert!(
+            last[2].starts_with("SET default_transaction_read_only = off; ALTER SUBSCRIPTION \"c\" DISABLE;")
+                && last[2].contains("-- as app"),
+            "{advice}"
+        );
         assert_eq!(last[3..], ["\\connect \"postgres\"", "DROP DATABASE \"shop\";"]);
         assert_eq!(all.why(), "a subscription works in it");
         assert_eq!(Holders::default().why(), "sessions did not leave");

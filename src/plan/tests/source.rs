@@ -45,6 +45,33 @@ fn partitions_follow_their_root_by_column_name() {
 }
 
 #[test]
+fn tables_without_rows_are_read_where_a_path_leads_through_them() {
+    let unread = |note: serde_json::Value| {
+        let mut world = partitioned("id", "range")
+            .table("logs", &["id int"])
+            .table("msg", &["p_id int", "note text"])
+            .rule("public.p", json!({"id": "keep", "day": "keep", "who": "keep"}))
+            .rows(Rows::None)
+            .rule("public.logs", json!({"id": "keep"}))
+            .rows(Rows::None)
+            .rule("public.msg", json!({"p_id": "keep", "note": note}));
+        world.references.push(ReferenceRule {
+            from: "public.msg.p_id".into(),
+            to: "public.p.id".into(),
+            r#type: None,
+            json: Vec::new(),
+            place: Place { file: "restage.toml".into(), line: 1, column: 1 },
+        });
+        let plan = world.plan();
+        let of = |oid: &Oid| plan.tables.iter().find(|table| table.oid == *oid).map(|table| table.name.clone());
+        plan.uses().unread.iter().filter_map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(unread(json!("keep")), ["p1", "p2", "logs"]);
+    // The path names the table that the partitions belong to.
+    assert_eq!(unread(json!({"mask": "name.first", "subject": "p_id -> public.p.who"})), ["logs"]);
+}
+
+#[test]
 fn partitions_that_are_decided_differently_are_refused() {
     let world = partitioned("id", "range").rule("public.p", json!({"id": "keep", "day": "keep", "who": "pattern"}));
     assert_eq!(world.rule("public.p2", json!({"who": "keep"})).refusal().code, "plan::partition-conflict");
