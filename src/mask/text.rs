@@ -266,17 +266,19 @@ impl Spans {
         draft: &mut Draft,
     ) -> Result<(), MaskError> {
         let escaped = scratch.found.escaped;
-        // As the value stands in a column.
-        let seen = written::seen(original, escaped, detector == Detector::Email);
         if let Detector::Name(needle) = detector {
             let start = draft.text.len();
+            let (seen, marks) = written::name(original, escaped);
             scratch.names.push_mask(needle, &seen, &mut draft.text);
             if escaped {
                 let masked = draft.text.split_off(start);
                 draft.text.push_str(&written::unquoted(&masked));
             }
+            draft.text.push_str(&marks);
             return Ok(());
         }
+        // As the value stands in a column.
+        let seen = written::seen(original, escaped, detector == Detector::Email);
         let slot = slot(detector);
         let Some((slot, mask)) = slot.and_then(|slot| Some((slot, self.masks[slot].as_ref()?))) else {
             draft.text.push_str(original);

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 /// Longest quoted local part that is looked for.
 const QUOTED_MAX: usize = 66;
-/// Longest local part that is looked for before a character which ends it otherwise.
+/// Longest local part that is looked for where another one may stand before it, and longest encoded word.
 const LOCAL_MAX: usize = 256;
 
 /// Path parts that are followed by a user name.
@@ -127,22 +127,9 @@ fn run_after(text: &str, at: usize, belongs: impl Fn(char) -> bool) -> usize {
 
 /// Looks for an address around the `@` at `at`.
 pub(super) fn email(text: &str, at: usize, found: &mut Found) {
-    if let Some((start, end)) = address(text, at, at + 1).or_else(|| spaced(text, at)) {
+    if let Some((start, end)) = address(text, at, at + 1) {
         found.push(start, end, Detector::Email, false);
     }
-}
-
-/// `ann.miller @ web.de`: a word and a sign with blanks around may be anything, but hardly between such two.
-fn spaced(text: &str, at: usize) -> Option<(usize, usize)> {
-    let (before, after) = (text[..at].strip_suffix(' ')?, text[at + 1..].strip_prefix(' ')?);
-    let start = run_before(text, before.len(), is_local);
-    let local = &before[start..];
-    let host = &after[..run_after(after, 0, is_domain)];
-    let host = host.trim_end_matches(['.', '-']);
-    let is_login = local.contains(char::is_alphabetic)
-        && local.starts_with(char::is_alphanumeric)
-        && local.contains(|c: char| c.is_ascii_digit() || matches!(c, '.' | '_' | '-' | '+'));
-    (is_login && is_host(host)).then(|| (start, at + 2 + host.len()))
 }
 
 /// The other forms of `@`: small and full-width.
@@ -158,7 +145,7 @@ pub(super) fn wide_email(text: &str, at: usize, found: &mut Found) {
 /// What stands for `@` in URLs, in a URL inside of another one, and in quoted-printable.
 pub(super) const ENCODED_ATS: [&str; 3] = ["%40", "%2540", "=40"];
 
-/// Looks for an address around the encoded sign at `at`; `=40` is a value more often.
+/// Looks for an address around the encoded sign at `at`.
 pub(super) fn encoded_email(text: &str, at: usize, sign: &str, found: &mut Found) {
     if let Some((start, end)) = address(text, at, at + sign.len())
         && (sign.starts_with('%') || is_host(&text[at + sign.len()..end]))
@@ -167,51 +154,64 @@ pub(super) fn encoded_email(text: &str, at: usize, sign: &str, found: &mut Found
     }
 }
 
+/// What stands at `at` is in an encoded word, `=?utf-8?Q?ann=40web.de?=`; elsewhere, `=40` is a value more often.
+pub(super) fn is_in_encoded_word(text: &str, at: usize) -> bool {
+    let from = text.floor_char_boundary(at.saturating_sub(LOCAL_MAX));
+    let word = text[from..at].rsplit(char::is_whitespace).next().and_then(|word| word.rsplit_once("=?"));
+    let mut parts = word.map_or("", |(_, word)| word).split('?');
+    parts.next().is_some_and(|charset| !charset.is_empty())
+        && parts.next().is_some_and(|encoding| encoding.eq_ignore_ascii_case("q"))
+        && parts.next().is_some()
+}
+
 /// A name with a dot and letters behind it.
 fn is_host(text: &str) -> bool {
     text.rsplit_once('.')
         .is_some_and(|(name, top)| !name.is_empty() && top.chars().count() >= 2 && top.chars().all(char::is_alphabetic))
 }
 
-/// Where a local part goes on before a character that otherwise joins fields: `bounces+ann=web.de@…` and `SRS0=…=ann@…`,
-/// which carry the address of somebody, `user!bang@…`, `{ann}@…`.
-fn local_before(text: &str, start: usize, at: usize) -> usize {
-    const REWRITTEN: &[&str] = &["srs0=", "srs0+", "srs0-", "srs1=", "srs1+", "srs1-", "prvs=", "msprvs1=", "btv1="];
-    // Text made of such characters is not read again from its beginning for each of them.
-    let least = text.floor_char_boundary(start.saturating_sub(LOCAL_MAX));
-    let run = |joins: &[char]| least + run_before(&text[least..], start - least, |c| is_local(c) || joins.contains(&c));
-    match text[..start].chars().next_back() {
-        Some('=') => {
-            let token = run(&['=']);
-            let behind = text[token..start - 1].match_indices('=').map(|(at, _)| token + at + 1);
-            let mut parts = std::iter::once(token).chain(behind);
-            let is = |from: usize, known: &str| {
-                text.get(from..from + known.len()).is_some_and(|head| head.eq_ignore_ascii_case(known))
-            };
-            let last = parts.clone().last().filter(|last| text[*last..start].contains('+'));
-            let rewritten = parts.find(|from| REWRITTEN.iter().any(|known| is(*from, known)));
-            rewritten.or(last.filter(|_| is_host(&text[start..at]))).unwrap_or(start)
-        }
-        Some('!' | '#') => {
-            let from = run(&['!', '#']);
-            let before = text[..from].chars().next_back();
-            let alone = before.is_none_or(|c| c.is_whitespace() || "<>([\"',;".contains(c));
-            if alone && text[from..].starts_with(char::is_alphanumeric) { from } else { start }
-        }
-        Some('}') if start == at => {
-            let open = text[least..at].rfind('{').map(|open| least + open);
-            let counts = |open: &usize| {
-                let inner = &text[open + 1..at - 1];
-                !inner.is_empty() && inner.chars().all(is_local) && !text[..*open].ends_with('$')
-            };
-            open.filter(counts).unwrap_or(start)
-        }
-        _ => start,
+/// Where `{ann.miller}@…` begins; `{name}@…` is a template, and so is what follows a word.
+fn braced(text: &str, at: usize) -> Option<usize> {
+    let from = text.floor_char_boundary(at.saturating_sub(LOCAL_MAX));
+    let inner = text[from..at].strip_suffix('}')?;
+    let open = inner.rfind('{')?;
+    let (before, inner) = (&text[..from + open], &inner[open + 1..]);
+    let counts = inner.chars().all(is_local)
+        && inner.contains(|c: char| c == '.' || c.is_ascii_digit())
+        && !before.ends_with(|c: char| c == '$' || c.is_alphanumeric());
+    counts.then_some(from + open)
+}
+
+/// Ends of names of files, and of columns.
+const FILES: &[&str] = &[
+    "avif", "bak", "bmp", "cfg", "conf", "cs", "css", "csv", "dat", "db", "dll", "doc", "docx", "eps", "exe", "gif",
+    "go", "gz", "heic", "htm", "html", "ico", "id", "ini", "java", "jpeg", "jpg", "js", "json", "jsx", "log", "md",
+    "mov", "odt", "pdf", "php", "png", "ppt", "pptx", "ps", "psd", "py", "rar", "rb", "rs", "rtf", "sh", "so", "sql",
+    "svg", "tar", "tgz", "tif", "tiff", "ts", "tsx", "txt", "wav", "webm", "webp", "xls", "xlsx", "xml", "xz", "yaml",
+    "yml", "zip",
+];
+/// Ends of hosts that are no countries.
+const TOPS: &[&str] = &[
+    "app", "biz", "cloud", "com", "dev", "edu", "email", "gov", "info", "int", "internal", "lan", "local", "mil",
+    "name", "net", "online", "org", "pro", "shop", "xyz",
+];
+
+/// How far a host with `_` in its first label goes; none if it is rather a file, a column, or what follows an address.
+fn underscored(text: &str) -> Option<usize> {
+    let label = run_after(text, 0, |c| c == '_' || c != '.' && is_domain(c));
+    if !text.starts_with(char::is_alphabetic) || !text[..label].contains('_') {
+        return None;
     }
+    let end = text[..run_after(text, label, is_domain)].trim_end_matches(['.', '-']).len();
+    let top = text.get(label..end)?.rsplit_once('.')?.1.to_ascii_lowercase();
+    let country = top.len() == 2 && top.bytes().all(|byte| byte.is_ascii_alphabetic());
+    ((country || TOPS.contains(&top.as_str())) && !FILES.contains(&top.as_str())).then_some(end)
 }
 
 fn address(text: &str, at: usize, domain: usize) -> Option<(usize, usize)> {
-    let local = run_before(text, at, is_local);
+    // Encoded signs are read as letters of the next one's local part: each reads so much again.
+    let least = if text[at..].starts_with('%') { text.floor_char_boundary(at.saturating_sub(LOCAL_MAX)) } else { 0 };
+    let local = least + run_before(&text[least..], at - least, is_local);
     let mut start = at - text[local..at].trim_start_matches(['.', '-', '\'', '+', '%', '~']).len();
     if text[..at].ends_with('"') {
         let from = text.floor_char_boundary(at.saturating_sub(QUOTED_MAX));
@@ -223,10 +223,10 @@ fn address(text: &str, at: usize, domain: usize) -> Option<(usize, usize)> {
     let end = if text[domain..].starts_with('[') {
         text[domain..].find(']').filter(|len| *len < QUOTED_MAX).map_or(domain, |len| domain + len + 1)
     } else {
-        // Behind a dot it is more often what follows the address: `bob@example.com_old`.
-        let label = run_after(text, domain, |c| c == '_' || c != '.' && is_domain(c));
-        let run = run_after(text, label, is_domain);
-        domain + text[domain..run].trim_end_matches(['.', '-', '_']).len()
+        // Else it is more often what follows the address: `bob@example.com_old`.
+        domain
+            + underscored(&text[domain..])
+                .unwrap_or_else(|| text[domain..run_after(text, domain, is_domain)].trim_end_matches(['.', '-']).len())
     };
     let host = &text[domain..end];
     if is_release(host) || is_image(host) || is_digest(host, &text[end..]) {
@@ -236,8 +236,8 @@ fn address(text: &str, at: usize, domain: usize) -> Option<(usize, usize)> {
     if !named || host.len() < 2 {
         return None;
     }
-    if !text[..at].ends_with('"') {
-        start = local_before(text, start, at);
+    if start == at {
+        start = braced(text, at).unwrap_or(at);
     }
     (start < at).then_some((start, end))
 }
@@ -410,7 +410,8 @@ fn resource(text: &str, host: &str, start: usize, end: usize, inner: bool, found
 /// An e-mail address stands in a part of a URL, where it is found as such.
 fn holds_address(text: &str, start: usize, end: usize) -> bool {
     let part = &text[start..end];
-    let encoded = || ENCODED_ATS.iter().find_map(|sign| part.find(sign).map(|at| (at, sign.len())));
+    let signs = ENCODED_ATS.iter().filter(|sign| sign.starts_with('%'));
+    let encoded = || signs.clone().find_map(|sign| part.find(sign).map(|at| (at, sign.len())));
     let sign = part.find('@').map(|at| (at, 1)).or_else(encoded);
     sign.is_some_and(|(at, len)| address(text, start + at, start + at + len).is_some())
 }

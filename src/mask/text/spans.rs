@@ -2,8 +2,9 @@
 
 use super::names::Names;
 use super::regions::Plan;
-use super::written::{self, Plain, may_be_markup};
+use super::written::{self, Plain};
 use super::{net, numbers};
+use std::collections::BTreeMap;
 
 /// What found a span; the order breaks ties between overlapping spans of equal length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,7 +92,7 @@ impl Found {
         self.spans.clear();
         self.rejected.clear();
         let mut unescaped = std::mem::take(&mut self.unescaped);
-        self.escaped = unescaped.read_escapes(text, false);
+        self.escaped = unescaped.read_escapes(text, None);
         if self.escaped {
             self.names_in_escapes(text, &unescaped, names);
             self.find_in(&unescaped.text, names);
@@ -99,7 +100,7 @@ impl Found {
                 (span.start, span.end) = unescaped.place(span.start, span.end);
             }
             if unescaped.colored {
-                self.find_joined(text, names);
+                self.find_joined(text, names, |plain, found| plain.read_escapes(text, Some(found)));
             }
         } else {
             self.find_in(text, names);
@@ -123,13 +124,15 @@ impl Found {
     fn find_in(&mut self, text: &str, names: &Names) {
         self.scan(text, names);
         self.find_as_seen(text, names);
-        if self.spans.is_empty() {
-            return;
+        if !self.spans.is_empty() {
+            if !self.rejected.is_empty() {
+                self.spread(text);
+            }
+            self.settle(text);
         }
-        if !self.rejected.is_empty() {
-            self.spread(text);
+        if text.contains('<') {
+            self.find_joined(text, names, |plain, found| plain.read(text, Some(found)));
         }
-        self.settle(text);
     }
 
     fn settle(&mut self, text: &str) {
@@ -145,6 +148,7 @@ impl Found {
         self.marked = false;
         // Up to where numbers, IPv6 addresses and URLs are already looked at.
         let (mut number, mut address, mut url) = (0, 0, 0);
+        let mut soft_breaks = None;
         for (at, &byte) in bytes.iter().enumerate() {
             let class = classes[usize::from(byte)];
             if class == 0 {
@@ -173,7 +177,10 @@ impl Found {
             } else if class & MARK != 0 && written::may_begin(&bytes[at..]) {
                 self.marked = true;
                 if let Some(sign) = net::ENCODED_ATS.iter().find(|sign| bytes[at..].starts_with(sign.as_bytes())) {
-                    net::encoded_email(text, at, sign, self);
+                    let mut is_mail = || *soft_breaks.get_or_insert_with(|| written::has_soft_break(text));
+                    if byte == b'%' || net::is_in_encoded_word(text, at) || is_mail() {
+                        net::encoded_email(text, at, sign, self);
+                    }
                 } else if byte == b'%' {
                     number = number.max(written::escape_end(text, at).unwrap_or(0));
                 }
@@ -182,9 +189,9 @@ impl Found {
     }
 
     /// Looks for names once more where a text has letters written as something else, for numbers where entities and escapes
-    /// stand, and for addresses where that is an entity or a tag; the other forms stand in addresses as they are.
+    /// stand, and for addresses where that is an entity; the other forms stand in addresses as they are.
     fn find_as_seen(&mut self, text: &str, names: &Names) {
-        if names.is_empty() && !self.marked && !may_be_markup(text) || !self.plain.read(text) {
+        if names.is_empty() && !self.marked || !self.plain.read(text, None) {
             return;
         }
         let plain = std::mem::take(&mut self.plain);
@@ -198,16 +205,29 @@ impl Found {
                     .retain(|card| card.detector != Detector::Card || card.start < span.start || span.end < card.end);
             }
         }
-        seen.retain(|span| span.detector != Detector::Email || text[span.start..span.end].contains(['&', '<']));
+        seen.retain(|span| span.detector != Detector::Email || text[span.start..span.end].contains('&'));
         self.spans.append(&mut seen);
         self.plain = plain;
     }
 
-    /// Looks once more for names and addresses that have colors of terminals inside: `grep` marks a part of a word.
-    fn find_joined(&mut self, text: &str, names: &Names) {
-        let mut plain = std::mem::take(&mut self.plain);
-        plain.read_escapes(text, true);
-        let mut joined = self.look(&plain, names);
+    /// Looks once more for names, in a text that is read without what stands inside of words: `grep` colors a part of one.
+    /// What was found otherwise is no part of that.
+    fn find_joined(&mut self, text: &str, names: &Names, read: impl FnOnce(&mut Plain, &[(usize, usize)]) -> bool) {
+        if names.is_empty() {
+            return;
+        }
+        let taken: Vec<(usize, usize)> = self.spans.iter().map(|span| (span.start, span.end)).collect();
+        if !read(&mut self.plain, &taken) {
+            return;
+        }
+        let plain = std::mem::take(&mut self.plain);
+        let (bytes, first) = (plain.text.as_bytes(), self.spans.len());
+        for (at, &byte) in bytes.iter().enumerate() {
+            if names.classes()[usize::from(byte)] & NAME != 0 && (at == 0 || !bytes[at - 1].is_ascii_alphanumeric()) {
+                names.find(&plain.text, at, self);
+            }
+        }
+        let mut joined = self.spans.split_off(first);
         joined.retain(|span| plain.is_joined(span.start, span.end));
         for span in &mut joined {
             (span.start, span.end) = plain.place(span.start, span.end);
@@ -281,31 +301,36 @@ impl Found {
             cluster.sort_unstable_by_key(|span| {
                 (!span.sure, span.start.wrapping_sub(span.end), span.detector, span.start)
             });
-            let first = chosen.len();
+            let mut winners = BTreeMap::new();
             for span in cluster.iter() {
-                add(&mut chosen, first, text, *span);
+                add(&mut winners, text, *span);
             }
-            chosen[first..].sort_unstable_by_key(|span| span.start);
+            chosen.extend(winners.into_values().map(|(_, span)| span));
             from = to;
         }
         self.chosen = std::mem::replace(&mut self.spans, chosen);
     }
 }
 
-/// Adds a span to the winners `chosen[first..]`, or the parts of it they leave free.
-fn add(chosen: &mut Vec<Span>, first: usize, text: &str, span: Span) {
-    let blocker = chosen[first..].iter().find(|other| other.start < span.end && span.start < other.end).copied();
-    let Some(other) = blocker else {
-        chosen.push(span);
+/// Adds a span to the winners, or the parts of it they leave free. Winners are kept by where they begin, with how many there
+/// were before: clusters may be as long as a text.
+fn add(winners: &mut BTreeMap<usize, (usize, Span)>, text: &str, span: Span) {
+    let before = winners.range(..span.end).rev().map(|(_, winner)| *winner);
+    let blockers: Vec<(usize, Span)> = before.take_while(|(_, other)| span.start < other.end).collect();
+    let Some((_, first)) = blockers.iter().min_by_key(|(number, _)| *number) else {
+        winners.insert(span.start, (winners.len(), span));
         return;
     };
     // The host of an address whose other part is a user or a credential is no value of a person.
-    if span.detector == Detector::Email && matches!(other.detector, Detector::Secret | Detector::Username) {
+    if span.detector == Detector::Email && matches!(first.detector, Detector::Secret | Detector::Username) {
         return;
     }
-    for (start, end) in [(span.start, other.start), (other.end, span.end)] {
+    let mut end = span.end;
+    let starts = blockers.iter().map(|(_, other)| (other.end, other.start)).chain([(span.start, span.start)]);
+    for (start, next) in starts {
         if start < end && text[start..end].chars().any(char::is_alphanumeric) {
-            add(chosen, first, text, Span { start, end, detector: Detector::Secret, sure: false });
+            winners.insert(start, (winners.len(), Span { start, end, detector: Detector::Secret, sure: false }));
         }
+        end = next;
     }
 }

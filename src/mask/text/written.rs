@@ -26,6 +26,8 @@ pub(super) struct Plain {
     pub colored: bool,
 }
 
+/// How lines end in quoted-printable that go on in the next one.
+const SOFT_BREAKS: [&str; 2] = ["=\n", "=\r\n"];
 /// Longest entity, with its ends.
 const ENTITY_MAX: usize = 12;
 
@@ -39,23 +41,27 @@ fn may_be_escaped(text: &str) -> bool {
     holds(text, |byte| matches!(byte, b'&' | b'<' | b'=' | b'%' | b'-' | 0xc2 | 0xe2 | 0xef))
 }
 
-/// A text may have entities or tags.
-pub(super) fn may_be_markup(text: &str) -> bool {
-    holds(text, |byte| matches!(byte, b'&' | b'<'))
+/// A line goes on behind its end, as quoted-printable breaks lines.
+pub(super) fn has_soft_break(text: &str) -> bool {
+    SOFT_BREAKS.iter().any(|end| text.contains(end))
 }
 
 impl Plain {
-    /// Reads a text; false if it is plain already.
-    pub(super) fn read(&mut self, text: &str) -> bool {
+    /// Reads a text; false if it is plain already. Tags stay, or are nothing where they stand inside of words and those are to
+    /// be joined, except in the places that are `taken`, which are in order.
+    pub(super) fn read(&mut self, text: &str, taken: Option<&[(usize, usize)]>) -> bool {
         self.text.clear();
         self.pieces.clear();
         if !may_be_escaped(text) {
             return false;
         }
         self.copy(text, |at| {
+            if let Some(piece) = taken_at(taken, at) {
+                return Ok(piece);
+            }
             let piece = match text.as_bytes()[at] {
                 b'&' => entity(&text[at..]),
-                b'<' => tags(text, at),
+                b'<' if taken.is_some() => tags(text, at),
                 b'=' | b'%' => escape(text, at),
                 b'+' => plus(text, at),
                 b'-' => broken(text, at),
@@ -67,8 +73,8 @@ impl Plain {
     }
 
     /// Reads the escapes of JSON in a text, and the colors of terminals; false if it has none. Colors are blanks, or nothing
-    /// where they stand inside of words and those are to be `joined`.
-    pub(super) fn read_escapes(&mut self, text: &str, joined: bool) -> bool {
+    /// where they stand inside of words and those are to be joined, except in the places that are `taken`.
+    pub(super) fn read_escapes(&mut self, text: &str, taken: Option<&[(usize, usize)]>) -> bool {
         self.text.clear();
         self.pieces.clear();
         self.colored = false;
@@ -80,15 +86,20 @@ impl Plain {
             let len = colors(&text[at..]);
             let inside = inside(text, at, len);
             colored.set(colored.get() || inside);
-            (len, if inside && joined { String::new() } else { " ".to_owned() })
+            (len, if inside && taken.is_some() { String::new() } else { " ".to_owned() })
         };
-        let some = self.copy(text, |at| match text.as_bytes()[at] {
-            b'\\' => match backslash(&text[at..]) {
-                Ok((_, seen)) if seen.starts_with(ESCAPE) => Ok(colors(at)),
-                other => other,
-            },
-            0x1b => Ok(colors(at)),
-            _ => Err(1),
+        let some = self.copy(text, |at| {
+            if let Some(piece) = taken_at(taken, at) {
+                return Ok(piece);
+            }
+            match text.as_bytes()[at] {
+                b'\\' => match backslash(&text[at..]) {
+                    Ok((_, seen)) if seen.starts_with(ESCAPE) => Ok(colors(at)),
+                    other => other,
+                },
+                0x1b => Ok(colors(at)),
+                _ => Err(1),
+            }
         });
         self.colored = colored.get();
         some
@@ -130,6 +141,11 @@ impl Plain {
             None => end,
         };
         (start, end)
+    }
+
+    /// What of the original is nothing in the plain text.
+    fn dropped(&self) -> impl Iterator<Item = &Piece> {
+        self.pieces.iter().filter(|piece| piece.plain.0 == piece.plain.1)
     }
 
     /// Something of the original stands inside of that place and is nothing in the plain text.
@@ -174,6 +190,15 @@ impl Plain {
             behind(end, self.pieces.partition_point(|piece| piece.text.0 < end)),
         )
     }
+}
+
+/// What is read in a place that is taken: the end of a word, and of what a name of several words may go on behind.
+const TAKEN: &str = "|";
+
+fn taken_at(taken: Option<&[(usize, usize)]>, at: usize) -> Option<(usize, String)> {
+    let taken = taken?;
+    let (start, end) = *taken.get(taken.partition_point(|(start, _)| *start < at))?;
+    (start == at && end > at).then(|| (end - at, TAKEN.to_owned()))
 }
 
 /// Longest tag.
@@ -228,9 +253,9 @@ fn colors(text: &str) -> usize {
     }
 }
 
-/// What stands there is inside of a word or an address.
+/// What stands there is inside of a word.
 fn inside(text: &str, at: usize, len: usize) -> bool {
-    let joins = |c: char| c.is_alphanumeric() || matches!(c, '@' | '.' | '_' | '-' | '+' | '\'' | '’');
+    let joins = |c: char| c.is_alphanumeric() || matches!(c, '\'' | '’');
     text[..at].ends_with(joins) && text[at + len..].starts_with(joins)
 }
 
@@ -351,7 +376,7 @@ pub(super) fn escape_end(text: &str, at: usize) -> Option<usize> {
 /// plain.
 pub(super) fn masked<E>(span: &str, mask: impl FnOnce(&str) -> Result<String, E>) -> Result<Option<String>, E> {
     let mut plain = Plain::default();
-    if !plain.read(span) {
+    if !plain.read(span, None) {
         return Ok(None);
     }
     let masked = mask(&plain.text)?;
@@ -362,18 +387,36 @@ pub(super) fn masked<E>(span: &str, mask: impl FnOnce(&str) -> Result<String, E>
     }))
 }
 
-/// What a span of a text says: without the escapes of JSON and the tags inside of words, and without the entities where it
-/// is an address.
+/// What a span of a text says: without the escapes of JSON, and without the entities where it is an address.
 pub(super) fn seen(span: &str, escaped: bool, address: bool) -> Cow<'_, str> {
     let mut plain = Plain::default();
     let mut seen = Cow::Borrowed(span);
-    if escaped && plain.read_escapes(span, true) {
+    if escaped && plain.read_escapes(span, None) {
         seen = std::mem::take(&mut plain.text).into();
     }
-    if (address && seen.contains('&') || seen.contains('<')) && plain.read(&seen) {
+    if address && seen.contains('&') && plain.read(&seen, None) {
         seen = plain.text.into();
     }
     seen
+}
+
+/// What a name in a text says, and the tags and colors inside of it, which stand behind its mask: what is opened there is
+/// closed elsewhere.
+pub(super) fn name(span: &str, escaped: bool) -> (Cow<'_, str>, String) {
+    let (mut colored, mut tagged) = (Plain::default(), Plain::default());
+    let (mut seen, mut marks) = (Cow::Borrowed(span), Vec::new());
+    if escaped && colored.read_escapes(span, Some(&[])) {
+        let dropped = colored.dropped().map(|piece| piece.text);
+        marks.extend(dropped.filter(|(start, _)| colors(&span[*start..]) > 0));
+        seen = colored.text.clone().into();
+    }
+    if seen.contains('<') && tagged.read(&seen, Some(&[])) {
+        let tags = tagged.dropped().map(|piece| piece.text).filter(|(start, _)| seen[*start..].starts_with('<'));
+        marks.extend(tags.map(|(start, end)| colored.place(start, end)));
+        seen = tagged.text.into();
+    }
+    marks.sort_unstable();
+    (seen, marks.into_iter().map(|(start, end)| &span[start..end]).collect())
 }
 
 /// A mask that stands in a text with escapes of JSON: nothing in it needs one.
@@ -463,7 +506,7 @@ fn escape(text: &str, at: usize) -> Seen {
 fn escaped(text: &str) -> Seen {
     let sign = text.as_bytes()[0];
     if sign == b'=' {
-        for end in ["=\n", "=\r\n"] {
+        for end in SOFT_BREAKS {
             if text.starts_with(end) {
                 return Some((end.len(), String::new()));
             }
@@ -564,12 +607,12 @@ mod tests {
             ("Ｑｕｉｒｒｅｌｌ", "Quirrell"),
         ] {
             let mut plain = Plain::default();
-            assert!(plain.read(text), "{text}");
+            assert!(plain.read(text, None), "{text}");
             assert_eq!(plain.text, seen);
             assert_eq!(plain.place(0, seen.len()), (0, text.len()), "{text}");
         }
         let mut plain = Plain::default();
-        assert!(plain.read("a M&uuml;l\u{ad}ler b"));
+        assert!(plain.read("a M&uuml;l\u{ad}ler b", None));
         assert_eq!(plain.place(2, 8), (2, 15));
     }
 
@@ -586,17 +629,17 @@ mod tests {
             (r"\u00ad\u200bx", "x"),
         ] {
             let mut plain = Plain::default();
-            assert!(plain.read_escapes(text, false), "{text}");
+            assert!(plain.read_escapes(text, None), "{text}");
             assert_eq!(plain.text, seen);
             let start = if seen == "x" { 12 } else { 0 };
             assert_eq!(plain.place(0, seen.len()), (start, text.len()), "{text}");
         }
         let mut plain = Plain::default();
-        assert!(plain.read_escapes(r"a\nbc\td", false));
+        assert!(plain.read_escapes(r"a\nbc\td", None));
         assert_eq!((plain.place(2, 4), plain.place_seen(3, 5), plain.place_seen(2, 6)), ((3, 5), (2, 4), (2, 5)));
         assert_eq!(plain.words_in_escapes(r"a\nbc\td").collect::<Vec<_>>(), [2, 6]);
         for text in ["", "a", r"\", r"\\", r"\d\k\xg0\U0001\040\101\303\033-45\e", r"\u12", r"\u00g0", r"\ud8"] {
-            assert!(!Plain::default().read_escapes(text, false), "{text}");
+            assert!(!Plain::default().read_escapes(text, None), "{text}");
         }
     }
 
@@ -607,26 +650,31 @@ mod tests {
             (r"Ka\e[0m\x1b[Kri\e[0m, na", "Ka ri , na", "Kari , na"),
         ] {
             let mut plain = Plain::default();
-            assert!(plain.read_escapes(text, false) && plain.colored, "{text}");
+            assert!(plain.read_escapes(text, None) && plain.colored, "{text}");
             assert_eq!(plain.text, blank);
-            assert!(plain.read_escapes(text, true));
+            assert!(plain.read_escapes(text, Some(&[])));
             assert_eq!(plain.text, joined);
             assert!(plain.is_joined(0, 4) && !plain.is_joined(0, 2) && !plain.is_joined(2, 4), "{text}");
         }
         let mut plain = Plain::default();
-        assert!(plain.read_escapes("\u{1b}[1mKa\u{1b}[0m ri", false) && !plain.colored);
-        assert!(plain.read("a <b>Ka</b><span class=\"x\">ri</span>na</td><td>b<wbr>@x"));
-        assert_eq!(plain.text, "a <b>Karina</td><td>b@x");
+        assert!(plain.read_escapes("\u{1b}[1mKa\u{1b}[0m ri", None) && !plain.colored);
+        let text = "a <b>Ka</b><span class=\"x\">ri</span>na</td><td>b<wbr>@x";
+        assert!(plain.read(text, Some(&[])));
+        assert_eq!(plain.text, "a <b>Karina</td><td>b<wbr>@x");
+        assert!(!plain.read(text, None));
         for text in ["a <b>b</b> c", "a</td><td>b", "a</b></td>b", "a <b", "a<bc>d", "1<2>3"] {
-            assert!(!plain.read(text), "{text}");
+            assert!(!plain.read(text, Some(&[])), "{text}");
         }
+        assert_eq!(name("Ka</b><i>ri</i>na", false), ("Karina".into(), "</b><i></i>".to_owned()));
+        assert_eq!(name(r"Ka\e[0mri<\/b>n\u00ada", true), ("Karina".into(), r"\e[0m<\/b>".to_owned()));
+        assert_eq!(name("M&uuml;ller", false), ("M&uuml;ller".into(), String::new()));
     }
 
     #[test]
     fn plain_texts_are_not_copied() {
         for text in ["", "AT&T; a=b, 5 % - x-\n 7", "a&b;c&;&#;&#x;&#99999999;", "a=3D1 %2A%zz", "é ü – “x”", "&&&&&&"]
         {
-            assert!(!Plain::default().read(text), "{text}");
+            assert!(!Plain::default().read(text, Some(&[])), "{text}");
         }
     }
 }
