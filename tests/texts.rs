@@ -167,6 +167,7 @@ pairs = { mask = "hstore", rest = "text.spans", subject = "user_id" }
     };
     wrong("starts_with(log, lower(last_name))");
     wrong("log ~ '[0-9]{2} logged in as [^ ]+[0-9], '");
+    wrong(r"log LIKE E'%, \x1b[1;31m' || first_name || E'\x1b[0m <b>' || last_name || '</b>'");
     wrong("(SELECT string_agg(key, ' ') FROM skeys(pairs) key) ~ '^#[0-9a-f]{16}$'");
 }
 

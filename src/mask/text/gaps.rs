@@ -55,20 +55,23 @@ pub(super) fn gap_before(text: &str) -> Option<usize> {
 }
 
 /// What stands behind a key begins so.
-fn is_behind_key(text: &str) -> bool {
+pub(super) fn is_behind_key(text: &str) -> bool {
     ["\":", "':", "="].iter().any(|mark| text.starts_with(mark))
 }
 
 /// How far a value is whose key stands there.
 pub(super) fn behind_key(text: &str) -> Option<usize> {
-    let len = text.find(|c| !in_word(c) && c != '_')?;
-    let value = gap(&text[len..]).filter(|_| len <= KEY_MAX && is_behind_key(&text[len..]))?;
+    let mut key = text.char_indices().take_while(|(at, _)| *at <= KEY_MAX);
+    let (len, _) = key.find(|(_, c)| !in_word(*c) && *c != '_')?;
+    let value = gap(&text[len..]).filter(|_| is_behind_key(&text[len..]))?;
     Some(len + value)
 }
 
 /// Where what stands before a key ends, if one ends at `stop` and its value is what follows the text.
 pub(super) fn before_key(text: &str, stop: usize) -> Option<usize> {
-    let key = text[..stop].trim_end_matches(|c| in_word(c) || c == '_').len();
+    // One more than a key has: what is longer is none.
+    let least = text.floor_char_boundary(stop.saturating_sub(KEY_MAX + 1));
+    let key = least + text[least..stop].trim_end_matches(|c| in_word(c) || c == '_').len();
     let is_key = is_behind_key(&text[stop..]) && stop - key <= KEY_MAX;
     if is_key { gap_before(&text[..key]) } else { None }
 }

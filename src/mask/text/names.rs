@@ -3,9 +3,9 @@
 //! Names compare without case, accents, apostrophes and the difference of blank and hyphen, as whole words. Scripts that
 //! write without blanks have no words, so there a name matches anywhere.
 
-use super::gaps::{before_key, behind_key, gap, gap_before, in_word};
+use super::gaps::{before_key, behind_key, gap, gap_before, in_word, is_behind_key};
 use super::spans::{CLASSES, Detector, Found, NAME};
-use super::words::{is_common, is_hangul, is_prefixed, korean_ending};
+use super::words::{is_common, is_hangul, is_korean_ending, is_prefixed, korean_given};
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
 /// Needles of one row; more names than that in one row are no names.
@@ -207,6 +207,10 @@ impl Names {
         if raw.starts_with(is_hangul) {
             // Korean writes last and first name as one word.
             self.variants(raw, whole, false);
+            if let Some(given) = korean_given(raw) {
+                let mask = self.mask(korean_given(masked).or(masked.split_whitespace().next()).unwrap_or(masked));
+                self.needle(given, mask, 2, false);
+            }
         }
         let mut words = masked.split_whitespace();
         let mask_first = words.next().unwrap_or("");
@@ -399,7 +403,9 @@ impl Names {
             });
             others.map(|(_, needle)| &self.folded[needle.start..needle.end])
         };
-        let begins = |at: usize| others().any(|folded| is_name(at, folded).is_some());
+        // The name of an attribute or a key is nobody: `alt="tim"`.
+        let is_key = |stop: usize| is_behind_key(&text[stop..]);
+        let begins = |at: usize| others().any(|folded| is_name(at, folded).is_some_and(|end| !is_key(end)));
         // Names of several words end there too.
         let ends = |stop: usize| {
             let mut from = stop;
@@ -410,12 +416,12 @@ impl Names {
                 })
             })
         };
-        let next = gap(&text[end..]).map(|len| end + len);
+        let next = gap(&text[end..]).filter(|_| !is_key(end)).map(|len| end + len);
         if next.is_some_and(|next| begins(next) || behind_key(&text[next..]).is_some_and(|len| begins(next + len))) {
             return true;
         }
         let stop = gap_before(&text[..start]);
-        stop.is_some_and(|stop| ends(stop) || before_key(&text[..start], stop).is_some_and(ends))
+        stop.is_some_and(|stop| !is_key(stop) && ends(stop) || before_key(&text[..start], stop).is_some_and(ends))
     }
 
     /// Looks for the initial of the first name before (`J. Smith`) and after (`Smith, J.`) a surname.
@@ -496,9 +502,8 @@ fn inflected(text: &str, start: usize, end: usize) -> usize {
     if !text[..end].ends_with(cyrillic) || text[start..end].chars().count() < PART_MIN {
         return end;
     }
-    let rest = text[end..].trim_start_matches(cyrillic);
-    let ending = &text[end..text.len() - rest.len()];
-    if ending.chars().count() <= ENDING_MAX { end + ending.len() } else { end }
+    let ending = text[end..].chars().take_while(|c| cyrillic(*c)).take(ENDING_MAX + 1);
+    if ending.clone().count() <= ENDING_MAX { end + ending.map(char::len_utf8).sum::<usize>() } else { end }
 }
 
 fn joins(a: Option<char>, b: Option<char>) -> bool {
@@ -521,7 +526,7 @@ fn bounded(text: &str, start: usize, end: usize) -> bool {
     }
     let (name, rest) = (&text[start..end], &text[end..]);
     if rest.starts_with(is_hangul) && !name.ends_with(is_wordless) {
-        return korean_ending(name, rest).is_some();
+        return is_korean_ending(name, rest);
     }
     let follows = rest.strip_prefix('s').unwrap_or(rest);
     let end = if name.chars().count() >= PART_MIN && !follows.starts_with(char::is_alphanumeric) {

@@ -119,30 +119,88 @@ fn a_short_name_stands_beside_another_one_through_marks_tags_and_keys() {
 }
 
 #[test]
-fn colors_and_tags_inside_of_a_name_are_no_part_of_it() {
+fn colors_and_tags_inside_of_a_name_stand_behind_its_mask() {
     for (text, want) in [
-        ("\u{1b}[1;31mKatha\u{1b}[0mrina \u{1b}[32mLind\u{1b}[0mqvist", "\u{1b}[1;31mCarlos \u{1b}[32mRuiz"),
-        ("\u{1b}[01;31m\u{1b}[KLind\u{1b}[m\u{1b}[Kqvist", "\u{1b}[01;31m\u{1b}[KRuiz"),
-        (r"\e[31mKatha\e[0mrina, LIND\x1b[0mQVIST", r"\e[31mCarlos, RUIZ"),
-        ("k@x\u{1b}[0m.de", "<email>"),
-        ("<span>Katha</span><span>rina</span>", "<span>Carlos</span>"),
-        ("Lind<wbr>qvist, <b>LIND</b>QVIST", "Ruiz, <b>RUIZ"),
-        ("<b>ann.miller</b>@web.de, ann.miller<wbr>@web.de", "<b><email>, <email>"),
+        (
+            "\u{1b}[1;31mKatha\u{1b}[0mrina \u{1b}[32mLind\u{1b}[0mqvist",
+            "\u{1b}[1;31mCarlos\u{1b}[0m \u{1b}[32mRuiz\u{1b}[0m",
+        ),
+        ("\u{1b}[01;31m\u{1b}[KLind\u{1b}[m\u{1b}[Kqvist", "\u{1b}[01;31m\u{1b}[KRuiz\u{1b}[m\u{1b}[K"),
+        (r"\e[31mKatha\e[0mrina, LIND\x1b[0mQVIST", r"\e[31mCarlos\e[0m, RUIZ\x1b[0m"),
+        ("<span>Katha</span><span>rina</span>", "<span>Carlos</span><span></span>"),
+        ("Lind<wbr>qvist, <b>LIND</b>QVIST", "Ruiz<wbr>, <b>RUIZ</b>"),
+        ("Dear <b>K</b>atharina, Lind<b>qvist</b>", "Dear <b>Carlos</b>, Ruiz<b></b>"),
+        (r#"{"a":"Lind<b>qvist<\/b>"}"#, r#"{"a":"Ruiz<b><\/b>"}"#),
+        // Found without that, in part or as a whole.
+        ("<b>Katharina</b><i>Lindqvist</i>", "<b>Carlos</b><i>Ruiz</i>"),
+        ("<b>Katharina</b>Lind<i>qvist</i>", "<b>Carlos</b>Ruiz<i></i>"),
+        ("\u{1b}[32mKatharina\u{1b}[0mLindqvist", "\u{1b}[32mCarlos\u{1b}[0mRuiz"),
+        ("\u{1b}[1mKatharina\u{1b}[0m: <b>Lindqvist</b>", "\u{1b}[1mCarlos\u{1b}[0m: <b>Ruiz</b>"),
         // The twins: words that stand apart.
         ("Katha\u{1b}[0m rina, Lind \u{1b}[0mqvist", "Katha\u{1b}[0m rina, Lind \u{1b}[0mqvist"),
         ("<td>Katha</td><td>rina</td><p>Lind<br>qvist", "<td>Katha</td><td>rina</td><p>Lind<br>qvist"),
         ("a<b and Katha<b> rina", "a<b and Katha<b> rina"),
+    ] {
+        assert_eq!(of("Katharina", "Lindqvist", text), want, "{text:?}");
+    }
+    assert_eq!(full("Katharina Lindqvist", "<em>Katha</em>rina Lindqvist"), "<em>Carlos</em> Ruiz");
+}
+
+#[test]
+fn tags_and_colors_join_no_addresses_and_no_numbers() {
+    for (text, want) in [
+        ("<span>From</span><span>bob@web.de</span>", "<span>From</span><span><email></span>"),
+        ("<span>bob@web.de</span><span>Berlin</span>", "<span><email></span><span>Berlin</span>"),
+        ("<i>ann@web.de</i><i>bob@web.de</i>", "<i><email></i><i><email></i>"),
+        ("bob@web.de\u{1b}[0mok", "<email>\u{1b}[0mok"),
+        ("[\u{1b}[32mINFO\u{1b}[0m]bob@web.de\u{1b}[0m-2025", "[\u{1b}[32mINFO\u{1b}[0m]<email>\u{1b}[0m-2025"),
+        (
+            "<span>SSN</span><span>536-71-8294</span><span>1</span>&nbsp;",
+            "<span>SSN</span><span><ssn></span><span>1</span>&nbsp;",
+        ),
         ("<td>bob</td><td>ann@x.de</td>", "<td>bob</td><td><email></td>"),
-        ("\u{1b}[1mKatharina\u{1b}[0m: <b>Lindqvist</b>", "\u{1b}[1mCarlos\u{1b}[0m: <b>Ruiz</b>"),
+        // The twin: what stands in one piece has its tags around it.
+        ("<b>bob@web.de</b> Lind<b>qvist</b>", "<b><email></b> Ruiz<b></b>"),
     ] {
         assert_eq!(of("Katharina", "Lindqvist", text), want, "{text:?}");
     }
 }
 
+#[test]
+fn names_of_attributes_and_keys_are_no_neighbors() {
+    for (text, want) in [
+        (r#"<img alt="tim">"#, r#"<img alt="tim">"#),
+        (r#"{"alt":"tim"}"#, r#"{"alt":"tim"}"#),
+        ("tim=1&alt=2", "tim=1&alt=2"),
+        // The twins: values.
+        (r#"<img title="tim alt">"#, r#"<img title="carlos ruiz">"#),
+        (r#"{"first":"tim","last":"alt"}"#, r#"{"first":"carlos","last":"ruiz"}"#),
+        ("first=tim&last=alt", "first=carlos&last=ruiz"),
+    ] {
+        assert_eq!(of("Tim", "Alt", text), want, "{text}");
+    }
+}
+
+#[test]
+fn whole_korean_names_are_found_whatever_follows_and_given_ones_with_known_endings() {
+    for ending in ["입니다", "예요", "라고", "고객님", "대리", "부장님", "까지", "에게서", "로부터", "께서는", "귀하"]
+    {
+        assert_eq!(of("민수", "김", &format!("김민수{ending}")), format!("ruizcarlos{ending}"));
+        assert_eq!(full("김민수", &format!("(김민수{ending})")), format!("(Carlos Ruiz{ending})"));
+    }
+    for ending in ["야", "네", "입니다", "이에요", "팀장", "선생님께서는"] {
+        assert_eq!(of("민수", "김", &format!("민수{ending}")), format!("Carlos{ending}"));
+    }
+    assert_eq!(full("김민수", "민수씨, 민수"), "Carlos씨, Carlos");
+    // The twins: another word, another name, and a name of no such family.
+    assert_eq!(of("민수", "김", "민수기 국민수님 김민정"), "민수기 국민수님 김민정");
+    assert_eq!(full("스미스", "미스 김"), "미스 김");
+}
+
 /// Would run for hours if each of them looked at all that follows.
 #[test]
 fn texts_made_of_colors_and_tags_are_read_once() {
-    for part in ["\u{1b}[0m", r"\e[0m", r"a\x1b[K", "<b>", "a<b>", "ian<i>", "</i>ian", "ian ", "lindqvist1"] {
+    for part in ["\u{1b}[0m", r"\e[0m", r"a\x1b[K", "<b>", "a<b>", "ian<i>", "</i>ian", "ian ", "ian_", "lindqvist1"] {
         let text = part.repeat(1 << 17);
         assert!(of("Ian", "Lindqvist", &text).len() >= 1 << 17);
     }

@@ -28,23 +28,82 @@ pub(super) fn is_hangul(c: char) -> bool {
     matches!(c, '\u{ac00}'..='\u{d7a3}')
 }
 
-/// What Korean writes on to a name: how somebody is addressed, and what the name does in its sentence.
-const HONORIFICS: &[&str] = &["선생님", "씨", "님", "군", "양"];
+/// What Korean writes on to a name: how somebody is addressed, and what the name does in its sentence. Longer ones first.
+const HONORIFICS: &[&str] = &[
+    "선생님",
+    "고객님",
+    "부장님",
+    "팀장님",
+    "과장님",
+    "대리님",
+    "부장",
+    "팀장",
+    "과장",
+    "대리",
+    "씨",
+    "님",
+    "군",
+    "양",
+];
 const PARTICLES: &[&str] = &[
-    "은", "는", "이", "가", "을", "를", "의", "에게", "께", "께서", "한테", "와", "과", "랑", "도", "만", "로", "으로",
+    "은",
+    "는",
+    "이",
+    "가",
+    "을",
+    "를",
+    "의",
+    "에게",
+    "에게서",
+    "께",
+    "께서",
+    "께서는",
+    "한테",
+    "와",
+    "과",
+    "랑",
+    "도",
+    "만",
+    "로",
+    "으로",
+    "로부터",
+    "으로부터",
+    "까지",
+    "라고",
+    "이라고",
+    "야",
+    "네",
+    "입니다",
+    "이에요",
+    "예요",
 ];
 /// All that stands on a name, in syllables at most.
-const SYLLABLES_MAX: usize = 5;
+const SYLLABLES_MAX: usize = 7;
+/// Syllables that are family and given name: whatever follows them, they name somebody.
+const WHOLE: usize = 3;
+/// The most frequent family names.
+const FAMILIES: &str =
+    "김이박최정강조윤장임한오서신권황안송전홍유고문양손배백허남심노하곽성차주우구민류나진지엄채원천방공현함";
 
-/// How long what Korean writes on to a name is, in bytes; none if the word goes on as another word. A name of one syllable
-/// is known by how somebody is addressed: with a particle it is a word more often.
-pub(super) fn korean_ending(name: &str, rest: &str) -> Option<usize> {
+/// What Korean writes on to a name is how `rest` begins; else the word goes on as another word. A name of one syllable is
+/// known by how somebody is addressed: with a particle it is a word more often.
+pub(super) fn is_korean_ending(name: &str, rest: &str) -> bool {
+    if name.chars().all(is_hangul) && name.chars().count() >= WHOLE {
+        return true;
+    }
     let len = rest.chars().take_while(|c| is_hangul(*c)).take(SYLLABLES_MAX + 1).map(char::len_utf8).sum();
     let ending = &rest[..len];
     let addressed = HONORIFICS.iter().find_map(|honorific| ending.strip_prefix(honorific));
     let known = |particle: &str| particle.is_empty() || PARTICLES.contains(&particle);
     let alone = || name.chars().nth(1).is_some() && known(ending);
-    (addressed.is_some_and(known) || alone()).then_some(len)
+    addressed.is_some_and(known) || alone()
+}
+
+/// The given name of a whole one: of one syllable family and two given.
+pub(super) fn korean_given(whole: &str) -> Option<&str> {
+    let family = whole.chars().next().filter(|c| FAMILIES.contains(*c))?;
+    let given = &whole[family.len_utf8()..];
+    (given.chars().count() == 2 && given.chars().all(is_hangul)).then_some(given)
 }
 
 /// And, so, in, as, to before a name, and the article behind those.
