@@ -139,3 +139,54 @@ fn texts_without_a_subject_show_the_names_of_other_tables() {
         assert_ne!(named(&lab, text), 0, "{text:?}");
     }
 }
+
+#[test]
+fn texts_name_nobody_whose_rows_stay_behind() {
+    let lab = Lab::new("mentions_behind");
+    lab.seed(
+        "CREATE TABLE people (id int PRIMARY KEY, region text, name text) PARTITION BY RANGE (id);
+         CREATE TABLE people_1 PARTITION OF people FOR VALUES FROM (0) TO (50);
+         CREATE TABLE people_2 PARTITION OF people FOR VALUES FROM (50) TO (1000);
+         INSERT INTO people SELECT g, 'eu', 'Canary' || chr(97 + g % 26) || ' Qzvogel' || chr(97 + g / 26) FROM generate_series(1, 100) g;
+         CREATE TABLE staff (id int PRIMARY KEY, last_name text);
+         INSERT INTO staff SELECT g, 'Qzvogel' || chr(97 + g) FROM generate_series(1, 20) g;
+         CREATE TABLE notes (id int PRIMARY KEY, people_id int, staff_id int, note text, reply text);
+         INSERT INTO notes SELECT p.id, p.id, s.id, p.name || ' called again', 'answered by ' || s.last_name
+             FROM people p JOIN staff s ON s.id = 1 + p.id % 20;",
+    );
+    lab.config(
+        r#"
+[[references]]
+from = "public.notes.people_id"
+to   = "public.people.id"
+
+[[references]]
+from = "public.notes.staff_id"
+to   = "public.staff.id"
+
+[tables."public.people"]
+rows         = "none"
+columns.name = { mask = "name.full", subject = "id" }
+
+[tables."public.staff"]
+rows = "none"
+
+[tables."public.notes".columns]
+id        = "keep"
+people_id = "keep"
+staff_id  = "keep"
+note      = { mask = "text.spans", subject = "people_id" }
+reply     = { mask = "text.spans", subject = "staff_id" }
+
+[verify]
+warn = ["orphans"]
+"#,
+    );
+    lab.refresh();
+    assert_eq!(lab.staging("SELECT (SELECT count(*) FROM people), (SELECT count(*) FROM staff)"), "0|0");
+    for column in ["note", "reply"] {
+        assert_eq!(named(&lab, ("notes", column)), 0, "{column}");
+    }
+    let rest = "SELECT count(*) FROM notes WHERE note LIKE '%_ called again' AND reply LIKE 'answered by _%'";
+    assert_eq!(lab.staging(rest), "100");
+}

@@ -94,6 +94,8 @@ pub(super) struct Domains {
     pub resolved: Vec<Option<Resolved>>,
     /// By edge: a referencing column is NULL, or the referencing table is empty, so nothing is joined.
     pub cut: Vec<bool>,
+    /// What is written for columns of tables without rows, as far as it can be read: texts of others may mention names in them.
+    pub behind: BTreeMap<Node, Choice>,
 }
 
 /// Resolves all columns: own decisions, then foreign keys, then `undecided`.
@@ -104,10 +106,15 @@ pub(super) fn resolve(
     reports: &mut Vec<Report>,
 ) -> Domains {
     let mut resolved: Vec<Option<Resolved>> = Vec::with_capacity(graph.nodes.len());
+    let mut behind = BTreeMap::new();
     for node in 0..graph.nodes.len() {
         let own = decisions.own[node].clone();
-        let copied = decisions.rows[graph.nodes[node].group] != Rows::None;
-        resolved.push(own.filter(|_| copied).and_then(|own| match own_choice(graph, node, &own) {
+        if decisions.rows[graph.nodes[node].group] == Rows::None {
+            behind.extend(own.and_then(|own| Some((node, own_choice(graph, node, &own).ok()?))));
+            resolved.push(None);
+            continue;
+        }
+        resolved.push(own.and_then(|own| match own_choice(graph, node, &own) {
             Ok(choice) => Some(Resolved {
                 choice,
                 because: own.because,
@@ -125,7 +132,7 @@ pub(super) fn resolve(
         }));
     }
     let cut = cut_edges(graph, decisions, &mut resolved, reports);
-    let mut domains = Domains { resolved, cut };
+    let mut domains = Domains { resolved, cut, behind };
     domains.follow_references(graph, policy.rules, decisions, reports);
     domains.default_labels(graph);
     domains.finish_undecided(graph, policy, decisions, reports);

@@ -99,7 +99,8 @@ impl<'g> Tables<'g> {
                 query.subject(node, mask, &self.fitted.anchors);
                 query.read_columns(mask);
                 query.condition(node, mask, &self.fitted.anchors);
-                query.names(mask, Known { domains: self.domains, anchors: &self.fitted.anchors });
+                let known = Known { domains: self.domains, anchors: &self.fitted.anchors, rows: self.rows };
+                query.names(mask, known);
             }
         }
         if query.types_beside.iter().any(|type_oid| self.travels_as_text(*type_oid)) {
@@ -265,8 +266,8 @@ struct Query<'g> {
     types_beside: Vec<Oid>,
     /// A text of the table may mention names.
     finds_names: bool,
-    /// Column of each field that is masked only for texts.
-    named: HashMap<usize, Node>,
+    /// Kind of the names in each field that is masked only for texts.
+    named: HashMap<usize, &'static str>,
 }
 
 impl<'g> Query<'g> {
@@ -462,10 +463,12 @@ impl<'g> Query<'g> {
                         .map(|field| number(*field)),
                 }),
             });
-            let node = node.or_else(|| self.named.get(&field).copied());
-            let kind = node.filter(|_| self.finds_names && mask.is_some());
-            if let Some(kind) = kind.and_then(|node| names::told(self.graph, node)) {
-                named.insert(columns.len() - 1, kind);
+            let kind = || match node {
+                Some(node) => names::told(self.graph, *node),
+                None => self.named.get(&field).copied(),
+            };
+            if self.finds_names && mask.is_some() {
+                named.extend(kind().map(|kind| (columns.len() - 1, kind)));
             }
             if mask.is_some() && field >= written {
                 unwritten.push(columns.len() - 1);

@@ -7,8 +7,10 @@
 //!
 //! A column that is called after names of persons counts whatever masks it. One that becomes NULL or a constant is read
 //! after all where a text may mention it, its own row's included: else the text would keep the name that the column lost.
+//! So are the names in tables whose rows stay behind: staging has no mask of them that could stand in the text.
 
 use super::{Choice, Field, Mask, Query, propose};
+use crate::config::Rows;
 use crate::mask::{self, Params, Shape};
 use crate::plan::anchor::{Anchor, Hop, is_unique, quote, table_sql};
 use crate::plan::domain::Domains;
@@ -53,6 +55,8 @@ pub(super) struct Beside {
 pub(super) struct Known<'g> {
     pub domains: &'g Domains,
     pub anchors: &'g Anchors,
+    /// By group.
+    pub rows: &'g [Rows],
 }
 
 impl<'g> Query<'g> {
@@ -67,6 +71,10 @@ impl<'g> Query<'g> {
         let Some(subject) = subject else { return };
         for path in paths(self.graph, subject) {
             let Some(last) = path.last() else { continue };
+            if known.rows[last.group] == Rows::None {
+                self.names_behind(&path, last.group, known);
+                continue;
+            }
             for node in self.graph.nodes_of(last.group) {
                 match choice_of(known, node) {
                     _ if !is_text(self.graph, node) => {}
@@ -75,16 +83,40 @@ impl<'g> Query<'g> {
                     }
                     Some(Choice::Mask(mask)) if mask.kind.finds_names(&mask.params) => {}
                     Some(Choice::Mask(_)) if told(self.graph, node).is_some() => self.read_beside(&path, node, known),
-                    Some(Choice::Null | Choice::Const(_)) if told(self.graph, node).is_some() => {
-                        let name = name(self.graph, &path, node);
-                        if !self.appended.contains_key(&name) {
-                            let sql = self.reach(&path, node);
-                            self.read_dropped(sql, name, node);
+                    Some(Choice::Null | Choice::Const(_)) => {
+                        if let Some(kind) = told(self.graph, node) {
+                            self.read_lost(&path, node, kind);
                         }
                     }
                     _ => {}
                 }
             }
+        }
+    }
+
+    /// Reads the names in a table without rows: those that are decided as names, and those of columns that are called after
+    /// names and not kept.
+    fn names_behind(&mut self, path: &[Hop], group: usize, known: Known<'g>) {
+        let graph = self.graph;
+        for node in graph.nodes_of(group).filter(|node| is_text(graph, *node)) {
+            let kind = match known.domains.behind.get(&node) {
+                Some(Choice::Keep { .. }) => None,
+                Some(Choice::Mask(mask)) if mask::holds_names(mask.kind.name, &mask.params) => Some(mask.kind.name),
+                Some(Choice::Mask(mask)) if mask.kind.finds_names(&mask.params) => None,
+                _ => told(graph, node),
+            };
+            if let Some(kind) = kind {
+                self.read_lost(path, node, kind);
+            }
+        }
+    }
+
+    /// Reads a column of the table at the end of a path whose values staging has no mask of.
+    fn read_lost(&mut self, path: &[Hop], node: Node, kind: &'static str) {
+        let name = name(self.graph, path, node);
+        if !self.appended.contains_key(&name) {
+            let sql = self.reach(path, node);
+            self.read_dropped(sql, name, (node, kind));
         }
     }
 
@@ -95,13 +127,13 @@ impl<'g> Query<'g> {
             let column = &self.graph.nodes[node].column;
             let name = self.graph.name(node);
             let new = dropped && !column.generated && !self.appended.contains_key(&name);
-            if new && is_text(self.graph, node) && told(self.graph, node).is_some() {
-                self.read_dropped(format!("t.{}", quote(&column.name)), name, node);
+            if let Some(kind) = told(self.graph, node).filter(|_| new) {
+                self.read_dropped(format!("t.{}", quote(&column.name)), name, (node, kind));
             }
         }
     }
 
-    fn read_dropped(&mut self, sql: String, name: String, node: Node) {
+    fn read_dropped(&mut self, sql: String, name: String, (node, kind): (Node, &'static str)) {
         let Some(shape) = self.graph.nodes[node].shape.clone() else { return };
         let field = self.select.len();
         self.appended.insert(name.clone(), field);
@@ -109,7 +141,7 @@ impl<'g> Query<'g> {
         self.fields.push(Field::Read(shape));
         self.nodes.push((None, name, Some(&*DROPPED)));
         self.types_beside.push(self.graph.nodes[node].column.type_oid);
-        self.named.insert(field, node);
+        self.named.insert(field, kind);
     }
 
     /// Reads a column of the table at the end of a path, and masks it as that table does, with all that its mask reads.
@@ -135,7 +167,7 @@ impl<'g> Query<'g> {
         self.fields.push(Field::Read(shape));
         self.nodes.push((None, name, mask));
         self.types_beside.push(column.type_oid);
-        self.named.insert(field, node);
+        self.named.extend(told(graph, node).map(|kind| (field, kind)));
         let Some(mask) = mask else { return };
         if let Some(subject) = self.subject_beside(path, node, mask, known) {
             self.subjects_beside.insert(field, subject);

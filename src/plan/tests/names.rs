@@ -108,3 +108,29 @@ fn names_of_another_table_count_whatever_masks_them_there() {
     }
     assert_eq!(orders(json!({"keep": "stage names"})).select.len(), 3);
 }
+
+#[test]
+fn names_of_a_table_without_rows_are_read_whether_it_is_decided_or_not() {
+    let orders = |people: serde_json::Value| {
+        let mut world = orders(json!({"mask": "text.spans", "subject": "person_id"}));
+        world.rules.remove(0);
+        // A key that is not checked may lead to rows that are left out.
+        world.catalog.constraints[0].validated = false;
+        planned(world.rule("public.people", people).rows(Rows::None))
+    };
+    let called = ("s1.\"name\"", "name.full");
+    for (people, (read, kind)) in [
+        (json!({}), called),
+        (json!({"name": "null"}), called),
+        (json!({"name": "hash"}), called),
+        (json!({"name": {"mask": "name.full", "subject": "id"}}), called),
+        (json!({"name": "no such kind"}), called),
+        (json!({"name": "keep", "city": {"mask": "name.last", "subject": "id"}}), ("s1.\"city\"", "name.last")),
+    ] {
+        let table = orders(people.clone());
+        assert_eq!(table.select[3..], [read], "{people}");
+        assert_eq!((table.mask.named[&2], &table.mask.unwritten[..]), (kind, &[2][..]), "{people}");
+        assert_eq!(table.mask.columns[2].mask.as_ref().expect("masked").kind, "pattern/1", "{people}");
+    }
+    assert_eq!(orders(json!({"name": {"keep": "stage names"}})).select.len(), 3);
+}
