@@ -153,6 +153,48 @@ fn people_who_are_alone_with_what_staging_shows_of_them_are_found() {
     assert_eq!(lab.restage(&["refresh"]).code, 0);
 }
 
+/// A foreign partition of staging answers nobody, as its user mapping is not copied: what was loaded is measured without it.
+#[test]
+fn rows_are_counted_beside_a_foreign_partition() {
+    let lab = Lab::new("alone_foreign");
+    let server = "CREATE FOREIGN DATA WRAPPER nothing; CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing; \
+                  GRANT USAGE ON FOREIGN SERVER nowhere TO app";
+    lab.source.sql(&lab.name, server);
+    // Two have each birth date, and are alike in all that is kept.
+    lab.seed(
+        "CREATE TABLE people (last_name text, birth_date date, gender text, land text) PARTITION BY LIST (land);
+         CREATE TABLE people_de PARTITION OF people FOR VALUES IN ('de');
+         CREATE TABLE \"People fr\" (land text, gender text, birth_date date, last_name text);
+         ALTER TABLE people ATTACH PARTITION \"People fr\" FOR VALUES IN ('fr');
+         INSERT INTO people SELECT 'Qname' || i, date '1980-01-01' + i / 2, CASE WHEN i / 2 % 2 = 0 THEN 'f' ELSE 'm' END,
+           CASE WHEN i < 300 THEN 'de' ELSE 'fr' END FROM generate_series(0, 399) i;
+         CREATE FOREIGN TABLE people_us PARTITION OF people FOR VALUES IN ('us') SERVER nowhere;",
+    );
+    let policy = "[tables.\"public.*\"]\ndefault = { keep = \"a test\" }\n\n[tables.\"public.people\".columns]\n\
+                  last_name = \"name.value\"\n\n[[verify.anonymity]]\ntable = \"public.people\"\ncolumns = [\"birth_date\"]\n\
+                  sensitive = [\"gender\"]\nk = 2\nt = 0.9\n\n[verify.candidates]\n";
+    let refreshed = |candidates: &str| {
+        lab.config(&format!("{policy}{candidates}\n"));
+        // Only a superuser may create a wrapper.
+        let text = std::fs::read_to_string(lab.path("restage.toml")).expect("read");
+        let text = text.replace(&lab.target.url("restage", &lab.name), &lab.target.url("postgres", &lab.name));
+        std::fs::write(lab.path("restage.toml"), text).expect("write");
+        let ran = lab.restage(&["refresh", "--json"]);
+        assert_eq!(ran.code, 0, "{candidates}: {ran:?}");
+        json(&ran)
+    };
+    let found = refreshed("unique_max = 0.0");
+    let declared = &found["privacy"]["anonymity"][0];
+    assert_eq!((&declared["rows"], &declared["classes"], &declared["smallest"]), (&400.into(), &200.into(), &2.into()));
+    let candidates = found["privacy"]["candidates"].as_array().expect("candidates");
+    let kept = candidates.iter().find(|view| view["kept"] == true).expect("kept columns");
+    assert_eq!((&kept["rows"], &kept["classes"], &kept["unique_rows"]), (&400.into(), &200.into(), &0.into()));
+    let verified = lab.restage(&["verify", "--json"]);
+    assert_eq!(json(&verified)["privacy"]["anonymity"][0], *declared);
+    // A sample has pages of every partition.
+    refreshed("unique_max = 1.0\nrows = 100");
+}
+
 /// Orders whose total is scaled noise away from the source's and whose birthdays are shifted; codes keep their form.
 const ORDERS: &str = "
 CREATE TABLE people (id int PRIMARY KEY, code text);

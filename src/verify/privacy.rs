@@ -91,8 +91,34 @@ struct Grouped {
     ordered: bool,
 }
 
-/// A table as it is now: its quoted name, and its columns by name.
-async fn look(client: &Client, table: &str) -> Result<Option<(String, Vec<Grouped>)>, Error> {
+/// A table as it is now.
+struct Looked {
+    /// Quoted.
+    name: String,
+    columns: Vec<Grouped>,
+    /// The leaves that store rows, quoted, where others are foreign: a refresh copies no way to ask their servers.
+    parts: Option<Vec<String>>,
+}
+
+impl Looked {
+    /// All rows that are stored, as an item of FROM.
+    fn rows(&self) -> String {
+        self.sample("")
+    }
+
+    /// Those that a TABLESAMPLE clause leaves.
+    fn sample(&self, clause: &str) -> String {
+        let Some(parts) = &self.parts else { return format!("{}{clause}", self.name) };
+        // The root itself stores no row, and has the columns.
+        let root = [self.name.clone()];
+        let parts = if parts.is_empty() { &root } else { parts.as_slice() };
+        let columns = self.columns.iter().map(|column| pg::quote_ident(&column.name)).collect::<Vec<_>>().join(", ");
+        let rows = parts.iter().map(|part| format!("SELECT {columns} FROM ONLY {part}{clause}"));
+        format!("({}) AS parts", rows.collect::<Vec<_>>().join(" UNION ALL "))
+    }
+}
+
+async fn look(client: &Client, table: &str) -> Result<Option<Looked>, Error> {
     let sql = "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), a.attname::text, pg_catalog.quote_ident(a.attname), \
          t.typcategory::text, t.typname::text \
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -108,7 +134,22 @@ async fn look(client: &Client, table: &str) -> Result<Option<(String, Vec<Groupe
         let sql = if plain { quoted } else { format!("{quoted}::pg_catalog.text") };
         Grouped { name: row.get(1), sql, ordered: matches!(category.as_str(), "N" | "D" | "T") }
     };
-    Ok(rows.first().map(|row| (row.get(0), rows.iter().map(column).collect())))
+    let Some(first) = rows.first() else { return Ok(None) };
+    let columns = rows.iter().map(column).collect();
+    Ok(Some(Looked { name: first.get(0), columns, parts: parts(client, table).await? }))
+}
+
+/// The leaves of a partition tree that store rows; none if all of them do, or there is no such tree.
+async fn parts(client: &Client, table: &str) -> Result<Option<Vec<String>>, Error> {
+    let sql = "SELECT l.relkind = 'f', pg_catalog.format('%I.%I', m.nspname, l.relname) \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         CROSS JOIN LATERAL pg_catalog.pg_partition_tree(c.oid) AS p JOIN pg_catalog.pg_class l ON l.oid = p.relid \
+         JOIN pg_catalog.pg_namespace m ON m.oid = l.relnamespace \
+         WHERE n.nspname || '.' || c.relname = $1 AND c.relkind = 'p' AND l.relkind IN ('r', 'f') ORDER BY l.oid";
+    let leaves: Vec<(bool, String)> =
+        client.query(sql, &[&table]).await?.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let foreign = leaves.iter().any(|(foreign, _)| *foreign);
+    Ok(foreign.then(|| leaves.into_iter().filter(|(foreign, _)| !foreign).map(|(_, name)| name).collect()))
 }
 
 fn named<'c>(columns: &'c [Grouped], names: &[String]) -> Vec<&'c Grouped> {
@@ -127,15 +168,15 @@ async fn anonymity(client: &Client, rule: &AnonymityRule) -> Result<Result<Anony
         k: rule.k,
         ..AnonymityView::default()
     };
-    let (table, columns) = match look(client, &rule.table).await? {
-        Some((table, columns)) => (table, columns),
-        None => return Ok(Err(format!("there is no table {}", rule.table))),
+    let Some(looked) = look(client, &rule.table).await? else {
+        return Ok(Err(format!("there is no table {}", rule.table)));
     };
+    let (table, columns) = (looked.rows(), &looked.columns);
     let missing = |name: &&String| !columns.iter().any(|column| column.name == **name);
     if let Some(name) = rule.columns.iter().chain(&rule.sensitive).find(missing) {
         return Ok(Err(format!("there is no column {}.{name}", rule.table)));
     }
-    let keys = list(&named(&columns, &rule.columns));
+    let keys = list(&named(columns, &rule.columns));
     // Classes of one size at a time: there are few sizes, however many classes there are.
     let sql = format!(
         "SELECT n, count(*) FROM (SELECT count(*) AS n FROM {table} GROUP BY {keys}) AS class GROUP BY n ORDER BY n"
@@ -144,7 +185,7 @@ async fn anonymity(client: &Client, rule: &AnonymityRule) -> Result<Result<Anony
         let (rows, classes) = (row.get::<_, i64>(0).unsigned_abs(), row.get::<_, i64>(1).unsigned_abs());
         note_size(&mut view, rows, classes);
     }
-    for column in named(&columns, &rule.sensitive) {
+    for column in named(columns, &rule.sensitive) {
         let found = sensitive(client, rule, &table, &keys, column, view.rows).await?;
         view.sensitive.push(found);
     }
@@ -304,10 +345,10 @@ async fn search(
 ) -> Result<(Vec<CandidateView>, u64), Error> {
     let (mut found, mut left, mut left_out) = (Vec::new(), config.sets, 0);
     for searched in tables {
-        let Some((table, columns)) = look(client, &searched.table).await? else { continue };
-        let mut quasi = named(&columns, &searched.quasi);
+        let Some(looked) = look(client, &searched.table).await? else { continue };
+        let mut quasi = named(&looked.columns, &searched.quasi);
         quasi.truncate(COLUMNS_MAX);
-        let kept = named(&columns, &searched.kept);
+        let kept = named(&looked.columns, &searched.kept);
         let mut sets = sets(quasi.len());
         // Larger sets tell more, so those that the budget leaves out are the small ones.
         sets.reverse();
@@ -319,7 +360,7 @@ async fn search(
             continue;
         }
         let sampled = searched.rows > config.rows;
-        let source = source(&table, searched.rows, config.rows);
+        let source = source(&looked, searched.rows, config.rows);
         let mut take = take;
         if !kept.is_empty() {
             take -= 1;
@@ -339,12 +380,12 @@ async fn search(
 
 /// The rows that are looked at: all of a small table, pages of a large one. Every row is as likely to be among them, so a
 /// row that is alone in the table is alone there too.
-fn source(table: &str, rows: u64, most: u64) -> String {
+fn source(table: &Looked, rows: u64, most: u64) -> String {
     if rows <= most {
-        return table.to_owned();
+        return table.rows();
     }
     let percent = (most as f64 / rows as f64 * 100.0).clamp(0.000_1, 100.0);
-    format!("{table} TABLESAMPLE SYSTEM ({percent}) REPEATABLE (0)")
+    table.sample(&format!(" TABLESAMPLE SYSTEM ({percent}) REPEATABLE (0)"))
 }
 
 async fn kept_set(
