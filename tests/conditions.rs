@@ -112,20 +112,32 @@ fn only_rows_that_are_kept_with_a_reason_keep_their_value() {
 #[test]
 fn a_condition_that_the_source_cannot_read_is_refused_before_a_row_is_read() {
     let lab = Lab::new("when_bad");
-    lab.seed("CREATE TABLE t (id int PRIMARY KEY, x text); INSERT INTO t VALUES (1, 'a');");
-    for (bad, says) in [
-        ("y > 7", "42703"),
-        ("id", "42804"),
-        ("count(*) > 1", "42803"),
-        ("generate_series(1, 2) = 1", "42804"),
-        ("id = $1", "parameter"),
+    lab.seed(
+        "CREATE TYPE mood AS ENUM ('calm');
+         CREATE TABLE t (id int PRIMARY KEY, x text, mood mood, at date); INSERT INTO t VALUES (1, 'a', 'calm', '2024-12-31');",
+    );
+    let (names, literal) = ("Names of columns are as in the table", "not of the type that it is compared with");
+    for (bad, says, hint) in [
+        ("y > 7", "42703", names),
+        ("s.id > 7", "42P01", "is called t, not by its name"),
+        ("id", "42804", "true or false for each row"),
+        ("count(*) > 1", "42803", "about one row, of which there is no aggregate"),
+        ("generate_series(1, 2) = 1", "42804", "no function that returns several rows"),
+        ("id = 'qzvalue'", "22P02", literal),
+        ("mood = 'qzvalue'", "22P02", literal),
+        ("at > 'qzvalue'", "22007", "compared with a date or time and is none"),
+        ("at > '2024-12-47'", "22008", "Write the year first"),
+        ("id = $1", "parameter", names),
     ] {
-        lab.config(&format!(
-            "[tables.\"public.t\".columns]\nid = \"keep\"\nx = {{ mask = \"pattern\", when = \"{bad}\" }}\n"
-        ));
+        let decisions = "default = \"keep\"\n[tables.\"public.t\".columns]\nx";
+        lab.config(&format!("[tables.\"public.t\"]\n{decisions} = {{ mask = \"pattern\", when = \"{bad}\" }}\n"));
         let ran = lab.restage(&["plan"]);
         assert_eq!(ran.code, 3, "{bad}: {}", ran.stderr);
-        assert!(ran.stderr.contains("plan::when") && ran.stderr.contains(says), "{bad}: {}", ran.stderr);
+        for told in ["plan::when", says, hint] {
+            assert!(ran.stderr.contains(told), "{bad}: {told}: {}", ran.stderr);
+        }
+        // Values of conditions are often those of rows.
+        assert!(!ran.stderr.contains("qzvalue") && !ran.stderr.contains("12-47"), "{bad}: {}", ran.stderr);
     }
     // With what else is refused, not after it.
     lab.config(

@@ -21,16 +21,33 @@ const NAMES: &str = "Names of columns are as in the table; functions and types o
 const ABOUT: &str =
     "Names of columns are as in the table that it is about; functions and types outside pg_catalog need their schema.";
 
-/// What to do about a condition that the server does not understand.
-fn unread(problem: &SqlProblem) -> String {
-    /// A table is not known, or a name before a dot is that of no table of the query.
-    const UNDEFINED_TABLE: &str = "42P01";
-    if problem.sqlstate != UNDEFINED_TABLE {
-        return NAMES.to_owned();
-    }
-    "Tables need their schema, and the table whose rows are chosen is called t, not by its name:\n\
-     where = \"EXISTS (SELECT 1 FROM public.orders AS o WHERE o.customer_id = t.id)\""
-        .to_owned()
+/// What to do about a condition that the server does not understand; `names` where its names are all that may be wrong.
+fn unread(problem: &SqlProblem, names: &str) -> String {
+    let hint = match problem.sqlstate.as_str() {
+        // A table is not known, or a name before a dot is that of no table of the query.
+        "42P01" => {
+            "Tables need their schema, and the table whose rows it is about is called t, not by its name:\n\
+             EXISTS (SELECT 1 FROM public.orders AS o WHERE o.customer_id = t.id)"
+        }
+        "22P02" => {
+            "A literal in it is not of the type that it is compared with: not a number, UUID or boolean, or no label of the \
+             enum. Correct it, or compare the text of the column: `id::text = '…'`."
+        }
+        "22007" => {
+            "A literal in it is compared with a date or time and is none. Write it as '2024-12-31' or '2024-12-31 23:59:59+00'."
+        }
+        "22008" => "A date or time in it does not exist. Write the year first, then month and day: '2024-12-31'.",
+        "42804" => {
+            "It has to be true or false for each row: compare the column, as in `active = 1`, and call no function that \
+             returns several rows. Values that are given by turns (CASE, COALESCE) have to be of one type."
+        }
+        "42803" => {
+            "It is about one row, of which there is no aggregate. Ask about other rows in a query of its own:\n\
+             (SELECT count(*) FROM public.orders AS o WHERE o.customer_id = t.id) > 1"
+        }
+        _ => names,
+    };
+    hint.to_owned()
 }
 
 /// Asks the source to read each `where`, and each `when` of a mask, without running it.
@@ -52,14 +69,18 @@ pub(super) async fn conditions(session: &SourceSession, probes: &[ConditionProbe
             continue;
         }
         let table = &probe.table;
-        let mut report = match &probe.column {
-            None => Report::new("plan::rows-where", format!("the source cannot read the `where` of \"{table}\""))
-                .hint(problem.map_or_else(|| NAMES.to_owned(), |problem| unread(&problem))),
+        let (report, names) = match &probe.column {
+            None => {
+                let message = format!("the source cannot read the `where` of \"{table}\"");
+                (Report::new("plan::rows-where", message), NAMES)
+            }
             Some(column) => {
-                Report::new("plan::when", format!("the source cannot read the `when` of column \"{table}.{column}\""))
-                    .hint(ABOUT)
+                let message = format!("the source cannot read the `when` of column \"{table}.{column}\"");
+                (Report::new("plan::when", message), ABOUT)
             }
         };
+        let hint = problem.map_or_else(|| names.to_owned(), |problem| unread(&problem, names));
+        let mut report = report.hint(hint);
         report.place = place;
         reports.push(report.detail(why));
     }
@@ -83,7 +104,7 @@ pub(super) async fn subset(session: &SourceSession, plan: &Plan) -> Result<Vec<R
                 format!("A value in it does not fit the type of what it is compared with ({}).", problem.sqlstate),
                 "Correct the value. That of a parameter of a scenario is given as `--set PARAM=VALUE`.".to_owned(),
             ),
-            Err(problem) => (format!("{problem}."), unread(&problem)),
+            Err(problem) => (format!("{problem}."), unread(&problem, NAMES)),
         };
         let report = Report::new("plan::subset-sql", format!("the source cannot read {}", probe.what)).detail(why);
         let report = report.hint(hint);
