@@ -196,15 +196,18 @@ impl Found {
         }
         let plain = std::mem::take(&mut self.plain);
         let mut seen = self.look(&plain, names);
+        // In the order of the text: one number ends before the next begins.
+        let mut dialed: Vec<(usize, usize)> = Vec::new();
         for span in &mut seen {
-            let dialed = span.detector == Detector::Phone && plain.text[span.start..].starts_with('+');
+            let plus = span.detector == Detector::Phone && plain.text[span.start..].starts_with('+');
             (span.start, span.end) = plain.place(span.start, span.end);
-            if dialed {
-                // Without its plus it may have been a card.
-                self.spans
-                    .retain(|card| card.detector != Detector::Card || card.start < span.start || span.end < card.end);
-            }
+            dialed.extend(plus.then_some((span.start, span.end)));
         }
+        // Without its plus a telephone number may have been a card.
+        self.spans.retain(|span| {
+            let phone = dialed[..dialed.partition_point(|(start, _)| *start <= span.start)].last();
+            span.detector != Detector::Card || phone.is_none_or(|(_, end)| *end < span.end)
+        });
         seen.retain(|span| span.detector != Detector::Email || text[span.start..span.end].contains('&'));
         self.spans.append(&mut seen);
         self.plain = plain;
