@@ -1216,7 +1216,11 @@ fn what_all_columns_of_a_table_begin_with_says_nothing_of_them() {
         "CREATE TABLE contacts (cp_id int PRIMARY KEY, cp_gender char(1), cp_email text, cp_phone1 text, cp_satphone text, cp_project text,
              cp_abteilung text, cp_position text);
          CREATE TABLE galette_logs (id_log int PRIMARY KEY, date_log date, ip_log text, action_log text);
-         CREATE TABLE places (id int PRIMARY KEY, cp text);",
+         CREATE TABLE places (id int PRIMARY KEY, cp text);
+         CREATE TABLE pin (pin_id int PRIMARY KEY, pin_door int, pin_gate int, pin_email text, pin_phone text);
+         CREATE TABLE gehalt (gehalt_id int PRIMARY KEY, gehalt_basis int, gehalt_alt numeric, gehalt_email text, gehalt_telefon text);
+         CREATE TABLE matches (id_hash text PRIMARY KEY, email_hash text, ssn_hash text, phone_hash text);
+         INSERT INTO pin SELECT n, 1000 + n % 2, 2000 + n % 3, 'a' || n || '@example.com', '+49 30 23125 ' || n FROM generate_series(100, 199) n;",
     );
     let document = document(&lab, &["discover", "--json"]);
     let of = |table: &str, name: &str| {
@@ -1233,4 +1237,12 @@ fn what_all_columns_of_a_table_begin_with_says_nothing_of_them() {
     says("public.galette_logs", "ip_log", "ip");
     // The twin: where it stands alone it is a postal code.
     says("public.places", "cp", "zip");
+    // What the word says besides is not lost, and what is made of a value is not taken for it.
+    says("public.pin", "pin_door", "password");
+    says("public.pin", "pin_gate", "password");
+    says("public.pin", "pin_email", "email");
+    says("public.gehalt", "gehalt_basis", "income");
+    says("public.gehalt", "gehalt_alt", "income");
+    says("public.gehalt", "gehalt_telefon", "phone");
+    says("public.matches", "email_hash", "-");
 }

@@ -1,5 +1,6 @@
 //! A word that stands before or behind the names of nearly all columns of a table: `cp_name`, `cp_email`, `cp_project`. It is
-//! called so for the table, and says nothing of any of them.
+//! called so for the table, and what is left says what each of them holds. What the word itself may say counts all the same
+//! (`pin_door`), but for short ones that tables are called by.
 
 use super::rules::RULES;
 use super::token::{self, Words};
@@ -12,6 +13,8 @@ const COLUMNS_MIN: usize = 4;
 const OF_FIVE: usize = 4;
 /// A word that says something alone is none if so many categories are found without it: `phone_home` is a phone.
 const CATEGORIES_MIN: usize = 2;
+/// Behind a name they say what was made of a value: `email_hash` is no address.
+const MADE: &[&str] = &["hash", "digest", "crypt", "token", "sha", "hmac", "checksum", "fingerprint"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Affix {
@@ -20,7 +23,7 @@ pub struct Affix {
 }
 
 impl Affix {
-    /// The word that the columns of a table share, if there is one and they lose nothing without it.
+    /// The word that the columns of a table share, if there is one and they say what they hold without it.
     pub fn of<'a>(columns: impl Iterator<Item = &'a str>) -> Option<Self> {
         let names: Vec<Words> = columns.map(|column| token::split(column, true)).collect();
         [true, false]
@@ -43,6 +46,11 @@ impl Affix {
     /// whose a column is, and questions (`has_`) that it is none.
     fn says_nothing(&self, names: &[Words]) -> bool {
         let (context, word) = (&RULES.context, &self.word);
+        // The digits of `sha256`.
+        let number = word.bytes().all(|byte| byte.is_ascii_digit());
+        if number || !self.first && MADE.contains(&word.as_str()) {
+            return false;
+        }
         if [&context.person, &context.thing, &context.neutral, &context.ask].iter().any(|set| set.contains(word)) {
             return false;
         }
@@ -63,6 +71,11 @@ impl Affix {
     pub(super) fn is_first(&self) -> bool {
         self.first
     }
+
+    /// Whether it is no more than a short word that tables are called by, whatever it says elsewhere.
+    pub(super) fn may_mean_anything(&self) -> bool {
+        RULES.context.prefix.contains(&self.word)
+    }
 }
 
 /// How many categories are found by these names.
@@ -76,6 +89,7 @@ fn categories<'w>(names: impl Iterator<Item = &'w [String]>) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Class;
     use super::*;
 
     fn found(table: &str, columns: &[&str], column: &str) -> Option<String> {
@@ -105,6 +119,51 @@ mod tests {
         let logs = ["id_log", "date_log", "ip_log", "action_log"];
         assert_eq!(found("t", &logs, "ip_log").as_deref(), Some("ip"));
         assert_eq!(found("t", &[], "ip_log"), None);
+    }
+
+    #[test]
+    fn what_a_shared_word_says_is_not_lost_without_it() {
+        let income: &[&str] = &["gehalt_id", "gehalt_basis", "gehalt_alt", "gehalt_email", "gehalt_telefon"];
+        let columns: &[(&[&str], &str, &str)] = &[
+            (&["token_id", "token_app", "token_web", "token_email", "token_phone"], "token_app", "token"),
+            (&["pin_id", "pin_door", "pin_gate", "pin_email", "pin_phone"], "pin_door", "password"),
+            (&["phone_id", "phone_home", "phone_email", "phone_street", "phone_other"], "phone_other", "phone"),
+            (&["login_id", "login_main", "login_email", "login_phone"], "login_main", "username"),
+            (&["gender_id", "gender_old", "gender_email", "gender_phone"], "gender_old", "gender"),
+            (&["fax_id", "fax_a", "fax_b", "fax_email", "fax_street"], "fax_a", "phone"),
+            (&["plz_id", "plz_von", "plz_alt", "plz_email", "plz_telefon"], "plz_alt", "zip"),
+            (&["iban_id", "iban_privat", "iban_email", "iban_phone"], "iban_privat", "iban"),
+            (&["ssn_id", "ssn_old", "ssn_email", "ssn_phone"], "ssn_old", "national_id"),
+            (&["tel_id", "tel_privat", "tel_work", "tel_email", "tel_street"], "tel_privat", "phone"),
+            (&["email_id", "email_from", "email_phone", "email_street"], "email_from", "email"),
+            (income, "gehalt_basis", "income"),
+        ];
+        for (columns, column, category) in columns {
+            assert_eq!(found("t", columns, column).as_deref(), Some(*category), "{column}");
+        }
+        // The twins: what the rest says is found as well, and of a short word that tables are called by nothing is left.
+        assert_eq!(found("t", income, "gehalt_telefon").as_deref(), Some("phone"));
+        let contacts = ["cp_id", "cp_email", "cp_phone", "cp_city", "cp_project"];
+        assert_eq!(found("t", &contacts, "cp_project"), None);
+        for word in &RULES.context.prefix {
+            let says = RULES.phrases.iter().filter(|phrase| phrase.words == [word.as_str()]);
+            let class = |detector: usize| RULES.categories[RULES.detectors[detector].category].class;
+            assert!(word.len() <= 3 && says.filter_map(|phrase| phrase.detector).all(|it| class(it) == Class::Quasi));
+        }
+    }
+
+    #[test]
+    fn what_is_made_of_values_is_none_of_them() {
+        for made in ["hash", "digest", "crypt", "token", "enc", "encrypted", "sha256", "md5"] {
+            let columns = ["id", "email", "ssn", "phone"].map(|name| format!("{name}_{made}"));
+            let columns = columns.each_ref().map(String::as_str);
+            assert_eq!(affix(&columns), None, "{made}");
+        }
+        let hashes = ["id_hash", "email_hash", "ssn_hash", "phone_hash"];
+        assert_eq!(found("t", &hashes, "email_hash"), None);
+        // The twin: a word that says nothing of how a value was made.
+        let logs = ["id_log", "email_log", "ssn_log", "phone_log"];
+        assert_eq!(found("t", &logs, "email_log").as_deref(), Some("email"));
     }
 
     #[test]

@@ -292,10 +292,12 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn read(&self, german: bool, found: &mut HashMap<usize, Evidence>) {
-        let words = self.words(german);
-        let alone = self.matches(&words);
-        for hit in &alone {
-            self.judge(&words, hit, &alone, 0, 1.0, Signal::Name, found);
+        for words in self.readings(german) {
+            let alone = self.matches(&words);
+            for hit in &alone {
+                self.judge(&words, hit, &alone, 0, 1.0, Signal::Name, found);
+            }
+            self.with_table(&words, found);
         }
         if let Some(domain) = self.facts.domain {
             let words = token::unglue(token::split(domain, german), &self.rules.apart);
@@ -304,19 +306,22 @@ impl Reading<'_> {
                 self.judge(&words, hit, &named, 0, FROM_TYPE, Signal::Type, found);
             }
         }
-        self.with_table(&words, found);
     }
 
-    /// The words of the column, without what all columns of its table have, unless a phrase begins or ends there.
-    fn words(&self, german: bool) -> Words {
+    /// The words of the column, and those without what all columns of its table have: what either says counts. Where that is
+    /// short and may mean anything, it counts only if a phrase goes on behind it.
+    fn readings(&self, german: bool) -> Vec<Words> {
         let split = token::split(self.facts.column, german);
         let rest = self.facts.affix.and_then(|affix| Some((affix, affix.cut(&split)?.to_vec())));
         let whole = token::unglue(split, &self.rules.apart);
-        let Some((affix, rest)) = rest else { return whole };
+        let Some((affix, rest)) = rest else { return vec![whole] };
         let rest = token::unglue(rest, &self.rules.apart);
         let border = if affix.is_first() { whole.len() - rest.len() } else { rest.len() };
         let spans = |hit: &Match| hit.start < border && border < hit.end;
-        if self.matches(&whole).iter().any(spans) { whole } else { rest }
+        if affix.may_mean_anything() && !self.matches(&whole).iter().any(spans) {
+            return vec![rest];
+        }
+        vec![whole, rest]
     }
 
     /// `cards.number` is a card number, `phone_numbers.value` a phone number.

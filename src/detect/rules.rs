@@ -145,6 +145,8 @@ pub(super) struct Context {
     pub catalog: HashSet<String>,
     pub shell: HashSet<String>,
     pub generic: HashSet<String>,
+    /// Short words that tables are called by.
+    pub prefix: HashSet<String>,
     /// Beginnings of words.
     pub special: Vec<String>,
 }
@@ -283,6 +285,7 @@ struct ContextText {
     shell: String,
     apart: String,
     generic: String,
+    prefix: String,
     special: String,
 }
 
@@ -415,6 +418,7 @@ impl Context {
             catalog: set(&text.catalog),
             shell: set(&text.shell),
             generic: set(&text.generic),
+            prefix: set(&text.prefix),
             special: text.special.split_whitespace().map(str::to_owned).collect(),
         }
     }
