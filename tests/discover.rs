@@ -1210,6 +1210,54 @@ fn names_that_may_mean_a_secret_or_somebody_are_asked_whatever_their_values() {
 }
 
 #[test]
+fn secrets_and_persons_with_few_values_are_asked_and_measures_of_persons_are_kept() {
+    let lab = Lab::new("asked_more");
+    let secrets = [
+        "enable_pw",
+        "db_url",
+        "webhook_url",
+        "salt",
+        "otp_key",
+        "mnemonic",
+        "safe_combo",
+        "aws_sk",
+        "zugangsdaten",
+        "wpa2",
+    ];
+    let persons = ["judge", "dentist", "mum", "inhaber", "temoin", "sales_agent", "opiekun", "treasurer"];
+    let numbers = ["home_no", "faxnr", "patnr", "card4", "plate", "gebjahr", "coach"];
+    let words = ["parking_pass", "kafka_broker", "label_sk", "agent_version", "training_session"];
+    let measures = ["discount_customer", "rating_seller", "points_member"];
+    let texts = [&secrets[..], &persons, &words].concat();
+    let figures = [&numbers[..], &measures].concat();
+    let columns =
+        texts.iter().map(|name| format!("{name} text")).chain(figures.iter().map(|name| format!("{name} int")));
+    let values = texts.iter().map(|_| "w").chain(figures.iter().map(|_| "1000 + n % 7"));
+    lab.seed(&format!(
+        "CREATE TABLE entries (id int PRIMARY KEY, {});
+         INSERT INTO entries SELECT n, {} FROM generate_series(1, 200) n,
+             LATERAL (SELECT (ARRAY['open', 'closed'])[1 + n % 2]) AS of (w);
+         ANALYZE;",
+        columns.collect::<Vec<_>>().join(", "),
+        values.collect::<Vec<_>>().join(", "),
+    ));
+    let document = document(&lab, &["discover", "--json"]);
+    let kept = |column: &str| {
+        let (toml, open) = proposed(&document, "public.entries", column);
+        (!open && toml.contains("no sign of a person"), toml)
+    };
+    for column in secrets.iter().chain(&persons).chain(&numbers) {
+        let (is_kept, toml) = kept(column);
+        assert!(!is_kept, "{column}: {toml}");
+    }
+    // The twins: other passes, parts of programs, a language, and measures of somebody.
+    for column in words.iter().chain(&measures) {
+        let (is_kept, toml) = kept(column);
+        assert!(is_kept, "{column}: {toml}");
+    }
+}
+
+#[test]
 fn what_all_columns_of_a_table_begin_with_says_nothing_of_them() {
     let lab = Lab::new("prefixed");
     lab.seed(

@@ -136,10 +136,15 @@ fn ends_in_asked(words: &Words, takes: Takes) -> bool {
         let behind = fits(&words[start..], phrase).map(|taken| &words[start + taken..]);
         behind.is_some_and(|behind| behind.iter().all(nothing))
     };
+    let number = matches!(takes, Takes::Integer | Takes::Numeric);
     RULES.asked.iter().filter(|asked| asked.types.contains(&takes)).any(|asked| {
-        let other = |word: &String| context.ask.contains(word) || asked.unless.contains(word);
+        let other = |word: &String| {
+            let question = !asked.always && context.ask.contains(word);
+            question || asked.unless.contains(word) || number && asked.unless_number.contains(word)
+        };
         let mut starts = (0..words.len()).take_while(|start| !words[..*start].iter().any(other));
-        starts.any(|start| asked.phrases.iter().any(|phrase| ends(start, phrase)))
+        let phrases = |start| asked.phrases.iter().filter(move |phrase| start == 0 || !phrase.whole);
+        starts.any(|start| phrases(start).any(|phrase| ends(start, &phrase.words)))
     })
 }
 

@@ -173,13 +173,24 @@ pub(super) struct Asked {
     #[cfg_attr(not(test), expect(dead_code, reason = "the test of a list stands beside it"))]
     pub id: String,
     pub types: Vec<Takes>,
-    pub phrases: Vec<Words>,
+    pub phrases: Vec<AskedPhrase>,
+    /// Also behind a question: `enable_pw`.
+    pub always: bool,
     /// Words that make something else of what follows them.
     pub unless: HashSet<String>,
+    /// And those that do where values are numbers: `points_member`.
+    pub unless_number: HashSet<String>,
     #[cfg_attr(not(test), expect(dead_code, reason = "the test of a list stands beside it"))]
     pub examples: Vec<String>,
     #[cfg_attr(not(test), expect(dead_code, reason = "the test of a list stands beside it"))]
     pub counters: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(super) struct AskedPhrase {
+    pub words: Words,
+    /// Nothing stands before it.
+    pub whole: bool,
 }
 
 pub(super) static RULES: LazyLock<Rules> = LazyLock::new(Rules::read);
@@ -235,7 +246,11 @@ struct AskedText {
     types: Vec<String>,
     names: Vec<String>,
     #[serde(default)]
+    always: bool,
+    #[serde(default)]
     unless: String,
+    #[serde(default)]
+    unless_number: String,
     examples: Vec<String>,
     counters: Vec<String>,
 }
@@ -333,7 +348,7 @@ impl Rules {
         for set in [&context.neutral, &context.veto, &context.ask, &context.person, &context.thing, &context.generic] {
             rules.known.extend(set.iter().cloned());
         }
-        let asked = rules.asked.iter().flat_map(|asked| asked.phrases.iter().flatten());
+        let asked = rules.asked.iter().flat_map(|asked| asked.phrases.iter().flat_map(|phrase| &phrase.words));
         rules.apart.extend(rules.known.iter().chain(asked).cloned());
         rules.apart.extend(DEEDS.iter().map(|deed| (*deed).to_owned()));
         rules
@@ -399,11 +414,20 @@ impl Asked {
         Self {
             id: text.id,
             types: text.types.iter().map(|word| takes(word)).collect(),
-            phrases: text.names.iter().map(|phrase| token::split(phrase, true)).collect(),
+            phrases: text.names.iter().map(|phrase| AskedPhrase::read(phrase)).collect(),
+            always: text.always,
             unless: set(&text.unless),
+            unless_number: set(&text.unless_number),
             examples: text.examples,
             counters: text.counters,
         }
+    }
+}
+
+impl AskedPhrase {
+    fn read(text: &str) -> Self {
+        let (text, whole) = text.strip_prefix('=').map_or((text, false), |text| (text, true));
+        Self { words: token::split(text, true), whole }
     }
 }
 
