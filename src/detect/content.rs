@@ -542,8 +542,21 @@ fn address(value: &str) -> bool {
     value.len() <= 300 && street && rest.split_whitespace().count() >= 2 && POSTAL.is_match(rest) && words(value) <= 25
 }
 
+/// What a payment service calls prices, promotions, taxes and ways of shipping by: random, nobody's, and no secret.
+const SERVICE_PREFIXES: &[&str] = &["price_1", "promo_1", "txr_1", "shr_1"];
+/// How many letters and digits follow.
+const SERVICE_LEN: usize = 23;
+
+fn is_of_service(value: &str) -> bool {
+    let rest = SERVICE_PREFIXES.iter().find_map(|prefix| value.strip_prefix(prefix));
+    rest.is_some_and(|rest| rest.len() == SERVICE_LEN && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
 /// Letters of both cases and digits in an order that no language has.
 fn random(value: &str) -> bool {
+    if is_of_service(value) {
+        return false;
+    }
     let (mut upper, mut lower, mut digits) = (0usize, 0usize, 0usize);
     for byte in value.bytes() {
         match byte {

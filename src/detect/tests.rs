@@ -292,6 +292,24 @@ fn values_that_may_tell_of_a_person_are_asked_about() {
 }
 
 #[test]
+fn what_a_payment_service_calls_its_prices_by_is_no_secret() {
+    // Twenty-three letters and digits of random order.
+    let tail = |n: usize| {
+        let letters = b"aQ3xZ8mKp1LwR5vT9nYb2HcD7eJsF4gUo6iN";
+        (0..23).map(|at| char::from(letters[(n * 7 + at * (n + 5)) % letters.len()])).collect::<String>()
+    };
+    let most = |prefix: &str| {
+        let values: Vec<String> = (0..12).map(|n| format!("{prefix}{}", tail(n))).collect();
+        score(&sampled("t.ref", &values.iter().map(String::as_str).collect::<Vec<_>>()), "token")
+    };
+    assert_eq!(most("price_1"), 0.0);
+    // The twins: of a customer, of nobody knows what, and one letter more.
+    for prefix in ["cus_1", "", "prod_", "price_1a"] {
+        assert!(most(prefix) > 0.0, "{prefix}");
+    }
+}
+
+#[test]
 fn two_columns_of_places_are_told_from_shares_and_measurements() {
     let column = |value: &dyn Fn(f64) -> f64| {
         let mut sample = Sample::new(&facts("t.x:float"));
