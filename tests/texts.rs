@@ -178,7 +178,7 @@ fn numbers_in_logs_urls_and_html_join_and_are_found_if_they_stay() {
         "CREATE TABLE contacts (id int PRIMARY KEY, phone text, ip text);
         CREATE TABLE logs (id int PRIMARY KEY REFERENCES contacts, line text, url text, html text);
         INSERT INTO contacts SELECT i, '+491511234' || 5600 + i, '81.2.69.' || i FROM generate_series(1, 40) i;
-        INSERT INTO logs SELECT id, 'login ' || phone || ' ' || ip || ' ok',
+        INSERT INTO logs SELECT id, 'login ' || phone || ' ' || ip || ' ok by SIP/' || ip || '-01',
             'GET /sms?to=' || replace(phone, '+', '%2B') || '&x=1', '<td>' || replace(phone, '+49', '&#43;49') || '</td>'
         FROM contacts",
     );
@@ -200,7 +200,8 @@ html = "text.spans"
     };
     lab.config(&policy("\"text.spans\""));
     lab.refresh();
-    let joined = "SELECT count(*) FROM logs JOIN contacts USING (id) WHERE line = 'login ' || phone || ' ' || ip || ' ok' \
+    let joined = "SELECT count(*) FROM logs JOIN contacts USING (id) \
+        WHERE line = 'login ' || phone || ' ' || ip || ' ok by SIP/' || ip || '-01' \
         AND url = 'GET /sms?to=' || replace(phone, '+', '%2B') || '&x=1' \
         AND html = '<td>' || replace(phone, '+49', '&#43;49') || '</td>'";
     assert_eq!(lab.staging(joined), "40");

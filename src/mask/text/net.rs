@@ -142,15 +142,22 @@ pub(super) fn wide_email(text: &str, at: usize, found: &mut Found) {
     }
 }
 
+/// Longest local part that is looked for before an encoded sign: 64 bytes (RFC 5321), each encoded twice.
+const ENCODED_LOCAL_MAX: usize = 64 * "%2540".len();
+
 /// What stands for `@` in URLs, in a URL inside of another one, and in quoted-printable.
 pub(super) const ENCODED_ATS: [&str; 3] = ["%40", "%2540", "=40"];
 
 /// Looks for an address around the encoded sign at `at`.
 pub(super) fn encoded_email(text: &str, at: usize, sign: &str, found: &mut Found) {
+    // Text made of such signs is not read again from its beginning for each of them.
+    let from = text.floor_char_boundary(at.saturating_sub(ENCODED_LOCAL_MAX));
+    let at = at - from;
+    let text = &text[from..];
     if let Some((start, end)) = address(text, at, at + sign.len())
         && (sign.starts_with('%') || is_host(&text[at + sign.len()..end]))
     {
-        found.push(start, end, Detector::EncodedEmail, false);
+        found.push(from + start, from + end, Detector::EncodedEmail, false);
     }
 }
 

@@ -454,8 +454,10 @@ impl<'a> Run<'a> {
             let trunk = group > at && self.digits(group) == "0" && self.gap(group).starts_with(')');
             total += if trunk { 0 } else { self.len(group) };
             let apart = group > at && (self.date(group) || !self.close(group - 1));
-            let other = best.is_some()
-                && (self.is_other(group, before >= digits.whole) || self.blank(group - 1) && total > digits.usual);
+            let beyond = |group: usize| {
+                self.blank(group - 1) && total > digits.usual && !(digits.extended && self.is_extension(at, group))
+            };
+            let other = best.is_some() && (self.is_other(group, before >= digits.whole) || beyond(group));
             if total > digits.max || apart || other {
                 break;
             }

@@ -239,13 +239,32 @@ fn what_stands_behind_a_number_is_no_part_of_it() {
     }
     assert_eq!(plain("+4915112345671 200 OK, tel 555-0100 18:00"), "<phone> 200 OK, tel <phone> 18:00");
     assert_eq!(mask_at(Some("ID"), &[], None, "812 3456 789 8.8.8.8"), "<phone> <ip>");
-    // Numbers in short groups are whole.
+    for number in [
+        "+43 660 1234567",
+        "+43 1 588 5801",
+        "+39 06 1234567",
+        "+352 621 123 456",
+        "+358 40 123 4567",
+        "+62 21 1234567",
+        "+63 917 123 4567",
+        "+84 91 234 5678",
+    ] {
+        for behind in ["5€", "(2)", "2. Stock", "8-16 Uhr", "12h", "20 min"] {
+            assert_eq!(plain(&format!("{number} {behind}")), format!("<phone> {behind}"), "{number} {behind}");
+        }
+    }
+    assert_eq!(plain("+43 660 1234567 078-05-1120"), "<phone> <ssn>");
+    assert_eq!(plain("+39 06 1234567 4111 1111 1111 1111"), "<phone> <card>");
+    // Numbers in short groups are whole, and so are extensions.
     for text in [
         "+33 6 12 34 56 78 rang",
         "+33 6 12.34.56.78 rang",
         "+45 12.34.56.78 rang",
         "+41 44 668 18 00 rang",
         "+49 89 12345678-123 rang",
+        "+49 89 1234-5678 901 rang",
+        "+43 1 58858-1234 56 rang",
+        "+358 40 123 45 67 rang",
         "+49 30 90 18 20 rang",
         "06 12 34 56 78 rang",
     ] {
@@ -505,6 +524,13 @@ fn numbers_with_entities_and_escapes_are_found() {
         ("a LIKE '%201-234-5678%'", "a LIKE '%<phone>%'"),
         // Values that begin as escapes do.
         ("tel=2012345678, phone1=2712345678", "tel=<phone>, phone1=<phone>"),
+        // A plus is a blank only in the field of a form that has a plus.
+        ("<a href=\"tel:%2B4915112345671\">+49&nbsp;151&nbsp;12345678</a>", "<a href=\"tel:%3Cphone%3E\"><phone></a>"),
+        ("%2B4915112345671;+49&nbsp;151&nbsp;12345678", "%3Cphone%3E;<phone>"),
+        ("q=%2B49151+12345678&a=+49&nbsp;151&nbsp;12345678", "q=%3Cphone%3E&a=<phone>"),
+        ("a=b%2Bc&tel=%2B12128675309", "a=b%2Bc&tel=%3Cphone%3E"),
+        ("IBAN=20DE12=205001=200517=200648=204898=2090 =\n", "IBAN=20<id> =\n"),
+        ("=?utf-8?Q?Karte=204111=201111=201111=201111?=", "=?utf-8?Q?Karte=20<card>?="),
     ] {
         assert_eq!(plain(text), want, "{text}");
     }
@@ -514,6 +540,13 @@ fn numbers_with_entities_and_escapes_are_found() {
         "a=2078-05-1120",
         "x=%2012345678",
         "%20%2D%3A&nbsp;",
+        // In base64, and sums.
+        "token=abc%2B49151123%3D",
+        "Signature=vj%2Fbyp%2B12128675309xyz%3D",
+        "f(x)=x%2B1212867, C%2B%2B+212+867+5309",
+        // Nothing says that these are quoted-printable.
+        "IBAN: DE12=205001=200517=200648=204898=2090",
+        "Karte=204111=201111=201111=201111",
     ] {
         assert_eq!(plain(text), text);
     }
@@ -615,8 +648,9 @@ fn versions_and_books_are_no_addresses_and_phones() {
         "Chrome/119.0.0.0 Safari/537.36 Edg/119.0.0.0",
         "(OPR/105.0.0.0)",
         "foo-1.2.3.4.jar, libfoo.so.1.2.3.4, app 1.2.3.4-SNAPSHOT",
-        "nginx/1.25.3.1, node/18.0.0.0",
-        "firmware 1.2.3.4, Build: 10.4.2.1, release 1.2.3.4",
+        "nginx/1.25.3.1, Node/18.0.0.0, version 1.2.3.4, v1.2.3.4",
+        "ua=Mozilla/5.0%20(X11)%20Chrome/119.0.0.0&b=Chrome%2F119.0.0.0",
+        "version%3D1%2E2%2E3%2E4, ?a=%20version%3d1.2.3.4",
         "ISBN-13: 9783161484100, ISBN-10: 0306406152, ISBN 0306406152",
         "GTIN-13: 4006381333931",
     ] {
@@ -627,7 +661,13 @@ fn versions_and_books_are_no_addresses_and_phones() {
         ("client/81.2.69.142, Host/81.2.69.142", "client/<ip>, Host/<ip>"),
         ("worker/81.2.69.142, dn1.acme.io/81.2.69.142", "worker/<ip>, dn1.acme.io/<ip>"),
         ("GET /Block/81.2.69.142, http://81.2.69.142/", "GET /Block/<ip>, http://<ip>/"),
-        ("dhcp release 81.2.69.142", "dhcp release <ip>"),
+        ("dhcp release 81.2.69.142, lease release 81.2.69.142", "dhcp release <ip>, lease release <ip>"),
+        ("build 81.2.69.142 failed, blocked by firmware 81.2.69.142", "build <ip> failed, blocked by firmware <ip>"),
+        ("Release=81.2.69.142", "Release=<ip>"),
+        ("SIP/81.2.69.142-00000001, TCP/81.2.69.142", "SIP/<ip>-00000001, TCP/<ip>"),
+        ("KATHARINA-PC/81.2.69.142, edge/81.2.69.142", "KATHARINA-PC/<ip>, edge/<ip>"),
+        ("Customer/81.2.69.142, Session/8.0.0.0", "Customer/<ip>, Session/<ip>"),
+        ("SIP%2F81.2.69.142, ?ip=%2081.2.69.142&host%3D81.2.69.142", "SIP%2F<ip>, ?ip=%20<ip>&host%3D<ip>"),
         ("ISBN 0306406153", "ISBN <phone>"),
     ] {
         assert_eq!(plain(text), want, "{text}");
@@ -743,6 +783,9 @@ fn texts_made_of_beginnings_of_urls_are_read_once() {
         "}@",
         "=40",
         "!a@",
+        "a @ ",
+        "a%40",
+        "a%2540",
         "ab%40",
         "ab%2540",
         "a@b-",

@@ -5,9 +5,9 @@
 //! Those escapes are read first, and what a program reads there is searched in place of the text. Names and addresses are
 //! looked for a second time, as a reader sees the rest. A text without any of that is not copied.
 
-use super::net::encoded;
+use super::net::{encoded, is_in_encoded_word};
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use unicode_normalization::UnicodeNormalization as _;
 
 /// A piece that is written otherwise: where it stands in the plain text, and where in the original.
@@ -50,6 +50,13 @@ impl Plain {
     /// Reads a text; false if it is plain already. Tags stay, or are nothing where they stand inside of words and those are to
     /// be joined, except in the places that are `taken`, which are in order.
     pub(super) fn read(&mut self, text: &str, taken: Option<&[(usize, usize)]>) -> bool {
+        let soft_breaks = OnceCell::new();
+        let printable = |at| *soft_breaks.get_or_init(|| has_soft_break(text)) || is_in_encoded_word(text, at);
+        self.read_with(text, taken, printable)
+    }
+
+    /// As [`Plain::read`], where it is known what is quoted-printable.
+    fn read_with(&mut self, text: &str, taken: Option<&[(usize, usize)]>, printable: impl Fn(usize) -> bool) -> bool {
         self.text.clear();
         self.pieces.clear();
         if !may_be_escaped(text) {
@@ -62,7 +69,7 @@ impl Plain {
             let piece = match text.as_bytes()[at] {
                 b'&' => entity(&text[at..]),
                 b'<' if taken.is_some() => tags(text, at),
-                b'=' | b'%' => escape(text, at),
+                b'=' | b'%' => escape(text, at, &printable),
                 b'+' => plus(text, at),
                 b'-' => broken(text, at),
                 0xc2 | 0xe2 | 0xef => character(&text[at..]),
@@ -368,7 +375,7 @@ pub(super) fn may_begin(text: &[u8]) -> bool {
 /// is rather a pattern of SQL.
 pub(super) fn escape_end(text: &str, at: usize) -> Option<usize> {
     let quoted = text[..at].chars().next_back().is_none_or(|c| c.is_whitespace() || matches!(c, '\'' | '"'));
-    let (len, _) = escape(text, at).filter(|_| !quoted)?;
+    let (len, _) = escape(text, at, |_| false).filter(|_| !quoted)?;
     Some(at + len)
 }
 
@@ -376,7 +383,8 @@ pub(super) fn escape_end(text: &str, at: usize) -> Option<usize> {
 /// plain.
 pub(super) fn masked<E>(span: &str, mask: impl FnOnce(&str) -> Result<String, E>) -> Result<Option<String>, E> {
     let mut plain = Plain::default();
-    if !plain.read(span, None) {
+    // The span was found in a text that said so, if it has such escapes.
+    if !plain.read_with(span, None, |_| true) {
         return Ok(None);
     }
     let masked = mask(&plain.text)?;
@@ -497,10 +505,25 @@ fn entity(text: &str) -> Seen {
 
 /// `=C3=BC`, `%C3%BC`, `%FC`, `%27`: letters beyond ASCII and what stands inside of names and numbers; `=` at the end of a
 /// line.
-fn escape(text: &str, at: usize) -> Seen {
+fn escape(text: &str, at: usize, printable: impl Fn(usize) -> bool) -> Seen {
     let (len, seen) = escaped(&text[at..])?;
-    let one = text.as_bytes()[at] == b'=' && len == 3;
-    (!one || !is_field(&text[..at], &text[at + len..])).then_some((len, seen))
+    let before_digit = text[at + len..].starts_with(|c: char| c.is_ascii_digit());
+    // Elsewhere than in mail it rather begins a value: `tel=2012345678`, `iban=DE12…`.
+    let field = text.as_bytes()[at] == b'=' && len == 3 && before_digit && !printable(at);
+    // In base64 as well a plus is `%2B`.
+    let joined = seen == "+" && before_digit && is_joined_on(&text[..at]);
+    (!field && !joined).then_some((len, seen))
+}
+
+/// A letter, a digit or another plus stands directly before an escape: `abc%2B49`, `C%2B%2B`.
+fn is_joined_on(before: &str) -> bool {
+    let end = before.len();
+    let escape = [3, 5].iter().find_map(|len| {
+        let code = before.get(end.checked_sub(*len)?..)?.strip_prefix('%')?;
+        let code = if *len == 5 { code.strip_prefix("25")? } else { code };
+        code.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(code)
+    });
+    escape.map_or(before.ends_with(char::is_alphanumeric), |code| code.eq_ignore_ascii_case("2B"))
 }
 
 fn escaped(text: &str) -> Seen {
@@ -548,21 +571,19 @@ fn is_joint(c: char, sign: u8) -> bool {
         || sign == b'%' && matches!(c, '+' | '(' | ')' | '/' | ':' | ',' | ';' | '#' | '_')
 }
 
-/// `tel=2012345678`, `iban=DE12…`: what looks like an escape begins a value, unless there are digits before it as well.
-fn is_field(before: &str, after: &str) -> bool {
-    let head = before.trim_end_matches(|c: char| c.is_ascii_digit());
-    let named = head.len() == before.len() || head.ends_with(|c: char| c.is_alphabetic() || c == '_');
-    named && after.starts_with(|c: char| c.is_ascii_digit())
-}
-
 /// How far before a `+` the `%2B` may stand that tells what it is.
 const PLUS_BYTES: usize = 32;
 
-/// A blank in the field of a form: there, a plus is `%2B`.
+/// A blank in the field of a form: there, a plus is `%2B`, and what follows a number is rather a blank than a plus.
 fn plus(text: &str, at: usize) -> Seen {
-    let before = &text.as_bytes()[at.saturating_sub(PLUS_BYTES)..at];
-    let word = before.rsplit(u8::is_ascii_whitespace).next().unwrap_or_default();
-    word.windows(3).any(|escape| escape.eq_ignore_ascii_case(b"%2B")).then(|| (1, " ".to_owned()))
+    let from = text.floor_char_boundary(at.saturating_sub(PLUS_BYTES));
+    let ends = |c: char| c.is_whitespace() || matches!(c, '&' | '"' | '\'' | '<' | '>' | ';' | ',' | '|');
+    let field = text[from..at].rsplit(ends).next().unwrap_or_default();
+    let inside = field.ends_with(|c: char| c.is_alphanumeric() || matches!(c, ')' | '+' | '-' | '.'));
+    let start = at - field.len();
+    let signs = || field.match_indices("%2B").chain(field.match_indices("%2b"));
+    let told = inside && signs().any(|(sign, _)| !is_joined_on(&text[..start + sign]));
+    told.then(|| (1, " ".to_owned()))
 }
 
 /// A hyphen and the end of a line inside a word.
@@ -601,7 +622,12 @@ mod tests {
             ("bob%20smith%2Ax 100%", "bob smith%2Ax 100%"),
             ("%2B1+%28212%29%20867%2d5309, 1+1", "+1 (212) 867-5309, 1+1"),
             ("%252B49%2520151&#8209;1=\n2", "+49 151\u{2011}12"),
-            ("49=20151=20a=2012, 078=C2=A005", "49 151 a=2012, 078\u{a0}05"),
+            ("49=20151=20a=2012, 078=C2=A005", "49=20151 a=2012, 078\u{a0}05"),
+            ("x=\n49=20151=2D12", "x49 151-12"),
+            ("=?utf-8?q?49=20151?=", "=?utf-8?q?49 151?="),
+            ("a%2B49 =%2B49 %20%2b49 C%2B%2B49 %2Fa%252B49", "a%2B49 =+49  +49 C+%2B49 /a%252B49"),
+            ("%2B49+-+151.+12", "+49 - 151. 12"),
+            ("x%2By+49, %2B49+1;+49+1 %2B49\">+1 +1|%2B1", "x+y+49, +49 1;+49+1 +49\">+1 +1|+1"),
             ("Sea-\n  n and Sea-\r\nn", "Sean and Sean"),
             ("Qui\u{ad}rr\u{200b}ell", "Quirrell"),
             ("Ｑｕｉｒｒｅｌｌ", "Quirrell"),

@@ -13,24 +13,31 @@ const AMOUNT_MAX: usize = 16;
 const LONG: usize = 7;
 
 /// How many digits a number has: at least and at most, at most if the last of them stand behind a blank, and from where on
-/// it may be a whole one.
+/// it may be a whole one. Where no plan says how many are usual, more of them may be those of an extension.
 pub(super) struct Digits {
     pub min: usize,
     pub max: usize,
     pub usual: usize,
     pub whole: usize,
+    pub extended: bool,
 }
 
 impl Digits {
     pub(super) fn of(min: usize, max: usize) -> Self {
-        Self { min, max, usual: max, whole: WHOLE }
+        Self { min, max, usual: max, whole: WHOLE, extended: false }
     }
 
     /// Those of a number with this country code, behind a prefix of so many digits.
     pub(super) fn abroad(min: usize, prefix: usize, code: &str) -> Self {
         let max = digits_max(code);
-        let usual = if max < DIGITS_MAX { max } else { digits_usual(code) };
-        Self { min: prefix + min, max: prefix + max, usual: prefix + usual, whole: prefix + WHOLE }
+        let usual = if max < DIGITS_MAX { Some(max) } else { digits_usual(code) };
+        Self {
+            min: prefix + min,
+            max: prefix + max,
+            usual: prefix + usual.unwrap_or(DIGITS_USUAL),
+            whole: prefix + WHOLE,
+            extended: usual.is_none(),
+        }
     }
 }
 
@@ -50,8 +57,17 @@ impl Run<'_> {
     /// What begins with the group is no part of the number before it: an address or a time, and behind a whole number an
     /// amount, a day, or how many there are of something.
     pub(super) fn is_other(&self, group: usize, whole: bool) -> bool {
-        let behind = || self.amount(group) || self.day(group) || self.count_of_things(group);
+        let behind = || self.amount(group) || self.day(group) || self.count_of_things(group) || self.has_unit(group);
         self.ipv4(group) || self.time(group) || whole && self.blank(group - 1) && behind()
+    }
+
+    /// Behind a blank, more digits than usual are an extension in a group of three and more, or behind one that a hyphen
+    /// begins, if they are the last ones: `1234-5678 901`, `58858-1234 56`.
+    pub(super) fn is_extension(&self, at: usize, group: usize) -> bool {
+        let before = if group >= at + 2 { self.gap(group - 2) } else { "" };
+        let begun = matches!(before, "-" | "/") && self.gap(at) != before;
+        let last = group + 1 == self.count || !self.close(group) || self.is_other(group + 1, true);
+        (self.len(group) >= 3 || begun) && last && !self.after(group).starts_with(char::is_alphabetic)
     }
 
     fn after(&self, group: usize) -> &str {
@@ -90,6 +106,21 @@ impl Run<'_> {
             && self.value(group).min(self.value(group + 1)) <= 12
     }
 
+    /// `12h`, `20 min`, `2. Stock`, `5€`, `(2)`, `8-16 Uhr`; numbers in groups of two end with such groups as well.
+    fn has_unit(&self, group: usize) -> bool {
+        let unit = |group: usize| {
+            let after = self.after(group);
+            let after = after.strip_prefix('.').unwrap_or(after);
+            let after = after.strip_prefix([' ', '\u{a0}']).unwrap_or(after);
+            let word = &after[..after.len() - after.trim_start_matches(char::is_alphabetic).len()];
+            after.starts_with('€') || UNITS.iter().any(|unit| word.eq_ignore_ascii_case(unit))
+        };
+        let counted =
+            || self.len(group) == 1 && self.gap(group - 1).ends_with('(') && self.after(group).starts_with(')');
+        let hours = || self.gap(group) == "-" && self.len(group + 1) <= 2 && unit(group + 1);
+        self.len(group) <= 2 && self.len(group - 1) >= 3 && (unit(group) || counted() || hours())
+    }
+
     /// `3 boxes`, `12h`, `550e8400`: a short number before a word, or one that is a part of it. Numbers in groups of two and
     /// three end with such groups as well.
     fn count_of_things(&self, group: usize) -> bool {
@@ -99,6 +130,10 @@ impl Run<'_> {
         apart && (word(after) || self.len(group) <= 3 && after.strip_prefix(' ').is_some_and(word))
     }
 }
+
+/// What is counted by short numbers behind a telephone number in notes and lines of logs.
+const UNITS: &[&str] =
+    &["h", "hrs", "min", "mins", "sec", "ms", "kg", "km", "uhr", "stk", "stock", "etage", "eur", "usd", "chf"];
 
 /// The most digits a number with this country code has, code included; the most of all where the plan has no fixed end.
 fn digits_max(code: &str) -> usize {
@@ -130,8 +165,9 @@ fn digits_max(code: &str) -> usize {
     plans.iter().find(|(prefix, _)| code.starts_with(prefix)).map_or(DIGITS_MAX, |(_, digits)| *digits)
 }
 
-/// As [`digits_max`], for what people write; with the extensions of a company behind a hyphen there are more.
-fn digits_usual(code: &str) -> usize {
+/// As [`digits_max`], for what people write; with the extensions of a company behind a hyphen there are more. None where
+/// the plan does not say.
+fn digits_usual(code: &str) -> Option<usize> {
     let plans: &[(&str, usize)] = &[
         ("20", 12),
         ("27", 11),
@@ -159,5 +195,5 @@ fn digits_usual(code: &str) -> usize {
         ("971", 12),
         ("972", 12),
     ];
-    plans.iter().find(|(prefix, _)| code.starts_with(prefix)).map_or(DIGITS_USUAL, |(_, digits)| *digits)
+    plans.iter().find(|(prefix, _)| code.starts_with(prefix)).map(|(_, digits)| *digits)
 }

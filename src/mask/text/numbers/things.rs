@@ -2,17 +2,32 @@
 
 use super::Run;
 
-/// Words right before the number of a version.
-const VERSION_WORDS: &[&str] = &["version", "ver", "v", "firmware", "build", "release"];
-/// What gives an address back rather than coming out: `dhcp release 10.1.2.3`.
-const LEASES: &[&str] = &["ip", "dhcp"];
-/// Words that are no program in `client/10.1.2.3`.
-const MACHINE_WORDS: &[&str] = &[
-    "ip", "dhcp", "host", "from", "client", "addr", "address", "remote", "peer", "server", "proxy", "gateway", "node",
-    "source", "src", "dst", "user", "login",
+/// Words right before the number of a version; `release` and `build` stand before addresses of machines as well.
+const VERSION_WORDS: &[&str] = &["version", "ver", "v"];
+/// Programs that tell their version in four parts, as they write their names: `SIP/10.1.2.3`, `edge/10.1.2.3` are machines.
+const PROGRAMS: &[&str] = &[
+    "Chrome",
+    "Chromium",
+    "HeadlessChrome",
+    "CriOS",
+    "Edg",
+    "EdgA",
+    "EdgiOS",
+    "OPR",
+    "Firefox",
+    "FxiOS",
+    "Safari",
+    "Version",
+    "Vivaldi",
+    "YaBrowser",
+    "SamsungBrowser",
+    "UCBrowser",
+    "nginx",
+    "openresty",
+    "curl",
+    "okhttp",
+    "python-requests",
 ];
-/// Programs that call themselves by small letters in the lines they write.
-const PROGRAMS: &[&str] = &["nginx", "curl", "openresty", "okhttp", "varnish", "haproxy", "envoy", "python-requests"];
 /// What the name of a file of a version ends with, or the version itself.
 const VERSION_ENDS: &[&str] = &[".jar", ".war", ".whl", ".nupkg", "-SNAPSHOT", ".RELEASE", ".Final"];
 
@@ -46,42 +61,53 @@ impl Run<'_> {
     /// One of these words stands right before the group.
     fn follows(&self, at: usize, words: &[&str]) -> bool {
         let before = &self.text[..self.groups[at].start];
-        words.iter().any(|word| behind_word(before, word).is_some())
+        words.iter().any(|word| ends_with_word(before, word))
     }
 
-    /// Four numbers with points between are a version: behind a word, `Chrome/119.0.0.0`, `libx.so.1.2.3.4`, `x-1.2.3.4.jar`;
-    /// with a port or the length of a network behind it is an address.
+    /// Four numbers with points between are a version: behind that word, `Chrome/119.0.0.0`, `libx.so.1.2.3.4`,
+    /// `x-1.2.3.4.jar`; with a port or the length of a network behind it is an address.
     fn is_version(&self, at: usize) -> bool {
         let (before, after) = (&self.text[..self.groups[at].start], &self.text[self.groups[at + 3].end..]);
         let network =
             after.strip_prefix([':', '/']).is_some_and(|after| after.starts_with(|c: char| c.is_ascii_digit()));
-        let leased = |before| LEASES.iter().any(|word| behind_word(before, word).is_some());
-        let told = || VERSION_WORDS.iter().filter_map(|word| behind_word(before, word)).any(|before| !leased(before));
+        let told = || self.follows(at, VERSION_WORDS);
         let ends = || VERSION_ENDS.iter().any(|end| after.starts_with(end));
         !network && (told() || ends() || before.ends_with(".so.") || self.is_release(at, before))
     }
 
-    /// The version of a program as browsers and servers tell it, `Chrome/119.0.0.0`. Java writes the names and addresses of
-    /// machines like that, and they are mostly in small letters.
+    /// The version of a program as browsers and servers tell it, `Chrome/119.0.0.0`; machines and lines of telephones are
+    /// written like that with their addresses, so other names count only before zeros.
     fn is_release(&self, at: usize, before: &str) -> bool {
-        let Some(before) = before.strip_suffix('/') else { return false };
+        let Some(before) = ["/", "%2F", "%2f"].iter().find_map(|slash| before.strip_suffix(slash)) else {
+            return false;
+        };
         let name =
             &before[before.trim_end_matches(|c: char| c.is_ascii_alphabetic() || matches!(c, '-' | '_')).len()..];
-        let path = before[..before.len() - name.len()]
-            .ends_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | ':' | '@' | '=' | '\\'));
-        let is = |words: &[&str]| words.iter().any(|word| name.eq_ignore_ascii_case(word));
-        let zeros = (at + 1..at + 4).all(|group| self.value(group) == 0);
+        let head = &before[..before.len() - name.len()];
+        let path = !head.ends_with("%20")
+            && head.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | ':' | '@' | '\\'));
+        let zeros = self.len(at) >= 2 && (at + 1..at + 4).all(|group| self.value(group) == 0);
         let capital = name.starts_with(|c: char| c.is_ascii_uppercase());
-        !name.is_empty() && !path && (zeros || is(PROGRAMS) || capital && !is(MACHINE_WORDS))
+        !path && (PROGRAMS.contains(&name) || capital && zeros)
     }
 }
 
-/// What stands before a word, if a text ends with the word and perhaps a mark or blanks.
-fn behind_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
-    let text = text.trim_end_matches([' ', ':', '.', '-', '=', '#']);
-    let start = text.len().checked_sub(word.len()).filter(|start| text.is_char_boundary(*start))?;
-    let whole = text[start..].eq_ignore_ascii_case(word) && !text[..start].ends_with(char::is_alphanumeric);
-    whole.then(|| &text[..start])
+/// A text ends with the word and perhaps a mark or blanks, as they are or as they stand in URLs.
+fn ends_with_word(text: &str, word: &str) -> bool {
+    let mut text = text;
+    loop {
+        let rest = text.trim_end_matches([' ', ':', '.', '-', '=', '#']);
+        let rest = ["%20", "%3D", "%3d", "%3A", "%3a"].iter().find_map(|mark| rest.strip_suffix(mark)).unwrap_or(rest);
+        if rest.len() == text.len() {
+            break;
+        }
+        text = rest;
+    }
+    let Some(start) = text.len().checked_sub(word.len()).filter(|start| text.is_char_boundary(*start)) else {
+        return false;
+    };
+    let head = &text[..start];
+    text[start..].eq_ignore_ascii_case(word) && (!head.ends_with(char::is_alphanumeric) || head.ends_with("%20"))
 }
 
 /// The check digit of GTIN, EAN, UPC and ISBN holds.
