@@ -26,9 +26,9 @@ mod splice;
 mod survey;
 mod token;
 
-pub(super) use path::{personal, sealed};
+pub(super) use path::{personal, personal_by_name, sealed};
 pub(super) use survey::seal;
-pub use survey::{MAP_KEYS_MAX, Survey, join, may_be_written, newly_kept, path_of, types_of};
+pub use survey::{Survey, join, may_be_written, newly_kept, path_of, types_of};
 
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
 use super::draft::{self, Draft, Holes};
@@ -544,7 +544,7 @@ mod tests {
         "8.8.8.8",
         "https://bob:hunter2@example.com/",
         "a\\u0040example.com",
-        "GVgeJ9587QDyHOULIEfnpW",
+        "K9fT2mXq7LpR4vZw8NcB1y",
     ];
 
     #[test]
@@ -576,6 +576,29 @@ mod tests {
         let joined = under(json!({ "rest": "keep", "keys": { "$.by": "email" } }), r#"{"by":{"bob@example.com":1}}"#);
         let email = mask_value(&MasterKey::test().realm("default"), "email", "", Default::default(), None, PERSONAL[0]);
         assert_eq!(joined, format!("{{\"by\":{{\"{}\":1}}}}", email.expect("an address").expect("no null")));
+    }
+
+    #[test]
+    fn a_key_that_a_path_names_is_a_field_and_no_token() {
+        let document = r#"{"by":{"K9fT2mXq7LpR4vZw8NcB1y":1,"Q3xR8vT2mK7nW5pL9yB4cZ":2}}"#;
+        for params in [
+            json!({ "rest": "keep", "paths": { "$.by.K9fT2mXq7LpR4vZw8NcB1y": "keep" } }),
+            json!({ "rest": "null", "paths": { "$..K9fT2mXq7LpR4vZw8NcB1y": "keep" } }),
+            json!({ "rest": "keep", "unknown_keys": "null", "known": ["$.by.K9fT2mXq7LpR4vZw8NcB1y: number"] }),
+        ] {
+            let masked = under(params.clone(), document);
+            assert!(masked.contains("\"K9fT2mXq7LpR4vZw8NcB1y\":1"), "{params}: {masked}");
+            assert!(!masked.contains("Q3xR8vT2mK7nW5pL9yB4cZ"), "{params}: {masked}");
+        }
+        // The twins: a path that names what is above it, and an address, which is one whoever wrote it down.
+        let masked = under(json!({ "rest": "keep", "paths": { "$.by": "keep" } }), document);
+        assert!(!masked.contains("K9fT2mXq7LpR4vZw8NcB1y"), "{masked}");
+        let address = r#"{"bob@example.com":1}"#;
+        let masked = under(json!({ "rest": "keep", "paths": { "$[\"bob@example.com\"]": "keep" } }), address);
+        assert!(!masked.contains("bob@example.com"), "{masked}");
+        // Names of fields as no generator makes them.
+        let fields = r#"{"Gesellschaftsform":"GmbH","OrgnlPmtInfAndSts":1,"mp4H264AacLc128k":2}"#;
+        assert_eq!(under(json!({ "rest": "keep" }), fields), fields);
     }
 
     /// The keys of `$.by` of a document in the rows of Katharina Oppenheimer and of Jo Lee.

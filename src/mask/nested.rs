@@ -28,7 +28,7 @@
 //! | hstore | nothing | keys; values |
 
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Refusal, Rows};
-use super::json::{nested_mask, personal, seal, sealed};
+use super::json::{nested_mask, personal, personal_by_name, seal, sealed};
 use super::key::DomainKey;
 use super::kind::{Domain, Kind, Param};
 use super::leaf::{TEXT, TextBuilder};
@@ -429,7 +429,9 @@ impl Hstore {
         for (row, bounds) in offsets.windows(2).enumerate() {
             for leaf in bounds[0] as usize..bounds[1] as usize {
                 let key = texts.value(leaf);
-                if personal(key).is_some() || self.names.are_in(key, row, rows) {
+                let said = self.fields.iter().any(|(name, _)| name == key);
+                let personal = if said { personal_by_name(key) } else { personal(key) };
+                if personal.is_some() || self.names.are_in(key, row, rows) {
                     shown.append_value(sealed(seal, key));
                 } else {
                     shown.append_value(key);

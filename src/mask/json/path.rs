@@ -104,7 +104,16 @@ pub(in crate::mask) fn personal(key: &str) -> Option<&'static str> {
     if is_plain(key) || is_sealed(key) {
         return None;
     }
-    personal_kinds(key).first().copied().or_else(|| is_token(key).then_some(SECRET))
+    told(key).or_else(|| is_token(key).then_some(SECRET))
+}
+
+/// The same of a key that is known by its name: whoever wrote it down says that it was not drawn at random.
+pub(in crate::mask) fn personal_by_name(key: &str) -> Option<&'static str> {
+    (!is_plain(key) && !is_sealed(key)).then(|| told(key)).flatten()
+}
+
+fn told(key: &str) -> Option<&'static str> {
+    personal_kinds(key).first().copied()
 }
 
 /// Whether a key is short and of letters, `_`, `-` and few digits, which no personal data is that is found in a text.
@@ -309,6 +318,11 @@ impl State {
             }),
             None => open,
         }
+    }
+
+    /// Whether a path of the policy, or of what was reviewed, says this key.
+    pub(super) fn says(&self, key: &str) -> bool {
+        self.keys.iter().any(|(name, _)| name == key)
     }
 
     /// A key has to be read, not only compared.

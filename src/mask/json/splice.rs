@@ -53,10 +53,13 @@ pub(super) struct Scratch {
 
 impl Scratch {
     /// Whether the key in `plain` is personal data. Reading it takes longer than everything else that is done for a key.
-    fn is_personal(&mut self) -> bool {
+    fn is_personal(&mut self, here: &State) -> bool {
         let key = self.plain.as_str();
         if path::is_plain(key) || self.names.contains(key) {
             return false;
+        }
+        if here.says(key) {
+            return path::personal_by_name(key).is_some();
         }
         let personal = path::personal(key).is_some();
         if !personal && self.names.len() < NAMES_MAX {
@@ -249,7 +252,7 @@ impl<L: Masks> Splicer<'_, L> {
             return Err(Stop::Leaf(self.masks.unknown()));
         }
         let named = |masks: &mut L, key: &str| !path::is_sealed(key) && masks.names(key);
-        if let Some(seal) = hides.filter(|_| self.scratch.is_personal() || named(self.masks, &self.scratch.plain)) {
+        if let Some(seal) = hides.filter(|_| self.scratch.is_personal(here) || named(self.masks, &self.scratch.plain)) {
             let name = sealed(seal, &self.scratch.plain);
             self.replace(start, end, &name);
             self.scratch.hid = true;

@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An object with more different keys than this over all documents is a map.
-pub const MAP_KEYS_MAX: usize = 64;
+const MAP_KEYS_MAX: usize = 64;
 /// So is one with this many keys that look like no name of a field.
 const ODD_MAX: usize = 8;
 /// Longest name of a field.
