@@ -259,6 +259,24 @@ pub(super) fn is_last_name(word: &str) -> bool {
     LAST.contains(&small) && !prose::is_word(&small)
 }
 
+/// Whether a word in small letters is a first or a last name, and none of schemas and sentences.
+pub(super) fn is_name_of_person(small: &str) -> bool {
+    (FIRST.contains(small) || LAST.contains(small)) && !prose::is_word(small)
+}
+
+/// Whether a text that is no identifier may name somebody: in another script, or in a few words that begin with capitals.
+pub(super) fn may_name_somebody(text: &str) -> bool {
+    /// Longest name, in bytes.
+    const NAME_MAX: usize = 60;
+    let letters = |word: &str| word.chars().all(|c| c.is_alphabetic() || matches!(c, '\'' | '’' | '-' | '.'));
+    let mut words = text.split(' ');
+    let capitals = || words.clone().count() > 1 && words.clone().all(|word| word.starts_with(char::is_uppercase));
+    let other = || !text.is_ascii() && text.chars().all(|c| c.is_alphabetic() || c == ' ');
+    // Names have none of these, and hosts, dates and addresses do.
+    let plain = text.len() <= NAME_MAX && !text.contains(|c: char| c.is_ascii_digit() || "@/:".contains(c));
+    plain && (other() || capitals() && words.all(letters) || somebody(text) != Somebody::No)
+}
+
 static TITLE: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^(Dr|Prof|Mr|Mrs|Ms|Herr|Frau|Mme|Mlle|Sir|Dott|Dra|Sra|Sr|Ing)\.? \p{Lu}"));
 

@@ -1,8 +1,11 @@
 //! The values inside a value: leaves of JSON documents and of XML, each with its path; and what a text is written as.
 
+use super::content;
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
+use std::hash::BuildHasher as _;
 
 /// Deepest nesting that is followed.
 const DEPTH_MAX: usize = 32;
@@ -358,13 +361,25 @@ impl Reader for Words<'_> {
     }
 }
 
-/// A key as it is told apart: one that does not even look like an identifier is any. Those that are may be personal data as
-/// well, so no path is shown before all documents are read (see [`super::paths`]).
-fn step(key: &str) -> &str {
+/// Stands for a key, and before the hash of one that does not even look like an identifier; what follows where it may be the
+/// name of a person.
+pub(super) const NO_NAME: &str = "*";
+pub(super) const PERSON: &str = "n";
+
+/// A key as it is told apart: one that is no identifier by a hash. Those that are may be personal data as well, so no path
+/// is shown before all documents are read (see [`super::paths`]).
+fn step(key: &str) -> Cow<'_, str> {
+    /// Equal in all runs, as the order of paths is.
+    const SEED: u64 = 0;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let digits = key.bytes().filter(u8::is_ascii_digit).count();
     let identifier = key.len() <= 40 && digits <= 4 && key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    if identifier && key.chars().all(plain) { key } else { "*" }
+    if identifier && key.chars().all(plain) {
+        return Cow::Borrowed(key);
+    }
+    let hash = foldhash::quality::FixedState::with_seed(SEED).hash_one(key);
+    let person = if content::may_name_somebody(key) { PERSON } else { "" };
+    Cow::Owned(format!("{NO_NAME}{person}{hash:016x}"))
 }
 
 /// Text and attributes by element; no more of XML than that.
@@ -423,7 +438,12 @@ mod tests {
     #[test]
     fn leaves_of_json_have_paths_without_values() {
         let all = found(r#"{"contact": {"email": "a@example.org", "tags": ["x", 3]}, "bob@example.org": 1}"#);
-        let shown: Vec<String> = all.iter().map(|(path, name, value)| format!("{path} {name} {value}")).collect();
+        let told = |path: &str| path.split_once('*').map_or_else(|| path.to_owned(), |(before, hash)| match hash.len() {
+            16.. => format!("{before}*"),
+            _ => path.to_owned(),
+        });
+        let shown: Vec<String> =
+            all.iter().map(|(path, name, value)| format!("{} {name} {value}", told(path))).collect();
         assert_eq!(
             shown,
             [

@@ -2,7 +2,7 @@
 
 use super::content::{self, Somebody, VALUE_BYTES_MAX};
 use super::needs::Traits;
-use super::paths::{self, Shown, Span};
+use super::paths::{self, Having, Leaves, Shown};
 use super::rules::{Content, RULES};
 use super::years::Years;
 use super::{
@@ -81,6 +81,8 @@ pub struct Sample {
     values: Counts,
     /// Leaves of documents, by path; the keys in it are not to be shown.
     paths: BTreeMap<String, Leaf>,
+    /// Values that were read as documents.
+    documents: u64,
     /// Leaves at paths that are no longer told apart.
     others: Counts,
     hasher: foldhash::quality::RandomState,
@@ -108,7 +110,7 @@ struct Leaf {
     /// Of the last step.
     name: String,
     /// The documents that have it.
-    span: Span,
+    documents: Having,
     counts: Counts,
 }
 
@@ -291,6 +293,7 @@ impl Sample {
             values: Counts { hits: vec![0; tests.all.len()], ..Counts::default() },
             tests,
             paths: BTreeMap::new(),
+            documents: 0,
             others: Counts { hits: vec![0; Tests::text().all.len()], ..Counts::default() },
             hasher: foldhash::quality::RandomState::default(),
             texts: 0,
@@ -338,20 +341,24 @@ impl Sample {
     /// Counts the leaves of a document by path.
     fn push_document(&mut self, text: &str) -> bool {
         let (paths, others, hasher) = (&mut self.paths, &mut self.others, &self.hasher);
-        let (tests, document) = (Tests::text(), self.rows);
-        nested::leaves(text, &mut |path, name, value| {
+        let (tests, document) = (Tests::text(), self.documents);
+        let read = nested::leaves(text, &mut |path, name, value| {
             if let Some(leaf) = paths.get_mut(path) {
-                leaf.span.last = document;
+                leaf.documents.add(document);
                 test(tests, hasher, value, &mut leaf.counts);
-            } else if paths.len() >= PATHS_MAX {
+            } else if paths.len() >= if path.contains(".*") { PATHS_MAX / 2 } else { PATHS_MAX } {
+                // Keys of a map leave room for names of fields.
                 test(tests, hasher, value, others);
             } else {
-                let span = Span { first: document, last: document };
+                let mut documents = Having::default();
+                documents.add(document);
                 let mut counts = Counts { hits: vec![0; tests.all.len()], ..Counts::default() };
                 test(tests, hasher, value, &mut counts);
-                paths.insert(path.to_owned(), Leaf { name: name.to_owned(), span, counts });
+                paths.insert(path.to_owned(), Leaf { name: name.to_owned(), documents, counts });
             }
-        })
+        });
+        self.documents += u64::from(read);
+        read
     }
 
     /// Different values that were tested, leaves of documents and arrays among them.
@@ -482,8 +489,17 @@ impl Sample {
         self.shown().1
     }
 
+    /// Whether all keys of documents look like names of fields, and none like somebody's.
+    pub fn has_fields_only(&self) -> bool {
+        self.others.distinct() == 0 && self.paths.keys().all(|path| paths::are_fields(path))
+    }
+
     fn shown(&self) -> (Vec<Shown>, BTreeSet<String>) {
-        paths::shown(self.paths.iter().map(|(path, leaf)| (path.as_str(), leaf.span)))
+        let all = self.paths.iter();
+        paths::shown(all.map(|(path, leaf)| {
+            let (documents, text) = (leaf.documents, leaf.counts.letters > 0);
+            Leaves { path, documents, text }
+        }))
     }
 
     /// Leaves at keys of a map are judged together, and else each by its own name.

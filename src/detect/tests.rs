@@ -150,17 +150,23 @@ fn keys_that_are_values_are_not_shown_and_what_stands_below_them_is_judged_toget
     let facts = facts("t.profile:json");
     let paths_of = |key: fn(usize) -> &'static str| {
         let mut sample = Sample::new(&facts);
-        (0..6).for_each(|n| sample.push(Some(&format!(r#"{{"{}": {{"email": "a{n}@example.org"}}}}"#, key(n)))));
+        (0..12).for_each(|n| sample.push(Some(&format!(r#"{{"{}": {{"email": "a{n}@example.org"}}}}"#, key(n)))));
         assert!(score(&sample.findings(&facts), "email") >= FOUND);
         let paths: Vec<String> = sample.path_findings(&facts).into_iter().map(|(path, _)| path).collect();
         (paths.join(" "), sample.maps_of_persons().contains("$"))
     };
     let any = |persons| ("$.*.email".to_owned(), persons);
-    // One document each, logins and last names in several, and the name of a field.
-    assert_eq!(paths_of(|n| ["GVgeJ9587QDyHOULIEfnpW", "qzq", "qzr", "qzs", "qzt", "qzu"][n]), any(false));
-    assert_eq!(paths_of(|n| ["okowalski", "asanchez"][n % 2]), any(true));
-    assert_eq!(paths_of(|n| ["Kowalski", "Sanchez"][n % 2]), any(true));
+    // Tokens, logins, last names, and names that no identifier can be; codes are nobody's.
+    assert_eq!(paths_of(|n| ["K9fT2mXq7LpR4vZw8NcB1y", "qzq", "qzr", "qzs", "qzt", "qzu"][n % 6]), any(false));
+    assert_eq!(paths_of(|n| ["okowalski", "asanchez", "qzq", "qzr"][n % 4]), any(true));
+    assert_eq!(paths_of(|n| ["Kowalski", "Sanchez", "Adeyemi", "Ivanov"][n % 4]), any(true));
+    assert_eq!(paths_of(|n| ["Linda Ivanov", "b.kim", "李娜", "qzr"][n % 4]), any(true));
+    assert_eq!(paths_of(|n| ["SEK", "EUR", "ja_JP", "OH"][n % 4]), any(false));
+    assert_eq!(paths_of(|n| ["ab@example.com", "b@example.com", "2024-01-02", "x y"][n % 4]), any(false));
     assert_eq!(paths_of(|_| "contact"), ("$.contact.email".to_owned(), false));
+    // Fields, whatever they are called.
+    assert_eq!(paths_of(|_| "sales"), ("$.sales.email".to_owned(), false));
+    assert_eq!(paths_of(|_| "ja_JP"), ("$.ja_JP.email".to_owned(), false));
     // One key in one document, among fields: nothing is shown of it, and no `.*` means the fields as well.
     assert_eq!(paths_of(|n| if n == 3 { "qzq" } else { "contact" }), ("$.contact.email".to_owned(), false));
 }
@@ -171,8 +177,10 @@ fn names_of_fields_say_what_they_hold_where_one_document_has_them() {
     let mut sample = Sample::new(&facts);
     sample.push(Some(r#"{"smtp": {"password": "qz-4711", "host": "a"}, "size": 3}"#));
     assert!(score(&sample.findings(&facts), "password") >= FOUND);
+    let paths: Vec<String> = sample.path_findings(&facts).into_iter().map(|(path, _)| path).collect();
+    assert_eq!(paths, ["$.smtp.password"], "in few documents, what looks like a field");
+    (0..5).for_each(|_| sample.push(Some(r#"{"theme": {"color": "red"}}"#)));
     assert!(sample.path_findings(&facts).is_empty(), "its keys are not shown");
-    sample.push(Some(r#"{"theme": {"color": "red"}}"#));
     assert!(score(&sample.findings(&facts), "password") >= FOUND);
 }
 

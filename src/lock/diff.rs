@@ -35,6 +35,9 @@ pub struct Change {
     pub detail: String,
     /// A refresh stops because of it.
     pub refuses: bool,
+    /// No refresh stops because of it, and every one says it.
+    #[serde(skip)]
+    pub warns: bool,
     /// Tables and lines that decide it otherwise, ready to paste.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub patches: Vec<(String, String)>,
@@ -115,6 +118,11 @@ pub fn diff(old: &Lock, new: &Lock, partitions: NewPartitions) -> Vec<Change> {
     changes.0
 }
 
+/// What a refresh says and does not stop for.
+pub fn warnings(changes: &[Change]) -> impl Iterator<Item = String> {
+    changes.iter().filter(|change| change.warns).map(|change| format!("{} {}", change.what, change.detail))
+}
+
 /// The refusal of a refresh whose plan differs, with the lines to add to `rules`; none if nothing of it stops a run.
 pub fn refusal(changes: &[Change], lock: &Path, rules: &[TableRule]) -> Option<Report> {
     let stops: Vec<&Change> = changes.iter().filter(|change| change.refuses).collect();
@@ -186,7 +194,7 @@ impl Changes {
     pub(super) fn push(&mut self, change: Sign, what: impl Into<String>, detail: impl Into<String>) {
         let (what, detail) = (what.into(), detail.into());
         let (patches, statement, accepted) = (Vec::new(), None, None);
-        self.0.push(Change { change, what, detail, refuses: true, patches, statement, accepted });
+        self.0.push(Change { change, what, detail, refuses: true, warns: false, patches, statement, accepted });
     }
 
     /// Adds to the last change a line that decides it otherwise.

@@ -15,7 +15,7 @@ mod weaker;
 #[cfg(test)]
 mod tests;
 
-pub use diff::{Change, REFUSAL, Sign, diff, refusal};
+pub use diff::{Change, REFUSAL, Sign, diff, refusal, warnings};
 pub use file::{LockError, path_beside, read, render, write};
 pub use types::Part;
 pub use weaker::weaker;

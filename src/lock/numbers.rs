@@ -224,21 +224,21 @@ impl Changes {
     }
 
     /// A table whose columns are called as they were, and hold whatever was put into them since: of those that are kept
-    /// nobody has seen it.
+    /// nobody has seen it. Some are rebuilt every night, so no run stops for it.
     pub(super) fn made_anew(&mut self, table: &str, old: &Table, new: &Table) {
         let was_kept = |name: &String| old.columns.get(name).is_some_and(|was| was.decision == "keep");
         let kept = new.columns.iter().filter(|(name, column)| column.decision == "keep" && was_kept(name));
-        let kept: Vec<(&String, &Column)> = kept.collect();
-        if kept.is_empty() || matches!(new.rows.as_str(), "none" | "skipped") {
+        let kept = kept.count();
+        if kept == 0 || matches!(new.rows.as_str(), "none" | "skipped") {
             return;
         }
-        let detail = match kept.len() {
+        let detail = match kept {
             1 => "was dropped and made anew: what its kept column holds now was not reviewed".to_owned(),
             many => format!("was dropped and made anew: what its {many} kept columns hold now was not reviewed"),
         };
         self.push(Sign::Changed, format!("table {table}"), detail);
-        for (name, column) in kept {
-            self.patch(table, hidden(name, column));
+        if let Some(last) = self.0.last_mut() {
+            (last.refuses, last.warns) = (false, true);
         }
     }
 

@@ -427,6 +427,10 @@ fn a_table_under_the_name_of_another_is_told_where_it_shows_more() {
     // A table that was made anew under its name has a number of its own, and a restored database has others.
     let anew = lines(&before, &numbered("7/5", &[("public.a", 300, a), ("public.b", 200, b)]));
     insta::assert_snapshot!(anew.join("\n"), @"~ table public.a: was dropped and made anew: what its 2 kept columns hold now was not reviewed");
+    let now = numbered("7/5", &[("public.a", 300, a), ("public.b", 200, b)]);
+    let changes = diff(&before, &now, NewPartitions::Refuse);
+    assert!(changes.len() == 1 && !changes[0].refuses, "{changes:?}");
+    assert_eq!(super::warnings(&changes).count(), 1);
     assert!(
         lines(&before, &numbered("7/5", &[("public.a", 300, a), ("public.b", 400, b)])).is_empty(),
         "restored in place"

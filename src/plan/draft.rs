@@ -166,6 +166,8 @@ pub struct Inside {
     pub paths: Vec<(String, Finding)>,
     /// Objects whose keys may be persons.
     pub persons: BTreeSet<String>,
+    /// All keys look like names of fields.
+    pub fields: bool,
 }
 
 /// A decision for a column that nobody decided.
@@ -220,6 +222,11 @@ impl<'a> Draft<'a> {
         let json = matches!(shape, Some(Shape::Json | Shape::Jsonb));
         if json && let Some(toml) = self.document(node, inside) {
             return Proposed { toml, open: false };
+        }
+        // What was found stands at keys that are not shown: the structure may stay if it says nothing of anybody.
+        let in_paths = |finding: &Finding| finding.evidence.iter().all(|known| known.signal == Signal::Path);
+        if json && inside.fields && found.iter().any(|finding| finding.found() && in_paths(finding)) {
+            return Proposed { toml: "{ mask = \"json\", rest = \"null\" }".to_owned(), open: false };
         }
         if matches!(shape, Some(Shape::Text { .. })) {
             let proposed = self.judged(table, node, found, seen);

@@ -272,6 +272,7 @@ pub fn changes(job: &Job, catalog: &Catalog, plan: &Plan, found: &Found) -> Vec<
             what: format!("values in documents of {}.{}", surveyed.table, surveyed.column),
             detail: shown.join(", "),
             refuses: true,
+            warns: false,
             patches: Vec::new(),
             statement: None,
             accepted: None,

@@ -161,6 +161,9 @@ pub async fn inspect(job: &Job) -> Result<Inspected, Failure> {
     }
     refusals.extend(preflight::target_lacks(&catalog, &door.admin, job.owner.as_deref(), &job.skip_extensions).await?);
     let changes = changes(job, lock.as_ref(), &mut refusals);
+    if let Some(plan) = &mut plan {
+        plan.warnings.extend(lock::warnings(&changes));
+    }
     let Door { admin, checks, facts, tools, .. } = door;
     let (target, admin) = (facts, Some(admin));
     Ok(Inspected { catalog, plan, maskers, judged, checks, target, tools, admin, lock, changes, refusals })
@@ -271,7 +274,7 @@ pub(super) async fn prepare_files(job: &Job) -> Result<Ready, Failure> {
     if let Some(objects) = &judged {
         refusals.extend(literals::judge(job, objects, lock.as_mut()));
     }
-    changes(job, lock.as_ref(), &mut refusals);
+    let changes = changes(job, lock.as_ref(), &mut refusals);
     let policy = lock.map(|lock| lock.with_reviewed(job.lock.as_ref()));
     let complete = (plan, judged, tools, policy, refusals.is_empty());
     let (Some(mut plan), Some(judged), Some(tools), Some(policy), true) = complete else {
@@ -283,7 +286,7 @@ pub(super) async fn prepare_files(job: &Job) -> Result<Ready, Failure> {
         let state = "The values were only looked through at the source; no file was written.";
         return Err(Failure { exit: Exit::Refused, reports: refusals }.with_state(state));
     }
-    plan.warnings.extend(warnings);
+    plan.warnings.extend(lock::warnings(&changes).chain(warnings));
     Ok(Ready { catalog, plan, maskers, judged, tools, policy })
 }
 
