@@ -1,6 +1,7 @@
 //! Tests of single values: what a pattern cannot say.
 
 use super::prose;
+use super::rules::RULES;
 use crate::mask::known;
 use crate::mask::text::{nobody, personal_kinds};
 use regex::Regex;
@@ -259,9 +260,9 @@ pub(super) fn is_last_name(word: &str) -> bool {
     LAST.contains(&small) && !prose::is_word(&small)
 }
 
-/// Whether a word in small letters is a first or a last name, and none of schemas and sentences.
+/// Whether a word in small letters is a first or a last name, and none that names of columns are made of.
 pub(super) fn is_name_of_person(small: &str) -> bool {
-    (FIRST.contains(small) || LAST.contains(small)) && !prose::is_word(small)
+    (FIRST.contains(small) || LAST.contains(small)) && !prose::is_word(small) && !RULES.apart.contains(small)
 }
 
 /// Whether a text that is no identifier may name somebody: in another script, or in a few words that begin with capitals.

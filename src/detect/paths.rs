@@ -152,7 +152,10 @@ impl Object<'_> {
         let all = self.documents.count();
         let differ = || self.members.values().all(|member| member.documents.count() * 2 <= all);
         let mut shapes: BTreeMap<(&str, bool), usize> = BTreeMap::new();
-        self.members.values().flat_map(|member| &member.shape).for_each(|shape| *shapes.entry(*shape).or_default() += 1);
+        self.members
+            .values()
+            .flat_map(|member| &member.shape)
+            .for_each(|shape| *shapes.entry(*shape).or_default() += 1);
         let alike = || shapes.values().any(|members| members * 4 >= self.members.len() * 3);
         self.members.len() >= MAP_KEYS_MIN && differ() && alike()
     }
@@ -170,18 +173,20 @@ impl Object<'_> {
         if name.starts_with(NO_NAME) || personal_key(name).is_some() {
             return false;
         }
-        if all <= FEW_DOCUMENTS {
-            return have * 2 >= all && looks_like_field(name);
-        }
-        let somebody = || content::somebody(name) == Somebody::Named;
+        let nobody = || match all {
+            0..=FEW_DOCUMENTS => looks_like_field(name),
+            _ => content::somebody(name) != Somebody::Named,
+        };
         let by_lock = || have > 1 && is_code(name) || may_be_written(name, have) && !may_be_person(name);
-        have * 2 >= all && !somebody() || by_lock()
+        have * 2 >= all && nobody() || by_lock()
     }
 }
 
 /// Whether a key is in words as fields are called, `adminEmail`, `admin_email`, and none of them is a name.
 fn looks_like_field(name: &str) -> bool {
-    let mut words = super::token::split(name, true).into_iter();
+    /// Fewest letters of a name that stands among other words: shorter ones are words as well.
+    const PART_MIN: usize = 4;
+    let mut words = super::token::split(name, true).into_iter().filter(|word| word.len() >= PART_MIN);
     name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && may_be_written(name, 2)
         && !may_be_person(name)
