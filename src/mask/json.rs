@@ -40,6 +40,7 @@ use arrow_array::{Array, ArrayRef};
 use path::{Action, Automaton, Keys, Known, Path, PathError, Types};
 use serde_json::Value;
 use splice::{Masks, Scratch, push_escaped, rewrite};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The record of `json/1`.
@@ -189,6 +190,17 @@ pub fn names_kept(params: &Params) -> bool {
 /// What personal data a key of a document is by itself, as a mask would hide it; none for the name of a field.
 pub fn personal_key(key: &str) -> Option<&'static str> {
     personal(key)
+}
+
+/// How many keys look like tokens and stay, because the parameters of a mask, for documents or an hstore, name them.
+pub fn named_tokens(params: &Params) -> usize {
+    let members = |name: &str| params.get(name).and_then(Value::as_object).into_iter().flatten().map(|(key, _)| key);
+    let known = params.get("known").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let paths = members("paths").map(String::as_str).chain(known.map(path_of));
+    let paths: Vec<Path> = paths.filter_map(|path| Path::parse(path).ok()).collect();
+    let fields = members("fields").map(String::as_str);
+    let keys: BTreeSet<&str> = paths.iter().flat_map(Path::keys).chain(fields).collect();
+    keys.into_iter().filter(|key| personal(key).is_some() && personal_by_name(key).is_none()).count()
 }
 
 /// The path of `paths` that names what these keys lead to.
@@ -596,6 +608,10 @@ mod tests {
         let address = r#"{"bob@example.com":1}"#;
         let masked = under(json!({ "rest": "keep", "paths": { "$[\"bob@example.com\"]": "keep" } }), address);
         assert!(!masked.contains("bob@example.com"), "{masked}");
+        let named = |params: Value| super::named_tokens(params.as_object().expect("a table"));
+        assert_eq!(named(json!({ "paths": { "$.by.K9fT2mXq7LpR4vZw8NcB1y": "keep", "$.plan": "null" } })), 1);
+        assert_eq!(named(json!({ "known": ["$.by.K9fT2mXq7LpR4vZw8NcB1y: number", "$.plan: number"] })), 1);
+        assert_eq!(named(json!({ "paths": { "$[\"bob@example.com\"]": "keep" }, "fields": { "plan": "keep" } })), 0);
         // Names of fields as no generator makes them.
         let fields = r#"{"Gesellschaftsform":"GmbH","OrgnlPmtInfAndSts":1,"mp4H264AacLc128k":2}"#;
         assert_eq!(under(json!({ "rest": "keep" }), fields), fields);

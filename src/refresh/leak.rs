@@ -7,6 +7,7 @@ use crate::config::Severity;
 use crate::error::Failure;
 use crate::load::objects::Objects;
 use crate::mask::Remains;
+use crate::mask::json::named_tokens;
 use crate::mask::kind::Takes;
 use crate::outcome::Gate;
 use crate::plan::{
@@ -99,7 +100,7 @@ fn keys_max(table: &TablePlan, column: &ColumnPlan, choice: &Choice) -> Option<u
             let name = format!("{}.{}", table.full_name(), column.name);
             let spec = table.mask.columns.iter().find(|spec| spec.name == name)?.mask.as_ref()?;
             let hides = spec.kind.starts_with("json/") || spec.kind.starts_with("hstore/");
-            (hides && !spec.params.contains_key("keys")).then_some(0)
+            (hides && !spec.params.contains_key("keys")).then(|| named_tokens(&spec.params))
         }
         _ => None,
     }

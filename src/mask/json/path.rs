@@ -188,6 +188,14 @@ impl Path {
         Ok(Self { hops })
     }
 
+    /// The keys that it says.
+    pub(in crate::mask) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.hops.iter().filter_map(|hop| match &hop.step {
+            Step::Key(key) => Some(key.as_str()),
+            Step::Index(_) | Step::Any => None,
+        })
+    }
+
     /// Whether it names what stands at a path of a list of known paths, or something above it.
     pub(in crate::mask) fn covers(&self, listed: &Self, seal: &DomainKey) -> bool {
         covers(&self.hops, &listed.hops, seal)
