@@ -249,7 +249,7 @@ mod tests {
     fn a_key_is_shown_if_half_of_the_documents_have_it_or_several_and_it_is_called_like_nobody() {
         let paths: [(&str, &[u64]); 7] = [
             ("$.contact.email", ALL),
-            ("$.contact.tags[*]", &[1, 2]),
+            ("$.contact.tags[*]", &[1, 2, 3]),
             ("$.sales", ALL),
             ("$.Stock", ALL),
             ("$.ja_JP.email", ALL),

@@ -204,17 +204,12 @@ fn a_referenced_key_of_a_type_without_masks_is_not_offered_null() {
 /// It was told that `after` names no masked column, as long as anything else was wrong.
 #[test]
 fn what_after_names_is_no_question_while_something_else_is_wrong() {
-    let refused = |shipped: serde_json::Value| {
-        let ordered = json!({"mask": "date.trunc", "unit": "month"});
-        let born = json!({"mask": "date.shift", "subject": "id", "days_max": 1_000_000});
-        let world = World::new().table("a", &["ordered date", "shipped date"]).table("b", &["id int!", "born date"]);
-        let world = world.rule("public.a", json!({"ordered": ordered, "shipped": shipped}));
-        world.rule("public.b", json!({"id": "keep", "born": born})).codes()
-    };
-    let after = json!({"mask": "date.trunc", "unit": "month", "after": "ordered"});
-    assert_eq!(refused(after), ["plan::bad-parameter"]);
-    // The twin: what else is wrong with it is told.
-    assert_eq!(refused(json!({"mask": "date.trunc", "unit": "decade", "after": "ordered"})).len(), 2);
+    let ordered = json!({"mask": "date.trunc", "unit": "month"});
+    let shipped = json!({"mask": "date.trunc", "unit": "month", "after": "ordered"});
+    let born = json!({"mask": "date.shift", "subject": "id", "days_max": 1_000_000});
+    let world = World::new().table("a", &["ordered date", "shipped date"]).table("b", &["id int!", "born date"]);
+    let world = world.rule("public.a", json!({"ordered": ordered, "shipped": shipped}));
+    assert_eq!(world.rule("public.b", json!({"id": "keep", "born": born})).codes(), ["plan::bad-parameter"]);
 }
 
 #[test]
