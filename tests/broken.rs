@@ -252,9 +252,12 @@ fn target_older_than_source() {
     let lab = lab();
     // The server's own number, one major version lower: whoever believes it sees an older server.
     let port = proxy(lab.target, |bytes| {
+        // The system identifier may hold such digits too.
+        let inside = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
         for at in 0..bytes.len().saturating_sub(5) {
             let number = &bytes[at..at + 6];
-            if number.starts_with(b"1") && number.iter().all(u8::is_ascii_digit) && &number[2..4] == b"00" {
+            let whole = !inside(at.checked_sub(1).and_then(|before| bytes.get(before))) && !inside(bytes.get(at + 6));
+            if whole && number.starts_with(b"1") && number.iter().all(u8::is_ascii_digit) && &number[2..4] == b"00" {
                 bytes[at + 1] -= 1;
             }
         }
