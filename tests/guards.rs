@@ -373,7 +373,8 @@ fn unusual_target_needs_yes() {
     crate::support::run(&mut make);
     let mut receiver = target
         .server("pg_receivewal")
-        .args(["-U", "postgres", "-h"])
+        // It ends with its connection: what was started may be a program that changes the user only.
+        .args(["--no-loop", "-U", "postgres", "-h"])
         .arg(target.folder())
         .arg("-D")
         .arg(&folder)
