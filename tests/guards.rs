@@ -568,6 +568,28 @@ fn settings_that_would_be_lost_are_told_before_the_load_and_can_be_saved() {
 }
 
 #[test]
+fn values_of_settings_that_applications_made_are_told_nowhere() {
+    let lab = lab("own_settings");
+    let (name, app) = (lab.name.clone(), format!("{}_app", lab.name));
+    let parameter = format!("\"{name}\".\"key\"");
+    let set = |value: &str| {
+        lab.target.sql("postgres", &format!("ALTER ROLE \"{app}\" IN DATABASE \"{name}\" SET {parameter} = '{value}'"));
+    };
+    lab.target.sql("postgres", &format!("CREATE ROLE \"{app}\""));
+    set("canary4711");
+    // Pasted as it is, the line sets nothing.
+    let line = format!("-- with its value from `\\drds`: ALTER ROLE \"{app}\" SET {parameter} TO '…';");
+    told_and_done(&lab, &line);
+    set("canary4711");
+    let ran = lab.refresh();
+    let failed = format!("SET {parameter} TO '…'`: SQLSTATE 42501");
+    assert!(ran.stderr.contains(&failed) && !ran.stderr.contains("canary4711"), "{}", ran.stderr);
+    let reports = lab.path("restage-report");
+    let found = std::process::Command::new("grep").args(["-rl", "canary4711"]).arg(&reports).output().expect("grep");
+    assert_eq!(found.status.code(), Some(1), "{}", String::from_utf8_lossy(&found.stdout));
+}
+
+#[test]
 fn closed_staging_is_told_to_be_opened() {
     let lab = lab("closed");
     let name = &lab.name;
@@ -589,6 +611,13 @@ fn fewer_sessions_than_a_run_opens_are_told_before_the_load() {
     told_and_done(&lab, &format!("{more}     -- or `jobs = 3` under [target]"));
     lab.target.sql("postgres", &more);
     assert!(!warnings(&lab).iter().any(|told| told.contains("CONNECTION LIMIT")));
+    // One job opens as many as two, so fewer jobs are no way out.
+    let text = std::fs::read_to_string(lab.path("restage.toml")).expect("read");
+    std::fs::write(lab.path("restage.toml"), text.replace("jobs = 4", "jobs = 1")).expect("write");
+    lab.target.sql("postgres", &format!("ALTER ROLE \"{role}\" CONNECTION LIMIT 4"));
+    let told = warnings(&lab);
+    let line = format!("ALTER ROLE \"{role}\" CONNECTION LIMIT 5;");
+    assert!(told.iter().any(|told| told.ends_with(&line)), "{told:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::content::{self, Somebody};
 use super::nested::{NO_NAME, PERSON};
-use crate::mask::json::{may_be_written, personal_key};
+use crate::mask::json::{is_field_name, may_be_written, personal_key};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Fewest different keys of a map.
@@ -188,7 +188,7 @@ fn looks_like_field(name: &str) -> bool {
     const PART_MIN: usize = 4;
     let mut words = super::token::split(name, true).into_iter().filter(|word| word.len() >= PART_MIN);
     name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && may_be_written(name, 2)
+        && is_field_name(name)
         && !may_be_person(name)
         && !words.any(|word| content::is_name_of_person(&word))
 }

@@ -459,7 +459,7 @@ impl Sample {
             };
             findings.retain(|known| !known.found() || elements.distinct() < REFUTES_MIN || !refuted(known));
         }
-        for (_, finding) in self.leaf_findings(facts) {
+        for (_, finding) in self.leaf_findings(facts).0 {
             let evidence = Evidence {
                 signal: Signal::Path,
                 test: finding.category.name.clone(),
@@ -477,16 +477,13 @@ impl Sample {
         findings
     }
 
-    /// What the leaves of documents hold: path and finding, by path; only what is found. Keys are shown by the rule of a lock;
-    /// what stands at keys that are not, among others that are, is left out.
-    pub fn path_findings(&self, facts: &Facts<'_>) -> Vec<(String, Finding)> {
-        let found = self.leaf_findings(facts).into_iter();
-        found.filter(|(shown, _)| !shown.rare).map(|(shown, finding)| (shown.path, finding)).collect()
-    }
-
-    /// Paths of the objects in documents whose keys may be persons.
-    pub fn maps_of_persons(&self) -> BTreeSet<String> {
-        self.shown().1
+    /// What the leaves of documents hold: path and finding, by path; only what is found. Keys are shown as `paths::shown` says;
+    /// what stands at keys that are not, among others that are, is left out. Beside them the paths of the objects whose keys
+    /// may be persons.
+    pub fn path_findings(&self, facts: &Facts<'_>) -> (Vec<(String, Finding)>, BTreeSet<String>) {
+        let (found, persons) = self.leaf_findings(facts);
+        let shown = found.into_iter().filter(|(shown, _)| !shown.rare);
+        (shown.map(|(shown, finding)| (shown.path, finding)).collect(), persons)
     }
 
     /// Whether all keys of documents look like names of fields, and none like somebody's.
@@ -502,10 +499,12 @@ impl Sample {
         }))
     }
 
-    /// Leaves at keys of a map are judged together, and else each by its own name.
-    fn leaf_findings(&self, facts: &Facts<'_>) -> Vec<(Shown, Finding)> {
+    /// Leaves at keys of a map are judged together, and else each by its own name. Beside what is found the paths of maps of
+    /// persons.
+    fn leaf_findings(&self, facts: &Facts<'_>) -> (Vec<(Shown, Finding)>, BTreeSet<String>) {
+        let (shown, persons) = self.shown();
         let mut groups: BTreeMap<Shown, Vec<&Leaf>> = BTreeMap::new();
-        for (shown, leaf) in self.shown().0.into_iter().zip(self.paths.values()) {
+        for (shown, leaf) in shown.into_iter().zip(self.paths.values()) {
             // `notification_emails.follow = true` says whether, and holds no address.
             if leaf.counts.distinct() == 0 || leaf.counts.switches < leaf.counts.distinct() {
                 groups.entry(shown).or_default().push(leaf);
@@ -523,7 +522,7 @@ impl Sample {
             let together = found_in(facts, name, &Counts::joined(&leaves));
             found.extend(together.or_else(|| single().next()).map(|finding| (shown, finding)));
         }
-        found
+        (found, persons)
     }
 }
 

@@ -139,8 +139,12 @@ fn paths_of_documents_are_judged_one_by_one() {
         sample
             .push(Some(&format!(r#"{{"contact": {{"email": "a{n}@example.org"}}, "theme": "dark", "visits": {n}}}"#)));
     }
-    let paths: Vec<(String, String)> =
-        sample.path_findings(&facts).into_iter().map(|(path, finding)| (path, finding.category.name.clone())).collect();
+    let paths: Vec<(String, String)> = sample
+        .path_findings(&facts)
+        .0
+        .into_iter()
+        .map(|(path, finding)| (path, finding.category.name.clone()))
+        .collect();
     assert_eq!(paths, [("$.contact.email".to_owned(), "email".to_owned())]);
     assert!(score(&sample.findings(&facts), "email") >= FOUND);
 }
@@ -152,8 +156,9 @@ fn keys_that_are_values_are_not_shown_and_what_stands_below_them_is_judged_toget
         let mut sample = Sample::new(&facts);
         (0..12).for_each(|n| sample.push(Some(&format!(r#"{{"{}": {{"email": "a{n}@example.org"}}}}"#, key(n)))));
         assert!(score(&sample.findings(&facts), "email") >= FOUND);
-        let paths: Vec<String> = sample.path_findings(&facts).into_iter().map(|(path, _)| path).collect();
-        (paths.join(" "), sample.maps_of_persons().contains("$"))
+        let (found, persons) = sample.path_findings(&facts);
+        let paths: Vec<String> = found.into_iter().map(|(path, _)| path).collect();
+        (paths.join(" "), persons.contains("$"))
     };
     let any = |persons| ("$.*.email".to_owned(), persons);
     // Tokens, logins, last names, and names that no identifier can be; codes are nobody's.
@@ -177,10 +182,10 @@ fn names_of_fields_say_what_they_hold_where_one_document_has_them() {
     let mut sample = Sample::new(&facts);
     sample.push(Some(r#"{"smtp": {"password": "qz-4711", "host": "a"}, "size": 3}"#));
     assert!(score(&sample.findings(&facts), "password") >= FOUND);
-    let paths: Vec<String> = sample.path_findings(&facts).into_iter().map(|(path, _)| path).collect();
+    let paths: Vec<String> = sample.path_findings(&facts).0.into_iter().map(|(path, _)| path).collect();
     assert_eq!(paths, ["$.smtp.password"], "in few documents, what looks like a field");
     (0..5).for_each(|_| sample.push(Some(r#"{"theme": {"color": "red"}}"#)));
-    assert!(sample.path_findings(&facts).is_empty(), "its keys are not shown");
+    assert!(sample.path_findings(&facts).0.is_empty(), "its keys are not shown");
     assert!(score(&sample.findings(&facts), "password") >= FOUND);
 }
 

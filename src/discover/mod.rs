@@ -334,7 +334,7 @@ fn judge(draft: &Draft<'_>, number: usize, table: &DraftTable, samples: &Samples
             0 => detect::by_name(&facts),
             _ => sample.findings(&facts),
         };
-        let (paths, persons) = (sample.path_findings(&facts), sample.maps_of_persons());
+        let (paths, persons) = sample.path_findings(&facts);
         let inside = Inside { paths, persons, fields: sample.has_fields_only() };
         let (distinct, sentences) = (sample.distinct(), sample.sentences());
         let asked = detect::is_asked(&facts) && !sample.are_harmless();

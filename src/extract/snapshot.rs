@@ -129,9 +129,7 @@ impl Snapshot {
         plan: &Plan,
         stop: &Stop,
     ) -> Result<Self, ExtractError> {
-        let unread = plan.uses().unread;
-        let read = plan.tables.iter().filter(|table| !unread.contains(&table.oid));
-        let leaves = read.map(|table| pg::quote_qualified(&table.schema, &table.name));
+        let leaves = plan.read().map(|table| pg::quote_qualified(&table.schema, &table.name));
         let parents = plan.parents.iter().map(|(schema, name)| pg::quote_qualified(schema, name));
         let tables: Vec<String> = leaves.chain(parents).collect();
         // More sessions than there are pieces to read would have nothing to do.
@@ -236,9 +234,7 @@ impl Snapshot {
             .map(|row| row.get(0))
             .collect();
         let same: std::collections::BTreeSet<u32> = same.into_iter().collect();
-        let unread = plan.uses().unread;
-        let read = plan.tables.iter().filter(|table| !unread.contains(&table.oid));
-        Ok(read.filter(|table| !same.contains(&table.oid)).map(|table| table.full_name()).collect())
+        Ok(plan.read().filter(|table| !same.contains(&table.oid)).map(|table| table.full_name()).collect())
     }
 
     /// Ties a watcher to the snapshot: it ends with the keepers, because then there is nothing left to let go.

@@ -10,7 +10,7 @@
 //! | other number | its digits are masked; `null` if the result is no JSON number, or if it has an exponent |
 //! | `true`, `false` | drawn where the mask is `enum.*`, `choice` or a drawn `lookup` and draws one of the two, or a `const` of the two; else `null` |
 //! | `null` | stays |
-//! | a key that is personal data by itself (an e-mail address, a card number, a token, …) | a hash, whatever becomes of its value; `keys` decides otherwise |
+//! | a key that is personal data by itself (an e-mail address, a card number, a token, …) | a hash, whatever becomes of its value; `keys` decides otherwise, and a token that `paths` or `known` names stays |
 //! | a key that is the name of the row's person, first and last or of several words, where a mask in the document is `text.spans` | the same |
 //! | other keys | stay, unless `keys` names a mask for the keys of the object on a path |
 //! | a value that `rest = "keep"` would keep, on a path that is not `known` | ends the run, or `null` with `unknown_keys = "null"` |
@@ -28,7 +28,7 @@ mod token;
 
 pub(super) use path::{personal, personal_by_name, sealed};
 pub(super) use survey::seal;
-pub use survey::{Survey, join, may_be_written, newly_kept, path_of, types_of};
+pub use survey::{Survey, is_field_name, join, may_be_written, newly_kept, path_of, types_of};
 
 use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
 use super::draft::{self, Draft, Holes};

@@ -429,9 +429,10 @@ impl Hstore {
         for (row, bounds) in offsets.windows(2).enumerate() {
             for leaf in bounds[0] as usize..bounds[1] as usize {
                 let key = texts.value(leaf);
-                let said = self.fields.iter().any(|(name, _)| name == key);
-                let personal = if said { personal_by_name(key) } else { personal(key) };
-                if personal.is_some() || self.names.are_in(key, row, rows) {
+                // Whoever wrote a key down says that it is no token.
+                let said = || self.fields.iter().any(|(name, _)| name == key);
+                let hides = personal(key).is_some() && (!said() || personal_by_name(key).is_some());
+                if hides || self.names.are_in(key, row, rows) {
                     shown.append_value(sealed(seal, key));
                 } else {
                     shown.append_value(key);

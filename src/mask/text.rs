@@ -14,12 +14,11 @@
 //!
 //! Names are found in other spellings: case, accents, apostrophes and hyphens, umlauts as two letters, and letters written
 //! as entities, escapes or full-width forms or with invisible characters, tags or colors of terminals between them; as logins
-//! with digits behind them, and with what Korean, Arabic and Hebrew write on to a name. Addresses are found with entities and
-//! tags inside, and as programs write them that forward letters, with the address of somebody in them; numbers with entities
-//! and escapes (`%2B49%20151…`, `&nbsp;`), which stay. In a text with the escapes of JSON (`\n`, `\"`, `\u00fc`, doubled in
-//! documents inside of documents) everything is found as a program reads it, and a mask there breaks no escape and needs none.
-//! Inflected forms are not found, but for the `s` of a genitive and Cyrillic endings: a row that says `Kowalska` keeps
-//! `Kowalskiej` in its text.
+//! with digits behind them, and with what Korean, Arabic and Hebrew write on to a name. Addresses are found with entities
+//! inside, numbers with entities and escapes (`%2B49%20151…`, `&nbsp;`), which stay. In a text with the escapes of JSON (`\n`,
+//! `\"`, `\u00fc`, doubled in documents inside of documents) everything is found as a program reads it, and a mask there breaks
+//! no escape and needs none. Inflected forms are not found, but for the `s` of a genitive and Cyrillic endings: a row that says
+//! `Kowalska` keeps `Kowalskiej` in its text.
 //!
 //! A span gets the mask the same value has in a column of that kind and label. Text outside of spans keeps its bytes, and
 //! a text without spans is returned as it is. A date, a time, an amount and a number behind `#` are no phone numbers, and
@@ -404,5 +403,7 @@ pub(super) fn map_texts(
 mod kinds;
 #[cfg(test)]
 mod names_tests;
+#[cfg(test)]
+mod numbers_tests;
 #[cfg(test)]
 mod tests;

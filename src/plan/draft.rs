@@ -224,7 +224,6 @@ impl<'a> Draft<'a> {
             return Proposed { toml, open: false };
         }
         // What was found stands at keys that are not shown: the structure may stay if it says nothing of anybody.
-        let in_paths = |finding: &Finding| finding.evidence.iter().all(|known| known.signal == Signal::Path);
         if json && inside.fields && found.iter().any(|finding| finding.found() && in_paths(finding)) {
             return Proposed { toml: "{ mask = \"json\", rest = \"null\" }".to_owned(), open: false };
         }
@@ -246,7 +245,7 @@ impl<'a> Draft<'a> {
         proposed: &Proposed,
     ) -> Option<Proposed> {
         let first = found.iter().find(|finding| finding.found());
-        let only = first.is_some_and(|one| one.evidence.iter().all(|known| known.signal == Signal::Path));
+        let only = first.is_some_and(in_paths);
         if !only && !proposed.toml.contains("\"text.spans\"") {
             return None;
         }
@@ -352,8 +351,7 @@ impl<'a> Draft<'a> {
             }
         };
         let line = |path: &str, value: &str| format!("\"{}\" = {value}", propose::escape(path));
-        let lines = inside.paths.iter().map(|(path, finding)| line(path, &value_of(finding)));
-        let lines: Vec<String> = lines.collect();
+        let lines: Vec<String> = inside.paths.iter().map(|(path, finding)| line(path, &value_of(finding))).collect();
         if lines.is_empty() {
             return None;
         }
@@ -367,6 +365,11 @@ impl<'a> Draft<'a> {
             lines.join(", ")
         ))
     }
+}
+
+/// Whether all that speaks for it stands inside of documents.
+fn in_paths(finding: &Finding) -> bool {
+    finding.evidence.iter().all(|known| known.signal == Signal::Path)
 }
 
 /// Phone numbers and e-mail addresses in one column: the mask of either would make little of the other.

@@ -70,7 +70,7 @@ pub(super) fn check(graph: &Graph<'_>, rules: &[TableRule], domains: &Domains, r
             }
             Choice::Null => {}
             Choice::Mask(mask) => {
-                if let Err(report) = check_mask(graph, rules, node, (resolved, mask)) {
+                if let Err(report) = check_mask(graph, rules, node, resolved, mask) {
                     reports.push(at(resolved, *report));
                 } else if let Err(report) = check_columns(graph, domains, node, mask) {
                     reports.push(at(resolved, *report));
@@ -100,7 +100,8 @@ fn check_mask(
     graph: &Graph<'_>,
     rules: &[TableRule],
     node: Node,
-    (resolved, mask): (&Resolved, &Mask),
+    resolved: &Resolved,
+    mask: &Mask,
 ) -> Result<(), Box<Report>> {
     let column = &graph.nodes[node];
     let (name, kind) = (graph.name(node), mask.kind.full_name());

@@ -307,27 +307,32 @@ fn first_names(names: &[String]) -> String {
 }
 
 /// Tables with `rows = "none"` that no row of another one is read by. A table that a path leads through is read with all that
-/// is below it.
+/// is below it; a column of the same name makes it one of those too.
 fn unread(catalog: &Catalog, tables: &[TablePlan]) -> BTreeSet<Oid> {
+    let mut unread: BTreeSet<Oid> =
+        tables.iter().filter(|table| table.rows == Rows::None).map(|table| table.oid).collect();
+    if unread.is_empty() {
+        return unread;
+    }
     let copied = tables.iter().filter(|table| table.rows != Rows::None);
     let texts = copied.flat_map(|table| table.select.iter().chain([&table.from]));
-    let joins: Vec<&String> = texts.filter(|text| text.contains(" JOIN ") || text.contains("SELECT ")).collect();
-    let mut read = BTreeSet::new();
-    for table in &catalog.tables {
-        let name = pg::quote_qualified(&table.schema, &table.name);
-        if joins.iter().any(|join| join.contains(&name)) {
-            // The root, for one in the middle of a tree.
-            read.extend([Some(table.oid), table.partition_root].into_iter().flatten());
+    let joins = texts.filter(|text| text.contains(" JOIN ") || text.contains("SELECT "));
+    let named: BTreeSet<String> = joins.flat_map(|text| sql::names(text)).collect();
+    let joined = catalog.tables.iter().filter(|table| named.contains(&table.name));
+    // The root too, for one in the middle of a tree.
+    let mut read: BTreeSet<Oid> = joined.flat_map(|table| [Some(table.oid), table.partition_root]).flatten().collect();
+    loop {
+        let below =
+            |table: &&Table| table.partition_root.iter().chain(&table.inherits).any(|above| read.contains(above));
+        let more = catalog.tables.iter().filter(|table| !read.contains(&table.oid)).filter(below);
+        let more: Vec<Oid> = more.map(|table| table.oid).collect();
+        if more.is_empty() {
+            break;
         }
+        read.extend(more);
     }
-    let below = |table: &Table, read: &BTreeSet<Oid>| {
-        table.partition_root.iter().chain(&table.inherits).any(|above| read.contains(above))
-    };
-    while let Some(table) = catalog.tables.iter().find(|table| !read.contains(&table.oid) && below(table, &read)) {
-        read.insert(table.oid);
-    }
-    let empty = tables.iter().filter(|table| table.rows == Rows::None && !read.contains(&table.oid));
-    empty.map(|table| table.oid).collect()
+    unread.retain(|oid| !read.contains(oid));
+    unread
 }
 
 fn general_warnings(catalog: &Catalog, graph: &Graph<'_>, rows: &[Rows], warnings: &mut Vec<String>) {
@@ -530,7 +535,7 @@ pub struct Fed {
 impl Fed {
     /// The rows of its table as an item of FROM.
     pub fn relation(&self) -> String {
-        self.part.clone().unwrap_or_else(|| crate::pg::quote_qualified(&self.schema, &self.table))
+        self.part.clone().unwrap_or_else(|| pg::quote_qualified(&self.schema, &self.table))
     }
 }
 
@@ -586,6 +591,12 @@ impl Plan {
         let asked = self.asks();
         let unread = if asked || self.subset.is_some() { BTreeSet::new() } else { self.unread.clone() };
         Use { asked, unread }
+    }
+
+    /// The tables that are locked: all but those that are not read.
+    pub fn read(&self) -> impl Iterator<Item = &TablePlan> {
+        let unread = self.uses().unread;
+        self.tables.iter().filter(move |table| !unread.contains(&table.oid))
     }
 
     /// The source evaluates what somebody wrote: conditions of rows, masks and subsets, and orders. They may call functions.

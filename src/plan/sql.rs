@@ -176,7 +176,15 @@ pub(super) fn without_literals(sql: &str) -> String {
 
 /// Whether an expression names a column.
 pub(super) fn mentions(sql: &str, column: &str) -> bool {
-    tokens(sql).iter().any(|token| matches!(token, Token::Name(name) if name == column))
+    names(sql).any(|name| name == column)
+}
+
+/// All names in an expression, whatever they are of.
+pub(super) fn names(sql: &str) -> impl Iterator<Item = String> {
+    tokens(sql).into_iter().filter_map(|token| match token {
+        Token::Name(name) => Some(name),
+        Token::Other => None,
+    })
 }
 
 /// Whether a condition only asks if the column is NULL, so that masks, which keep NULL, do not change the answer.

@@ -89,7 +89,7 @@ fn choice(column: &ColumnPlan, remains: Option<Remains>) -> Choice {
     }
 }
 
-/// Different keys of documents that may be personal data by themselves: none where a mask hides them, a few that may be
+/// Different keys of documents that may be personal data by themselves: those tokens that a mask names where it hides the others, a few that may be
 /// somebody's slip where nobody gave a reason to keep them, and any where somebody decided about them.
 fn keys_max(table: &TablePlan, column: &ColumnPlan, choice: &Choice) -> Option<usize> {
     /// Fewer are a slip, or of a service.

@@ -101,19 +101,12 @@ const DIGITS_MIN: usize = 7;
 
 /// What personal data a key is; none for the name of a field, and for a hash that stands for a key already.
 pub(in crate::mask) fn personal(key: &str) -> Option<&'static str> {
-    if is_plain(key) || is_sealed(key) {
-        return None;
-    }
-    told(key).or_else(|| is_token(key).then_some(SECRET))
+    personal_by_name(key).or_else(|| is_token(key).then_some(SECRET))
 }
 
 /// The same of a key that is known by its name: whoever wrote it down says that it was not drawn at random.
 pub(in crate::mask) fn personal_by_name(key: &str) -> Option<&'static str> {
-    (!is_plain(key) && !is_sealed(key)).then(|| told(key)).flatten()
-}
-
-fn told(key: &str) -> Option<&'static str> {
-    personal_kinds(key).first().copied()
+    if is_plain(key) || is_sealed(key) { None } else { personal_kinds(key).first().copied() }
 }
 
 /// Whether a key is short and of letters, `_`, `-` and few digits, which no personal data is that is found in a text.

@@ -58,14 +58,12 @@ impl Scratch {
         if path::is_plain(key) || self.names.contains(key) {
             return false;
         }
-        if here.says(key) {
-            return path::personal_by_name(key).is_some();
-        }
         let personal = path::personal(key).is_some();
         if !personal && self.names.len() < NAMES_MAX {
             self.names.insert(key.into());
         }
-        personal
+        // Whoever wrote a key down says that it is no token.
+        personal && (!here.says(key) || path::personal_by_name(key).is_some())
     }
 }
 

@@ -265,7 +265,7 @@ impl List<'_> {
         }
         // Keys below which everything is masked say nothing that has to be known.
         members.retain(|_, nodes| nodes.iter().any(|node| self.holds_values(node)));
-        let odd = members.keys().filter(|key| !is_name(key)).count();
+        let odd = members.keys().filter(|key| !is_field_name(key)).count();
         if members.len() > MAP_KEYS_MAX || odd >= ODD_MAX {
             let mut kinds: BTreeMap<Option<String>, Vec<&Node>> = BTreeMap::new();
             for (key, nodes) in &members {
@@ -315,11 +315,11 @@ impl List<'_> {
 
 /// Whether a key that so many documents have may be written down, and shown: any other could be a value.
 pub fn may_be_written(key: &str, documents: u32) -> bool {
-    documents > 1 && is_name(key)
+    documents > 1 && is_field_name(key)
 }
 
 /// Whether a key looks like the name of a field, and like nothing of a person.
-fn is_name(key: &str) -> bool {
+pub fn is_field_name(key: &str) -> bool {
     let mut bytes = key.bytes();
     let first = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
     let shaped = first && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');

@@ -34,17 +34,17 @@ pub(super) fn is_token(key: &str) -> bool {
     let count = |kind: fn(&u8) -> bool| key.bytes().filter(kind).count();
     let (small, capitals) = (count(u8::is_ascii_lowercase), count(u8::is_ascii_uppercase));
     let letters = small + capitals;
+    let inner = key.trim_end_matches(|c: char| c.is_ascii_digit()).bytes().any(|byte| byte.is_ascii_digit());
+    if letters + digits < LENGTH_MIN || !inner {
+        return false;
+    }
     let (mut neighbours, mut changes) = (0, 0);
     for pair in key.as_bytes().windows(2).filter(|pair| !pair.iter().any(sign)) {
         neighbours += 1;
         changes += usize::from(kind(pair[0]) != kind(pair[1]));
     }
     let grouped = letters + digits < key.len();
-    let inner = key.trim_end_matches(|c: char| c.is_ascii_digit()).bytes().any(|byte| byte.is_ascii_digit());
     let many = |least: usize, share: usize| changes >= least && changes * 100 >= neighbours * share;
-    if letters + digits < LENGTH_MIN || !inner {
-        return false;
-    }
     if small > 0 && capitals > 0 {
         let long = key.as_bytes().split(sign).any(|group| group.len() >= GROUP_MIN);
         return long && many(CHANGES_MIN, CHANGES_SHARE);

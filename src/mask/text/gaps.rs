@@ -14,44 +14,40 @@ pub(super) fn in_word(c: char) -> bool {
 
 /// How long what parts a name from the next word is; none if that is too far, or the end of a sentence.
 pub(super) fn gap(text: &str) -> Option<usize> {
-    let (mut rest, mut apart) = (text, 0);
-    loop {
-        let c = rest.chars().next()?;
-        if let Some(len) = tag(rest) {
-            rest = &rest[len..];
-            continue;
-        }
-        if in_word(c) {
-            break;
-        }
-        apart += usize::from(!c.is_whitespace());
-        if apart > APART_MAX || matches!(c, '!' | '?') {
-            return None;
-        }
-        rest = &rest[c.len_utf8()..];
-    }
-    (rest.len() < text.len()).then(|| text.len() - rest.len())
+    between(|passed| {
+        let rest = &text[passed..];
+        (rest.chars().next(), tag(rest))
+    })
 }
 
 /// Where the word before a name ends; none as for [`gap`].
 pub(super) fn gap_before(text: &str) -> Option<usize> {
-    let (mut rest, mut apart) = (text, 0);
+    let passed = between(|passed| {
+        let rest = &text[..text.len() - passed];
+        (rest.chars().next_back(), tag_before(rest))
+    })?;
+    Some(text.len() - passed)
+}
+
+/// How many bytes are passed before a word comes. `next`: the character after so many, and the length of a tag there.
+fn between(next: impl Fn(usize) -> (Option<char>, Option<usize>)) -> Option<usize> {
+    let (mut passed, mut apart) = (0, 0);
     loop {
-        let c = rest.chars().next_back()?;
-        if let Some(len) = tag_before(rest) {
-            rest = &rest[..rest.len() - len];
+        let (c, tag) = next(passed);
+        let c = c?;
+        if let Some(len) = tag {
+            passed += len;
             continue;
         }
         if in_word(c) {
-            break;
+            return (passed > 0).then_some(passed);
         }
         apart += usize::from(!c.is_whitespace());
         if apart > APART_MAX || matches!(c, '!' | '?') {
             return None;
         }
-        rest = &rest[..rest.len() - c.len_utf8()];
+        passed += c.len_utf8();
     }
-    (rest.len() < text.len()).then_some(rest.len())
 }
 
 /// What stands behind a key begins so.

@@ -1,7 +1,7 @@
 //! Names as people and programs write them, and words that only look like them.
 
 use super::names::Role;
-use super::tests::mask;
+use super::tests::{john, mask};
 
 /// A text of a row with first and last name; they become Carlos and Ruiz.
 fn of(first: &str, last: &str, text: &str) -> String {
@@ -204,4 +204,119 @@ fn texts_made_of_colors_and_tags_are_read_once() {
         let text = part.repeat(1 << 17);
         assert!(of("Ian", "Lindqvist", &text).len() >= 1 << 17);
     }
+}
+
+#[test]
+fn names_are_found_in_other_spellings() {
+    let german = &[(Role::First, "Jürgen", "Carlos"), (Role::Last, "Müller", "Ruiz")][..];
+    for (text, want) in [
+        ("Juergen Mueller", "Carlos Ruiz"),
+        ("Jurgen MULLER", "Carlos RUIZ"),
+        ("bei Müllers", "bei Ruizs"),
+        ("Müller's car", "Ruiz's car"),
+        ("jmueller schrieb", "jmueller schrieb"),
+        ("jmuller@", "cruiz@"),
+        ("jurgenmuller", "carlosruiz"),
+    ] {
+        assert_eq!(mask(german, None, text), want, "{text}");
+    }
+    assert_eq!(mask(&[(Role::Last, "Mueller", "Ruiz")], None, "Herr Müller"), "Herr Ruiz");
+    assert_eq!(mask(&[(Role::Full, "Jürgen Müller", "Carlos Ruiz")], None, "Juergen, mueller"), "Carlos, ruiz");
+    for text in [
+        "M&uuml;ller",
+        "M&#252;ller",
+        "M=C3=BCller",
+        "M%C3%BCller",
+        "M\u{fc}l\u{ad}ler",
+        "M\u{fc}l-\nler",
+        "Ｍüｌｌｅｒ",
+    ] {
+        assert_eq!(mask(german, None, &format!("Jürgen {text}, a=b & 5 %")), "Carlos Ruiz, a=b & 5 %", "{text}");
+    }
+    let irish = &[(Role::Last, "O'Brien", "Ruiz")][..];
+    for text in
+        ["O Brien", "O&#39;Brien", "O&apos;Brien", "O%27Brien", "O=27Brien", "o\u{200b}’\u{200b}Brien", "OBrien"]
+    {
+        assert_eq!(mask(irish, None, &format!("Mr {text} called")).replace("ruiz", "Ruiz"), "Mr Ruiz called", "{text}");
+    }
+    assert_eq!(mask(irish, None, "Brien, O&#39;Brienne, M&uuml;ller"), "Brien, O&#39;Brienne, M&uuml;ller");
+    assert_eq!(mask(&[(Role::First, "Anne-Marie", "Eva")], None, "AnneMarie, Anne Marie"), "Eva, Eva");
+    assert_eq!(
+        mask(&[(Role::Last, "Петров", "Ruiz")], None, "с Петровым и Петровой, Петроград"),
+        "с Ruiz и Ruiz, Петроград"
+    );
+    assert_eq!(john("bobsmith johnsmith smithjohn jsmith Smithson"), "bobsmith carlosruiz ruizcarlos cruiz Smithson");
+}
+
+/// `Tim` in small letters may be a word; beside another name of the row it is none.
+#[test]
+fn short_names_in_small_letters_are_found_beside_other_names() {
+    for (text, want) in [
+        ("customer tim lindqvist wants", "customer carlos ruiz wants"),
+        ("lindqvist, tim", "ruiz, carlos"),
+        ("tim.lindqvist tim_lindqvist tim-lindqvist", "carlos.ruiz carlos_ruiz carlos-ruiz"),
+        ("tim\nlindqvist, Lindqvists tim", "carlos\nruiz, Ruizs carlos"),
+        (r#"{"a":"tim\nlindqvist"}"#, r#"{"a":"carlos\nruiz"}"#),
+        // The twins: words.
+        ("tim, and tim! lindqvist", "tim, and tim! ruiz"),
+        ("tim called lindqvist", "tim called ruiz"),
+        ("tim tim", "tim tim"),
+        ("tim lindqvistson", "tim lindqvistson"),
+    ] {
+        assert_eq!(of("Tim", "Lindqvist", text), want, "{text}");
+    }
+    assert_eq!(of("Kim", "Lee", "kim lee called, lee kim. But lee"), "carlos ruiz called, ruiz carlos. But lee");
+    assert_eq!(of("Eva", "van den Berg", "van den berg, eva"), "ruiz, carlos");
+    assert_eq!(of("An", "Berg", "an offer"), "an offer");
+}
+
+#[test]
+fn the_rows_names_are_replaced_in_their_case() {
+    for (text, want) in [
+        ("John Smith called", "Carlos Ruiz called"),
+        ("JOHN SMITH, john smith", "CARLOS RUIZ, carlos ruiz"),
+        ("John's and Smith’s", "Carlos's and Ruiz’s"),
+        ("J. Smith, J Smith, J.Smith", "C. Ruiz, C Ruiz, C.Ruiz"),
+        ("Smith, J. and Smith, John", "Ruiz, C. and Ruiz, Carlos"),
+        ("K. Smith", "K. Ruiz"),
+        ("Johnson Smithers goldsmith", "Johnson Smithers goldsmith"),
+        ("john_smith-john", "carlos_ruiz-carlos"),
+        ("jöhn smith", "carlos ruiz"),
+        ("john@smith.com", "<email>"),
+    ] {
+        assert_eq!(john(text), want, "{text}");
+    }
+}
+
+#[test]
+fn names_with_accents_particles_and_apostrophes_are_found() {
+    let of = |name: &str, text: &str| mask(&[(Role::Last, name, "Ruiz")], None, text);
+    assert_eq!(of("Østergaard", "Ostergaard ØSTERGAARD"), "Ruiz RUIZ");
+    assert_eq!(of("Castañeda", "castaneda, Castan\u{303}eda!"), "ruiz, Ruiz!");
+    assert_eq!(of("Nguyễn", "Nguyen Nguyễn"), "Ruiz Ruiz");
+    assert_eq!(of("O'Brien", "O’Brien OBrien o'brien"), "Ruiz Ruiz ruiz");
+    assert_eq!(of("van den Berg", "Van den  Berg, Berg, den Haag, van"), "Ruiz, Ruiz, den Haag, van");
+    assert_eq!(of("de la Cruz", "de la cruz; Cruz"), "ruiz; Ruiz");
+    assert_eq!(of("Smith-Jones", "Smith Jones, Smith-Jones, Jones"), "Ruiz, Ruiz, Ruiz");
+    assert_eq!(of("Straße", "STRASSE"), "RUIZ");
+    assert_eq!(of("Иванов", "ИВАНОВ и Ивановский"), "RUIZ и Ивановский");
+    assert_eq!(of("王", "王先生来电"), "Ruiz先生来电");
+    assert_eq!(of("An", "an offer for An"), "an offer for Ruiz");
+}
+
+#[test]
+fn full_names_are_found_in_parts() {
+    let of = |name: &str, text: &str| mask(&[(Role::Full, name, "Carlos Ruiz")], None, text);
+    assert_eq!(of("John Smith", "John Smith; John; Mr. Smith; J. Smith"), "Carlos Ruiz; Carlos; Mr. Ruiz; C. Ruiz");
+    assert_eq!(of("Smith, John", "John Smith"), "Carlos Ruiz");
+    assert_eq!(of("Dr. Maria de la Cruz", "Maria de la Cruz, Cruz"), "Carlos Ruiz, Ruiz");
+    assert_eq!(of("Cher", "Cher sang"), "Carlos Ruiz sang");
+    assert_eq!(of("", "nobody"), "nobody");
+}
+
+#[test]
+fn other_columns_of_the_row_count_too() {
+    let of = |role, raw: &str, text: &str| mask(&[(role, raw, "masked")], None, text);
+    assert_eq!(of(Role::Username, "jsmith42", "user jsmith42, JSMITH42"), "user masked, MASKED");
+    assert_eq!(of(Role::Whole, "12 Oak Street", "lives at 12 Oak street"), "lives at masked");
 }

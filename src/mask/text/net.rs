@@ -142,22 +142,15 @@ pub(super) fn wide_email(text: &str, at: usize, found: &mut Found) {
     }
 }
 
-/// Longest local part that is looked for before an encoded sign: 64 bytes (RFC 5321), each encoded twice.
-const ENCODED_LOCAL_MAX: usize = 64 * "%2540".len();
-
 /// What stands for `@` in URLs, in a URL inside of another one, and in quoted-printable.
 pub(super) const ENCODED_ATS: [&str; 3] = ["%40", "%2540", "=40"];
 
 /// Looks for an address around the encoded sign at `at`.
 pub(super) fn encoded_email(text: &str, at: usize, sign: &str, found: &mut Found) {
-    // Text made of such signs is not read again from its beginning for each of them.
-    let from = text.floor_char_boundary(at.saturating_sub(ENCODED_LOCAL_MAX));
-    let at = at - from;
-    let text = &text[from..];
     if let Some((start, end)) = address(text, at, at + sign.len())
         && (sign.starts_with('%') || is_host(&text[at + sign.len()..end]))
     {
-        found.push(from + start, from + end, Detector::EncodedEmail, false);
+        found.push(start, end, Detector::EncodedEmail, false);
     }
 }
 
@@ -217,7 +210,8 @@ fn underscored(text: &str) -> Option<usize> {
 
 fn address(text: &str, at: usize, domain: usize) -> Option<(usize, usize)> {
     // Encoded signs are read as letters of the next one's local part: each reads so much again.
-    let least = if text[at..].starts_with('%') { text.floor_char_boundary(at.saturating_sub(LOCAL_MAX)) } else { 0 };
+    let least =
+        if text[at..].starts_with(['%', '=']) { text.floor_char_boundary(at.saturating_sub(LOCAL_MAX)) } else { 0 };
     let local = least + run_before(&text[least..], at - least, is_local);
     let mut start = at - text[local..at].trim_start_matches(['.', '-', '\'', '+', '%', '~']).len();
     if text[..at].ends_with('"') {

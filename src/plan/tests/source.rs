@@ -69,6 +69,8 @@ fn tables_without_rows_are_read_where_a_path_leads_through_them() {
     assert_eq!(unread(json!("keep")), ["p1", "p2", "logs"]);
     // The path names the table that the partitions belong to.
     assert_eq!(unread(json!({"mask": "name.first", "subject": "p_id -> public.p.who"})), ["logs"]);
+    // A condition may read any table.
+    assert_eq!(unread(json!({"mask": "name.first", "subject": "p_id", "when": "note <> ''"})), [""; 0]);
 }
 
 #[test]

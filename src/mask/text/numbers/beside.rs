@@ -162,7 +162,7 @@ fn digits_max(code: &str) -> usize {
         ("86", 13),
         ("91", 12),
     ];
-    plans.iter().find(|(prefix, _)| code.starts_with(prefix)).map_or(DIGITS_MAX, |(_, digits)| *digits)
+    of_country(plans, code).unwrap_or(DIGITS_MAX)
 }
 
 /// As [`digits_max`], for what people write; with the extensions of a company behind a hyphen there are more. None where
@@ -195,5 +195,9 @@ fn digits_usual(code: &str) -> Option<usize> {
         ("971", 12),
         ("972", 12),
     ];
+    of_country(plans, code)
+}
+
+fn of_country(plans: &[(&str, usize)], code: &str) -> Option<usize> {
     plans.iter().find(|(prefix, _)| code.starts_with(prefix)).map(|(_, digits)| *digits)
 }
