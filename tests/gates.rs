@@ -512,7 +512,7 @@ fn fewer_orphans_where_masks_merge_spellings_are_told_and_others_publish_nothing
     policy("{ mask = \"email\", fold = false }", "");
     lab.refresh();
     assert_eq!(lab.staging(joined), "45");
-    assert_eq!(lab.staging(told), "1 declared reference, 5 orphans as at the source");
+    assert_eq!(lab.staging(told), "1 declared reference, 5 orphans, as many as at the source");
 
     // Twins: more of them than at the source, and fewer although the kind tells all spellings apart.
     let hook = "[[hook]]\nat = \"after-load\"\nsql = \"hook.sql\"\n";
@@ -529,4 +529,40 @@ fn fewer_orphans_where_masks_merge_spellings_are_told_and_others_publish_nothing
         assert!(ran.code == 6 && ran.stderr.contains("gate \"orphans\" does not hold"), "{mask}: {ran:?}");
     }
     assert_eq!(lab.staging(joined), "45");
+}
+
+/// Orders of customers, five of which nobody made; some rows stay in production.
+#[test]
+fn orphans_of_rows_that_are_left_out_are_no_failure_and_others_are() {
+    let lab = Lab::new("gate_orphans_partly");
+    lab.seed(
+        "CREATE TABLE customers (id int PRIMARY KEY, email text UNIQUE); CREATE TABLE orders (id int PRIMARY KEY, customer_email text);
+         INSERT INTO customers SELECT i, 'user' || i || '@corp.de' FROM generate_series(1, 45) i;
+         INSERT INTO orders SELECT i, 'user' || i || '@corp.de' FROM generate_series(1, 50) i;",
+    );
+    let policy = |rows: &str, more: &str| {
+        lab.config(&format!(
+            "[[references]]\nfrom = \"public.orders.customer_email\"\nto = \"public.customers.email\"\n\
+             [tables.\"public.*\".columns]\nid = {{ keep = \"a test\" }}\n\
+             [tables.\"public.customers\".columns]\nemail = \"email\"\n{rows}{more}"
+        ));
+    };
+    let told = "SELECT g->>'evidence' FROM restage.run, jsonb_array_elements(gates) g WHERE g->>'name' = 'orphans'";
+    // Who is left out is missed on purpose.
+    for rows in ["\"none\"", "{ where = \"id > 40\" }"] {
+        policy(&format!("[tables.\"public.customers\"]\nrows = {rows}\n"), "");
+        lab.refresh();
+        assert_eq!(lab.staging(told), "", "{rows}");
+    }
+    // Of those who refer, some are left out: no more of them may point nowhere.
+    let some = "[tables.\"public.orders\"]\nrows = { where = \"id BETWEEN 11 AND 48\" }\n";
+    policy(some, "");
+    lab.refresh();
+    assert_eq!(lab.staging(told), "1 declared reference, 3 orphans, no more than at the source");
+    // The twin: a hook makes more.
+    let sql = "UPDATE public.orders SET customer_email = 'nobody@corp.example' WHERE id <= 20;\n";
+    std::fs::write(lab.path("hook.sql"), sql).expect("written");
+    policy(some, "[[hook]]\nat = \"after-load\"\nsql = \"hook.sql\"\n");
+    let ran = lab.restage(&["refresh"]);
+    assert!(ran.code == 6 && ran.stderr.contains("gate \"orphans\" does not hold"), "{ran:?}");
 }

@@ -601,6 +601,25 @@ fn closed_staging_is_told_to_be_opened() {
 }
 
 #[test]
+fn places_in_live_that_are_used_up_are_told_before_the_load_and_named_behind_it() {
+    let lab = lab("places");
+    let name = &lab.name;
+    let more = format!("ALTER DATABASE \"{name}\" CONNECTION LIMIT 3;");
+    lab.target.sql("postgres", &format!("ALTER DATABASE \"{name}\" CONNECTION LIMIT 0"));
+    let told = |told: &Vec<String>| told.iter().any(|told| told.contains(&more));
+    assert!(told(&warnings(&lab)), "{:?}", warnings(&lab));
+    let doctor = lab.restage(&["doctor"]);
+    assert!(doctor.code == 0 && doctor.stdout.contains(&more), "{doctor:?}");
+    let ran = lab.restage(&["refresh"]);
+    assert_eq!(ran.code, 8, "{ran:?}");
+    let end = ran.stderr.find("error[target::too-many-connections]").expect("it is named");
+    assert!(ran.stderr[end..].contains(&format!("ALTER DATABASE \"{name}\" CONNECTION LIMIT -1;")), "{}", ran.stderr);
+    lab.target.sql("postgres", &more);
+    assert!(!told(&warnings(&lab)));
+    lab.refresh();
+}
+
+#[test]
 fn fewer_sessions_than_a_run_opens_are_told_before_the_load() {
     let lab = lab("limited");
     let role = with_role(&lab, "CREATEDB", true);

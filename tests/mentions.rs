@@ -177,9 +177,6 @@ people_id = "keep"
 staff_id  = "keep"
 note      = { mask = "text.spans", subject = "people_id" }
 reply     = { mask = "text.spans", subject = "staff_id" }
-
-[verify]
-warn = ["orphans"]
 "#,
     );
     lab.refresh();

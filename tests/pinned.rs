@@ -579,3 +579,44 @@ fn bodies_and_comments_stop_the_run_when_they_say_something_new() {
     let ran = lab.restage(&["refresh"]);
     assert!(ran.code == 3 && ran.stderr.contains("in 1 place") && ran.stderr.contains("edited by hand"), "{ran:?}");
 }
+
+/// A type comes with all its labels, whatever is made of the columns of it.
+#[test]
+fn labels_of_types_that_no_kept_column_has_stop_the_run_when_they_say_something_new() {
+    let lab = Lab::new("pinned_labels");
+    let types = ["masked", "left_out", "asked", "shown", "unused"];
+    let create: Vec<String> = types.iter().map(|name| format!("CREATE TYPE {name} AS ENUM ('aa', 'bb')")).collect();
+    lab.seed(&format!(
+        "{}; CREATE TYPE kept AS ENUM ('aa', 'bb'); CREATE TABLE t (id int PRIMARY KEY, k kept, m masked);
+         INSERT INTO t SELECT i, 'aa', 'bb' FROM generate_series(1, 20) i; CREATE TABLE logs (id int, l left_out);
+         CREATE FUNCTION f(asked) RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE VIEW v AS SELECT 'aa'::shown AS x",
+        create.join("; ")
+    ));
+    lab.config(
+        "[tables.\"public.t\".columns]\nid = \"keep\"\nk = { keep = \"a test\" }\n\
+         m = { mask = \"const\", value = \"aa\" }\n[tables.\"public.logs\"]\nrows = \"none\"\n",
+    );
+    write_lock(&lab);
+    lab.refresh();
+    for name in types {
+        let ran = stopped_by(&lab, &format!("ALTER TYPE {name} ADD VALUE 'quillfeather_{name}'"));
+        let told = format!("~ definition TYPE public.{name}: 1 text in it");
+        assert!(ran.stderr.contains(&told) && ran.stderr.contains("in 1 place"), "{name}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("quillfeather_"), "{}", ran.stderr);
+        write_lock(&lab);
+    }
+    let ran = stopped_by(&lab, "CREATE TYPE anew AS ENUM ('quillfeathery', 'aa')");
+    assert!(ran.stderr.contains("+ definition TYPE public.anew: 1 text in it"), "{}", ran.stderr);
+    write_lock(&lab);
+    // That of a kept column is told once, by its label.
+    let ran = stopped_by(&lab, "ALTER TYPE kept ADD VALUE 'cc'");
+    assert!(
+        ran.stderr.contains("+ label \"cc\" of public.kept") && ran.stderr.contains("in 1 place"),
+        "{}",
+        ran.stderr
+    );
+    // The twin: what was said before says nothing new.
+    write_lock(&lab);
+    lab.source.sql_as("app", &lab.name, "CREATE TYPE again AS ENUM ('bb', 'cc')");
+    lab.refresh();
+}

@@ -182,3 +182,30 @@ fn one_is_told_as_one() {
     let wrong: Vec<&[&str]> = words.windows(2).filter(several).collect();
     assert!(wrong.is_empty(), "{wrong:?}\n{told}");
 }
+
+/// A foreign key is not inherited, and a query of a table reads its children too.
+#[test]
+fn keys_of_children_by_inheritance_join_what_they_joined() {
+    let lab = Lab::new("inheritance");
+    lab.seed(
+        "CREATE TABLE class (id int PRIMARY KEY, name text); INSERT INTO class VALUES (1, 'a'), (2, 'b'), (3, 'c');
+         CREATE TABLE note (id int, class int REFERENCES class); CREATE TABLE letter (pages int) INHERITS (note);
+         CREATE TABLE express () INHERITS (letter);
+         INSERT INTO note VALUES (1, 1), (2, 2); INSERT INTO letter VALUES (3, 3, 0), (4, 1, 0); INSERT INTO express VALUES (5, 2, 1)",
+    );
+    let joined =
+        "SELECT n.tableoid::regclass, count(*) FROM note n JOIN class c ON c.id = n.class GROUP BY 1 ORDER BY 1::text";
+    let policy = |more: &str| {
+        lab.config(&format!(
+            "[tables.\"public.*\"]\ndefault = {{ keep = \"a test\" }}\n[tables.\"public.class\".columns]\nid = \"int\"\n{more}"
+        ));
+        lab.refresh()
+    };
+    policy("");
+    assert_eq!(lab.staging(joined), lab.production(joined));
+    assert_eq!(lab.staging("SELECT count(*) FROM note WHERE class IN (1, 2, 3)"), "0", "they are masks");
+    // The twin: what is written for it stands.
+    let ran = policy("[tables.\"public.letter\".columns]\nclass = { keep = \"a test\" }\n");
+    assert!(ran.stderr.contains("\"public.letter.class\" (keep) is a column of its table by inheritance"), "{ran:?}");
+    assert_eq!(lab.staging(joined).lines().count(), 2);
+}

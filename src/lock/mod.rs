@@ -79,8 +79,8 @@ pub struct Lock {
     /// written before that was known, or all are accepted.
     #[serde(default)]
     pub definitions: Option<BTreeMap<String, String>>,
-    /// What bodies of views and functions, and comments, say, by label: short hashes of the literals in them. None: written
-    /// before that was known, or all definitions are accepted.
+    /// What bodies of views and functions, comments and types say, by label: short hashes of the literals in them. None:
+    /// written before that was known, or all definitions are accepted.
     #[serde(default)]
     pub literals: Option<BTreeMap<String, String>>,
     /// The database whose numbers these are: system identifier of the cluster and oid.

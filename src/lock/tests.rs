@@ -503,6 +503,9 @@ fn bodies_that_say_something_new_are_told_and_others_are_not() {
     ~ definition VIEW public.v: 2 texts in it that no definition held: it is copied as it is, so look whether it names a person
     ");
     assert!(told(&[("VIEW public.v", "bbbbbbbb"), ("VIEW public.w", "aaaaaaaa")]).is_empty());
+    // The labels of a type that a column holds are told one by one, those of another with the type.
+    assert!(told(&[("TYPE public.mood", "dddddddd"), ("DOMAIN public.dom", "eeeeeeee")]).is_empty());
+    assert_eq!(told(&[("TYPE public.moods", "dddddddd"), ("DOMAIN public.d", "eeeeeeee")]).len(), 2);
     assert!(told(&[]).is_empty());
     let mut old = lock();
     old.literals = None;

@@ -119,6 +119,14 @@ impl Lock {
         Some(all)
     }
 
+    /// Whether a definition is that of a type that a column holds: what is new in it is told by label and check.
+    fn holds_type(&self, label: &str) -> bool {
+        let bare = |name: &str| name.replace('"', "");
+        let name = label.strip_prefix("TYPE ").or_else(|| label.strip_prefix("DOMAIN ")).map(bare);
+        let held = self.types.keys().chain(self.enums.keys());
+        name.is_some_and(|name| held.into_iter().any(|held| bare(held) == name))
+    }
+
     /// Whether the lock says anything about a table or type.
     fn knows(&self, owner: &str) -> bool {
         self.tables.contains_key(owner) || self.made_of(owner).is_some()
@@ -131,7 +139,8 @@ fn pin_text(texts: &mut Option<Texts>, owner: &str, label: String, text: &str, s
 }
 
 impl Lock {
-    /// Takes in what bodies and comments say, by their labels: hashes of the literals in them. Several may have one label.
+    /// Takes in what bodies, comments and types say, by their labels: hashes of the literals in them. Several may have one
+    /// label.
     pub fn pin_bodies(&mut self, definitions: &BTreeMap<String, Vec<&str>>, seal: &Seal<'_>) {
         let mut said = BTreeMap::new();
         for (label, texts) in definitions {
@@ -263,12 +272,12 @@ impl Changes {
         }
     }
 
-    /// Bodies and comments that say what nothing in the schema said when it was reviewed.
+    /// Bodies, comments and types that say what nothing in the schema said when it was reviewed.
     pub(super) fn literals(&mut self, old: &Lock, new: &Lock, comparable: bool) {
         let (Some(before), Some(after), true) = (&old.literals, &new.literals, comparable) else { return };
         // A text that moved to another body, or to a view of another name, was reviewed where it stood.
         let known: HashSet<&str> = before.values().flat_map(|hashes| hashes.split(' ')).collect();
-        for (label, hashes) in after {
+        for (label, hashes) in after.iter().filter(|(label, _)| !new.holds_type(label)) {
             let grown = hashes.split(' ').filter(|hash| !known.contains(hash)).count();
             if grown == 0 {
                 continue;

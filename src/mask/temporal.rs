@@ -69,6 +69,9 @@ pub(super) const PG_EPOCH_DAYS: i64 = 10_957;
 pub(super) const DAY_US: i64 = 86_400_000_000;
 /// First and last day PostgreSQL stores as `date`, from 1970-01-01 (4714-11-24 BC, 5874897-12-31).
 pub(super) const DATE_RANGE: std::ops::RangeInclusive<i64> = -2_440_588..=2_145_042_905;
+/// First and last day with a year of four digits, from 1970-01-01: what most programs read, and where those that stand for no day
+/// lie, such as 9999-12-31.
+const USUAL: std::ops::RangeInclusive<i64> = -719_162..=2_932_896;
 /// First and last microsecond PostgreSQL stores as `timestamp`, from 2000-01-01.
 pub(super) const TIMESTAMP_RANGE: std::ops::Range<i64> = -211_813_488_000_000_000..9_223_371_331_200_000_000;
 
@@ -124,15 +127,20 @@ impl Shift {
         if self.sentinels.contains(&days) {
             return days;
         }
+        let range = if USUAL.contains(&days) { USUAL } else { DATE_RANGE };
         let shifted = days + shift;
-        if DATE_RANGE.contains(&shifted) { shifted } else { days - shift }
+        if range.contains(&shifted) { shifted } else { days - shift }
     }
 
     fn timestamp(&self, micros: i64, shift: i64) -> i64 {
-        if !self.sentinels.is_empty() && self.sentinels.contains(&(micros.div_euclid(DAY_US) + PG_EPOCH_DAYS)) {
+        let day = |micros: i64| micros.div_euclid(DAY_US) + PG_EPOCH_DAYS;
+        if !self.sentinels.is_empty() && self.sentinels.contains(&day(micros)) {
             return micros;
         }
-        let shifted = micros.checked_add(shift * DAY_US).filter(|shifted| TIMESTAMP_RANGE.contains(shifted));
+        let stays = |shifted: &i64| {
+            TIMESTAMP_RANGE.contains(shifted) && (USUAL.contains(&day(*shifted)) || !USUAL.contains(&day(micros)))
+        };
+        let shifted = micros.checked_add(shift * DAY_US).filter(stays);
         shifted.unwrap_or(micros.wrapping_sub(shift * DAY_US))
     }
 }
@@ -148,11 +156,7 @@ impl TextKind for Shift {
             Some(subject) => days_of(subject),
             None => days_of(&canonical(value, true)),
         };
-        let mut shifted = self.date(days, shift);
-        if !(1..=9999).contains(&civil(shifted).0) {
-            shifted = days - shift;
-        }
-        push_date(shifted, out);
+        push_date(self.date(days, shift), out);
         out.push_str(rest);
         true
     }
@@ -317,6 +321,15 @@ mod tests {
         assert_eq!(shift.timestamp(last, 1), last - DAY_US);
         assert_eq!(shift.timestamp(TIMESTAMP_RANGE.start, -1), TIMESTAMP_RANGE.start + DAY_US);
         assert_eq!(shift.date(2_932_896, 5), 2_932_896, "a sentinel stays");
+        // What has a year of four digits keeps one.
+        let (first, last) = (days_from_civil(1, 1, 1), days_from_civil(9999, 12, 31));
+        assert_eq!((first, last), (*USUAL.start(), *USUAL.end()));
+        assert_eq!((shift.date(first, -5), shift.date(last - 1, 5)), (first + 5, last - 6));
+        assert_eq!((shift.date(first - 1, 5), shift.date(last + 1, -5)), (first + 4, last - 4));
+        let noon = |day: i64| (day - PG_EPOCH_DAYS) * DAY_US + DAY_US / 2;
+        assert_eq!(shift.timestamp(noon(last - 1), 2), noon(last - 3));
+        assert_eq!(shift.timestamp(noon(first), -2), noon(first + 2));
+        assert_eq!(shift.timestamp(noon(last + 1), 2), noon(last + 3));
     }
 
     #[test]

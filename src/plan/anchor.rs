@@ -1,7 +1,10 @@
 //! The subject of a row: a column of its own, or one that is reached through foreign keys.
 
+use super::domain::{Choice, Domains, Mask};
+use super::fit::folds;
 use super::graph::{Graph, Node};
 use crate::mask::Shape;
+use std::collections::BTreeSet;
 
 /// Where the subject of a row is found.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +82,32 @@ fn hop(graph: &Graph<'_>, from: Node, to: Node) -> Result<Hop, Trouble> {
         return Err((format!("\"{}\" is not unique.", graph.name(key[0])), hint));
     }
     Ok(Hop { group: right, on: edge.pairs.clone() })
+}
+
+/// Tells paths over values that the server tells apart and the mask of the key does not: two spellings of one address get one
+/// mask, but only the row with the spelling of the key finds its subject.
+pub(super) fn spellings(graph: &Graph<'_>, domains: &Domains, warnings: &mut Vec<String>) {
+    let mut told = BTreeSet::new();
+    for (node, resolved) in domains.resolved.iter().enumerate() {
+        let Some(Choice::Mask(Mask { subject: Some(subject), .. })) = resolved.as_ref().map(|own| &own.choice) else {
+            continue;
+        };
+        let Ok(Anchor::Path { hops, .. }) = Anchor::parse(graph, graph.nodes[node].group, subject) else { continue };
+        for (from, to) in hops.into_iter().flat_map(|hop| hop.on) {
+            let merged =
+                matches!(domains.resolved[to].as_ref().map(|own| &own.choice), Some(Choice::Mask(mask)) if folds(mask));
+            // Every value under a foreign key is spelled as the key is.
+            let checked = || graph.edges.iter().any(|edge| edge.checked && edge.pairs.contains(&(from, to)));
+            let apart = !(graph.nodes[from].folding && graph.nodes[to].folding || checked());
+            if merged && apart && matches!(graph.nodes[to].shape, Some(Shape::Text { .. })) && told.insert((from, to)) {
+                let (from, to) = (graph.name(from), graph.name(to));
+                warnings.push(format!(
+                    "subjects are found where \"{from}\" is spelled as \"{to}\" is, and other spellings get the same mask: \
+                     texts of such rows keep the names of that person (make both citext, or of one spelling)"
+                ));
+            }
+        }
+    }
 }
 
 /// Whether a unique index without condition lies on exactly these columns, or on some of them.

@@ -96,6 +96,8 @@ pub(super) struct Domains {
     pub cut: Vec<bool>,
     /// What is written for columns of tables without rows, as far as it can be read: texts of others may mention names in them.
     pub behind: BTreeMap<Node, Choice>,
+    /// Columns that their tables inherit, with the keys they do not follow, because something else is written for them.
+    apart: Vec<(Node, Node)>,
 }
 
 /// Resolves all columns: own decisions, then foreign keys, then `undecided`.
@@ -132,7 +134,7 @@ pub(super) fn resolve(
         }));
     }
     let cut = cut_edges(graph, decisions, &mut resolved, reports);
-    let mut domains = Domains { resolved, cut, behind };
+    let mut domains = Domains { resolved, cut, behind, apart: Vec::new() };
     domains.follow_references(graph, policy.rules, decisions, reports);
     domains.default_labels(graph);
     domains.finish_undecided(graph, policy, decisions, reports);
@@ -256,8 +258,23 @@ impl Domains {
                 }
             }
         }
+        // A foreign key is not inherited, but whoever reads a table joins the rows of its children too.
+        let copied = |node: Node| decisions.rows[graph.nodes[node].group] != Rows::None;
+        let mut pairs: Vec<(Node, Node)> =
+            graph.inherited().filter(|(own, above)| copied(*own) && copied(*above)).collect();
+        let mut relatives: BTreeMap<Node, Node> = BTreeMap::new();
+        loop {
+            let known = |node: &Node| {
+                referenced.contains(node) || references.contains_key(node) || relatives.contains_key(node)
+            };
+            let found = pairs.iter().position(|(own, above)| known(own) != known(above));
+            let Some((own, above)) = found.map(|found| pairs.swap_remove(found)) else { break };
+            let (member, of) = if known(&above) { (own, above) } else { (above, own) };
+            sets.join(own, above);
+            relatives.insert(member, of);
+        }
         let mut domains: BTreeMap<Node, Vec<Node>> = BTreeMap::new();
-        for &node in referenced.iter().chain(references.keys()).collect::<BTreeSet<_>>() {
+        for &node in referenced.iter().chain(references.keys()).chain(relatives.keys()).collect::<BTreeSet<_>>() {
             domains.entry(sets.find(node)).or_default().push(node);
         }
         for members in domains.values() {
@@ -271,7 +288,34 @@ impl Domains {
             }
             // A name, not an index, so that labels and messages do not depend on OIDs.
             roots.sort_by_cached_key(|&node| graph.name(node));
-            self.decide_domain((graph, rules), members, &roots, &references, decisions, reports);
+            let (relatives, members): (Vec<Node>, Vec<Node>) =
+                members.iter().copied().partition(|node| relatives.contains_key(node));
+            let chosen = self.decide_domain((graph, rules), &members, &roots, &references, decisions, reports);
+            if let Some((head, chosen)) = chosen {
+                self.decide_relatives(graph, &relatives, (head, &chosen), decisions);
+            }
+        }
+    }
+
+    /// Gives the mask of a key to columns that are joined with it by inheritance alone, unless something else is written for
+    /// them. A key that is kept says nothing about values that no foreign key checks.
+    fn decide_relatives(
+        &mut self,
+        graph: &Graph<'_>,
+        relatives: &[Node],
+        (head, chosen): (Node, &Resolved),
+        decisions: &Decisions<'_>,
+    ) {
+        for &member in relatives.iter().filter(|node| !decisions.broken.contains(node)) {
+            match &self.resolved[member] {
+                Some(own) if own.listed && !agree(&chosen.choice, &own.choice) => self.apart.push((member, head)),
+                _ if !matches!(chosen.choice, Choice::Mask(_)) => {}
+                own => {
+                    let because = format!("inheritance, as \"{}\"", graph.name(head));
+                    let listed = own.as_ref().is_some_and(|own| own.listed);
+                    self.resolved[member] = Some(Resolved { because, listed, inherited: true, ..chosen.clone() });
+                }
+            }
         }
     }
 
@@ -283,13 +327,13 @@ impl Domains {
         references: &BTreeMap<Node, usize>,
         decisions: &mut Decisions<'_>,
         reports: &mut Vec<Report>,
-    ) {
+    ) -> Option<(Node, Resolved)> {
         let via = |node: Node| references.get(&node).map_or("a shared domain", |edge| graph.edges[*edge].name.as_str());
         let Some((head, mut chosen)) = roots.iter().find_map(|&root| Some((root, self.resolved[root].clone()?))) else {
             // The referenced column is reported; its referencing columns would only repeat that.
             let blamed: Vec<Node> = members.iter().copied().filter(|node| !roots.contains(node)).collect();
             decisions.broken.extend(blamed.into_iter().filter(|&node| self.resolved[node].is_none()));
-            return;
+            return None;
         };
         if let Choice::Mask(mask) = &mut chosen.choice
             && !mask.labelled
@@ -344,6 +388,7 @@ impl Domains {
                 }
             };
         }
+        Some((head, chosen))
     }
 
     /// A lone `int` column joins nothing, so it gets a permutation of its own.
@@ -390,6 +435,21 @@ impl Domains {
             }
         }
         reports.extend(undecided.values().map(|nodes| propose::undecided(graph, policy, nodes)));
+    }
+}
+
+/// Tells columns that a query of the parent table reads beside masked keys, and that do not join what those join.
+pub(super) fn apart(graph: &Graph<'_>, domains: &Domains, warnings: &mut Vec<String>) {
+    for &(member, head) in &domains.apart {
+        let choice =
+            |node: Node| domains.resolved[node].as_ref().map_or("undecided".to_owned(), |own| words(&own.choice));
+        warnings.push(format!(
+            "\"{}\" ({}) is a column of its table by inheritance and joins nothing as \"{}\" ({}): remove its line, and it follows",
+            graph.name(member),
+            choice(member),
+            graph.name(head),
+            choice(head)
+        ));
     }
 }
 

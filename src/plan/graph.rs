@@ -250,6 +250,16 @@ impl<'a> Graph<'a> {
         group.first..group.first + group.root.columns.len()
     }
 
+    /// Columns that tables have by plain inheritance, each with that of a parent.
+    pub fn inherited(&self) -> impl Iterator<Item = (Node, Node)> {
+        let parents =
+            |group: &'_ Group<'a>| group.root.inherits.iter().filter_map(|oid| self.group_of.get(oid)).copied();
+        let pairs = self.groups.iter().enumerate().flat_map(move |(number, group)| {
+            parents(group).flat_map(move |parent| self.nodes_of(parent).map(move |above| (number, above)))
+        });
+        pairs.filter_map(|(group, above)| Some((self.node(group, &self.nodes[above].column.name)?, above)))
+    }
+
     /// `schema.table.column`.
     pub fn name(&self, node: Node) -> String {
         let column = &self.nodes[node];

@@ -152,6 +152,8 @@ pub fn build(catalog: &Catalog, policy: &Policy<'_>, settings: &Settings) -> Res
     let probes = checks::collect(&graph, rows, &domains, &fitted.tiers, &mut warnings);
     let value_probes = values::collect(&graph, rows, &domains, &mut warnings);
     domain::unequal_labels(&graph, &domains, &mut warnings);
+    domain::apart(&graph, &domains, &mut warnings);
+    anchor::spellings(&graph, &domains, &mut warnings);
     let tables = select::Tables::new(&graph, &domains, rows, &fitted, settings).plan();
     general_warnings(catalog, &graph, rows, &mut warnings);
     let mut about = BTreeMap::new();

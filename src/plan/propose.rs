@@ -86,7 +86,7 @@ pub(super) fn undecided(graph: &Graph<'_>, policy: &Policy<'_>, nodes: &[Node]) 
         details.push("NOT NULL columns cannot be decided by `undecided = \"null\"`.".to_owned());
     }
     if !table.inherits.is_empty() {
-        details.push("The table inherits from another one; each table decides its own columns.".to_owned());
+        details.push("The table inherits from another one; each table decides its own columns, but those of a masked key follow it.".to_owned());
     }
     if !nodes.iter().all(|node| proposal(graph, *node).starts_with(KEEP_KEY)) {
         details.push("What says nothing about a person is kept by `{ keep = \"…\" }`, with your reason.".to_owned());

@@ -392,6 +392,34 @@ fn a_referencing_column_inherits_mask_and_label() {
 }
 
 #[test]
+fn keys_that_children_have_by_inheritance_follow_and_say_so_where_they_may_not() {
+    let world = |more: serde_json::Value| {
+        let mut world = World::new()
+            .table("class", &["id int"])
+            .table("note", &["class int", "body text"])
+            .table("own", &["class int", "body text", "x int"])
+            .foreign_key(("note", "class"), ("class", "id"));
+        let parent = world.oid("note");
+        world.catalog.tables.last_mut().expect("a table").inherits = vec![parent];
+        let world = world.rule("public.class", json!({"id": "int"})).rule("public.note", json!({"body": "keep"}));
+        world.rule("public.own", more).default(json!("keep"))
+    };
+    let plan = world(json!({})).plan();
+    let key = Decided::Mask { kind: "int/1".into(), label: "public.class.id".into(), subject: None, when: None };
+    assert_eq!(decided(&plan, "own", "class"), key);
+    assert!(matches!(decided(&plan, "own", "body"), Decided::Keep { .. }), "no key");
+    let own = plan.tables.iter().find(|table| table.name == "own").expect("planned");
+    assert_eq!(own.columns[0].because, "inheritance, as \"public.class.id\"");
+    let told = |plan: &Plan| plan.warnings.iter().filter(|line| line.contains("by inheritance")).count();
+    assert_eq!(told(&plan), 0);
+    // What is written for it stands, and is told where it joins nothing.
+    let plan = world(json!({"class": "keep"})).plan();
+    assert!(matches!(decided(&plan, "own", "class"), Decided::Keep { .. }));
+    assert_eq!(told(&plan), 1);
+    assert_eq!(told(&world(json!({"class": "int"})).plan()), 0);
+}
+
+#[test]
 fn lone_int_columns_get_labels_of_their_own() {
     let world = World::new().table("a", &["x int", "y int"]).rule("public.a", json!({"x": "int", "y": "int"}));
     let plan = world.plan();

@@ -4,6 +4,7 @@ use super::anchor;
 use super::domain::{Choice, Domains, Mask, words};
 use super::fit::{at, by_subject, folds, injective};
 use super::graph::{Graph, Node};
+use super::propose;
 use super::sql::{is_cased, is_strict, mentions, only_null_tests, without_literals};
 use crate::catalog::{Constraint, ConstraintKind, UniqueIndex};
 use crate::error::Report;
@@ -76,6 +77,13 @@ fn hint(graph: &Graph<'_>, domains: &Domains, node: Node, help: Help) -> String 
         Some(Choice::Mask(mask)) => mask.kind.name,
         _ => "",
     };
+    let can_be = mask::kind(refused).is_some_and(|kind| kind.params.iter().any(|param| param.name == "unique"));
+    let same = match can_be && help == Help::Injective {
+        true => {
+            format!("{} = {{ mask = \"{refused}\", unique = true }}\nOr: ", propose::column_key(&column.column.name))
+        }
+        false => String::new(),
+    };
     let lower = column.folding || help == Help::Lower;
     let fits = |kind: &&&Kind| {
         let unique = kind.injective != Injective::No && !kind.needs_subject && kind.keyed_on != KeyedOn::Nothing;
@@ -94,7 +102,7 @@ fn hint(graph: &Graph<'_>, domains: &Domains, node: Node, help: Help) -> String 
             .to_owned();
     }
     let what = if lower { "makes masks in lower case and keeps" } else { "keeps" };
-    format!("Choose a kind that {what} different values different ({}), or keep the column.", kinds.join(", "))
+    format!("{same}Choose a kind that {what} different values different ({}), or keep the column.", kinds.join(", "))
 }
 
 fn choice(domains: &Domains, node: Node) -> Option<&Choice> {

@@ -74,7 +74,7 @@ fn holds_patterns(encoding: &str) -> bool {
 }
 
 /// White space that masks trim, as far as SQL can say it cheaply.
-const BLANKS: &str = "E' \\t\\n\\r\\f\\x0b'";
+const BLANKS: &str = r" \t\n\r\f\x0b";
 /// What `email` reads as an address, for the ASCII part of the world.
 const ADDRESS: &str = r#"'^[^][[:space:]@<>(),;:\\"]+@[^[:space:]@.]+(\.[^[:space:]@.]+)*\.?$'"#;
 
@@ -125,7 +125,7 @@ struct Folded {
 
 /// None if the kind tells all spellings apart.
 fn folded(mask: &Mask, text: &str) -> Option<Folded> {
-    let trimmed = format!("pg_catalog.btrim({text}, {BLANKS})");
+    let trimmed = format!("pg_catalog.btrim({text}, E'{BLANKS}')");
     // What a kind that folds case cannot read is folded too.
     let fold = mask.kind.folds && mask.params.get("fold").and_then(Value::as_bool) != Some(false);
     // Case of ASCII only: a locale may fold more than masks do, and refuse what would work.
@@ -148,6 +148,10 @@ fn folded(mask: &Mask, text: &str) -> Option<Folded> {
         }
         "ip" => when("'^[0-9a-f:.]+(/[0-9]+)?$'", &plain, differs),
         "username" => Folded { spelling: plain, suspect: None },
+        // It folds runs of blanks inside too.
+        "company" => {
+            Folded { spelling: format!("pg_catalog.regexp_replace({plain}, E'[{BLANKS}]+', ' ', 'g')"), suspect: None }
+        }
         _ => return None,
     })
 }
@@ -300,7 +304,7 @@ fn leaves_encoding(graph: &Graph<'_>, node: Node, rows: &Rows, domains: &Domains
     };
     if mask.kind.name == "email" {
         // An address becomes ASCII whatever it was.
-        condition.push_str(&format!(" AND pg_catalog.btrim({text}, {BLANKS}) !~ {ADDRESS}"));
+        condition.push_str(&format!(" AND pg_catalog.btrim({text}, E'{BLANKS}') !~ {ADDRESS}"));
     }
     if let Rows::Where { condition: Some(own), .. } = rows {
         condition.push_str(&format!(" AND ({own}\n)"));

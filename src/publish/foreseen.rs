@@ -8,6 +8,8 @@ use crate::pg;
 
 const PARAMETER_RIGHTS: u32 = 150_000;
 const ADMIN_OF_ROLES: u32 = 160_000;
+/// Connections a run may want at once in the release that it has published.
+const PLACES: i32 = 3;
 
 /// One thing that somebody may want to see to before the run publishes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +34,7 @@ impl Admin {
         found.extend(self.foresee_slots().await.unwrap_or_default());
         found.extend(self.foresee_tablespace().await);
         found.extend(self.foresee_closed().await.unwrap_or_default());
+        found.extend(self.foresee_limit().await.unwrap_or_default());
         found.extend(self.foresee_settings().await.unwrap_or_default());
         found
     }
@@ -119,6 +122,26 @@ impl Admin {
             helps: Some(format!(
                 "ALTER DATABASE {database} ALLOW_CONNECTIONS false;     -- once it is published, if it shall stay closed"
             )),
+        }))
+    }
+
+    /// A limit that is used up: whoever had a place comes back to the new release, and takes it there.
+    async fn foresee_limit(&self) -> Result<Option<Foreseen>, tokio_postgres::Error> {
+        let sql = "SELECT d.datconnlimit, r.rolsuper FROM pg_catalog.pg_database d \
+                   JOIN pg_catalog.pg_roles r ON r.rolname = current_user WHERE d.datname::text = $1 AND d.datconnlimit >= 0 \
+                   AND d.datconnlimit <= (SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid)";
+        let full = self.session.client().query_opt(sql, &[&self.live]).await?;
+        let database = pg::quote_ident(&self.live);
+        Ok(full.filter(|row| !row.get::<_, bool>(1)).map(|row| {
+            let limit: i32 = row.get(0);
+            Foreseen {
+                name: "connection limit",
+                told: format!(
+                    "{database} takes {limit} connections at most, and has none left: once a run has published, its hooks, \
+                     gates and manifest may find no place in the new release"
+                ),
+                helps: Some(format!("ALTER DATABASE {database} CONNECTION LIMIT {};", limit.saturating_add(PLACES))),
+            }
         }))
     }
 

@@ -2,6 +2,7 @@
 
 use super::Job;
 use crate::catalog::{self, Catalog};
+use crate::config::Rows;
 use crate::error::Failure;
 use crate::extract::ExtractError;
 use crate::extract::snapshot::{self, Snapshot};
@@ -99,10 +100,20 @@ fn orphan_queries(job: &Job, catalog: &Catalog, plan: &Plan) -> Vec<OrphanQuery>
         let part = named.and_then(|root| plan::copied_part(catalog, root));
         Some((part.unwrap_or_else(|| pg::quote_qualified(schema, table)), pg::quote_ident(column)))
     };
+    let is_whole = |path: &str| {
+        let root = catalog.tables.iter().find(|table| path.starts_with(&format!("{}.", table.full_name())))?;
+        let inside = |oid| catalog.table(oid).is_some_and(|table| table.partition_root == Some(root.oid));
+        let mut parts = plan.tables.iter().filter(|table| table.oid == root.oid || inside(table.oid));
+        Some(parts.all(|part| part.rows == Rows::All))
+    };
     job.references
         .iter()
         .filter(|reference| reference.json.is_empty())
         .filter_map(|reference| {
+            // Whoever leaves out rows that are referred to, which the plan warns of, has orphans that the source has not.
+            if plan.dangling.is_none() && !is_whole(&reference.to)? {
+                return None;
+            }
             let (from, to) = (split(&reference.from)?, split(&reference.to)?);
             let name = format!("{} -> {}", reference.from, reference.to);
             let of_type = reference.r#type.as_ref();
@@ -118,7 +129,9 @@ fn orphan_queries(job: &Job, catalog: &Catalog, plan: &Plan) -> Vec<OrphanQuery>
             let referring = Referring { table: &from.0, column: &from.1, elements, condition: of_type.as_deref() };
             let query = OrphanQuery::new(name, &referring, &to.0, &equal);
             // A column that is kept has the spelling it had, and joins nothing that is masked.
-            Some(OrphanQuery { merges: merges(&reference.from).filter(|_| merges(&reference.to).is_some()), ..query })
+            let merges = merges(&reference.from).filter(|_| merges(&reference.to).is_some());
+            let partly = plan.dangling.is_none() && !is_whole(&reference.from)?;
+            Some(OrphanQuery { merges, partly, ..query })
         })
         .collect()
 }

@@ -9,10 +9,12 @@ use crate::lock::Lock;
 use crate::plan;
 use std::collections::BTreeMap;
 
-/// What people write texts into that belong to no column; defaults, checks, domains and labels are in the lock by theirs.
+/// What people write texts into that belong to no column; defaults and checks are in the lock by theirs, and so are domains and
+/// labels that a column holds.
 const BODIES: &[&str] = &[
     "AGGREGATE",
     "COMMENT",
+    "DOMAIN",
     "FUNCTION",
     "INDEX",
     "MATERIALIZED VIEW",
@@ -21,6 +23,7 @@ const BODIES: &[&str] = &[
     "RULE",
     "STATISTICS",
     "TRIGGER",
+    "TYPE",
     "VIEW",
 ];
 

@@ -297,7 +297,8 @@ async fn next_is_new(
 }
 
 /// References that the configuration declares and the database does not: rows that point nowhere are counted, and there
-/// are as many of them as at the source, or fewer where the mask makes one of several spellings.
+/// are as many of them as at the source, or fewer where the mask makes one of several spellings or not all rows that refer
+/// are copied.
 ///
 /// # Errors
 /// The error of the server.
@@ -318,7 +319,7 @@ pub async fn orphans(
         total += usize::try_from(found).unwrap_or_default();
         let name = &reference.name;
         match reference.merges {
-            _ if found == *expected => {}
+            _ if found == *expected || reference.partly && found < *expected => {}
             Some(merges) if found < *expected => {
                 let apart = if merges == Merges::Unless { "; `fold = false` tells case apart" } else { "" };
                 let joined = plural((expected - found).unsigned_abs(), "row");
@@ -329,8 +330,9 @@ pub async fn orphans(
     }
     let found = if wrong.is_empty() {
         let counted = format!("{}, {}", many(references.len(), "declared reference"), many(total, "orphan"));
+        let partly = references.iter().any(|reference| reference.partly);
         Ok(if fewer.is_empty() {
-            format!("{counted} as at the source")
+            format!("{counted}, {} at the source", if partly { "no more than" } else { "as many as" })
         } else {
             format!("{counted}; {}", some_of(fewer))
         })
@@ -349,6 +351,9 @@ pub struct OrphanQuery {
     /// The mask of both ends makes one of several spellings, so that rows may find what they did not at the source.
     #[serde(default)]
     pub merges: Option<Merges>,
+    /// Not all rows that refer are copied, so that there may be fewer orphans.
+    #[serde(default)]
+    pub partly: bool,
 }
 
 /// Rows that refer, everything quoted.
@@ -376,7 +381,7 @@ impl OrphanQuery {
             "SELECT count(*) FROM {from_sql} WHERE {value} IS NOT NULL{} AND NOT EXISTS (SELECT FROM {to} r WHERE {equal})",
             condition.map(|condition| format!(" AND {condition}")).unwrap_or_default(),
         );
-        Self { name, sql, merges: None }
+        Self { name, sql, merges: None, partly: false }
     }
 
     /// # Errors

@@ -22,7 +22,7 @@ pub(super) fn doctor(report: &DoctorReport, look: &Look) -> String {
     let (warnings, failures) = (count(Status::Warn), count(Status::Fail));
     let end = match (failures, warnings) {
         (0, 0) => look.good("All is well."),
-        (0, _) => look.warn("It will work; look at the lines marked !."),
+        (0, _) => look.warn("Nothing keeps a run from starting; look at the lines marked !."),
         _ => look.bad("Fix the lines marked ✗ first."),
     };
     let _ = write!(text, "\n{} ok, {warnings} to look at, {failures} to fix. {end}", count(Status::Ok));

@@ -249,6 +249,12 @@ impl ConnectError {
             Self::Tls { hint, .. } => hint.clone(),
             Self::Authentication { at, sqlstate, message } => login_hint(at, sqlstate.as_deref(), message),
             Self::DatabaseMissing { at } => format!("See which databases exist: {} -l", at.psql("postgres")),
+            // A limit of the database itself, which no setting of ours and of the server moves.
+            Self::TooManyConnections { at, message } if message.contains("for database") => format!(
+                "ALTER DATABASE {0} CONNECTION LIMIT -1;     -- or more than SELECT datconnlimit FROM pg_database WHERE datname = {1}",
+                quote_identifier(&at.database),
+                crate::pg::quote_literal(&at.database)
+            ),
             Self::TooManyConnections { .. } => match side {
                 Side::Source => "Lower `workers` in [source], or raise max_connections or the role's limit.".to_owned(),
                 Side::Target => "Lower `jobs` in [target], or raise max_connections or the role's limit.".to_owned(),

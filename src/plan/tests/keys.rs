@@ -39,6 +39,11 @@ fn unique_columns_need_an_injective_kind() {
     assert_eq!(build(json!({"mask": "const", "value": "v"})).refusal().code, "plan::unique-column");
     assert!(build(json!("pattern")).build().is_ok());
     assert!(build(json!("null")).build().is_ok());
+    // What the same kind can do is said first.
+    let hint = |how| build(how).refusal().hint.unwrap_or_default();
+    assert!(hint(json!("company")).starts_with("x = { mask = \"company\", unique = true }\nOr: "));
+    assert!(build(json!({"mask": "company", "unique": true})).build().is_ok());
+    assert!(hint(json!({"mask": "name.value"})).starts_with("Choose a kind"));
 }
 
 #[test]

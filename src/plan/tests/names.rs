@@ -134,3 +134,33 @@ fn names_of_a_table_without_rows_are_read_whether_it_is_decided_or_not() {
     }
     assert_eq!(orders(json!({"name": {"keep": "stage names"}})).select.len(), 3);
 }
+
+#[test]
+fn spellings_that_one_mask_joins_and_a_path_does_not_are_told() {
+    let told = |of: &str, mask: serde_json::Value, declared: bool| {
+        let mut world = World::new()
+            .table("people", &["id int!", &format!("email {of}!"), "name text"])
+            .unique("people", &["email"], |_| ())
+            .table("notes", &["id int!", &format!("who {of}"), "note text"])
+            .rule(
+                "public.people",
+                json!({"id": "keep", "email": mask, "name": {"mask": "name.full", "subject": "email"}}),
+            )
+            .rule(
+                "public.notes",
+                json!({"id": "keep", "note": {"mask": "text.spans", "subject": "who -> public.people.email"}}),
+            );
+        let (from, to) = ("public.notes.who".to_owned(), "public.people.email".to_owned());
+        let place = Place { file: "restage.toml".into(), line: 9, column: 1 };
+        match declared {
+            true => world.references.push(ReferenceRule { from, to, r#type: None, json: Vec::new(), place }),
+            false => world = world.foreign_key(("notes", "who"), ("people", "email")),
+        }
+        world.plan().warnings.iter().filter(|line| line.starts_with("subjects are found where")).count()
+    };
+    assert_eq!(told("text", json!("email"), true), 1);
+    // The twins: case is told apart, it is not by the server either, or the key is checked.
+    assert_eq!(told("text", json!({"mask": "email", "fold": false}), true), 0);
+    assert_eq!(told("citext", json!({"mask": "email", "on_invalid": "fail"}), true), 0);
+    assert_eq!(told("text", json!("email"), false), 0);
+}
