@@ -131,10 +131,10 @@ pub async fn target_facts(admin: &Admin) -> Result<TargetFacts, LoadError> {
              (SELECT count(*) FROM pg_catalog.pg_stat_replication), \
              pg_catalog.current_setting('archive_mode') <> 'off', r.rolcreatedb OR r.rolsuper, r.rolsuper, \
              current_user::text, \
-             coalesce((SELECT pg_catalog.pg_has_role(datdba, 'MEMBER') FROM pg_catalog.pg_database WHERE datname::text = $1), true), \
+             coalesce((SELECT pg_catalog.pg_has_role(datdba, 'USAGE') FROM pg_catalog.pg_database WHERE datname::text = $1), true), \
              pg_catalog.current_setting('server_version'), \
              (SELECT pg_catalog.pg_database_size(oid) FROM pg_catalog.pg_database WHERE datname::text = $1 \
-               AND (pg_catalog.has_database_privilege(oid, 'CONNECT') OR pg_catalog.pg_has_role(datdba, 'MEMBER'))), \
+               AND (pg_catalog.has_database_privilege(oid, 'CONNECT') OR pg_catalog.pg_has_role(datdba, 'USAGE'))), \
              r.rolsuper OR pg_catalog.pg_has_role('pg_signal_backend', 'USAGE'), \
              coalesce((SELECT pg_catalog.array_agg(DISTINCT r.rolname::text) FROM pg_catalog.pg_stat_activity a \
                JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid WHERE a.datname::text = $1 AND NOT r.rolsuper \

@@ -7,6 +7,7 @@ mod foreseen;
 mod holders;
 
 pub use foreseen::Foreseen;
+pub(crate) use foreseen::{grant_role, may_set};
 pub(crate) use holders::MAY_END;
 pub use holders::{Holders, grant};
 
@@ -247,7 +248,7 @@ impl Admin {
             .client()
             .query(
                 "SELECT datname::text, coalesce(pg_catalog.shobj_description(oid, 'pg_database'), ''), \
-                 CASE WHEN pg_catalog.has_database_privilege(oid, 'CONNECT') OR pg_catalog.pg_has_role(datdba, 'MEMBER') \
+                 CASE WHEN pg_catalog.has_database_privilege(oid, 'CONNECT') OR pg_catalog.pg_has_role(datdba, 'USAGE') \
                  THEN pg_catalog.pg_database_size(oid) ELSE 0 END, oid, \
                  (SELECT system_identifier FROM pg_catalog.pg_control_system())::text \
                  FROM pg_catalog.pg_database WHERE datname::text = $1 OR pg_catalog.starts_with(datname::text, $1 || '__') ORDER BY datname",
@@ -321,7 +322,7 @@ impl Admin {
             .client()
             .query(
                 "SELECT datname::text FROM pg_catalog.pg_database WHERE pg_catalog.starts_with(datname::text, $1 || '__') \
-                 AND NOT datallowconn AND datconnlimit = 0 AND pg_catalog.pg_has_role(datdba, 'MEMBER') \
+                 AND NOT datallowconn AND datconnlimit = 0 AND pg_catalog.pg_has_role(datdba, 'USAGE') \
                  AND pg_catalog.shobj_description(oid, 'pg_database') IS NULL",
                 &[&self.live],
             )

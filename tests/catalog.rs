@@ -1,5 +1,6 @@
 //! The catalog read and the plan against a real server, which this module starts in a folder of its own.
 
+use crate::support::{bin, is_root};
 use restage::catalog::{self, Catalog, Change, ConstraintKind, TableKind};
 use restage::config::{Action, Decision, MaskRule, Place, TableRule, Terms, Undecided};
 use restage::plan::{self, Floor, Policy, Settings};
@@ -16,8 +17,8 @@ struct Cluster {
 impl Cluster {
     fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("restage-catalog").tempdir().expect("a temporary folder");
-        let cluster = Self { folder, bin: bin_dir() };
-        if rustix::process::geteuid().is_root() {
+        let cluster = Self { folder, bin: bin() };
+        if is_root() {
             let chown = Command::new("chown").arg("postgres").arg(cluster.folder.path()).status();
             assert!(chown.is_ok_and(|status| status.success()), "the server's user owns the folder");
         }
@@ -37,7 +38,7 @@ impl Cluster {
     /// Runs a server program, as user postgres if we are root: it refuses to run as root.
     fn run(&self, program: &str, arguments: &[&str]) {
         let program = self.bin.join(program);
-        let mut command = if rustix::process::geteuid().is_root() {
+        let mut command = if is_root() {
             let mut command = Command::new("runuser");
             command.args(["-u", "postgres", "--"]).arg(&program);
             command
@@ -74,17 +75,6 @@ impl Drop for Cluster {
             self.run("pg_ctl", &["-D", &data, "-m", "immediate", "-w", "stop"]);
         }
     }
-}
-
-/// The newest installed server.
-fn bin_dir() -> PathBuf {
-    if let Some(folder) = std::env::var_os("RESTAGE_TEST_PG_BIN") {
-        return folder.into();
-    }
-    let installed = std::fs::read_dir("/usr/lib/postgresql").expect("a PostgreSQL server is installed");
-    let mut folders: Vec<PathBuf> = installed.filter_map(|entry| Some(entry.ok()?.path().join("bin"))).collect();
-    folders.sort();
-    folders.pop().expect("a PostgreSQL server is installed; or set RESTAGE_TEST_PG_BIN")
 }
 
 const SCHEMA: &str = r#"

@@ -2,6 +2,7 @@
 //!
 //! Starts a cluster of its own; needs the PostgreSQL programs and `openssl`.
 
+use crate::support::{bin, is_root};
 use restage::pg::{
     ConnectError, Conninfo, Environment, Session, SessionError, Side, SourceSession, TargetSession, local_settings,
     sql_error,
@@ -30,11 +31,6 @@ struct Cluster {
     port: u16,
 }
 
-fn is_root() -> bool {
-    // The owner of /proc/self is the effective user.
-    std::fs::metadata("/proc/self").map(|m| std::os::unix::fs::MetadataExt::uid(&m)).is_ok_and(|uid| uid == 0)
-}
-
 fn run(command: &mut Command) {
     // Not `output()`: the server inherits the pipes and would keep them open.
     let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -44,11 +40,7 @@ fn run(command: &mut Command) {
 
 impl Cluster {
     fn start() -> Self {
-        let bin = (12..30)
-            .rev()
-            .map(|major| PathBuf::from(format!("/usr/lib/postgresql/{major}/bin")))
-            .find(|bin| bin.join("initdb").exists())
-            .expect("no PostgreSQL server programs in /usr/lib/postgresql; install the postgresql package");
+        let bin = bin();
         let folder = tempfile::tempdir().expect("temp dir");
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).expect("chmod");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("free port").port();

@@ -77,6 +77,9 @@ pub struct Server {
     pub ctype: String,
     pub locale_provider: String,
     pub icu_locale: Option<String>,
+    /// Rules of an ICU locale that the database adds to it (16).
+    #[serde(default)]
+    pub icu_rules: Option<String>,
     /// Fraction digits of `lc_monetary`; 2 for most.
     pub money_digits: u32,
     pub standby: bool,

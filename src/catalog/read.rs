@@ -208,6 +208,7 @@ async fn server(client: &Client) -> Result<(Server, u64), CatalogError> {
         ctype: row.get("lc_ctype"),
         locale_provider: row.get("locale_provider"),
         icu_locale: row.get("icu_locale"),
+        icu_rules: row.get("icu_rules"),
         money_digits: 2,
         standby: row.get("standby"),
         comment: row.get("comment"),

@@ -10,6 +10,7 @@ SELECT
     d.datctype::pg_catalog.text AS lc_ctype,
     coalesce(j.row ->> 'datlocprovider', 'c') AS locale_provider,
     coalesce(j.row ->> 'datlocale', j.row ->> 'daticulocale') AS icu_locale,
+    j.row ->> 'daticurules' AS icu_rules,
     pg_catalog.pg_is_in_recovery() AS standby,
     coalesce(pg_catalog.shobj_description(d.oid, 'pg_database'), '') AS comment,
     r.rolname::pg_catalog.text AS role,

@@ -72,6 +72,9 @@ pub async fn create(
             "i" => {
                 let locale = source.icu_locale.as_deref().unwrap_or("und");
                 sql.push_str(&format!(" LOCALE_PROVIDER icu ICU_LOCALE {}", pg::quote_literal(locale)));
+                if let Some(rules) = &source.icu_rules {
+                    sql.push_str(&format!(" ICU_RULES {}", pg::quote_literal(rules)));
+                }
             }
             "b" => {
                 let locale = source.icu_locale.as_deref().unwrap_or("C.UTF-8");

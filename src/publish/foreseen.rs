@@ -7,9 +7,23 @@ use super::{Admin, HIDDEN, setting_value};
 use crate::pg;
 
 const PARAMETER_RIGHTS: u32 = 150_000;
+/// Since then a membership says apart what it gives.
 const ADMIN_OF_ROLES: u32 = 160_000;
 /// Connections a run may want at once in the release that it has published.
 const PLACES: i32 = 3;
+
+/// SQL for whether this role may make another one the owner of something; the other's number in SQL.
+pub(crate) fn may_set(version: u32, role: &str) -> String {
+    // Before, whoever was a member could.
+    let right = if version >= ADMIN_OF_ROLES { "SET" } else { "MEMBER" };
+    format!("pg_catalog.pg_has_role({role}, '{right}')")
+}
+
+/// The line that gives a role all of another one; names are quoted. What was granted in part is not made whole by a plain GRANT.
+pub(crate) fn grant_role(version: u32, role: &str, to: &str) -> String {
+    let whole = if version >= ADMIN_OF_ROLES { " WITH INHERIT TRUE, SET TRUE" } else { "" };
+    format!("GRANT {role} TO {to}{whole};")
+}
 
 /// One thing that somebody may want to see to before the run publishes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +49,7 @@ impl Admin {
         found.extend(self.foresee_tablespace().await);
         found.extend(self.foresee_closed().await.unwrap_or_default());
         found.extend(self.foresee_limit().await.unwrap_or_default());
+        found.extend(self.foresee_owner().await.unwrap_or_default());
         found.extend(self.foresee_settings().await.unwrap_or_default());
         found
     }
@@ -141,6 +156,29 @@ impl Admin {
                      gates and manifest may find no place in the new release"
                 ),
                 helps: Some(format!("ALTER DATABASE {database} CONNECTION LIMIT {};", limit.saturating_add(PLACES))),
+            }
+        }))
+    }
+
+    /// An owner whose rights we have, and whom we may not make the owner of anything.
+    async fn foresee_owner(&self) -> Result<Option<Foreseen>, tokio_postgres::Error> {
+        let version = self.session.version_num();
+        let sql = format!(
+            "SELECT pg_catalog.pg_get_userbyid(d.datdba)::text, current_user::text FROM pg_catalog.pg_database d \
+             WHERE d.datname::text = $1 AND pg_catalog.pg_has_role(d.datdba, 'USAGE') AND NOT {}",
+            may_set(version, "d.datdba")
+        );
+        let row = self.session.client().query_opt(&sql, &[&self.live]).await?;
+        Ok(row.map(|row| {
+            let (owner, me): (String, String) = (row.get(0), row.get(1));
+            let (owner, me) = (pg::quote_ident(&owner), pg::quote_ident(&me));
+            Foreseen {
+                name: "owner",
+                told: format!(
+                    "\"{}\" belongs to {owner}, and the new release will not: {me} may not SET ROLE to it",
+                    self.live
+                ),
+                helps: Some(grant_role(version, &owner, &me)),
             }
         }))
     }

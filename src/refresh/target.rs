@@ -9,7 +9,7 @@ use crate::guard::{self, TargetFacts};
 use crate::load::objects::Objects;
 use crate::load::{LoadError, roles};
 use crate::pg::{self, SourceSession};
-use crate::publish::Admin;
+use crate::publish::{self, Admin};
 
 /// The role that will own the copy, and what it may do.
 #[derive(Debug, Clone)]
@@ -27,16 +27,18 @@ fn failed(what: &str) -> impl Fn(tokio_postgres::Error) -> Failure + '_ {
 /// # Errors
 /// The error of the server. That the owner cannot be used is a report.
 pub async fn maker(admin: &Admin, owner: Option<&str>) -> Result<Result<Maker, Report>, Failure> {
+    let sets = publish::may_set(admin.session.version_num(), "o.oid");
+    // To give it what was made, and to read and change that afterwards.
+    let sql = format!(
+        "SELECT me.rolname::text, me.rolsuper, o.rolname::text, o.rolsuper, \
+         coalesce(me.rolsuper OR (pg_catalog.pg_has_role(o.oid, 'USAGE') AND {sets}), false) \
+         FROM pg_catalog.pg_roles me LEFT JOIN pg_catalog.pg_roles o ON o.rolname::text = $1 \
+         WHERE me.rolname = current_user"
+    );
     let row = admin
         .session
         .client()
-        .query_one(
-            "SELECT me.rolname::text, me.rolsuper, o.rolname::text, o.rolsuper, \
-             coalesce(me.rolsuper OR pg_catalog.pg_has_role(me.oid, o.oid, 'MEMBER'), false) \
-             FROM pg_catalog.pg_roles me LEFT JOIN pg_catalog.pg_roles o ON o.rolname::text = $1 \
-             WHERE me.rolname = current_user",
-            &[&owner],
-        )
+        .query_one(&sql, &[&owner])
         .await
         .map_err(failed("asking for the roles of the target"))?;
     let (me, superuser): (String, bool) = (row.get(0), row.get(1));
@@ -54,7 +56,7 @@ pub async fn maker(admin: &Admin, owner: Option<&str>) -> Result<Result<Maker, R
         let hint = match row.get::<_, Option<bool>>(3) {
             // To be a member of a superuser is to be one.
             Some(true) => "Name a role that is no superuser as `owner` under [target].".to_owned(),
-            _ => format!("GRANT {quoted} TO {me};"),
+            _ => publish::grant_role(admin.session.version_num(), &quoted, &me),
         };
         return Ok(Err(report.hint(hint)));
     }
