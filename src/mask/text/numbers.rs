@@ -22,7 +22,8 @@ const DIGITS_MIN: usize = 6;
 const HINT_BYTES: usize = 24;
 /// The same for words of other scripts, whose letters take two and three.
 const HINT_BYTES_WIDE: usize = 40;
-/// Most digits and groups of a national number.
+/// Digits of a national number with its trunk prefix, at least; most digits and groups of one.
+const NATIONAL_MIN: usize = 9;
 const NATIONAL_MAX: usize = 12;
 const NATIONAL_GROUPS: usize = 6;
 
@@ -450,9 +451,7 @@ impl<'a> Run<'a> {
         let mut best = None;
         for group in at..self.count {
             let before = total;
-            // The trunk digit in `+44 (0)20` is written but not dialed.
-            let trunk = group > at && self.digits(group) == "0" && self.gap(group).starts_with(')');
-            total += if trunk { 0 } else { self.len(group) };
+            total += self.dialed_len(at, group, digits.code);
             let apart = group > at && (self.date(group) || !self.close(group - 1));
             let beyond = |group: usize| {
                 self.blank(group - 1) && total > digits.usual && !(digits.extended && self.is_extension(at, group))
@@ -484,14 +483,15 @@ impl<'a> Run<'a> {
         {
             return None;
         }
-        let groups = self.take(at, Digits::abroad(7, extra, code))?;
-        // `0049301234567 030/1234567` are two numbers: the second one begins with its trunk prefix.
+        let groups = self.take(at, Digits::abroad(7, extra, code, 1))?;
+        // `0049301234567 030/1234567` are two numbers: the second one begins with its trunk prefix, and is one by itself.
         let mut total = self.len(at);
         for group in at + 1..at + groups {
-            if total >= 10 + extra && self.digits(group).starts_with('0') {
+            let second = self.digits(group).starts_with('0') && (NATIONAL_MIN..=NATIONAL_MAX).contains(&self.digits_from(group));
+            if total >= WHOLE + extra && second {
                 return Some(group - at);
             }
-            total += self.len(group);
+            total += self.dialed_len(at, group, 1);
         }
         Some(groups)
     }
@@ -504,7 +504,7 @@ impl<'a> Run<'a> {
         if part || code.is_empty() || code.starts_with('0') || !self.close(at) {
             return None;
         }
-        self.take(at, Digits::abroad(8, prefix, code))
+        self.take(at, Digits::abroad(8, prefix, code, 2))
     }
 
     /// As people of the region write their numbers: in groups, or a mobile number without separators.
@@ -579,7 +579,7 @@ impl<'a> Run<'a> {
         if self.len(at) >= 9 {
             return ((10..=12).contains(&self.len(at)) && self.alone(at)).then_some(1);
         }
-        self.take(at, Digits::of(9, 11)).or_else(|| self.take(at, Digits::of(9, 12)))
+        self.take(at, Digits::of(NATIONAL_MIN, 11)).or_else(|| self.take(at, Digits::of(NATIONAL_MIN, 12)))
     }
 
     /// 3-3-3 with dashes; with blanks it would be an amount.
@@ -604,10 +604,18 @@ impl<'a> Run<'a> {
         if self.before(at) == Some('#') || self.date(at) {
             return None;
         }
-        // Two numbers side by side are rather two numbers than one of more than eleven digits.
         let of = |max| self.take(at, Digits::of(DIGITS_MIN, max));
-        let groups = of(11).or_else(|| of(15))?;
-        (self.hinted(at, PHONE_WORDS) || self.hinted_wide(at)).then_some(groups)
+        // Two numbers side by side are rather two than one of more than eleven digits, if both are written alike or the first
+        // may be a whole one; else no half of one may stay.
+        let written = |groups: usize| (at..at + groups).map(|group| self.len(group)).sum::<usize>();
+        let alike = |first: &usize| (1..=NATIONAL_GROUPS).find(|groups| self.is_twice(*first, *groups));
+        let twice = alike(&at).filter(|groups| written(*groups) >= DIGITS_MIN);
+        let short = || of(11).filter(|groups| written(*groups) >= WHOLE);
+        let groups = twice.or_else(short).or_else(|| of(15))?;
+        let told = |at: usize| self.hinted(at, PHONE_WORDS) || self.hinted_wide(at);
+        // The second of two.
+        let first = (0..at).rev().take(NATIONAL_GROUPS).find(|first| alike(first) == Some(at - first));
+        (told(at) || first.is_some_and(told)).then_some(groups)
     }
 
     /// As [`Run::hinted`], for words with letters beyond ASCII.

@@ -422,3 +422,37 @@ fn addresses_of_machines_are_found() {
 fn copies_of_a_found_number_go_with_it() {
     assert_eq!(plain("call 2125550100, see #2125550100"), "call <phone>, see #<phone>");
 }
+
+/// What is dialed at home only, and groups of two digits, leave no half of a number.
+#[test]
+fn numbers_are_taken_to_their_last_group() {
+    for text in [
+        "+49 (0) 171 88 34 021",
+        "+49 (0)171 88 34 021",
+        "0049 (0) 171 88 34 021",
+        "+49 (0171) 88 34 021",
+        "+49 (0) 171 - 88 34 021",
+        "+49 (0) 30 231 25 084",
+        "+49 0171 88 34 021",
+        "+49 171 883 40 021",
+        "+44 0207 946 0958",
+        "+49 (0) 171 883 40 21",
+    ] {
+        assert_eq!(plain(&format!("{text}.")), "<phone>.", "{text}");
+        assert_eq!(plain(&format!("{text} 030/1234567.")), "<phone> <phone>.", "{text}");
+    }
+    for (text, want) in [
+        ("Tel 44 7700 900123, or", "Tel <phone>, or"),
+        ("tel 555-0100 555-0101", "tel <phone> <phone>"),
+        ("tel 5550100 on 2024-01-31, 555-0100 18:00", "tel <phone> on 2024-01-31, 555-0100 18:00"),
+        ("0049301234567 030/1234567", "<phone> <phone>"),
+    ] {
+        assert_eq!(plain(text), want, "{text}");
+    }
+    let realm = crate::mask::MasterKey::test().realm("default");
+    let masked = |kind: &str, value: &str| {
+        crate::mask::mask_value(&realm, kind, "", Default::default(), None, value).expect("a mask").expect("text")
+    };
+    let number = "+49 (0) 171 88 34 021";
+    assert_eq!(masked("text.spans", &format!("Tel {number}")), format!("Tel {}", masked("phone", number)));
+}

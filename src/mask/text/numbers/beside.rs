@@ -13,22 +13,24 @@ const AMOUNT_MAX: usize = 16;
 const LONG: usize = 7;
 
 /// How many digits a number has: at least and at most, at most if the last of them stand behind a blank, and from where on
-/// it may be a whole one. Where no plan says how many are usual, more of them may be those of an extension.
+/// it may be a whole one. Where no plan says how many are usual, more of them may be those of an extension. `code`: how many
+/// groups it takes to dial the country; behind them a 0 is written for readers at home and not dialed.
 pub(super) struct Digits {
     pub min: usize,
     pub max: usize,
     pub usual: usize,
     pub whole: usize,
     pub extended: bool,
+    pub code: usize,
 }
 
 impl Digits {
     pub(super) fn of(min: usize, max: usize) -> Self {
-        Self { min, max, usual: max, whole: WHOLE, extended: false }
+        Self { min, max, usual: max, whole: WHOLE, extended: false, code: 0 }
     }
 
-    /// Those of a number with this country code, behind a prefix of so many digits.
-    pub(super) fn abroad(min: usize, prefix: usize, code: &str) -> Self {
+    /// Those of a number with this country code, behind a prefix of so many digits; both are in the first `groups`.
+    pub(super) fn abroad(min: usize, prefix: usize, code: &str, groups: usize) -> Self {
         let max = digits_max(code);
         let usual = if max < DIGITS_MAX { Some(max) } else { digits_usual(code) };
         Self {
@@ -37,6 +39,7 @@ impl Digits {
             usual: prefix + usual.unwrap_or(DIGITS_USUAL),
             whole: prefix + WHOLE,
             extended: usual.is_none(),
+            code: groups,
         }
     }
 }
@@ -47,6 +50,28 @@ impl Run<'_> {
         let before = &self.text[..self.groups[at].start];
         let plus = before.strip_suffix('+').is_some_and(|before| !before.ends_with(char::is_alphanumeric));
         plus && !self.digits(at).starts_with('0') && !self.has_lens(at, &[4, 4, 4, 4]) && !self.has_lens(at, &[4, 6, 5])
+    }
+
+    /// How many digits of a group are dialed: the trunk digit of `+44 (0)20`, `+49 (0171)` and `+49 0171` is written only.
+    pub(super) fn dialed_len(&self, at: usize, group: usize, code: usize) -> usize {
+        let alone = group > at && self.digits(group) == "0" && self.gap(group).starts_with(')');
+        let behind = code > 0 && group == at + code && self.digits(group).starts_with('0');
+        self.len(group) - usize::from(alone || behind)
+    }
+
+    /// Digits from the group on as far as they may belong to one number.
+    pub(super) fn digits_from(&self, group: usize) -> usize {
+        let apart = |group: usize| !self.close(group - 1) || self.date(group) || self.is_other(group, true);
+        let end = (group + 1..self.count).find(|group| apart(*group)).unwrap_or(self.count);
+        (group..end).map(|group| self.len(group)).sum()
+    }
+
+    /// As many groups as these follow them, of the same lengths.
+    pub(super) fn is_twice(&self, at: usize, groups: usize) -> bool {
+        let alike = |group: usize| self.len(group) == self.len(group + groups);
+        at + 2 * groups <= self.count
+            && (at..at + groups).all(alike)
+            && (at..at + groups - 1).all(|group| self.close(group) && self.close(group + groups))
     }
 
     /// A blank stands between the group and the next.
