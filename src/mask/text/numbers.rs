@@ -303,7 +303,8 @@ impl<'a> Run<'a> {
         let second = before.next();
         let left = match first {
             Some('#' | '$' | '€' | '£' | '_') => false,
-            Some('-' | '/' | '.' | ',') => !second.is_some_and(char::is_alphanumeric),
+            Some('-' | '/' | '.') => !second.is_some_and(char::is_alphanumeric),
+            Some(',') => !self.is_decimal(at),
             Some(c) => !c.is_alphanumeric(),
             None => true,
         };
@@ -318,7 +319,8 @@ impl<'a> Run<'a> {
         let mut after = self.text[self.groups[at].end..].chars();
         match after.next() {
             Some('_' | '%' | '€') => false,
-            Some('-' | '/' | '.' | ',') => !after.next().is_some_and(char::is_alphanumeric),
+            Some('-' | '/' | '.') => !after.next().is_some_and(char::is_alphanumeric),
+            Some(',') => !self.has_cents(at),
             // An extension: `4155550132x99`.
             Some('x' | 'X') => after.next().is_some_and(|c| c.is_ascii_digit()),
             Some(c) => !c.is_alphanumeric(),
@@ -376,7 +378,8 @@ impl<'a> Run<'a> {
     /// Digits behind a decimal point.
     fn fraction(&self, at: usize) -> bool {
         let before = &self.text[..self.groups[at].start];
-        before.strip_suffix(['.', ',']).is_some_and(|before| before.ends_with(|c: char| c.is_ascii_digit()))
+        let point = before.strip_suffix('.').is_some_and(|before| before.ends_with(|c: char| c.is_ascii_digit()));
+        point || self.is_decimal(at)
     }
 
     /// `123-45-6789` whatever its ranges; with blanks or dots only in the ranges that are given out; bare after `SSN`.
@@ -513,7 +516,8 @@ impl<'a> Run<'a> {
         let mut before = self.text[..self.groups[at].start].chars().rev();
         let touched = match before.next() {
             Some('#' | '$' | '€' | '£' | '_' | '+') => true,
-            Some('-' | '/' | '.' | ',' | ':') => before.next().is_some_and(char::is_alphanumeric),
+            Some('-' | '/' | '.' | ':') => before.next().is_some_and(char::is_alphanumeric),
+            Some(',') => self.is_decimal(at),
             Some(c) => c.is_alphanumeric(),
             None => false,
         };
@@ -536,7 +540,7 @@ impl<'a> Run<'a> {
             // Seven digits are told by their dash, and a point between two groups is that of a decimal number.
             let marked = len != 7 || self.gap(at).contains(['-', '\u{2010}', '\u{2011}', '\u{2013}']);
             let decimal = number == 1 && self.gap(at) == ".";
-            let open = matches!(self.gap(group), "-" | ".") && !self.date(group + 1);
+            let open = matches!(self.gap(group), "-" | ".") && !self.date(group + 1) || self.has_cents(group);
             if number > 0 && marked && !decimal && !open && plan.grouped(&digits[..len], &lens[..=number]) {
                 best = Some(number + 1);
             }

@@ -456,3 +456,32 @@ fn numbers_are_taken_to_their_last_group() {
     let number = "+49 (0) 171 88 34 021";
     assert_eq!(masked("text.spans", &format!("Tel {number}")), format!("Tel {}", masked("phone", number)));
 }
+
+/// Without a blank as well; it is a part of a number in amounts and decimals.
+#[test]
+fn a_comma_parts_fields() {
+    for (text, want) in [
+        ("44051401359,x", "<phone>,x"),
+        ("x,01718834021", "x,<phone>"),
+        ("01718834021,01728834021;", "<phone>,<phone>;"),
+        ("[44051401359,44051401359]", "[<phone>,<phone>]"),
+        ("{01718834021,x}", "{<phone>,x}"),
+        ("5,2125550147,6", "5,<phone>,6"),
+        ("5,2125550147", "5,<phone>"),
+        ("Lindqvist,01718834021,2024-01-01", "Lindqvist,<phone>,2024-01-01"),
+        ("8112189876,x", "<phone>,x"),
+        ("pesel,x\n44051401359,x", "pesel,x\n<id>,x"),
+        ("7,4539578763621486,5", "7,<card>,5"),
+        ("7,4539578763621486", "7,<card>"),
+        ("4539578763621486,4111111111111111", "<card>,<card>"),
+    ] {
+        assert_eq!(plain(text), want, "{text}");
+    }
+    assert_eq!(mask_at(Some("DK"), &[], None, "7,20123456,x and 20123456,5"), "7,<phone>,x and <phone>,5");
+    for text in
+        ["12,345,678,901", "0,4111111111111111", "0,2125550147 m", "3,14159265358979", "1,234,567.89", "x,4711,20240305"]
+    {
+        assert_eq!(plain(text), text);
+    }
+    assert_eq!(mask_at(Some("DK"), &[], None, "20123456,50 kr, 20.123.456,50"), "20123456,50 kr, 20.123.456,50");
+}

@@ -74,6 +74,22 @@ impl Run<'_> {
             && (at..at + groups - 1).all(|group| self.close(group) && self.close(group + groups))
     }
 
+    /// Decimals behind a comma. Without a blank, commas part fields more often than they stand in numbers of so many digits:
+    /// only `0,1234567890` is one, if no other field follows.
+    pub(super) fn is_decimal(&self, at: usize) -> bool {
+        let zero = self.text[..self.groups[at].start].strip_suffix("0,");
+        let first = zero.is_some_and(|before| !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | ',')));
+        first && !self.after(at).starts_with(',')
+    }
+
+    /// `20123456,50`: an amount with its cents, below a thousand millions, and no other field follows.
+    pub(super) fn has_cents(&self, at: usize) -> bool {
+        let Some(after) = self.after(at).strip_prefix(',') else { return false };
+        let cents = after.bytes().take_while(u8::is_ascii_digit).count();
+        let first = !self.text[..self.groups[at].start].ends_with(',') && !self.digits(at).starts_with('0');
+        first && self.len(at) < WHOLE && cents == 2 && !after[2..].starts_with(|c: char| c.is_alphanumeric() || c == ',')
+    }
+
     /// A blank stands between the group and the next.
     pub(super) fn blank(&self, group: usize) -> bool {
         self.gap(group).contains(char::is_whitespace)
