@@ -174,7 +174,7 @@ pub(super) fn find(text: &str, at: usize) -> Option<Id> {
 }
 
 /// Separators that may stand between two characters of an account number.
-const SEPARATORS_MAX: usize = 2;
+const SEPARATORS_MAX: usize = 3;
 
 /// An account number whose check digits begin at `at`, with separators between any two characters.
 fn account(text: &str, at: usize) -> Option<(usize, usize)> {
@@ -198,13 +198,17 @@ fn account(text: &str, at: usize) -> Option<(usize, usize)> {
         }
         end += match byte {
             _ if separators == SEPARATORS_MAX => return None,
-            // The check digits tell, so a line may end anywhere.
-            b' ' | b'-' | b'.' | b'\n' | b'\r' | b'\t' => 1,
+            // The check digits tell, so a line may end anywhere, also one of a mail that is quoted.
+            b' ' | b'-' | b'.' | b'/' | b'_' | b'\n' | b'\r' | b'\t' => 1,
+            b'>' if bytes[end - 1] == b'\n' => 1,
             _ => wide_separator(&bytes[end..])?,
         };
         separators += 1;
     }
-    (stands_alone(text, start, end) && iban::is_iban(&text[start..end])).then_some((start, end))
+    // The length and the check digits tell as well what is glued to it; `DE 12 …` begins as a word does.
+    let begins = apart.is_none() || !text[..start].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+    let ends = !bytes.get(end).is_some_and(u8::is_ascii_digit);
+    (begins && ends && iban::is_iban(&text[start..end])).then_some((start, end))
 }
 
 /// No letter or digit touches the number, and it is no part of a longer one.

@@ -150,6 +150,8 @@ fn separator_end(bytes: &[u8], mut at: usize) -> Option<usize> {
         at += match byte {
             b'0'..=b'9' => return (taken > 0).then_some(at),
             b' ' | b'-' | b'.' | b'/' | b'(' | b')' | b'\n' | b'\r' | b'\t' | b'_' => 1,
+            // A line of a mail that is quoted.
+            b'>' if taken > 0 && bytes[at - 1] == b'\n' => 1,
             _ => wide_separator(&bytes[at..])?,
         };
     }

@@ -485,3 +485,35 @@ fn a_comma_parts_fields() {
     }
     assert_eq!(mask_at(Some("DK"), &[], None, "20123456,50 kr, 20.123.456,50"), "20123456,50 kr, 20.123.456,50");
 }
+
+/// Its length and check digits tell where it begins and ends.
+#[test]
+fn accounts_are_found_glued_to_words_and_in_any_groups() {
+    for (text, want) in [
+        ("IBANDE89370400440532013000", "IBAN<id>"),
+        ("DE89370400440532013000BIC: COBADEFF", "<id>BIC: COBADEFF"),
+        ("DE89370400440532013000und BIC", "<id>und BIC"),
+        ("NL91ABNA0417164300EUR 50", "<id>EUR 50"),
+        ("IBAN_DE89370400440532013000", "IBAN_<id>"),
+        ("sepa_DE89370400440532013000.pdf", "sepa_<id>.pdf"),
+        ("DE89370400440532013000-2024.pdf", "<id>-2024.pdf"),
+        ("DE89370400440532013000NL91ABNA0417164300", "<id><id>"),
+        ("DE89370400440532013000DE89370400440532013000", "<id><id>"),
+        ("IBANDE89 3704 0044 0532 0130 00", "IBAN<id>"),
+        ("DE89_3704_0044_0532_0130_00", "<id>"),
+        ("DE89/3704/0044/0532/0130/00", "<id>"),
+        ("DE89 – 3704 – 0044 – 0532 – 0130 – 00", "<id>"),
+        ("> DE89 3704 0044\n> 0532 0130 00", "> <id>"),
+        ("> 4539 5787\n> 6362 1486", "> <card>"),
+        ("sepa_DE88370400440532013000.pdf, xDE893704004405320130001", "sepa_DE88370400440532013000.pdf, xDE893704004405320130001"),
+    ] {
+        assert_eq!(plain(text), want, "{text}");
+    }
+    let realm = crate::mask::MasterKey::test().realm("default");
+    let masked = |kind: &str, value: &str| {
+        crate::mask::mask_value(&realm, kind, "", Default::default(), None, value).expect("a mask").expect("text")
+    };
+    for number in ["DE89 3704 0044 0532 0130 00", "DE89_3704_0044_0532_0130_00", "DE89 3704 0044\n> 0532 0130 00"] {
+        assert_eq!(masked("text.spans", &format!("IBAN{number}BIC")), format!("IBAN{}BIC", masked("iban", number)));
+    }
+}
