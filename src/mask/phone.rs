@@ -194,6 +194,11 @@ fn country_len(digits: &[u8]) -> usize {
     }
 }
 
+/// Digits begin with the code of a country known here, North America not counted: its numbers have one length.
+pub(super) fn is_country(digits: &str) -> bool {
+    REGIONS.iter().any(|(_, code, _)| *code != "1" && digits.starts_with(code))
+}
+
 /// Tells whether the area of a country is written behind a 0 at home.
 fn trunk_is_zero(country: &[u8]) -> bool {
     REGIONS.iter().any(|(_, code, trunk)| code.as_bytes() == country && *trunk == "0")

@@ -8,6 +8,7 @@ mod beside;
 mod things;
 
 use super::ids;
+use crate::mask::phone;
 use super::regions::Plan;
 use super::spans::{Detector, Found};
 use beside::{Digits, WHOLE};
@@ -30,7 +31,7 @@ const NATIONAL_GROUPS: usize = 6;
 /// Beginnings of words, in small letters; those with others than ASCII stand below.
 const PHONE_WORDS: &[&str] = &[
     "tel", "phone", "call", "mobile", "cell", "celular", "fax", "whatsapp", "sms", "mob", "handy", "movil", "puh",
-    "portable", "gsm", "komork", "natel", "viber",
+    "portable", "gsm", "komork", "natel", "viber", "wa.me",
 ];
 const PHONE_WORDS_WIDE: &[&str] = &[
     "móvil",
@@ -441,8 +442,8 @@ impl<'a> Run<'a> {
         let bytes = self.text.as_bytes();
         let end = self.groups[at + groups - 1].end;
         let mut start = self.groups[at].start;
-        if start > 0 && bytes[start - 1] == b'+' {
-            start -= 1;
+        if let Some(plus) = self.plus(at) {
+            start = plus;
         }
         if start > 0 && bytes[start - 1] == b'(' && closes(&self.text[start..end]) {
             start -= 1;
@@ -457,7 +458,8 @@ impl<'a> Run<'a> {
         for group in at..self.count {
             let before = total;
             total += self.dialed_len(at, group, digits.code);
-            let apart = group > at && (self.date(group) || !self.close(group - 1));
+            let broken = || digits.code > 0 && before + 1 < digits.whole && !self.is_other(group, true);
+            let apart = group > at && (self.date(group) || !self.close(group - 1) && !broken());
             let beyond = |group: usize| {
                 self.blank(group - 1) && total > digits.usual && !(digits.extended && self.is_extension(at, group))
             };
@@ -475,20 +477,24 @@ impl<'a> Run<'a> {
     /// `+`, `00` or `011`, country code, number.
     fn international(&self, at: usize) -> Option<usize> {
         let first = self.digits(at);
-        if matches!(first, "00" | "011") && self.before(at) != Some('+') {
+        let plus = self.plus(at).is_some();
+        if matches!(first, "00" | "011") && !plus {
             return self.dialed(at);
         }
         let (code, extra) = match first.strip_prefix("00") {
-            Some(code) if self.before(at) != Some('+') => (code, 2),
-            _ if self.before(at) == Some('+') => (first, 0),
+            Some(code) if !plus => (code, 2),
+            _ if plus => (first, 0),
             _ => return None,
         };
-        if extra > 0
-            && !(code.len() >= 8 && self.alone(at) || (!code.is_empty() && code.len() <= 4 && self.len(at + 1) > 0))
-        {
-            return None;
-        }
-        let groups = self.take(at, Digits::abroad(7, extra, code, 1))?;
+        let min = match code.len() {
+            _ if extra == 0 => 7,
+            8.. if self.alone(at) => 7,
+            1..=4 if self.len(at + 1) > 0 => 7,
+            // `0049171 8834021`: with its area. A number of anything may begin so too, but hardly one of a country.
+            5..=7 if self.len(at + 1) > 0 && phone::is_country(code) => 10,
+            _ => return None,
+        };
+        let groups = self.take(at, Digits::abroad(min, extra, code, 1))?;
         // `0049301234567 030/1234567` are two numbers: the second one begins with its trunk prefix, and is one by itself.
         let mut total = self.len(at);
         for group in at + 1..at + groups {
@@ -583,7 +589,8 @@ impl<'a> Run<'a> {
             return None;
         }
         if self.len(at) >= 9 {
-            return ((10..=12).contains(&self.len(at)) && self.alone(at)).then_some(1);
+            let whole = (10..=12).contains(&self.len(at)) && (self.alone(at) || self.is_marked_off(at));
+            return whole.then_some(1);
         }
         self.take(at, Digits::of(NATIONAL_MIN, 11)).or_else(|| self.take(at, Digits::of(NATIONAL_MIN, 12)))
     }
@@ -607,7 +614,7 @@ impl<'a> Run<'a> {
 
     /// Any number of 6 to 15 digits after a word like `tel`.
     fn hinted_phone(&self, at: usize) -> Option<usize> {
-        if self.before(at) == Some('#') || self.date(at) {
+        if self.before(at) == Some('#') && !self.is_called(at) || self.date(at) {
             return None;
         }
         let of = |max| self.take(at, Digits::of(DIGITS_MIN, max));

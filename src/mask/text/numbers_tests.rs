@@ -517,3 +517,44 @@ fn accounts_are_found_glued_to_words_and_in_any_groups() {
         assert_eq!(masked("text.spans", &format!("IBAN{number}BIC")), format!("IBAN{}BIC", masked("iban", number)));
     }
 }
+
+#[test]
+fn phones_are_found_in_layouts_of_their_own() {
+    for (text, want) in [
+        ("0049171 8834021", "<phone>"),
+        ("0049171-8834021", "<phone>"),
+        ("0049171/8834021", "<phone>"),
+        ("0044207 9460765", "<phone>"),
+        ("+ 49 171 8834021", "<phone>"),
+        ("Tel. (+ 49) 171 8834021", "Tel. <phone>"),
+        ("+ 1 212 555 0147", "<phone>"),
+        ("+49 171\n8834021", "<phone>"),
+        ("+49 171\t8834021", "<phone>"),
+        ("> +49 171\n> 8834021", "> <phone>"),
+        ("phone #2125550147", "phone #<phone>"),
+        ("cell #2125550147, call #12125550147", "cell #<phone>, call #<phone>"),
+        ("#01718834021", "#<phone>"),
+        ("01718834021Mobil", "<phone>Mobil"),
+        ("Handy01718834021", "Handy<phone>"),
+        ("_01718834021_", "_<phone>_"),
+        ("nr_01718834021", "nr_<phone>"),
+        ("rec-01718834021-20240305.wav", "rec-<phone>-20240305.wav"),
+        ("wa.me/491718834021", "wa.me/<phone>"),
+        ("http://x.example.com/01718834021", "http://x.example.com/<phone>"),
+        ("+4915112345671\n20240131, +49 151 12345671\n4711", "<phone>\n20240131, <phone>\n4711"),
+    ] {
+        assert_eq!(plain(text), want, "{text}");
+    }
+    for text in [
+        "0012345 6789012",
+        "5 + 49 171 8834021",
+        "Ticket #2345678901, mobile ticket #2345678901, call #4711",
+        "#0012345678",
+        "550e8400-e29b-41d4-a716-044665544000",
+        "01718834021abc, 01718834021a7Mobil",
+        "0.01718834021, 1.01718834021.2",
+        "+49 171\n2024-01-31",
+    ] {
+        assert_eq!(plain(text), text);
+    }
+}

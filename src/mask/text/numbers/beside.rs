@@ -1,6 +1,6 @@
 //! Where a telephone number ends: how many digits one has, and what stands behind it in lines of logs and notes.
 
-use super::Run;
+use super::{PHONE_WORDS, Run};
 
 /// From so many digits on, a number may be a whole one: what is short and stands behind it is something else.
 pub(super) const WHOLE: usize = 10;
@@ -88,6 +88,53 @@ impl Run<'_> {
         let cents = after.bytes().take_while(u8::is_ascii_digit).count();
         let first = !self.text[..self.groups[at].start].ends_with(',') && !self.digits(at).starts_with('0');
         first && self.len(at) < WHOLE && cents == 2 && !after[2..].starts_with(|c: char| c.is_alphanumeric() || c == ',')
+    }
+
+    /// Where the plus before a country code stands, perhaps with a blank behind it; a sum is none.
+    pub(super) fn plus(&self, at: usize) -> Option<usize> {
+        let before = &self.text[..self.groups[at].start];
+        if let Some(before) = before.strip_suffix('+') {
+            return Some(before.len());
+        }
+        let before = before.strip_suffix("+ ").filter(|_| self.len(at) <= 3 && self.len(at + 1) > 0)?;
+        let sum = before.trim_end().ends_with(|c: char| c.is_ascii_digit() || matches!(c, ')' | ']' | '+'));
+        (!sum && !self.digits(at).starts_with('0')).then_some(before.len())
+    }
+
+    /// A number with its trunk prefix stands for itself in names of files, in paths, behind `#` and before a word as well:
+    /// hardly any other number of so many digits begins with one 0.
+    pub(super) fn is_marked_off(&self, at: usize) -> bool {
+        let (before, after) = (&self.text[..self.groups[at].start], self.after(at));
+        let hex = |text: &str| text.chars().rev().take_while(char::is_ascii_hexdigit).count();
+        let left = match before.chars().next_back() {
+            // A UUID.
+            Some('-') => hex(&before[..before.len() - 1]) != 4,
+            Some('.') => !before[..before.len() - 1].ends_with(|c: char| c.is_ascii_digit()),
+            Some(',') => !self.is_decimal(at),
+            Some(c) => !c.is_alphanumeric() && !matches!(c, '$' | '€' | '£' | '%' | '+'),
+            None => true,
+        };
+        let word = after.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let right = match after.chars().next() {
+            Some('.') => !after[1..].starts_with(|c: char| c.is_ascii_digit()),
+            Some(',') => !self.has_cents(at),
+            // A hash has no letters behind `f`, and a word has some.
+            Some(c) if c.is_ascii_alphabetic() => {
+                word > 2 && !after[..word].bytes().all(|byte| byte.is_ascii_hexdigit())
+                    && !after[word..].starts_with(|c: char| c.is_ascii_digit())
+            }
+            Some(c) => !c.is_alphanumeric() && !matches!(c, '%' | '€'),
+            None => true,
+        };
+        !self.digits(at)[1..].starts_with('0') && left && right
+    }
+
+    /// `phone #2125550147`: right before the sign stands a word for telephones, and what follows may be a whole number.
+    pub(super) fn is_called(&self, at: usize) -> bool {
+        let before = self.text[..self.groups[at].start].trim_end_matches('#').trim_end_matches([' ', ':', '.']);
+        let word = &before[before.trim_end_matches(char::is_alphabetic).len()..];
+        let is = |known: &&str| word.get(..known.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(known));
+        self.len(at) >= WHOLE && PHONE_WORDS.iter().any(|known| is(&known))
     }
 
     /// A blank stands between the group and the next.
