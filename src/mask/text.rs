@@ -138,6 +138,8 @@ struct Spans {
     spare: Box<dyn ColumnMask>,
     /// The region of `masks.phone`.
     plan: Option<&'static regions::Plan>,
+    /// The identifiers of other columns of the table: what a number is that no word names.
+    columns: ids::Kinds,
     chars_max: Option<u32>,
 }
 
@@ -163,7 +165,9 @@ fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
     let region = overrides.and_then(|masks| masks.get("phone")?.get("region")?.as_str());
     let plan = region.and_then(regions::of);
     let spare = compile.nested("pattern", "", Params::new(), LEAF)?;
-    Ok(Box::new(Spans { masks, sources: sources::of(compile), spare, plan, chars_max }))
+    let mut columns = ids::Kinds::default();
+    compile.table.columns.iter().filter_map(|column| column.mask.as_ref()).for_each(|mask| columns.add(&mask.kind));
+    Ok(Box::new(Spans { masks, sources: sources::of(compile), spare, plan, columns, chars_max }))
 }
 
 fn table<'a>(
@@ -214,7 +218,7 @@ impl Spans {
     ) -> Result<(), MaskError> {
         let sources = Sources::of(&self.sources, &*self.spare, rows)?;
         let (mut draft, mut scratch) = (Draft::new(self.masks.len()), Scratch::default());
-        scratch.found.plan = self.plan;
+        (scratch.found.plan, scratch.found.columns) = (self.plan, self.columns);
         loop {
             let mut met = 0;
             for (value, row) in values.by_ref().take(draft::CHUNK) {

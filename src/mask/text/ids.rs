@@ -129,8 +129,29 @@ pub(super) struct Id {
     pub detector: Detector,
 }
 
-/// Looks at what is written around the first digit at `at`, before which there is none.
-pub(super) fn find(text: &str, at: usize) -> Option<Id> {
+/// Identifiers in digits alone of which hardly one number in fifty is one: they tell a day of birth, or have several check
+/// digits or another rule beside it.
+const STRONG: &[&str] = &["be.nn", "de.idnr", "pl.pesel", "br.cpf", "no.fnr"];
+const STRONG_DIGITS: usize = 11;
+
+/// Kinds of [`KINDS`], a bit for each.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Kinds(u32);
+
+impl Kinds {
+    pub(super) fn add(&mut self, kind: &str) {
+        let name = kind.split('/').next().unwrap_or(kind);
+        self.0 |= KINDS.iter().position(|known| *known == name).map_or(0, |bit| 1 << bit);
+    }
+
+    fn has(self, kind: u8) -> bool {
+        self.0 & 1 << kind != 0
+    }
+}
+
+/// Looks at what is written around the first digit at `at`, before which there is none. The columns beside the text tell what
+/// its numbers are as a word does.
+pub(super) fn find(text: &str, at: usize, columns: Kinds) -> Option<Id> {
     let bytes = text.as_bytes();
     let digits = bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     if let Some((start, end)) = account(text, at) {
@@ -143,7 +164,7 @@ pub(super) fn find(text: &str, at: usize) -> Option<Id> {
         near(at) || !words.is_empty() && head.get_or_init(|| list_head(text, at)).is_some_and(near)
     };
     let begins = |layout: &&Layout| layout.digits == digits || layout.open && layout.digits < digits;
-    let mut hits = LAYOUTS.iter().filter(begins).filter_map(|layout| {
+    let hits = LAYOUTS.iter().filter(begins).filter_map(|layout| {
         let start = at.checked_sub(layout.before)?;
         let end = start + layout.form.len();
         let fits = |(byte, form): (&u8, &u8)| match form {
@@ -154,23 +175,31 @@ pub(super) fn find(text: &str, at: usize) -> Option<Id> {
             form => byte == form,
         };
         let written = bytes.get(start..end)?;
-        if !written.iter().zip(layout.form).all(fits) || !stands_alone(text, start, end) {
+        if !written.iter().zip(layout.form).all(fits) {
             return None;
         }
-        let told = layout.words.is_empty() || told(layout.words);
         let kind = KINDS.iter().position(|kind| *kind == layout.kind)? as u8;
-        let valid = told && national::is_valid(layout.kind, &text[start..end]);
-        valid.then_some((layout.kind, Id { start, end, detector: Detector::Id(kind) }))
+        let (word, column) = (told(layout.words), columns.has(kind));
+        let counts = layout.words.is_empty() || word || column;
+        let apart = stands_alone(text, start, end) || (word || column) && is_marked_off(text, start, end, word);
+        let valid = counts && apart && national::is_valid(layout.kind, &text[start..end]);
+        valid.then_some((layout.kind, kind, Id { start, end, detector: Detector::Id(kind) }))
     });
-    let first = hits.next()?;
-    // One in thirty Danish numbers is a Finnish one too: the word before it tells.
-    let named = |(kind, _): &(&str, Id)| {
-        let words = LAYOUTS.iter().filter(|layout| layout.kind == *kind).flat_map(|layout| layout.words);
-        let words: Vec<&str> = words.copied().collect();
-        told(&words)
-    };
-    let (_, id) = if named(&first) { first } else { hits.find(named).unwrap_or(first) };
+    // One in thirty Danish numbers is a Finnish one too: the word before it tells, or what the columns are.
+    let named = |kind: &str| LAYOUTS.iter().any(|layout| layout.kind == kind && told(layout.words));
+    let (.., id) = hits.min_by_key(|(name, kind, _)| (!named(name), !columns.has(*kind)))?;
     Some(id)
+}
+
+/// A number of so many digits that is nothing else, where no telephone number may stand: in names of files and paths, beside
+/// signs and words. Of kinds with one check digit every tenth number would be one.
+pub(super) fn find_strong(text: &str, start: usize, end: usize) -> Option<Id> {
+    if end - start != STRONG_DIGITS || !is_marked_off(text, start, end, false) {
+        return None;
+    }
+    let kind = STRONG.iter().find(|kind| national::is_valid(kind, &text[start..end]))?;
+    let kind = KINDS.iter().position(|known| known == kind)? as u8;
+    Some(Id { start, end, detector: Detector::Id(kind) })
 }
 
 /// Separators that may stand between two characters of an account number.
@@ -221,6 +250,23 @@ fn stands_alone(text: &str, start: usize, end: usize) -> bool {
     };
     let (mut left, mut right) = (text[..start].chars().rev(), text[end..].chars());
     !touches(left.next(), left.next()) && !touches(right.next(), right.next())
+}
+
+/// Nothing touches the number but signs, and no decimals; behind a word, its letters too.
+fn is_marked_off(text: &str, start: usize, end: usize, word: bool) -> bool {
+    let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    let (mut left, mut right) = (text[..start].chars().rev(), text[end..].chars());
+    let before = match left.next() {
+        Some('.') => !digit(left.next()),
+        Some(c) => c != '+' && !c.is_ascii_digit() && (word || !c.is_alphanumeric()),
+        None => true,
+    };
+    before
+        && match right.next() {
+            Some('.') => !digit(right.next()),
+            Some(c) => !c.is_alphanumeric(),
+            None => true,
+        }
 }
 
 /// How far before a number a word may stand, in bytes.

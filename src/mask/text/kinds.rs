@@ -245,3 +245,32 @@ fn names_count_whatever_masks_their_column() {
     table.named.clear();
     assert_eq!(mask(&table).0, note.replace("Wilhelmina Oakes", &wilhelmina));
 }
+
+#[test]
+fn a_bare_identifier_gets_the_mask_of_the_column_that_holds_such() {
+    let masked = |kind: &str, number: &str, note: &str| {
+        let table = TableSpec {
+            columns: vec![column(TEXT, kind, json!({}), None), column(TEXT, "text.spans", json!({}), None)],
+            ..TableSpec::default()
+        };
+        let columns = [number, note].map(|value| Arc::new(StringViewArray::from(vec![value])) as ArrayRef).to_vec();
+        let masker = Masker::compile(&MasterKey::test().realm("default"), &table).unwrap();
+        let masked = masker.apply(RawBatch { rows: 1, wire: bytes::Bytes::new(), gaps: Vec::new(), columns }).unwrap();
+        [0, 1].map(|column| masked.columns()[column].as_string::<i32>().value(0).to_owned())
+    };
+    for (kind, number) in [
+        ("pl.pesel", "44051401359"),
+        ("de.idnr", "86095742719"),
+        ("br.cpf", "52998224725"),
+        ("se.pnr", "8112189876"),
+        ("nl.bsn", "111222333"),
+        ("gb.nhs", "943 476 5870"),
+    ] {
+        let text = |number: &str| format!("Nr {number} / nur {number} hier, {number}.pdf");
+        let [column, note] = masked(kind, number, &text(number));
+        assert_eq!(note, text(&column), "{kind}");
+    }
+    // The twin: no valid one, and in a table without such a column.
+    let [_, note] = masked("pl.pesel", "44051401359", "Teil 111222333, scan-44051401358.pdf");
+    assert_eq!(note, "Teil 111222333, scan-44051401358.pdf");
+}

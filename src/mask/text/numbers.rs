@@ -7,7 +7,7 @@
 mod beside;
 mod things;
 
-use super::ids;
+use super::ids::{self, Kinds};
 use crate::mask::phone;
 use super::regions::Plan;
 use super::spans::{Detector, Found};
@@ -84,6 +84,8 @@ struct Run<'a> {
     total: usize,
     /// How numbers are written at home, where the policy says where that is.
     plan: Option<&'static Plan>,
+    /// What the columns beside the text hold.
+    columns: Kinds,
 }
 
 /// A match: how many groups it takes, and from where to where.
@@ -97,9 +99,9 @@ struct Hit {
 
 /// Looks at the run of digit groups that begins at `at`. Returns where the scan for numbers goes on.
 pub(super) fn find(text: &str, at: usize, found: &mut Found) -> usize {
-    let run = Run::read(text, at, found.plan);
+    let run = Run::read(text, at, found);
     if run.count == 1 && run.len(0) < DIGITS_MIN {
-        return match ids::find(text, at) {
+        return match ids::find(text, at, found.columns) {
             Some(id) => {
                 found.push(id.start, id.end, id.detector, true);
                 id.end
@@ -176,9 +178,10 @@ fn is_blank(gap: &str) -> bool {
 }
 
 impl<'a> Run<'a> {
-    fn read(text: &'a str, at: usize, plan: Option<&'static Plan>) -> Self {
+    fn read(text: &'a str, at: usize, found: &Found) -> Self {
         let bytes = text.as_bytes();
-        let mut run = Run { text, groups: [Group::default(); GROUPS_MAX], count: 0, total: 0, plan };
+        let groups = [Group::default(); GROUPS_MAX];
+        let mut run = Run { text, groups, count: 0, total: 0, plan: found.plan, columns: found.columns };
         let mut start = at;
         loop {
             let mut end = start;
@@ -271,7 +274,7 @@ impl<'a> Run<'a> {
         {
             return Some(hit);
         }
-        if let Some(id) = ids::find(self.text, start) {
+        if let Some(id) = ids::find(self.text, start, self.columns) {
             let groups = self.groups[at..self.count].iter().take_while(|group| group.start < id.end).count();
             return Some(Hit { groups, start: id.start, end: id.end, detector: Some(id.detector), sure: true });
         }
@@ -289,6 +292,9 @@ impl<'a> Run<'a> {
         }
         if let Some(hit) = phone() {
             return Some(hit);
+        }
+        if let Some(id) = ids::find_strong(self.text, start, self.groups[at].end) {
+            return hit(1, id.detector, true);
         }
         self.date(at).then(|| Hit { groups: 3, start, end: self.groups[at + 2].end, detector: None, sure: false })
     }
@@ -388,7 +394,8 @@ impl<'a> Run<'a> {
     /// `123-45-6789` whatever its ranges; with blanks or dots only in the ranges that are given out; bare after `SSN`.
     fn ssn(&self, at: usize) -> Option<usize> {
         if self.len(at) == 9 {
-            let alone = self.alone(at) || self.before(at) == Some('#') && self.ends(at);
+            let glued = self.before(at).is_some_and(|c| c.is_alphabetic() || matches!(c, '#' | '_'));
+            let alone = self.alone(at) || glued && self.ends(at);
             return (alone && self.hinted(at, SSN_WORDS)).then_some(1);
         }
         if !self.has_lens(at, &[3, 2, 4]) || !self.same_gaps(at, 3) {

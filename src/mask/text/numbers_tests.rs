@@ -558,3 +558,36 @@ fn phones_are_found_in_layouts_of_their_own() {
         assert_eq!(plain(text), text);
     }
 }
+
+/// In names of files and paths, beside signs, and glued to the word that names them.
+#[test]
+fn identifiers_are_found_beside_signs_and_glued_to_words() {
+    for (text, want) in [
+        ("PESEL44051401359", "PESEL<id>"),
+        ("pesel_44051401359.pdf", "pesel_<id>.pdf"),
+        ("scan-44051401359.pdf", "scan-<id>.pdf"),
+        ("52998224725.pdf", "<id>.pdf"),
+        ("/home/44051401359/", "/home/<id>/"),
+        ("http://x.example.com/p/44051401359", "http://x.example.com/p/<id>"),
+        ("44051401359/2024", "<id>/2024"),
+        ("44051401359-Lind", "<id>-Lind"),
+        ("Nr.44051401359", "Nr.<id>"),
+        ("#44051401359", "#<id>"),
+        ("44051401359€", "<id>€"),
+        ("bsn_111222333.pdf, NHS9434765870", "bsn_<id>.pdf, NHS<id>"),
+        ("SSN078051120, ssn_078051120.pdf", "SSN<ssn>, ssn_<ssn>.pdf"),
+    ] {
+        assert_eq!(plain(text), want, "{text}");
+    }
+    // Not valid, part of something else, or of kinds of which every tenth number is one.
+    for text in [
+        "scan-44051401358.pdf",
+        "0.44051401359",
+        "x44051401359y",
+        "/p/44051401359x",
+        "a-111222333.pdf",
+        "/orders/9434765870",
+    ] {
+        assert_eq!(plain(text), text);
+    }
+}

@@ -1,5 +1,6 @@
 //! One pass over a text that finds everything to be masked, and the choice among spans that overlap.
 
+use super::ids::Kinds;
 use super::names::Names;
 use super::regions::Plan;
 use super::written::{self, Plain};
@@ -43,6 +44,8 @@ pub(super) struct Found {
     pub rejected: Vec<(usize, usize)>,
     /// How telephone numbers are written where the texts come from.
     pub plan: Option<&'static Plan>,
+    /// The national identifiers that columns of the same table hold.
+    pub columns: Kinds,
     /// The text has escapes of JSON, which a mask must fit between.
     pub escaped: bool,
     /// Entities or percent- or quoted-printable escapes may stand in it.

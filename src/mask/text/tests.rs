@@ -42,6 +42,7 @@ pub(super) fn mask_at(
             .collect(),
         spare: Box::new(Word("<name>")),
         plan: region.and_then(regions::of),
+        columns: ids::Kinds::default(),
         chars_max,
     };
     let raw: Vec<ArrayRef> =
