@@ -124,12 +124,7 @@ pub(super) fn find(text: &str, at: usize, found: &mut Found) -> usize {
                 }
                 reached = reached.max(hit.end);
                 next += hit.groups;
-                // `212-555-0100/0101`: the end of a second number.
-                if hit.detector == Some(Detector::Phone)
-                    && run.gap(next - 1) == "/"
-                    && matches!(run.len(next), 2..=4)
-                    && !run.is_other(next, false)
-                {
+                if hit.detector == Some(Detector::Phone) && run.is_line(next) && !run.is_other(next, false) {
                     found.push(run.groups[next].start, run.groups[next].end, Detector::Phone, false);
                     next += 1;
                 }
@@ -346,6 +341,8 @@ impl<'a> Run<'a> {
             lens += self.len(group);
             let count = group - at + 1;
             let parts = (at..group).all(|group| self.len(group) >= 3 && self.card_gap(group));
+            // Numbers below each other are a list rather than halves of one.
+            let parts = parts && (count != 2 || self.close(at));
             if lens > 19 || !parts || !self.same_gaps(at, count) {
                 break;
             }
@@ -466,7 +463,8 @@ impl<'a> Run<'a> {
             let before = total;
             total += self.dialed_len(at, group, digits.code);
             let broken = || digits.code > 0 && before + 1 < digits.whole && !self.is_other(group, true);
-            let apart = group > at && (self.date(group) || !self.close(group - 1) && !broken());
+            let ends = before >= digits.whole && self.is_line(group);
+            let apart = group > at && (ends || self.date(group) || !self.close(group - 1) && !broken());
             let beyond = |group: usize| {
                 self.blank(group - 1) && total > digits.usual && !(digits.extended && self.is_extension(at, group))
             };

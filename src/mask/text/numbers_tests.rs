@@ -591,3 +591,24 @@ fn identifiers_are_found_beside_signs_and_glued_to_words() {
         assert_eq!(plain(text), text);
     }
 }
+
+#[test]
+fn what_stands_beside_a_number_is_masked_apart() {
+    assert_eq!(plain("+49 171 8834021/22, +49/171/8834021"), "<phone>/<phone>, <phone>");
+    for (region, number) in [("PT", "912345678"), ("DK", "20123456"), ("NO", "91234567")] {
+        let text = |number: &str| format!("{number}\n{number}");
+        assert_eq!(mask_at(Some(region), &[], None, &text(number)), text("<phone>"), "{region}");
+    }
+    let realm = crate::mask::MasterKey::test().realm("default");
+    let masked = |kind: &str, value: &str| {
+        crate::mask::mask_value(&realm, kind, "", Default::default(), None, value).expect("a mask").expect("text")
+    };
+    let number = "+49 171 8834021";
+    assert!(masked("text.spans", &format!("{number}/22")).starts_with(&format!("{}/", masked("phone", number))));
+    let number = "+49 0171 8834021";
+    assert_eq!(masked("text.spans", number), masked("phone", number));
+    for sign in ["\u{ff20}", "\u{fe6b}"] {
+        let text = format!("to ann.miller{sign}web.de");
+        assert_eq!(masked("text.spans", &text), format!("to {}", masked("email", "ann.miller@web.de")));
+    }
+}

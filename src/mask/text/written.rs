@@ -5,7 +5,7 @@
 //! Those escapes are read first, and what a program reads there is searched in place of the text. Names and addresses are
 //! looked for a second time, as a reader sees the rest. A text without any of that is not copied.
 
-use super::net::{encoded, is_in_encoded_word};
+use super::net::{WIDE_ATS, encoded, is_in_encoded_word};
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use unicode_normalization::UnicodeNormalization as _;
@@ -395,7 +395,7 @@ pub(super) fn masked<E>(span: &str, mask: impl FnOnce(&str) -> Result<String, E>
     }))
 }
 
-/// What a span of a text says: without the escapes of JSON, and without the entities where it is an address.
+/// What a span of a text says: without the escapes of JSON, and where it is an address without entities and with a plain `@`.
 pub(super) fn seen(span: &str, escaped: bool, address: bool) -> Cow<'_, str> {
     let mut plain = Plain::default();
     let mut seen = Cow::Borrowed(span);
@@ -404,6 +404,9 @@ pub(super) fn seen(span: &str, escaped: bool, address: bool) -> Cow<'_, str> {
     }
     if address && seen.contains('&') && plain.read(&seen, None) {
         seen = plain.text.into();
+    }
+    if address && let Some(sign) = WIDE_ATS.iter().find(|sign| seen.contains(**sign)) {
+        seen = seen.replacen(sign, "@", 1).into();
     }
     seen
 }

@@ -137,6 +137,11 @@ impl Run<'_> {
         self.len(at) >= WHOLE && PHONE_WORDS.iter().any(|known| is(&known))
     }
 
+    /// `212-555-0100/0101`, `+49 171 8834021/22`: another line or an extension, behind a number that may be a whole one.
+    pub(super) fn is_line(&self, group: usize) -> bool {
+        group > 0 && self.gap(group - 1) == "/" && self.gap(group) != "/" && matches!(self.len(group), 2..=4)
+    }
+
     /// A blank stands between the group and the next.
     pub(super) fn blank(&self, group: usize) -> bool {
         self.gap(group).contains(char::is_whitespace)
