@@ -8,9 +8,9 @@ mod beside;
 mod things;
 
 use super::ids::{self, Kinds};
-use crate::mask::phone;
 use super::regions::Plan;
 use super::spans::{Detector, Found};
+use crate::mask::phone;
 use beside::{Digits, WHOLE};
 
 /// More groups than any number has; a longer run is read in overlapping pieces.
@@ -285,6 +285,9 @@ impl<'a> Run<'a> {
         if self.ipv4(at) {
             return hit(4, Detector::Ip, false);
         }
+        if self.is_of_thing(at) {
+            return None;
+        }
         if let Some(hit) = phone() {
             return Some(hit);
         }
@@ -346,10 +349,11 @@ impl<'a> Run<'a> {
             if lens > 19 || !parts || !self.same_gaps(at, count) {
                 break;
             }
-            // Bare numbers of 12 and 13 digits are cards of few brands, and far more often phones and times.
+            // Bare numbers of 12 to 14 digits are cards of few brands, and far more often phones and times.
             let brand = match (lens, self.digits(at).as_bytes()[0]) {
                 (12, first) => matches!(first, b'5' | b'6'),
                 (13, first) => matches!(first, b'4'..=b'6'),
+                (14, first) => matches!(first, b'3' | b'5' | b'6'),
                 (_, first) => first != b'0',
             };
             // A check digit that holds and a usual length outweigh a letter that touches the number.
@@ -503,7 +507,8 @@ impl<'a> Run<'a> {
         // `0049301234567 030/1234567` are two numbers: the second one begins with its trunk prefix, and is one by itself.
         let mut total = self.len(at);
         for group in at + 1..at + groups {
-            let second = self.digits(group).starts_with('0') && (NATIONAL_MIN..=NATIONAL_MAX).contains(&self.digits_from(group));
+            let second =
+                self.digits(group).starts_with('0') && (NATIONAL_MIN..=NATIONAL_MAX).contains(&self.digits_from(group));
             if total >= WHOLE + extra && second {
                 return Some(group - at);
             }

@@ -478,9 +478,14 @@ fn a_comma_parts_fields() {
         assert_eq!(plain(text), want, "{text}");
     }
     assert_eq!(mask_at(Some("DK"), &[], None, "7,20123456,x and 20123456,5"), "7,<phone>,x and <phone>,5");
-    for text in
-        ["12,345,678,901", "0,4111111111111111", "0,2125550147 m", "3,14159265358979", "1,234,567.89", "x,4711,20240305"]
-    {
+    for text in [
+        "12,345,678,901",
+        "0,4111111111111111",
+        "0,2125550147 m",
+        "3,14159265358979",
+        "1,234,567.89",
+        "x,4711,20240305",
+    ] {
         assert_eq!(plain(text), text);
     }
     assert_eq!(mask_at(Some("DK"), &[], None, "20123456,50 kr, 20.123.456,50"), "20123456,50 kr, 20.123.456,50");
@@ -505,7 +510,10 @@ fn accounts_are_found_glued_to_words_and_in_any_groups() {
         ("DE89 – 3704 – 0044 – 0532 – 0130 – 00", "<id>"),
         ("> DE89 3704 0044\n> 0532 0130 00", "> <id>"),
         ("> 4539 5787\n> 6362 1486", "> <card>"),
-        ("sepa_DE88370400440532013000.pdf, xDE893704004405320130001", "sepa_DE88370400440532013000.pdf, xDE893704004405320130001"),
+        (
+            "sepa_DE88370400440532013000.pdf, xDE893704004405320130001",
+            "sepa_DE88370400440532013000.pdf, xDE893704004405320130001",
+        ),
     ] {
         assert_eq!(plain(text), want, "{text}");
     }
@@ -610,5 +618,33 @@ fn what_stands_beside_a_number_is_masked_apart() {
     for sign in ["\u{ff20}", "\u{fe6b}"] {
         let text = format!("to ann.miller{sign}web.de");
         assert_eq!(masked("text.spans", &text), format!("to {}", masked("email", "ann.miller@web.de")));
+    }
+}
+
+#[test]
+fn numbers_of_things_stay_where_a_word_says_so() {
+    for text in [
+        "PO 4500012345, order 4711234567, Order no. 4711234567, order_id=4711234567",
+        "SKU 4006381333931, Bestellung Nr. 4711234567, Rechnungsnr. 47112345678",
+        "Vorgang 2024123456, case no. 2024123456, commande n° 4711234567, Zamówienie nr 471123456789",
+        "at 20240305123000, 20240305123003 and 20240305123008",
+        "Firefox 115.0.2.1, Opera 106.0.4.2, release 5.4.3.2, Section 4.3.2.1, Mac OS 10.15.7.1",
+    ] {
+        assert_eq!(plain(text), text);
+    }
+    // No word, one that says less, a strong form, or what is dialed.
+    for (text, want) in [
+        ("4711234567, id=4711234567", "<phone>, id=<phone>"),
+        ("in case 2125550147, reorder 2125550147", "in case <phone>, reorder <phone>"),
+        ("order 4111111111111111, PO DE89370400440532013000", "order <card>, PO <id>"),
+        (
+            "order 01718834021, order +49 171 8834021, order tel 2125550147",
+            "order <phone>, order <phone>, order tel <phone>",
+        ),
+        ("order PESEL 44051401359", "order PESEL <id>"),
+        ("call 2125550147, order 2125550147", "call <phone>, order <phone>"),
+        ("Firefox 81.2.69.142, OS 81.2.69.142, Section 81.2.69.142", "Firefox <ip>, OS <ip>, Section <ip>"),
+    ] {
+        assert_eq!(plain(text), want, "{text}");
     }
 }

@@ -78,7 +78,8 @@ impl Run<'_> {
     /// only `0,1234567890` is one, if no other field follows.
     pub(super) fn is_decimal(&self, at: usize) -> bool {
         let zero = self.text[..self.groups[at].start].strip_suffix("0,");
-        let first = zero.is_some_and(|before| !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | ',')));
+        let first =
+            zero.is_some_and(|before| !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | ',')));
         first && !self.after(at).starts_with(',')
     }
 
@@ -87,7 +88,10 @@ impl Run<'_> {
         let Some(after) = self.after(at).strip_prefix(',') else { return false };
         let cents = after.bytes().take_while(u8::is_ascii_digit).count();
         let first = !self.text[..self.groups[at].start].ends_with(',') && !self.digits(at).starts_with('0');
-        first && self.len(at) < WHOLE && cents == 2 && !after[2..].starts_with(|c: char| c.is_alphanumeric() || c == ',')
+        first
+            && self.len(at) < WHOLE
+            && cents == 2
+            && !after[2..].starts_with(|c: char| c.is_alphanumeric() || c == ',')
     }
 
     /// Where the plus before a country code stands, perhaps with a blank behind it; a sum is none.
@@ -120,7 +124,8 @@ impl Run<'_> {
             Some(',') => !self.has_cents(at),
             // A hash has no letters behind `f`, and a word has some.
             Some(c) if c.is_ascii_alphabetic() => {
-                word > 2 && !after[..word].bytes().all(|byte| byte.is_ascii_hexdigit())
+                word > 2
+                    && !after[..word].bytes().all(|byte| byte.is_ascii_hexdigit())
                     && !after[word..].starts_with(|c: char| c.is_ascii_digit())
             }
             Some(c) => !c.is_alphanumeric() && !matches!(c, '%' | '€'),

@@ -1,6 +1,7 @@
 //! Numbers that are no person's by what stands around them: versions, articles, rooms and pages.
 
 use super::Run;
+use super::beside::WHOLE;
 
 /// Words right before the number of a version; `release` and `build` stand before addresses of machines as well.
 const VERSION_WORDS: &[&str] = &["version", "ver", "v"];
@@ -15,6 +16,7 @@ const PROGRAMS: &[&str] = &[
     "EdgiOS",
     "OPR",
     "Firefox",
+    "Opera",
     "FxiOS",
     "Safari",
     "Version",
@@ -28,6 +30,11 @@ const PROGRAMS: &[&str] = &[
     "okhttp",
     "python-requests",
 ];
+/// Systems, as they write their names: their versions begin with small numbers.
+const SYSTEMS: &[&str] = &["OS", "macOS", "iOS"];
+const SYSTEM_MAX: u32 = 20;
+/// Words right before a version or a part of a document, whose numbers have one digit each.
+const PART_WORDS: &[&str] = &["release", "section", "chapter", "clause", "paragraph", "abschnitt", "kapitel", "absatz"];
 /// What the name of a file of a version ends with, or the version itself.
 const VERSION_ENDS: &[&str] = &[".jar", ".war", ".whl", ".nupkg", "-SNAPSHOT", ".RELEASE", ".Final"];
 
@@ -35,6 +42,64 @@ const VERSION_ENDS: &[&str] = &[".jar", ".war", ".whl", ".nupkg", "-SNAPSHOT", "
 const ARTICLE_WORDS: &[&str] =
     &["ean", "gtin", "isbn", "upc", "ean-13", "ean-8", "gtin-13", "gtin-14", "isbn-13", "upc-a"];
 const BOOK_WORDS: &[&str] = &["isbn", "isbn-10"];
+
+/// Words that say beyond doubt that the number right behind them is a thing's, and no person's.
+const THING_WORDS: &[&str] = &[
+    "order",
+    "po",
+    "sku",
+    "invoice",
+    "ticket",
+    "shipment",
+    "tracking",
+    "bestellung",
+    "bestellnummer",
+    "bestellnr",
+    "auftrag",
+    "auftragsnummer",
+    "auftragsnr",
+    "rechnung",
+    "rechnungsnummer",
+    "rechnungsnr",
+    "vorgang",
+    "vorgangsnummer",
+    "vorgangsnr",
+    "artikel",
+    "artikelnummer",
+    "artikelnr",
+    "lieferschein",
+    "sendungsnummer",
+    "commande",
+    "facture",
+    "pedido",
+    "factura",
+    "fatura",
+    "encomenda",
+    "ordine",
+    "fattura",
+    "bestelling",
+    "bestelnummer",
+    "factuur",
+    "factuurnummer",
+    "ordernummer",
+    "ordre",
+    "ordrenummer",
+    "faktura",
+    "beställning",
+    "tilaus",
+    "lasku",
+    "zamówienie",
+    "zamowienie",
+    "objednávka",
+    "заказ",
+];
+/// The same, if one of the next ones follows: `case no. 4711234567`, not `in case 212…`.
+const NUMBERED_WORDS: &[&str] =
+    &["case", "article", "item", "batch", "lot", "serial", "part", "transaction", "purchase"];
+const NUMBER_WORDS: &[&str] =
+    &["no", "nos", "nr", "number", "num", "nummer", "numer", "numero", "número", "numéro", "id", "n", "nº", "номер"];
+/// Digits of the longest number that such a word frees.
+const THING_MAX: usize = 14;
 
 impl Run<'_> {
     /// Numbers of things: a version in four parts, the number of an article with a right check digit, and rooms or pages one
@@ -58,6 +123,20 @@ impl Run<'_> {
         }
     }
 
+    /// A word says that the number is that of an order, an invoice, an article. It may begin with no 0 then: telephones do.
+    pub(super) fn is_of_thing(&self, at: usize) -> bool {
+        if !(WHOLE..=THING_MAX).contains(&self.len(at)) || self.digits(at).starts_with('0') || !self.alone(at) {
+            return false;
+        }
+        let (head, word) = last_word(&self.text[..self.groups[at].start]);
+        let is = |word: &str, known: &[&str]| known.iter().any(|known| word.eq_ignore_ascii_case(known));
+        if is(word, NUMBER_WORDS) {
+            let (_, word) = last_word(head);
+            return is(word, THING_WORDS) || is(word, NUMBERED_WORDS);
+        }
+        is(word, THING_WORDS)
+    }
+
     /// One of these words stands right before the group.
     fn follows(&self, at: usize, words: &[&str]) -> bool {
         let before = &self.text[..self.groups[at].start];
@@ -70,9 +149,19 @@ impl Run<'_> {
         let (before, after) = (&self.text[..self.groups[at].start], &self.text[self.groups[at + 3].end..]);
         let network =
             after.strip_prefix([':', '/']).is_some_and(|after| after.starts_with(|c: char| c.is_ascii_digit()));
-        let told = || self.follows(at, VERSION_WORDS);
+        let told = || self.follows(at, VERSION_WORDS) || self.is_part(at, before);
         let ends = || VERSION_ENDS.iter().any(|end| after.starts_with(end));
         !network && (told() || ends() || before.ends_with(".so.") || self.is_release(at, before))
+    }
+
+    /// `Firefox 115.0.2.1`, `OS 10.15.7.1`, `Section 4.3.2.1`. Addresses stand behind such words too, but are seldom written so.
+    fn is_part(&self, at: usize, before: &str) -> bool {
+        let Some(before) = before.strip_suffix([' ', '\u{a0}']) else { return false };
+        let (_, name) = last_word(before);
+        let digits = (at..at + 4).all(|group| self.len(group) == 1);
+        PROGRAMS.contains(&name) && self.value(at + 1) == 0
+            || SYSTEMS.contains(&name) && self.value(at) <= SYSTEM_MAX
+            || digits && PART_WORDS.iter().any(|word| name.eq_ignore_ascii_case(word))
     }
 
     /// The version of a program as browsers and servers tell it, `Chrome/119.0.0.0`; machines and lines of telephones are
@@ -90,6 +179,12 @@ impl Run<'_> {
         let capital = name.starts_with(|c: char| c.is_ascii_uppercase());
         !path && (PROGRAMS.contains(&name) || capital && zeros)
     }
+}
+
+/// The last word of a text, in front of marks and blanks, and what stands before it.
+fn last_word(text: &str) -> (&str, &str) {
+    let text = text.trim_end_matches([' ', '\u{a0}', ':', '.', '=', '#', '°', '_']);
+    text.split_at(text.trim_end_matches(char::is_alphabetic).len())
 }
 
 /// A text ends with the word and perhaps a mark or blanks, as they are or as they stand in URLs.
