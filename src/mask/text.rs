@@ -5,8 +5,8 @@
 //! | e-mail address | around `@`, `%40` in URLs, `=40` in quoted-printable | `email` |
 //! | card | 12–19 digits, Luhn; the usual blocks also with a wrong check digit, or with any separators if it is right | `card` |
 //! | US social security number | 3-2-4; nine digits after a word like SSN | `us.ssn` |
-//! | bank account | IBAN of a known country, all check digits right, with single separators | `iban` |
-//! | national identifier | valid, and written as hardly anything else is, or after a word like BSN, NHS, PESEL | its kind |
+//! | bank account | IBAN of a known country, all check digits right, in any groups, also glued to words | `iban` |
+//! | national identifier | valid, and written as hardly anything else is, after a word like BSN, NHS, PESEL, or of a kind that another column of the table holds; beside signs (`scan-44051401359.pdf`) those of which hardly one number in fifty is one | its kind |
 //! | phone | international, North American, national with trunk 0, 10–13 bare digits, 6–15 digits after a word like `tel`; where `masks` gives `phone` a `region`, its national numbers in groups | `phone` |
 //! | IP address | v4, v6 | `ip` |
 //! | URL | passwords and tokens; user names before the host, in path and query; with a scheme or without | `pattern`; `username` |
@@ -21,8 +21,9 @@
 //! `Kowalska` keeps `Kowalskiej` in its text.
 //!
 //! A span gets the mask the same value has in a column of that kind and label. Text outside of spans keeps its bytes, and
-//! a text without spans is returned as it is. A date, a time, an amount and a number behind `#` are no phone numbers, and
-//! what stands behind a whole number is no part of it; `Chrome/119.0.0.0` and `x-1.2.3.4.jar` are no addresses. Any other
+//! a text without spans is returned as it is. A date, a time, an amount and a number behind `#` without a trunk 0 are no
+//! phone numbers, nor are 10–14 digits right behind a word for things (`order 4711234567`), if no card, account or identifier
+//! stands there; what stands behind a whole number is no part of it; `Chrome/119.0.0.0` and `x-1.2.3.4.jar` are no addresses. Any other
 //! long number may be taken for one. Not looked for: names of persons who have no column there, digits other than ASCII,
 //! addresses spelled out (`bob at example dot com`), local phone numbers without a word like `tel` before them and without
 //! a region. `null` is the choice for columns where that matters.

@@ -466,7 +466,9 @@ impl<'a> Run<'a> {
         for group in at..self.count {
             let before = total;
             total += self.dialed_len(at, group, digits.code);
-            let broken = || digits.code > 0 && before + 1 < digits.whole && !self.is_other(group, true);
+            // A line may end before a number is whole; with a sign the next one begins something else.
+            let incomplete = digits.code > 0 && before + 1 < digits.whole;
+            let broken = || incomplete && !self.gap(group - 1).contains('-') && !self.is_other(group, true);
             let ends = before >= digits.whole && self.is_line(group);
             let apart = group > at && (ends || self.date(group) || !self.close(group - 1) && !broken());
             let beyond = |group: usize| {

@@ -562,6 +562,8 @@ fn phones_are_found_in_layouts_of_their_own() {
         "01718834021abc, 01718834021a7Mobil",
         "0.01718834021, 1.01718834021.2",
         "+49 171\n2024-01-31",
+        "+49 171\n-8834021",
+        "PO-0366015998, order_01718834021.pdf, Ticket #01718834021",
     ] {
         assert_eq!(plain(text), text);
     }

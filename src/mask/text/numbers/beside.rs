@@ -131,7 +131,7 @@ impl Run<'_> {
             Some(c) => !c.is_alphanumeric() && !matches!(c, '%' | '€'),
             None => true,
         };
-        !self.digits(at)[1..].starts_with('0') && left && right
+        !self.digits(at)[1..].starts_with('0') && left && right && !self.is_told_thing(at)
     }
 
     /// `phone #2125550147`: right before the sign stands a word for telephones, and what follows may be a whole number.

@@ -128,6 +128,11 @@ impl Run<'_> {
         if !(WHOLE..=THING_MAX).contains(&self.len(at)) || self.digits(at).starts_with('0') || !self.alone(at) {
             return false;
         }
+        self.is_told_thing(at)
+    }
+
+    /// Such a word stands right before the number, perhaps with signs between: `order_4711`, `PO-4711`.
+    pub(super) fn is_told_thing(&self, at: usize) -> bool {
         let (head, word) = last_word(&self.text[..self.groups[at].start]);
         let is = |word: &str, known: &[&str]| known.iter().any(|known| word.eq_ignore_ascii_case(known));
         if is(word, NUMBER_WORDS) {
@@ -183,7 +188,7 @@ impl Run<'_> {
 
 /// The last word of a text, in front of marks and blanks, and what stands before it.
 fn last_word(text: &str) -> (&str, &str) {
-    let text = text.trim_end_matches([' ', '\u{a0}', ':', '.', '=', '#', '°', '_']);
+    let text = text.trim_end_matches([' ', '\u{a0}', ':', '.', '-', '=', '#', '°', '_']);
     text.split_at(text.trim_end_matches(char::is_alphabetic).len())
 }
 
