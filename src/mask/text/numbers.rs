@@ -630,16 +630,14 @@ impl<'a> Run<'a> {
             return None;
         }
         let of = |max| self.take(at, Digits::of(DIGITS_MIN, max));
-        // Two numbers side by side are rather two than one of more than eleven digits, if both are written alike or the first
-        // may be a whole one; else no half of one may stay.
-        let written = |groups: usize| (at..at + groups).map(|group| self.len(group)).sum::<usize>();
-        let alike = |first: &usize| (1..=NATIONAL_GROUPS).find(|groups| self.is_twice(*first, *groups));
-        let twice = alike(&at).filter(|groups| written(*groups) >= DIGITS_MIN);
-        let short = || of(11).filter(|groups| written(*groups) >= WHOLE);
-        let groups = twice.or_else(short).or_else(|| of(15))?;
+        // Two numbers side by side are rather two than one of more than eleven digits, if both are written alike or may be
+        // whole ones; else no half of one may stay.
+        let two = |groups: &usize| self.digits_of(at, *groups) >= WHOLE && self.digits_from(at + groups) >= DIGITS_MIN;
+        let short = || of(11).filter(two);
+        let groups = self.twice(at).or_else(short).or_else(|| of(15))?;
         let told = |at: usize| self.hinted(at, PHONE_WORDS) || self.hinted_wide(at);
         // The second of two.
-        let first = (0..at).rev().take(NATIONAL_GROUPS).find(|first| alike(first) == Some(at - first));
+        let first = (0..at).rev().take(NATIONAL_GROUPS).find(|first| self.twice(*first) == Some(at - first));
         (told(at) || first.is_some_and(told)).then_some(groups)
     }
 

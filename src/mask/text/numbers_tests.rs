@@ -444,6 +444,7 @@ fn numbers_are_taken_to_their_last_group() {
     for (text, want) in [
         ("Tel 44 7700 900123, or", "Tel <phone>, or"),
         ("tel 555-0100 555-0101", "tel <phone> <phone>"),
+        ("tel 12 34 56 78 12 34 56 79, tel 33 12 34 56 78 90", "tel <phone> <phone>, tel <phone>"),
         ("tel 5550100 on 2024-01-31, 555-0100 18:00", "tel <phone> on 2024-01-31, 555-0100 18:00"),
         ("0049301234567 030/1234567", "<phone> <phone>"),
     ] {

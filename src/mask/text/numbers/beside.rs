@@ -1,6 +1,6 @@
 //! Where a telephone number ends: how many digits one has, and what stands behind it in lines of logs and notes.
 
-use super::{PHONE_WORDS, Run};
+use super::{DIGITS_MIN, NATIONAL_GROUPS, PHONE_WORDS, Run};
 
 /// From so many digits on, a number may be a whole one: what is short and stands behind it is something else.
 pub(super) const WHOLE: usize = 10;
@@ -66,12 +66,21 @@ impl Run<'_> {
         (group..end).map(|group| self.len(group)).sum()
     }
 
-    /// As many groups as these follow them, of the same lengths.
-    pub(super) fn is_twice(&self, at: usize, groups: usize) -> bool {
-        let alike = |group: usize| self.len(group) == self.len(group + groups);
-        at + 2 * groups <= self.count
-            && (at..at + groups).all(alike)
-            && (at..at + groups - 1).all(|group| self.close(group) && self.close(group + groups))
+    pub(super) fn digits_of(&self, at: usize, groups: usize) -> usize {
+        (at..at + groups).map(|group| self.len(group)).sum()
+    }
+
+    /// How many groups the first of two numbers has that are written alike. Groups of one length may be those of one number,
+    /// if it does not get too long.
+    pub(super) fn twice(&self, at: usize) -> Option<usize> {
+        let alike = |groups: usize| {
+            at + 2 * groups <= self.count
+                && (at..at + groups).all(|group| self.len(group) == self.len(group + groups))
+                && (at..at + groups - 1).all(|group| self.close(group) && self.close(group + groups))
+        };
+        let least = (1..=NATIONAL_GROUPS).find(|groups| alike(*groups))?;
+        let most = if self.digits_from(at) > DIGITS_MAX { NATIONAL_GROUPS } else { least };
+        (least..=most).find(|groups| alike(*groups) && self.digits_of(at, *groups) >= DIGITS_MIN)
     }
 
     /// Decimals behind a comma. Without a blank, commas part fields more often than they stand in numbers of so many digits:
