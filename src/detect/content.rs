@@ -2,6 +2,7 @@
 
 use super::prose;
 use super::rules::RULES;
+use super::token;
 use crate::mask::known;
 use crate::mask::text::{nobody, personal_kinds};
 use regex::Regex;
@@ -64,9 +65,11 @@ pub(super) fn is_listed(list: &str, value: &str) -> bool {
         }
         "full_names" => full_name(value),
         "cities" => city(value),
-        "health" => is_among(&HEALTH, value),
-        "belief" => is_among(&BELIEF, value),
-        "ethnicity" => is_among(&ETHNICITY, value),
+        "health" => HEALTH.has(value),
+        "belief" => BELIEF.has(value),
+        "ethnicity" => ETHNICITY.has(value),
+        "kinship" => KINSHIP.has(value),
+        "gender" => GENDER.is(value),
         other => panic!("rules name the word list {other}"),
     }
 }
@@ -92,12 +95,63 @@ pub(super) static CITIES: LazyLock<HashSet<String>> = LazyLock::new(|| set(known
 static COUNTRIES: LazyLock<HashSet<&str>> =
     LazyLock::new(|| include_str!("../../rules/detect/countries.txt").lines().collect());
 
-static HEALTH: LazyLock<HashSet<&str>> =
-    LazyLock::new(|| include_str!("../../rules/detect/words/health.txt").lines().collect());
-static BELIEF: LazyLock<HashSet<&str>> =
-    LazyLock::new(|| include_str!("../../rules/detect/words/belief.txt").lines().collect());
-static ETHNICITY: LazyLock<HashSet<&str>> =
-    LazyLock::new(|| include_str!("../../rules/detect/words/ethnicity.txt").lines().collect());
+/// Values that say one thing, as a file of `rules/detect/words` has them: without accents, as many write them.
+struct Said {
+    whole: HashSet<String>,
+    /// `*itis`: a word ends so.
+    ends: Vec<String>,
+    /// `dolor *`, `* pain`: the words before others, and behind others.
+    before: Vec<String>,
+    behind: Vec<String>,
+}
+
+impl Said {
+    fn read(text: &str) -> Self {
+        let mut said = Self { whole: HashSet::new(), ends: Vec::new(), before: Vec::new(), behind: Vec::new() };
+        for line in text.lines() {
+            // Umlauts are spelled out, or lose their dots.
+            for line in [true, false].map(|german| token::bare(line, german)) {
+                match line.strip_prefix('*') {
+                    Some(behind) if behind.starts_with(' ') => said.behind.push(behind.to_owned()),
+                    Some(end) => said.ends.push(end.to_owned()),
+                    None => match line.strip_suffix('*') {
+                        Some(before) => said.before.push(before.to_owned()),
+                        None => _ = said.whole.insert(line),
+                    },
+                }
+            }
+        }
+        said
+    }
+
+    /// Whether a value is one of the list.
+    fn is(&self, value: &str) -> bool {
+        self.whole.contains(&token::bare(&fold(value), false))
+    }
+
+    /// Whether a value is one of the list, or has a long word of it, or such a beginning or end: `Diabetes mellitus Typ 2`.
+    fn has(&self, value: &str) -> bool {
+        let small = token::bare(&fold(value), false);
+        if self.whole.contains(&small) {
+            return true;
+        }
+        let words = || small.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        let says = |word: &str| {
+            word.chars().count() >= SAID_LETTERS_MIN && self.whole.contains(word)
+                || self.ends.iter().any(|end| word.ends_with(end.as_str()))
+        };
+        words().count() <= SAID_WORDS_MAX
+            && (words().any(says)
+                || self.before.iter().any(|before| small.starts_with(before.as_str()))
+                || self.behind.iter().any(|behind| small.ends_with(behind.as_str())))
+    }
+}
+
+static HEALTH: LazyLock<Said> = LazyLock::new(|| Said::read(include_str!("../../rules/detect/words/health.txt")));
+static BELIEF: LazyLock<Said> = LazyLock::new(|| Said::read(include_str!("../../rules/detect/words/belief.txt")));
+static ETHNICITY: LazyLock<Said> = LazyLock::new(|| Said::read(include_str!("../../rules/detect/words/ethnicity.txt")));
+static KINSHIP: LazyLock<Said> = LazyLock::new(|| Said::read(include_str!("../../rules/detect/words/kinship.txt")));
+static GENDER: LazyLock<Said> = LazyLock::new(|| Said::read(include_str!("../../rules/detect/words/gender.txt")));
 
 /// Whether a value is written as a name in a program is: `web.base.url`, `posts_per_page`. Digits are few, or it is a number
 /// of something, and no part is what somebody is called, or it may be a login.
@@ -121,17 +175,6 @@ pub(super) fn is_identifier(value: &str) -> bool {
 /// other things (`VOX Cinema`).
 const SAID_WORDS_MAX: usize = 5;
 const SAID_LETTERS_MIN: usize = 6;
-
-/// Whether a value is one of a list, or has a long word of it: `Diabetes mellitus Typ 2`.
-fn is_among(list: &HashSet<&str>, value: &str) -> bool {
-    let small = fold(value);
-    if list.contains(small.as_str()) {
-        return true;
-    }
-    let words = || small.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    words().count() <= SAID_WORDS_MAX
-        && words().any(|word| word.chars().count() >= SAID_LETTERS_MIN && list.contains(word))
-}
 
 /// Letters, and what joins names; begins in upper case, or in a script without cases.
 fn name_like(value: &str) -> bool {

@@ -143,7 +143,10 @@ const SPECIAL: &[&str] = &["health", "religion", "ethnicity", "orientation", "ge
 pub fn may_be_special(facts: &Facts<'_>) -> bool {
     let words = matches!(facts.takes, Takes::Text | Takes::Enum | Takes::Bool | Takes::Opaque);
     // Of what somebody calls `num_val` the row says what it is.
+    // So is the day of a vaccination, but not every day in a table of patients.
+    let days = matches!(facts.takes, Takes::Date | Takes::Timestamp) && name::is_called_special(facts);
     words && name::is_special(facts)
+        || days
         || (name::is_any_value(facts) || name::may_be_pay(facts)) && !name::of_thing(facts)
         || by_name(facts).iter().any(|finding| SPECIAL.contains(&finding.category.name.as_str()))
 }
@@ -194,7 +197,7 @@ fn by_detector(facts: &Facts<'_>) -> HashMap<usize, Evidence> {
 
 /// Whether a column of this type can hold what a detector finds.
 fn allowed(detector: usize, takes: Takes) -> bool {
-    RULES.categories[RULES.detectors[detector].category].types.contains(&takes)
+    RULES.detectors[detector].types.contains(&takes)
 }
 
 /// Joins evidence to findings: detectors of one category to one finding, best first.

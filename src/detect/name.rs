@@ -114,8 +114,17 @@ pub(super) fn of_persons(table: &str) -> bool {
 
 /// Whether a column, or its table, is called by a word for what must not be known about a person.
 pub(super) fn is_special(facts: &Facts<'_>) -> bool {
+    is_called_special(facts) || has_special(facts.table)
+}
+
+/// Whether a column is called by such a word.
+pub(super) fn is_called_special(facts: &Facts<'_>) -> bool {
+    has_special(facts.column)
+}
+
+fn has_special(name: &str) -> bool {
     let begins = |word: &String| RULES.context.special.iter().any(|special| word.starts_with(special.as_str()));
-    [facts.column, facts.table].iter().any(|name| token::split(name, true).iter().any(begins))
+    token::split(name, true).iter().any(begins)
 }
 
 /// Whether a column is called by what may open something, or by somebody, with nothing behind that makes it something else.

@@ -89,6 +89,8 @@ pub struct Content {
     pub(super) least: u32,
     /// They have to be most of the values.
     pub(super) most: bool,
+    /// Only in a table that is called after persons.
+    pub(super) persons: bool,
     pub(super) needs: Needs,
 }
 
@@ -98,6 +100,8 @@ pub struct Detector {
     pub id: String,
     /// Place in [`Rules::categories`].
     pub(super) category: usize,
+    /// Types it can have: those of the category, where it says no others.
+    pub(super) types: Vec<Takes>,
     pub propose: Vec<Proposal>,
     pub content: Vec<Content>,
     /// Words one of which has to be in the name of the table.
@@ -176,6 +180,8 @@ pub(super) struct Asked {
     pub phrases: Vec<AskedPhrase>,
     /// Also behind a question: `enable_pw`.
     pub always: bool,
+    /// Its words are persons, wherever they stand.
+    pub persons: bool,
     /// Words that make something else of what follows them.
     pub unless: HashSet<String>,
     /// And those that do where values are numbers: `points_member`.
@@ -222,6 +228,7 @@ struct CategoryText {
 struct DetectorText {
     id: String,
     category: String,
+    types: Option<Vec<String>>,
     propose: Vec<toml::Value>,
     #[serde(default)]
     tables: String,
@@ -247,6 +254,8 @@ struct AskedText {
     names: Vec<String>,
     #[serde(default)]
     always: bool,
+    #[serde(default)]
+    persons: bool,
     #[serde(default)]
     unless: String,
     #[serde(default)]
@@ -281,6 +290,8 @@ struct ContentText {
     least: u32,
     #[serde(default)]
     most: bool,
+    #[serde(default)]
+    persons: bool,
 }
 
 /// So many different values of one sort are no slip.
@@ -344,6 +355,10 @@ impl Rules {
                 rules.apart = set(&text.apart);
             }
         }
+        // Whom a column may be called after has a name and an address: `notar_name`.
+        let alone = |phrase: &&AskedPhrase| !phrase.whole && phrase.words.len() == 1;
+        let persons = rules.asked.iter().filter(|asked| asked.persons).flat_map(|asked| &asked.phrases).filter(alone);
+        rules.context.person.extend(persons.map(|phrase| phrase.words[0].clone()));
         let context = &rules.context;
         for set in [&context.neutral, &context.veto, &context.ask, &context.person, &context.thing, &context.generic] {
             rules.known.extend(set.iter().cloned());
@@ -378,10 +393,13 @@ impl Rules {
             few: content.few,
             least: content.least,
             most: content.most,
+            persons: content.persons,
         });
+        let types = text.types.map(|types| types.iter().map(|word| takes(word)).collect());
         self.detectors.push(Detector {
             id: text.id,
             category,
+            types: types.unwrap_or_else(|| self.categories[category].types.clone()),
             propose: text.propose.iter().map(proposal).collect(),
             content: content.collect(),
             tables: set(&text.tables),
@@ -416,6 +434,7 @@ impl Asked {
             types: text.types.iter().map(|word| takes(word)).collect(),
             phrases: text.names.iter().map(|phrase| AskedPhrase::read(phrase)).collect(),
             always: text.always,
+            persons: text.persons,
             unless: set(&text.unless),
             unless_number: set(&text.unless_number),
             examples: text.examples,

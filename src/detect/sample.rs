@@ -416,7 +416,7 @@ impl Sample {
     /// where most values are such. Of what hardly anything else is written as, one is enough. Things are called like persons: of names
     /// in a column of theirs it takes more.
     pub fn few(&self, facts: &Facts<'_>) -> Vec<Few> {
-        let thing = name::of_thing(facts);
+        let (thing, persons) = (name::of_thing(facts), name::of_persons(facts.table));
         let columns = [(false, &self.tests, &self.values)].into_iter();
         let leaves = self.paths.values().map(|leaf| &leaf.counts).chain([&self.others]);
         let all = columns.chain(leaves.map(|counts| (true, Tests::text(), counts)));
@@ -427,7 +427,7 @@ impl Sample {
                 let hits = hits + late;
                 let detector = &RULES.detectors[*number];
                 let content = &detector.content[*place];
-                if is_some(content, hits, counts, thing) {
+                if (persons || !content.persons) && is_some(content, hits, counts, thing) {
                     let category = &RULES.categories[detector.category];
                     let of = counts.distinct() + counts.late.len() as u32;
                     found.push(Few { category, detector, hits, of, inside });

@@ -278,6 +278,14 @@ fn values_that_may_tell_of_a_person_are_asked_about() {
         &["rk", "ev", "-"],
         &["röm.-kath.", "evang.", "vd"],
         &["GdB 50", "GdB 80", "-"],
+        &["dor lombar", "enxaqueca", "insônia"],
+        &["Rückenschmerzen", "Migräne", "Husten", "Kontrolle"],
+        &["mal de dos", "fièvre", "toux"],
+        &["back pain", "cough", "dizziness"],
+        &["Male", "Female"],
+        &["Herr", "Frau", "-"],
+        &["Sr.", "Sra."],
+        &["father", "mother"],
     ] {
         assert!(asked("t.grund", values), "{values:?}");
         assert!(!asked("products.label", values), "things are called so too: {values:?}");
@@ -290,9 +298,17 @@ fn values_that_may_tell_of_a_person_are_asked_about() {
         &["fr", "lt", "is", "de"],
         &["50 GB", "GdB"],
         &["Roma", "Milano"],
+        &["pain complet", "pain de mie", "brioche"],
+        &["parent", "child", "partner"],
+        &["M", "F"],
+        &["female connector", "male connector"],
+        &["Netzstörung", "Beschwerde", "Anfrage"],
     ] {
         assert!(!asked("t.grund", values), "{values:?}");
     }
+    // Letters say it of persons alone.
+    assert!(asked("students.custom_20", &["M", "F", "N"]) && asked("patients.f1", &["m", "w", "d"]));
+    assert!(!asked("students.custom_21", &["M", "L", "S"]) && !asked("courses.f1", &["M", "F", "N"]));
     let days: Vec<String> =
         (0..60).map(|n| format!("{}-{:02}-{:02}", 1940 + n * 7 % 65, 1 + n % 12, 1 + n * 11 % 28)).collect();
     let days: Vec<&str> = days.iter().map(String::as_str).collect();
@@ -403,6 +419,9 @@ fn what_may_tell_of_health_or_belief_is_not_kept_for_few_values() {
         "hum.gewicht:numeric",
         "hum.med",
         "t.konf",
+        "student_medical.medical_date:date",
+        "t.vaccinated_at:timestamp",
+        "paciente.queixa_texto",
         "kv.num_val:numeric",
         "eav.value_float:float",
     ] {
@@ -421,6 +440,8 @@ fn what_may_tell_of_health_or_belief_is_not_kept_for_few_values() {
         "t.value:numeric",
         "t.weight:integer",
         "orders.valuation_date:date",
+        "student_medical.created_at:timestamp",
+        "t.objective",
     ] {
         assert!(!may_be_special(&facts(name)), "{name}");
     }

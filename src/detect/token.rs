@@ -77,6 +77,13 @@ fn fold(c: char, german: bool, out: &mut String) {
     }
 }
 
+/// A text in lower case without its accents; its blanks and signs stay.
+pub(super) fn bare(text: &str, german: bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    text.nfc().for_each(|c| fold(c, german, &mut out));
+    out
+}
+
 /// Takes the plural `s` off. Both sides of a comparison go through here, so a wrong singular does no harm.
 fn singular(word: &mut String) {
     if word.len() < 4 || ["ss", "us", "is"].iter().any(|end| word.ends_with(end)) {
