@@ -11,6 +11,9 @@ use std::collections::{HashMap, HashSet};
 /// Fewest columns that have it, and how many of five.
 const COLUMNS_MIN: usize = 4;
 const OF_FIVE: usize = 4;
+/// The same of a word that no rule has, where other columns are called otherwise.
+const UNKNOWN_MIN: usize = 5;
+const UNKNOWN_OF_FIVE: usize = 3;
 /// A word that says something alone is none if so many categories are found without it: `phone_home` is a phone.
 const CATEGORIES_MIN: usize = 2;
 /// Behind a name they say what was made of a value: `email_hash` is no address.
@@ -37,8 +40,12 @@ impl Affix {
             let word = if first { words.first() } else { words.last() };
             *counts.entry(word.expect("two words")).or_default() += 1;
         }
-        let shared = |count: usize| count >= COLUMNS_MIN && count * 5 >= names.len() * OF_FIVE;
-        let (word, _) = counts.into_iter().find(|(_, count)| shared(*count))?;
+        let of_five = |count: usize, least: usize| count * 5 >= names.len() * least;
+        let shared = |word: &str, count: usize| {
+            count >= COLUMNS_MIN && of_five(count, OF_FIVE)
+                || count >= UNKNOWN_MIN && of_five(count, UNKNOWN_OF_FIVE) && !RULES.apart.contains(word)
+        };
+        let (word, _) = counts.into_iter().find(|(word, count)| shared(word, *count))?;
         Some(Self { word: word.to_owned(), first })
     }
 
@@ -116,6 +123,11 @@ mod tests {
         assert_eq!(found("t", &["id", "nom", "cp", "ville"], "cp").as_deref(), Some("zip"));
         let members = ["id_adh", "nom_adh", "prenom_adh", "ddn_adh", "ville_adh", "login_adh"];
         assert_eq!(found("t", &members, "prenom_adh").as_deref(), Some("first_name"));
+        // Some columns are called otherwise: a word that no rule has still stands for the table.
+        let mixed = ["id_adh", "nom_adh", "prof_adh", "tel_adh", "fingerprint", "date_echeance", "ville_adh"];
+        assert_eq!(found("adherents", &mixed, "nom_adh").as_deref(), Some("last_name"));
+        assert_eq!(found("adherents", &mixed, "prof_adh").as_deref(), Some("job_title"));
+        assert_eq!(affix(&["door_id", "pin_door", "email_door", "phone_door", "note", "text", "sort"]), None);
         let logs = ["id_log", "date_log", "ip_log", "action_log"];
         assert_eq!(found("t", &logs, "ip_log").as_deref(), Some("ip"));
         assert_eq!(found("t", &[], "ip_log"), None);
