@@ -155,7 +155,10 @@ fn what_tells_of_a_thing_is_kept_and_what_may_tell_of_a_person_is_asked() {
          INSERT INTO products SELECT n, 'Desk Lamp ' || n, 'made by hand in a small house by the sea ' || n, tstzrange(now(), NULL),
              ARRAY[n, 2], ARRAY['new', 'sale'] FROM generate_series(1, 200) AS n;
          INSERT INTO devices SELECT n, 'phone of Ada ' || n, n FROM generate_series(1, 200) AS n;
-         INSERT INTO brands SELECT n, 'Desk Lamp ' || n, n FROM generate_series(1, 200) AS n;",
+         INSERT INTO brands SELECT n, 'Desk Lamp ' || n, n FROM generate_series(1, 200) AS n;
+         CREATE TABLE sales (id int PRIMARY KEY, invoice_no text, case_no text, deleted_at timestamptz);
+         INSERT INTO sales SELECT n, 'RE-2024/' || n, 'RE-2024/' || n FROM generate_series(1, 200) AS n;
+         CREATE TABLE tasks (id int PRIMARY KEY, created_at timestamptz, view_count int, done bool, d1 date, x1 int, born_at timestamptz);",
     );
     let document = document(&lab, &["discover", "--json"]);
     let proposed = |table: &str, column: &str| {
@@ -168,6 +171,16 @@ fn what_tells_of_a_thing_is_kept_and_what_may_tell_of_a_person_is_asked() {
     for column in ["name", "available", "monthly", "labels"] {
         let (toml, open) = proposed("public.products", column);
         assert!(toml.starts_with("{ keep = ") && !open, "{column}: {toml}");
+    }
+    // What a program notes needs no values, and numbers of things that are codes are nobody's. The twins: names that do not say so.
+    let noted = [("sales", "deleted_at"), ("tasks", "created_at"), ("tasks", "view_count"), ("tasks", "done")];
+    for (table, column) in noted.into_iter().chain([("sales", "invoice_no")]) {
+        let (toml, open) = proposed(&format!("public.{table}"), column);
+        assert!(toml.contains("no sign of a person") && !open, "{table}.{column}: {toml}");
+    }
+    for (table, column) in [("sales", "case_no"), ("tasks", "d1"), ("tasks", "x1"), ("tasks", "born_at")] {
+        let (toml, open) = proposed(&format!("public.{table}"), column);
+        assert!(open || !toml.contains("keep"), "{table}.{column}: {toml}");
     }
     // Sentences, things of a person, and a catalog with an owner: only a person knows.
     for (table, column) in [("products", "story"), ("devices", "name"), ("brands", "name")] {

@@ -176,6 +176,16 @@ pub(super) fn is_identifier(value: &str) -> bool {
 const SAID_WORDS_MAX: usize = 5;
 const SAID_LETTERS_MIN: usize = 6;
 
+/// Whether a value is a number with few letters: too few for a name.
+pub(super) fn is_code(value: &str) -> bool {
+    const CODE_MAX: usize = 24;
+    const LETTERS_MAX: usize = 4;
+    value.len() <= CODE_MAX
+        && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_/. #".contains(&byte))
+        && value.bytes().any(|byte| byte.is_ascii_digit())
+        && value.bytes().filter(u8::is_ascii_alphabetic).count() <= LETTERS_MAX
+}
+
 /// Letters, and what joins names; begins in upper case, or in a script without cases.
 fn name_like(value: &str) -> bool {
     let joins = |c: char| matches!(c, ' ' | '-' | '\'' | '’' | '.');
@@ -504,9 +514,18 @@ fn year(value: &str) -> Option<i32> {
     }
 }
 
-/// Year and day of the month of a date without a time of day, or a year alone. Only years that people of today, or dates
-/// that stand for none, have.
-pub(super) fn date(value: &str) -> Option<(i32, Option<u32>)> {
+/// A date without a time of day, or a year alone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Day {
+    pub year: i32,
+    /// Of the month.
+    pub day: Option<u32>,
+    /// A Saturday or a Sunday, of a date that begins with its year.
+    pub weekend: bool,
+}
+
+/// Reads a date without a time of day, or a year alone. Only years that people of today, or dates that stand for none, have.
+pub(super) fn date(value: &str) -> Option<Day> {
     let (date, time) = value.split_once([' ', 'T']).unwrap_or((value, "00:00"));
     let year = year(date).filter(|year| (1880..=9999).contains(year))?;
     let day = match date.split(['-', '/', '.']).collect::<Vec<_>>()[..] {
@@ -515,7 +534,18 @@ pub(super) fn date(value: &str) -> Option<(i32, Option<u32>)> {
         _ => None,
     };
     let day = day.and_then(|day| day.parse().ok()).filter(|day| (1..=31).contains(day));
-    time.starts_with("00:00").then_some((year, day))
+    let iso: String = date.bytes().filter(u8::is_ascii_digit).map(char::from).collect();
+    let month = iso.get(4..6).filter(|_| iso.starts_with(&date[..4])).and_then(|month| month.parse().ok());
+    let weekend = month.zip(day).is_some_and(|(month, day)| is_weekend(year, month, day));
+    time.starts_with("00:00").then_some(Day { year, day, weekend })
+}
+
+/// Whether a day is a Saturday or a Sunday (Sakamoto, 1992).
+fn is_weekend(year: i32, month: usize, day: u32) -> bool {
+    const MONTHS: [i32; 12] = [0, 3, 2, 5, 0, 3, 5, 1, 4, 6, 2, 4];
+    let Some(shift) = month.checked_sub(1).and_then(|month| MONTHS.get(month)) else { return false };
+    let year = if month < 3 { year - 1 } else { year };
+    matches!((year + year / 4 - year / 100 + year / 400 + shift + day as i32) % 7, 0 | 6)
 }
 
 /// Whether a number has as many decimal places as a place of a house; and whether it may be a latitude, or a share of 1.

@@ -157,6 +157,14 @@ pub fn is_asked(facts: &Facts<'_>) -> bool {
     name::is_asked(facts)
 }
 
+/// Whether name and type alone say that a program notes or counts something (`created_at`, `sign_in_count`, a switch), and
+/// nobody is told by it: such a column can be kept although no value was seen.
+pub fn is_of_program(facts: &Facts<'_>) -> bool {
+    let special = || name::is_called_special(facts) || may_be_special(facts);
+    let other = || special() || is_told_by_name(facts) || is_asked(facts);
+    name::is_of_program(facts) && !other() && !by_name(facts).iter().any(Finding::found)
+}
+
 /// All text in a JSON document, without its marks: values, neighbours side by side, and then keys. None for what is no document.
 /// Calls `each` with every key of a document.
 pub fn words(text: &str, each: &mut dyn FnMut(&str)) -> Option<String> {

@@ -4,7 +4,7 @@ use super::rules::{Mark, RULES, Rules};
 use super::token::{self, Words};
 use super::{Class, Evidence, Facts, Signal};
 use crate::mask::kind::Takes;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 const SURE: f64 = 0.95;
 const LIKELY: f64 = 0.70;
@@ -171,6 +171,35 @@ pub(super) fn is_any_value(facts: &Facts<'_>) -> bool {
     words.len() > 1
         && words.iter().any(|word| listed(VALUES, word))
         && words.iter().all(|word| listed(VALUES, word) || listed(TYPES, word))
+}
+
+/// Whether name and type say by themselves that a program notes or counts something: values say no more.
+pub(super) fn is_of_program(facts: &Facts<'_>) -> bool {
+    let words = token::unglue(token::split(facts.column, true), &RULES.apart);
+    let last = |list: &HashSet<String>| words.last().is_some_and(|word| list.contains(word));
+    match facts.takes {
+        Takes::Bool => true,
+        Takes::Timestamp | Takes::Date => {
+            last(&RULES.context.time) || words.iter().any(|word| DEEDS.contains(&word.as_str()))
+        }
+        Takes::Integer => last(&RULES.context.count),
+        _ => false,
+    }
+}
+
+/// Whether a column is called after the number of a thing: `invoice_no`, `ordnumber`.
+pub(super) fn numbers_things(facts: &Facts<'_>) -> bool {
+    const NUMBERS: &[&str] = &["number", "num", "no", "nr", "nummer", "numero", "numer"];
+    let words = token::split(facts.column, true);
+    let Some((last, before)) = words.split_last() else { return false };
+    let thing = |word: &str| RULES.context.numbered.contains(word);
+    match before.last() {
+        Some(word) if NUMBERS.contains(&last.as_str()) => thing(word),
+        // `rechnungsnummer`
+        _ => {
+            NUMBERS.iter().filter_map(|number| last.strip_suffix(number)).any(|word| thing(word.trim_end_matches('s')))
+        }
+    }
 }
 
 /// Names of what somebody may have been paid, which products and cards have as well.

@@ -151,6 +151,11 @@ pub(super) struct Context {
     pub generic: HashSet<String>,
     /// Short words that tables are called by.
     pub prefix: HashSet<String>,
+    /// Last words of names of times and of numbers that a program notes by itself.
+    pub time: HashSet<String>,
+    pub count: HashSet<String>,
+    /// Things that are numbered.
+    pub numbered: HashSet<String>,
     /// Beginnings of words.
     pub special: Vec<String>,
 }
@@ -312,6 +317,9 @@ struct ContextText {
     apart: String,
     generic: String,
     prefix: String,
+    time: String,
+    count: String,
+    numbered: String,
     special: String,
 }
 
@@ -462,6 +470,9 @@ impl Context {
             shell: set(&text.shell),
             generic: set(&text.generic),
             prefix: set(&text.prefix),
+            time: set(&text.time),
+            count: set(&text.count),
+            numbered: set(&text.numbered),
             special: text.special.split_whitespace().map(str::to_owned).collect(),
         }
     }

@@ -144,9 +144,10 @@ struct Counts {
     joined: u32,
     /// Values of one sign, and numbers of few digits: they name nobody and open nothing.
     small: u32,
-    /// Values that are yes or no, and links.
+    /// Values that are yes or no, links, and codes of things.
     switches: u32,
     links: u32,
+    codes: u32,
     /// The words of each short value.
     words: Vec<Box<[u64]>>,
 }
@@ -412,6 +413,12 @@ impl Sample {
         most && counts.distinct() >= IDENTIFIERS_MIN && counts.joined * 2 >= counts.distinct()
     }
 
+    /// Whether the column is called after the number of a thing, and all values are such: `RE-2024/0815`.
+    pub fn number_things(&self, facts: &Facts<'_>) -> bool {
+        let counts = &self.values;
+        name::numbers_things(facts) && counts.distinct() > 0 && counts.codes == counts.distinct()
+    }
+
     /// What some values are beyond doubt, whatever the others are: addresses, numbers with check digits, keys, and full names
     /// where most values are such. Of what hardly anything else is written as, one is enough. Things are called like persons: of names
     /// in a column of theirs it takes more.
@@ -565,6 +572,7 @@ fn test(tests: &Tests, hasher: &foldhash::quality::RandomState, value: &str, cou
     counts.small += u32::from(few_digits || value.chars().nth(1).is_none());
     counts.switches += u32::from(matches!(value, "true" | "false"));
     counts.links += u32::from(value.contains("://"));
+    counts.codes += u32::from(content::is_code(value));
     if content::is_identifier(value) {
         counts.identifiers += 1;
         counts.joined += u32::from(value.contains(['_', '.', '-']));

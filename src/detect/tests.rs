@@ -448,6 +448,66 @@ fn what_may_tell_of_health_or_belief_is_not_kept_for_few_values() {
 }
 
 #[test]
+fn what_a_program_notes_is_told_by_name_and_type() {
+    for name in [
+        "users.created_at:timestamp",
+        "users.remember_created_at:timestamp",
+        "users.updated_on:date",
+        "users.deletedAt:timestamp",
+        "users.last_sign_in_at:timestamp",
+        "users.sign_in_count:integer",
+        "users.lock_version:integer",
+        "tasks.position:integer",
+        "users.active:boolean",
+        "benutzer.geaendert_am:date",
+        "ar.itime:timestamp",
+    ] {
+        assert!(is_of_program(&facts(name)), "{name}");
+    }
+    for name in [
+        "users.born_at:timestamp",
+        "users.born_on:date",
+        "users.d1:date",
+        "users.hired:date",
+        "t.vaccinated_at:timestamp",
+        "patients.pregnancies_count:integer",
+        "users.pin:integer",
+        "users.x1:integer",
+        "users.created_at",
+        "users.smoker:boolean",
+        "t.salary:integer",
+        "t.created_by:integer",
+        "t.gender_count",
+    ] {
+        assert!(!is_of_program(&facts(name)), "{name}");
+    }
+}
+
+#[test]
+fn numbers_of_things_are_told_by_their_name_and_all_their_values() {
+    let told = |name: &str, values: &[&str]| {
+        let facts = facts(name);
+        let mut sample = Sample::new(&facts);
+        values.iter().for_each(|value| sample.push(Some(value)));
+        sample.number_things(&facts)
+    };
+    let codes = ["RE-2024/0815", "RE-2024/0816", "4711", "INV 12"];
+    for name in ["ar.invnumber", "oe.ordnumber", "parts.partnumber", "t.invoice_no", "t.rechnungsnummer", "t.orderNr"] {
+        assert!(told(name, &codes), "{name}");
+        assert!(!told(name, &["RE-2024/0815", "Meier-1"]) && !told(name, &["open"]) && !told(name, &[]), "{name}");
+    }
+    for name in ["t.number", "customers.customernumber", "t.case_no", "t.phone_number", "t.order", "t.ref"] {
+        assert!(!told(name, &codes), "{name}");
+    }
+}
+
+#[test]
+fn accounts_of_a_ledger_are_no_bank_accounts() {
+    assert!(score(&sampled("chart.accno", &["1000", "1200", "8400", "4930"]), "bank_account") < FOUND);
+    assert!(score(&sampled("t.accno", &["532013000", "648489890", "1234567", "998877"]), "bank_account") >= FOUND);
+}
+
+#[test]
 fn groups_of_nine_digits_do_not_speak_against_a_phone_and_books_are_no_patients() {
     let phones: Vec<String> = (0..60).map(|n| format!("6{:02} {:03} {:03}", n % 90, n * 7, n * 11)).collect();
     let phones: Vec<&str> = phones.iter().map(String::as_str).collect();

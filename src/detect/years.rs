@@ -11,6 +11,10 @@ const NEWEST_MAX: i32 = 2023;
 const YEAR_MAX: i32 = 2012;
 /// Years between the early and the late ones, at least: invoices of ten years are no births.
 const SPAN_MIN: i32 = 20;
+/// The newest year of children in a table of persons, and on how many of hundred days of a weekend they were born at least:
+/// nobody is hired or enrolled on these.
+const CHILDREN_MAX: i32 = 2020;
+const WEEKENDS_MIN: u32 = 15;
 /// Fewest different values, and days of the month among them: what is done on the first or the last day is no birth.
 const VALUES_MIN: u32 = 20;
 const DAYS_MIN: u32 = 12;
@@ -25,22 +29,24 @@ pub(super) struct Years {
     values: BTreeMap<i32, u32>,
     /// A bit for each day of the month.
     days: u32,
-    /// Those with a day.
+    /// Those with a day, and those on a weekend.
     whole: u32,
+    weekends: u32,
 }
 
 impl Years {
     /// Takes a value, if it is a date without a time of day, or a year.
     pub(super) fn push(&mut self, value: &str) {
-        if let Some((year, day)) = content::date(value) {
-            *self.values.entry(year).or_default() += 1;
-            self.whole += u32::from(day.is_some());
-            self.days |= day.map_or(0, |day| 1 << day);
+        if let Some(date) = content::date(value) {
+            *self.values.entry(date.year).or_default() += 1;
+            self.whole += u32::from(date.day.is_some());
+            self.weekends += u32::from(date.weekend);
+            self.days |= date.day.map_or(0, |day| 1 << day);
         }
     }
 
     /// Whether `of` different values look like days or years of birth. `persons`: of a table that is called after them, where
-    /// children may be born this year.
+    /// children may be born this year, or all are children.
     pub(super) fn are_births(&self, of: u32, persons: bool) -> bool {
         let count: u32 = self.values.values().sum();
         if count < VALUES_MIN || count * 10 < of * OF_TEN {
@@ -49,10 +55,10 @@ impl Years {
         let whole = self.whole * 10 >= count * OF_TEN;
         let none = self.whole == 0;
         let newest = if none { YEAR_MAX } else { NEWEST_MAX };
-        (none || whole && self.days.count_ones() >= DAYS_MIN)
-            && self.at(0.5) < MEDIAN_MAX
-            && self.at(1.0 - ENDS) - self.at(ENDS) > SPAN_MIN
-            && (persons || self.at(1.0 - ENDS) <= newest)
+        let last = self.at(1.0 - ENDS);
+        let grown = self.at(0.5) < MEDIAN_MAX && last - self.at(ENDS) > SPAN_MIN && (persons || last <= newest);
+        let children = persons && last <= CHILDREN_MAX && self.weekends * 100 >= count * WEEKENDS_MIN;
+        (none || whole && self.days.count_ones() >= DAYS_MIN) && (grown || children)
     }
 
     /// The year below which this share of the values lies.
@@ -92,6 +98,12 @@ mod tests {
         assert!(births(false, |n| if n == 0 { "9999-12-31".to_owned() } else { iso(date(1940, 65, n)) }));
         assert!(births(false, |n| (1930 + n * 7 % 75).to_string()));
         assert!(births(true, |n| iso(date(1965, 62, n))));
+        // Of pupils alone, who are born on weekends, too.
+        assert!(births(true, |n| iso(date(2009, 10, n))) && births(true, |n| iso(date(2009, 10, n)).replace('-', "")));
+        assert!(!births(false, |n| iso(date(2009, 10, n))));
+        assert!(!births(true, |n| iso(date(2015, 10, n))));
+        // Days of work: the first of June of 2009 was a Monday.
+        assert!(!births(true, |n| iso((2009, 6, 1 + n % 5 + n / 25 * 7))));
         // The twins: up to this year, of ten years, on the first of a month, with a time, and mostly no dates.
         assert!(!births(false, |n| iso(date(1965, 62, n))));
         assert!(!births(false, |n| iso(date(1990, 12, n))));

@@ -347,7 +347,9 @@ fn judge(draft: &Draft<'_>, number: usize, table: &DraftTable, samples: &Samples
         let documents = sample.documents();
         let values = sample.rows - sample.nulls;
         let identifiers = sample.are_identifiers();
-        let seen = Seen { values, distinct, sentences, person, actor, of_thing, identifiers, documents, beside };
+        let (of_program, of_thing) = (detect::is_of_program(&facts), of_thing || sample.number_things(&facts));
+        let seen =
+            Seen { values, distinct, sentences, person, actor, of_thing, of_program, identifiers, documents, beside };
         let undecided = column.standing == Standing::Open && !table.empty;
         let proposed = undecided.then(|| draft.propose(number, place, &findings, &inside, seen));
         let personal = findings.iter().any(Finding::found);

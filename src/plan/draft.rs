@@ -150,8 +150,10 @@ pub struct Seen {
     pub person: bool,
     /// Its name tells of somebody who did something.
     pub actor: bool,
-    /// Its table tells of things, and no column of it leads to a person.
+    /// Its table tells of things, and no column of it leads to a person, or its values are numbers of things.
     pub of_thing: bool,
+    /// Name and type alone say that a program notes or counts something.
+    pub of_program: bool,
     /// Its values are written as names in a program are.
     pub identifiers: bool,
     /// What its texts are written as, if it is more than words.
@@ -309,7 +311,7 @@ impl<'a> Draft<'a> {
             Some(shape) => plain(shape, seen),
             None => PLAIN_TYPES.iter().any(|known| type_name == *known || type_name.starts_with(&format!("{known}("))),
         };
-        if plain && seen.values > 0 {
+        if plain && (seen.values > 0 || seen.of_program) {
             return Proposed { toml: propose::keep_unseen(seen.of_thing, seen.values), open: false };
         }
         Proposed { toml, open: true }
