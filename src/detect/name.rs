@@ -72,7 +72,7 @@ impl Table {
 }
 
 fn owner(word: &str) -> Owner {
-    if RULES.context.person.contains(word) {
+    if RULES.context.person.contains(word) || RULES.context.owner.contains(word) {
         Owner::Person
     } else if RULES.context.thing.contains(word) {
         Owner::Thing

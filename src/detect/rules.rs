@@ -145,6 +145,8 @@ pub(super) struct Context {
     pub veto: HashSet<String>,
     pub ask: HashSet<String>,
     pub person: HashSet<String>,
+    /// Whom a column may be called after, who has a name and an address as well: `notar_name`.
+    pub owner: HashSet<String>,
     pub thing: HashSet<String>,
     pub catalog: HashSet<String>,
     pub shell: HashSet<String>,
@@ -363,10 +365,9 @@ impl Rules {
                 rules.apart = set(&text.apart);
             }
         }
-        // Whom a column may be called after has a name and an address: `notar_name`.
         let alone = |phrase: &&AskedPhrase| !phrase.whole && phrase.words.len() == 1;
         let persons = rules.asked.iter().filter(|asked| asked.persons).flat_map(|asked| &asked.phrases).filter(alone);
-        rules.context.person.extend(persons.map(|phrase| phrase.words[0].clone()));
+        rules.context.owner = persons.map(|phrase| phrase.words[0].clone()).collect();
         let context = &rules.context;
         for set in [&context.neutral, &context.veto, &context.ask, &context.person, &context.thing, &context.generic] {
             rules.known.extend(set.iter().cloned());
@@ -465,6 +466,7 @@ impl Context {
             veto: set(&text.veto),
             ask: set(&text.ask),
             person: set(&text.person),
+            owner: HashSet::new(),
             thing: set(&text.thing),
             catalog: set(&text.catalog),
             shell: set(&text.shell),
