@@ -153,6 +153,8 @@ pub struct Compile<'a> {
     pub spec: &'a MaskSpec,
     /// Slot in [`Rows::subjects`].
     pub subject: Option<usize>,
+    /// The columns that name subjects, by slot.
+    pub subjects: &'a [(usize, Shape)],
 }
 
 impl Compile<'_> {
@@ -171,6 +173,17 @@ impl Compile<'_> {
         let spec = MaskSpec { kind: found.full_name(), label: label.to_owned(), params, subject: self.spec.subject };
         let inner = Compile { spec: &spec, shape, ..*self };
         found.compile(&inner)
+    }
+
+    /// The place of the mask of another column of the table; none if it has no mask, or one that cannot be built.
+    pub fn at_column(&self, column: usize) -> Option<Compile<'_>> {
+        let found = self.table.columns.get(column)?;
+        let spec = found.mask.as_ref()?;
+        let subject = match spec.subject {
+            None => None,
+            Some(index) => Some(self.subjects.iter().position(|(named, _)| *named == index)?),
+        };
+        Some(Compile { column, shape: found.shape.clone(), spec, subject, ..*self })
     }
 
     /// Returns an error about this column.

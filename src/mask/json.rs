@@ -7,11 +7,11 @@
 //! | a value under the mask `null` | `null`, as under `"null"` |
 //! | string | any kind; unescaped before, escaped after |
 //! | whole number | integer kinds take the number; other kinds mask its digits |
-//! | other number | its digits are masked; `null` if the result is no JSON number, or if it has an exponent |
+//! | other number | its digits are masked; `null` if the result is no JSON number; one with an exponent stays if the mask leaves its digits, else `null` |
 //! | `true`, `false` | drawn where the mask is `enum.*`, `choice` or a drawn `lookup` and draws one of the two, or a `const` of the two; else `null` |
 //! | `null` | stays |
 //! | a key that is personal data by itself (an e-mail address, a card number, a token, …) | a hash, whatever becomes of its value; `keys` decides otherwise, and a token that `paths` or `known` names stays |
-//! | a key that is the name of the row's person, first and last or of several words, where a mask in the document is `text.spans` | the same |
+//! | a key that says who the row's person is (two of the names, or one with a title, an initial or the digits of a login), where a mask in the document is `text.spans` | the same; one word that is a name may be that of a field |
 //! | other keys | stay, unless `keys` names a mask for the keys of the object on a path |
 //! | a value that `rest = "keep"` would keep, on a path that is not `known` | ends the run, or `null` with `unknown_keys = "null"` |
 //! | a value that `paths` would keep, below a path that is not `known` | the same; `null` without it, too, if `rest` keeps nothing |
@@ -34,7 +34,7 @@ use super::column::{ColumnMask, Compile, CompileError, MaskError, Rows};
 use super::draft::{self, Draft, Holes};
 use super::kind::{Domain, Injective, KeyedOn, Kind, Param, Takes};
 use super::leaf::{TextBuilder, view_values};
-use super::text::{OwnNames, map_texts, texts};
+use super::text::{KeyNames, OwnNames, map_texts, texts};
 use super::{Params, Shape};
 use arrow_array::{Array, ArrayRef};
 use path::{Action, Automaton, Keys, Known, Path, PathError, Types};
@@ -67,7 +67,7 @@ pub static JSON: Kind = Kind {
             name: "keys",
             summary: "Mask, or \"keep\", for the keys of the object on a path",
             domain: Domain::Any,
-            default: "keys stay; those that are personal data become hashes, and under text.spans those that are the name of the row's person",
+            default: "keys stay; those that are personal data become hashes, and under text.spans those that say who the row's person is",
         },
         Param {
             name: "known",
@@ -147,6 +147,68 @@ pub(super) fn rules(compile: &Compile<'_>) -> Result<(Automaton, Vec<Box<dyn Col
     let automaton = Automaton::build(&rules, &keys, rest, known(compile)?)
         .map_err(|_| compile.bad_param("paths", "fewer paths with `..`: together these need too many states"))?;
     Ok((Automaton { seal: Some(seal(compile.realm)), ..automaton }, masks))
+}
+
+/// The strings of the documents of a column that some of its masks are for.
+pub(super) struct Strings(Automaton);
+
+impl Strings {
+    /// Those whose masks, as they are written, are `wanted`; and these masks, by their number.
+    pub fn of<'c>(
+        compile: &'c Compile<'_>,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Result<(Self, Vec<(&'c Value, Box<dyn ColumnMask>)>), CompileError> {
+        let mut masks = Vec::new();
+        let mut action = |value: &'c Value| {
+            if !wanted(value) {
+                return Ok(Action::Keep);
+            }
+            let number =
+                u16::try_from(masks.len()).map_err(|_| compile.bad_param("paths", "a table of fewer masks"))?;
+            masks.push((value, nested_mask(compile, "paths", value, LEAF)?));
+            Ok(Action::Mask(number))
+        };
+        let rest = compile.spec.params.get("rest").map_or(Ok(Action::Keep), &mut action)?;
+        let rules = table(compile, "paths")?.map(|(text, value)| Ok((parse(compile, "paths", text)?, action(value)?)));
+        let rules = rules.collect::<Result<Vec<_>, CompileError>>()?;
+        let automaton = Automaton::build(&rules, &[], rest, None)
+            .map_err(|_| compile.bad_param("paths", "fewer paths with `..`: together these need too many states"))?;
+        Ok((Self(automaton), masks))
+    }
+
+    /// Calls `found` with the number of the mask and the string; up to where the text is no document.
+    pub fn each<E>(&self, document: &str, found: impl FnMut(usize, &str) -> Result<(), E>) -> Result<(), E> {
+        let mut out = String::with_capacity(document.len());
+        rewrite(&self.0, document, &mut Each(found), &mut Scratch::default(), &mut out).map(drop)
+    }
+}
+
+/// Reads strings and masks nothing.
+struct Each<F>(F);
+
+impl<E, F: FnMut(usize, &str) -> Result<(), E>> Masks for Each<F> {
+    type Error = E;
+
+    fn unknown(&self) -> E {
+        unreachable!("nothing is refused where no paths are pinned")
+    }
+
+    fn string(&mut self, mask: u16, value: &str, _out: &mut String) -> Result<(), E> {
+        (self.0)(mask.into(), value)
+    }
+
+    fn text(&mut self, _mask: u16, value: &str, out: &mut String) -> Result<(), E> {
+        out.push_str(value);
+        Ok(())
+    }
+
+    fn integer(&mut self, _mask: u16, value: i64) -> Result<Option<i64>, E> {
+        Ok(Some(value))
+    }
+
+    fn boolean(&mut self, _mask: u16, value: bool) -> Result<Option<bool>, E> {
+        Ok(Some(value))
+    }
 }
 
 /// What the parameters of a `json` mask say about a scalar at these keys, from the outside in; `*` is any element. The
@@ -304,14 +366,14 @@ const UNKNOWN: &str = "it has a JSON key, or a type of value under one, that was
     look at the keys, then `restage plan --write-lock`, or set `unknown_keys = \"null\"`";
 
 /// The leaf masks at one row, applied at once.
-struct AtRow<'a> {
+struct AtRow<'a, 'n> {
     masks: &'a [Box<dyn ColumnMask>],
-    names: &'a OwnNames,
+    names: &'a mut KeyNames<'n>,
     row: usize,
     rows: &'a Rows<'a>,
 }
 
-impl Masks for AtRow<'_> {
+impl Masks for AtRow<'_, '_> {
     type Error = MaskError;
 
     fn unknown(&self) -> MaskError {
@@ -334,18 +396,22 @@ impl Masks for AtRow<'_> {
         self.masks[usize::from(mask)].boolean(value, self.row, self.rows)
     }
 
+    fn finds_names(&self) -> bool {
+        !self.names.is_empty()
+    }
+
     fn names(&mut self, key: &str) -> bool {
         self.names.are_in(key, self.row, self.rows)
     }
 }
 
 /// The leaf masks at one row; strings leave holes to be filled with those of other rows.
-struct Later<'a> {
-    now: AtRow<'a>,
+struct Later<'a, 'n> {
+    now: AtRow<'a, 'n>,
     holes: &'a mut Holes,
 }
 
-impl Masks for Later<'_> {
+impl Masks for Later<'_, '_> {
     type Error = MaskError;
 
     fn unknown(&self) -> MaskError {
@@ -369,6 +435,10 @@ impl Masks for Later<'_> {
         self.now.boolean(mask, value)
     }
 
+    fn finds_names(&self) -> bool {
+        self.now.finds_names()
+    }
+
     fn names(&mut self, key: &str) -> bool {
         self.now.names(key)
     }
@@ -388,7 +458,8 @@ impl Json {
             return Ok(());
         }
         let before = out.len();
-        let mut masks = AtRow { masks: &self.masks, names: &self.names, row, rows };
+        let mut names = KeyNames::of(&self.names);
+        let mut masks = AtRow { masks: &self.masks, names: &mut names, row, rows };
         let done = rewrite(&self.automaton, value, &mut masks, scratch, out)?;
         self.note(scratch);
         if done && self.chars_max.is_none_or(|max| out[before..].chars().count() <= max as usize) {
@@ -422,6 +493,7 @@ impl Json {
         out: &mut TextBuilder,
     ) -> Result<(), MaskError> {
         let (mut draft, mut scratch) = (Draft::new(self.masks.len()), Scratch::default());
+        let mut names = KeyNames::of(&self.names);
         loop {
             let mut met = 0;
             for (value, row) in values.by_ref().take(draft::CHUNK) {
@@ -434,7 +506,7 @@ impl Json {
                     draft.text.push_str(value);
                 } else {
                     let mark = draft.holes.mark();
-                    let now = AtRow { masks: &self.masks, names: &self.names, row, rows };
+                    let now = AtRow { masks: &self.masks, names: &mut names, row, rows };
                     let mut masks = Later { now, holes: &mut draft.holes };
                     if !rewrite(&self.automaton, value, &mut masks, &mut scratch, &mut draft.text)? {
                         draft.holes.undo(mark);
@@ -676,6 +748,60 @@ mod tests {
             let [hers, _] = keys_beside_names(params, &document);
             assert!(own.iter().chain(&others).all(|key| hers.iter().any(|kept| kept == key)), "{hers:?}");
         }
+    }
+
+    #[test]
+    fn a_name_in_a_key_is_somebody_with_a_title_an_initial_or_digits_and_may_be_a_field_alone() {
+        let own = [
+            "k.oppenheimer",
+            "oppenheimer_k",
+            "Frau Oppenheimer",
+            "mr_oppenheimer",
+            "FrauOppenheimer",
+            "oppenheimer84",
+            "koppenheimer",
+            "katharinaoppenheimer",
+            "Katharina O.",
+        ];
+        let others = ["Katharina", "oppenheimer", "Oppenheimer", "oppenheimer7", "oppenheimer_x", "Oppenheimer Haus"];
+        let members: Vec<String> = own.iter().chain(&others).map(|key| format!("\"{key}\":1")).collect();
+        let document = format!("{{\"by\":{{{}}}}}", members.join(","));
+        let [hers, his] = keys_beside_names(json!({ "rest": "text.spans" }), &document);
+        assert!(own.iter().all(|key| !hers.iter().any(|kept| kept == key)), "{hers:?}");
+        assert!(others.iter().all(|key| hers.iter().any(|kept| kept == key)), "{hers:?}");
+        assert_eq!(his.len(), his.iter().filter(|key| !key.starts_with('#')).count(), "{his:?}");
+    }
+
+    #[test]
+    fn numbers_of_somebody_are_no_keys_if_they_are_written_out() {
+        let own = [
+            "529.982.247-25",
+            "12345678Z",
+            "AB123456C",
+            "811218-9876",
+            "0049 171 8834021",
+            "212-867-4309",
+            "212.867.4309",
+            "(212) 867-4309",
+            "756.9217.0769.85",
+            "131052-308T",
+        ];
+        // Digits alone, dates, versions and codes are keys of things.
+        let others = [
+            "52998224725",
+            "85073003328",
+            "44051401359",
+            "2024-11-01",
+            "01.02.2024",
+            "1.2.3",
+            "A-1234567",
+            "item_1234567",
+        ];
+        let members: Vec<String> = own.iter().chain(&others).map(|key| format!("\"{key}\":1")).collect();
+        let masked = under(json!({ "rest": "text.spans" }), &format!("{{{}}}", members.join(",")));
+        let kept = |key: &&&str| masked.contains(&format!("\"{key}\""));
+        assert_eq!(own.iter().filter(kept).collect::<Vec<_>>(), Vec::<&&str>::new(), "{masked}");
+        assert_eq!(others.iter().filter(kept).count(), others.len(), "{masked}");
     }
 
     #[test]

@@ -39,8 +39,12 @@ impl Masker {
         let mut subjects: Vec<(usize, Shape)> = Vec::new();
         let mut columns = Vec::with_capacity(table.columns.len());
         let mut errors = Vec::new();
+        // Masks of texts build those of other columns: all subjects are known first.
+        for index in table.columns.iter().filter_map(|column| column.mask.as_ref()?.subject) {
+            subject_slot(table, index, &mut subjects);
+        }
         for (index, column) in table.columns.iter().enumerate() {
-            let mask = column.mask.as_ref().map(|spec| compile_column(realm, table, index, spec, &mut subjects));
+            let mask = column.mask.as_ref().map(|spec| compile_column(realm, table, index, spec, &subjects));
             let mask = mask.transpose().unwrap_or_else(|error| {
                 errors.push(error);
                 None
@@ -138,28 +142,27 @@ fn compile_column(
     table: &TableSpec,
     column: usize,
     spec: &MaskSpec,
-    subjects: &mut Vec<(usize, Shape)>,
+    subjects: &[(usize, Shape)],
 ) -> Result<Box<dyn ColumnMask>, CompileError> {
     let ColumnSpec { name, shape, .. } = &table.columns[column];
     let error = |refusal| CompileError { column: name.clone(), refusal };
     let found = kind(&spec.kind).ok_or_else(|| error(Refusal::UnknownKind { kind: spec.kind.clone() }))?;
+    let slot = |index| subjects.iter().position(|(named, _)| *named == index);
     let subject = match spec.subject {
         None => None,
-        Some(index) => Some(subject_slot(table, index, subjects).ok_or_else(|| error(Refusal::BadSubject))?),
+        Some(index) => Some(slot(index).ok_or_else(|| error(Refusal::BadSubject))?),
     };
-    found.compile(&Compile { realm, table, column, shape: shape.clone(), spec, subject })
+    found.compile(&Compile { realm, table, column, shape: shape.clone(), spec, subject, subjects })
 }
 
-/// Returns the slot of a subject column, a new one if needed; none if the column cannot name anybody.
-fn subject_slot(table: &TableSpec, index: usize, subjects: &mut Vec<(usize, Shape)>) -> Option<usize> {
-    if let Some(slot) = subjects.iter().position(|subject| subject.0 == index) {
-        return Some(slot);
+/// Gives a subject column a slot, unless it has one, or cannot name anybody.
+fn subject_slot(table: &TableSpec, index: usize, subjects: &mut Vec<(usize, Shape)>) {
+    let shape = table.columns.get(index).map(|column| &column.shape);
+    if let Some(shape) = shape.filter(|shape| shape.names_subjects())
+        && subjects.iter().all(|(known, _)| *known != index)
+    {
+        subjects.push((index, shape.clone()));
     }
-    let shape = table.columns.get(index)?.shape.clone();
-    shape.names_subjects().then(|| {
-        subjects.push((index, shape));
-        subjects.len() - 1
-    })
 }
 
 /// Orders masks so that each runs after the columns it reads masked.

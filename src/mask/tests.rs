@@ -751,7 +751,15 @@ fn leaves_get_the_masks_of_columns() {
     let realm = realm();
     let table = TableSpec { columns: vec![column("t.doc", Shape::Json, None)], ..TableSpec::default() };
     let outer = spec("json/1", None);
-    let compile = Compile { realm: &realm, table: &table, column: 0, shape: Shape::Json, spec: &outer, subject: None };
+    let compile = Compile {
+        realm: &realm,
+        table: &table,
+        column: 0,
+        shape: Shape::Json,
+        spec: &outer,
+        subject: None,
+        subjects: &[],
+    };
     let rows = Rows { len: 1, subjects: &[], raw: &[], masked: &[], origin: None };
     let mut out = String::from("kept ");
     let email = compile.nested("email", "", Params::new(), TEXT).unwrap();

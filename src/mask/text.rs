@@ -10,7 +10,7 @@
 //! | phone | international, North American, national with trunk 0, 10–13 bare digits, 6–15 digits after a word like `tel`; where `masks` gives `phone` a `region`, its national numbers in groups | `phone` |
 //! | IP address | v4, v6 | `ip` |
 //! | URL | passwords and tokens; user names before the host, in path and query; with a scheme or without | `pattern`; `username` |
-//! | names of the row and its person | values of the name, user name, company and address columns of the same row and of the rows its subject leads to, of `template` columns and `lookup` columns that draw, because names are made with them too, and of every column that is called after names of persons and not kept; elements of arrays too | the mask of that column; `pattern` where that is NULL, a longer constant or no word |
+//! | names of the row and its person | values of the name, user name, company and address columns of the same row and of the rows its subject leads to, of `template` columns and `lookup` columns that draw, because names are made with them too, and of every column that is called after names of persons and not kept; elements of arrays too, and names inside of composites, hstores and documents of the row | the mask of that column; `pattern` where that is NULL, a longer constant or no word |
 //!
 //! Names are found in other spellings: case, accents, apostrophes and hyphens, umlauts as two letters, and letters written
 //! as entities, escapes or full-width forms or with invisible characters, tags or colors of terminals between them; as logins
@@ -30,8 +30,11 @@
 //!
 //! A text that no longer fits `varchar(n)` loses its tail, back to the end of a word.
 
+mod full;
 mod gaps;
 mod ids;
+mod inside;
+mod keys;
 mod names;
 mod net;
 pub mod nobody;
@@ -51,11 +54,12 @@ use super::leaf::{TextBuilder, view_values};
 use super::{Params, Shape};
 use arrow_array::builder::StringBuilder;
 use arrow_array::{Array, ArrayRef, StringViewArray};
+use inside::Inside;
+pub(super) use keys::{KeyNames, OwnNames};
 use names::Names;
-pub(super) use personal::SECRET;
+pub(super) use personal::{SECRET, personal_in_key};
 pub use personal::{personal_in_definition, personal_kinds};
 use serde_json::Value;
-pub(super) use sources::OwnNames;
 use sources::{Source, Sources};
 use spans::{Detector, Found};
 use std::borrow::Cow;
@@ -135,6 +139,8 @@ struct Spans {
     masks: [Option<Box<dyn ColumnMask>>; DETECTORS.len()],
     /// Columns with names of the row.
     sources: Vec<Source>,
+    /// Names inside of other values of it.
+    inside: Vec<Inside>,
     /// Masks names that have no mask which could stand in a text.
     spare: Box<dyn ColumnMask>,
     /// The region of `masks.phone`.
@@ -168,7 +174,15 @@ fn compile(compile: &Compile<'_>) -> Result<Box<dyn ColumnMask>, CompileError> {
     let spare = compile.nested("pattern", "", Params::new(), LEAF)?;
     let mut columns = ids::Kinds::default();
     compile.table.columns.iter().filter_map(|column| column.mask.as_ref()).for_each(|mask| columns.add(&mask.kind));
-    Ok(Box::new(Spans { masks, sources: sources::of(compile), spare, plan, columns, chars_max }))
+    Ok(Box::new(Spans {
+        masks,
+        sources: sources::of(compile),
+        inside: inside::of(compile),
+        spare,
+        plan,
+        columns,
+        chars_max,
+    }))
 }
 
 fn table<'a>(
@@ -185,13 +199,15 @@ fn table<'a>(
 
 /// Tells whether a column with this mask holds names, which texts may mention.
 pub fn holds_names(kind: &str, params: &Params) -> bool {
-    sources::role(kind, params).is_some()
+    sources::role(kind, params).is_some() || inside::holds_names(kind, params)
 }
 
 /// Buffers that live as long as a batch.
 #[derive(Default)]
 struct Scratch {
     names: Names,
+    /// Whose names these are.
+    row: Option<usize>,
     found: Found,
 }
 
@@ -217,7 +233,7 @@ impl Spans {
         rows: &Rows<'_>,
         out: &mut TextBuilder,
     ) -> Result<(), MaskError> {
-        let sources = Sources::of(&self.sources, &*self.spare, rows)?;
+        let sources = Sources::of(&self.sources, &self.inside, &*self.spare, rows)?;
         let (mut draft, mut scratch) = (Draft::new(self.masks.len()), Scratch::default());
         (scratch.found.plan, scratch.found.columns) = (self.plan, self.columns);
         loop {
@@ -247,7 +263,11 @@ impl Spans {
         scratch: &mut Scratch,
         draft: &mut Draft,
     ) -> Result<(), MaskError> {
-        sources.fill(rows.row(row), rows, &mut scratch.names)?;
+        let own = rows.row(row);
+        if scratch.row != Some(own) {
+            sources.fill(own, rows, &mut scratch.names)?;
+            scratch.row = Some(own);
+        }
         scratch.found.find(value, &scratch.names);
         let mut copied = 0;
         for span in &scratch.found.spans {
@@ -298,7 +318,8 @@ impl Spans {
         let masked = if let Some(written) = written {
             written
         } else if detector == Detector::EncodedEmail {
-            let sign = net::ENCODED_ATS.iter().find(|sign| seen.contains(**sign)).map_or("@", |sign| *sign);
+            let mut signs = net::ENCODED_ATS.iter().chain([&net::ESCAPED_AT]);
+            let sign = signs.find(|sign| seen.contains(**sign)).map_or("@", |sign| *sign);
             masked(&seen.replacen(sign, "@", 1))?.replace('@', sign)
         } else if matches!(detector, Detector::Username | Detector::Secret) && net::is_encoded(&seen) {
             // The percent signs are no part of the value.
@@ -363,6 +384,7 @@ impl ColumnMask for Spans {
         let nested = self.masks.iter().flatten().flat_map(|mask| mask.after());
         let mut after: Vec<usize> =
             self.sources.iter().filter(|source| source.masked).map(|source| source.index).chain(nested).collect();
+        after.extend(self.inside.iter().flat_map(Inside::after));
         after.sort_unstable();
         after.dedup();
         after

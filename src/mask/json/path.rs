@@ -5,7 +5,7 @@
 
 use super::token::is_token;
 use crate::mask::key::DomainKey;
-use crate::mask::text::{SECRET, personal_kinds};
+use crate::mask::text::{SECRET, personal_in_key};
 use std::collections::HashMap;
 
 /// What happens to the scalars of a value.
@@ -95,9 +95,9 @@ pub(in crate::mask) fn sealed(seal: &DomainKey, key: &str) -> String {
 
 /// Shortest key that can be personal data: `a@b.c`.
 const PERSONAL_MIN: usize = 5;
-/// Shortest one without a sign: a bank account number of Norway, and fewest digits of a number that is somebody's.
+/// Shortest one without a sign: a bank account number of Norway, and fewest digits of a number that is somebody's, in Britain.
 const PLAIN_MIN: usize = 15;
-const DIGITS_MIN: usize = 7;
+const DIGITS_MIN: usize = 6;
 
 /// What personal data a key is; none for the name of a field, and for a hash that stands for a key already.
 pub(in crate::mask) fn personal(key: &str) -> Option<&'static str> {
@@ -106,7 +106,7 @@ pub(in crate::mask) fn personal(key: &str) -> Option<&'static str> {
 
 /// The same of a key that is known by its name: whoever wrote it down says that it was not drawn at random.
 pub(in crate::mask) fn personal_by_name(key: &str) -> Option<&'static str> {
-    if is_plain(key) || is_sealed(key) { None } else { personal_kinds(key).first().copied() }
+    if is_plain(key) || is_sealed(key) { None } else { personal_in_key(key).first().copied() }
 }
 
 /// Whether a key is short and of letters, `_`, `-` and few digits, which no personal data is that is found in a text.
@@ -654,7 +654,7 @@ mod tests {
             let key: String = (0..length).map(|_| char::from(BYTES[below(of) as usize])).collect();
             if is_plain(&key) {
                 plain += 1;
-                assert_eq!(personal_kinds(&key), Vec::<&str>::new(), "{key}");
+                assert_eq!(personal_in_key(&key), Vec::<&str>::new(), "{key}");
                 assert!(!is_token(&key), "{key}");
             }
         }

@@ -30,6 +30,10 @@ pub(super) trait Masks {
     fn integer(&mut self, mask: u16, value: i64) -> Result<Option<i64>, Self::Error>;
     /// Returns the mask of a boolean; none if the mask does not take booleans.
     fn boolean(&mut self, mask: u16, value: bool) -> Result<Option<bool>, Self::Error>;
+    /// Whether a key may be the name of the row's person, however short it is.
+    fn finds_names(&self) -> bool {
+        false
+    }
     /// Whether a key is the name of the row's person.
     fn names(&mut self, _key: &str) -> bool {
         false
@@ -239,7 +243,8 @@ impl<L: Masks> Splicer<'_, L> {
             self.replace_string(mask, start, end, escaped)?;
         }
         let raw = &self.text[start..end];
-        let hides = self.seal.filter(|_| here.own_keys == Keys::Names && (escaped || !path::is_plain(raw)));
+        let read = || escaped || self.masks.finds_names() || !path::is_plain(raw);
+        let hides = self.seal.filter(|_| here.own_keys == Keys::Names && read());
         if hides.is_none() && (here.blind() || !(escaped || here.sealed())) {
             return Ok(here.member(raw.as_bytes()));
         }
@@ -319,10 +324,20 @@ impl<L: Masks> Splicer<'_, L> {
             return Ok(());
         }
         self.replace(start, end, "");
-        // An exponent could carry digits past a mask that keeps letters in place, so such a number is dropped.
-        if !number.contains(['e', 'E']) {
-            let (value, masked) = (&mut self.scratch.plain, &mut self.scratch.spare);
-            value.clear();
+        let (value, masked) = (&mut self.scratch.plain, &mut self.scratch.spare);
+        value.clear();
+        if number.contains(['e', 'E']) {
+            // An exponent could carry digits past a mask that keeps letters in place: the mask sees them all, and unless it
+            // leaves them as they are, such a number is dropped.
+            masked.clear();
+            if push_plain(number, value) {
+                self.masks.text(mask, value, masked)?;
+            }
+            if !value.is_empty() && value == masked {
+                self.out.push_str(number);
+                return Ok(());
+            }
+        } else {
             value.push_str(number);
             for _ in 0..WALK_MAX {
                 masked.clear();
@@ -445,6 +460,37 @@ fn number_end(bytes: &[u8], mut at: usize) -> Option<usize> {
         }
     }
     Some(at)
+}
+
+/// Most digits of a number with an exponent that is read.
+const PLAIN_MAX: usize = 40;
+
+/// Appends a JSON number that has an exponent without it: `2.5e3` is 2500. False, and nothing, if that is too long.
+fn push_plain(number: &str, out: &mut String) -> bool {
+    let Some((mantissa, exponent)) = number.split_once(['e', 'E']) else { return false };
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let Ok(exponent) = exponent.parse::<i32>() else { return false };
+    let digits = whole.len() + fraction.len();
+    let size = exponent.unsigned_abs() as usize;
+    if digits + size > PLAIN_MAX {
+        return false;
+    }
+    // Digits before the point; none or fewer: zeros behind it.
+    let point = whole.len() as i64 + i64::from(exponent);
+    out.push_str(sign);
+    if point <= 0 {
+        out.push_str("0.");
+    }
+    out.extend((point..0).map(|_| '0'));
+    for (place, digit) in whole.chars().chain(fraction.chars()).enumerate() {
+        if place > 0 && place as i64 == point {
+            out.push('.');
+        }
+        out.push(digit);
+    }
+    out.extend((digits as i64..point).map(|_| '0'));
+    true
 }
 
 /// Appends the content of a JSON string whose escapes [`string_end`] has checked. A surrogate without its other half,
@@ -599,10 +645,32 @@ mod tests {
             "[201, 20.5, -3, 9113371236854775828]"
         );
         assert_eq!(run(&pattern, "[1e5, 1.5E-3]").unwrap(), "[null, null]");
+        // With all its digits, a number with an exponent stays if the mask leaves it.
+        let same = automaton(&[], Action::Mask(1));
+        assert_eq!(run(&same, "[1, 2.0e5, 1e3, -4E-2]").unwrap(), "[1, 2.0e5, 1e3, -4E-2]");
+        assert_eq!(run(&same, "[1e300, 1e99999999999]").unwrap(), "[null, null]");
         let never = automaton(&[], Action::Mask(3));
         assert_eq!(run(&never, "[42]").unwrap(), "[null]");
         let whole = automaton(&[], Action::Mask(2));
         assert_eq!(run(&whole, "[42, -42]").unwrap(), "[1042, 958]");
+    }
+
+    #[test]
+    fn a_number_is_written_without_its_exponent() {
+        for (number, want) in [
+            ("1e3", "1000"),
+            ("2.0e5", "200000"),
+            ("-1.25E1", "-12.5"),
+            ("4.915118834021e12", "4915118834021"),
+            ("1.5e-3", "0.0015"),
+            ("12e-2", "0.12"),
+            ("7e0", "7"),
+            ("1e41", ""),
+        ] {
+            let mut plain = String::new();
+            assert_eq!(push_plain(number, &mut plain), !want.is_empty(), "{number}");
+            assert_eq!(plain, want, "{number}");
+        }
     }
 
     #[test]

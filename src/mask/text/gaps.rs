@@ -1,5 +1,6 @@
 //! What stands between two names that stand beside each other: blanks, marks, tags, and the key of the second one.
 
+use super::words::in_name;
 use super::written::{tag, tag_before};
 use unicode_normalization::char::is_combining_mark;
 
@@ -9,7 +10,7 @@ const APART_MAX: usize = 3;
 const KEY_MAX: usize = 32;
 
 pub(super) fn in_word(c: char) -> bool {
-    c.is_alphanumeric() || !c.is_ascii() && is_combining_mark(c)
+    in_name(c) || !c.is_ascii() && is_combining_mark(c)
 }
 
 /// How long what parts a name from the next word is; none if that is too far, or the end of a sentence.

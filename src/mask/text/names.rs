@@ -3,9 +3,13 @@
 //! Names compare without case, accents, apostrophes and the difference of blank and hyphen, as whole words. Scripts that
 //! write without blanks have no words, so there a name matches anywhere.
 
+use super::full::{Aside, FullName, asides, wordless};
 use super::gaps::{before_key, behind_key, gap, gap_before, in_word, is_behind_key};
 use super::spans::{CLASSES, Detector, Found, NAME};
-use super::words::{is_common, is_hangul, is_korean_ending, is_prefixed, korean_given};
+use super::words::{
+    in_name, is_addressed, is_common, is_form, is_hangul, is_korean_ending, is_prefixed, is_suffix, is_title,
+    is_wordless, korean_parts,
+};
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
 /// Needles of one row; more names than that in one row are no names.
@@ -17,9 +21,11 @@ const SHORT: usize = 3;
 const WORDS_MAX: usize = 4;
 /// Least characters for another form of a name, and for one with an ending.
 const PART_MIN: usize = 4;
-/// Least letters of a name that is a login with digits behind it, and most digits: `lindqvist84`.
+/// Least letters of a name that is a login with digits on it, and most digits: `lindqvist84`, `1Lindqvist`.
 const LOGIN_MIN: usize = 5;
 const LOGIN_DIGITS_MAX: usize = 4;
+/// Least bytes of an initial and a last name in one word that no field is called: `award` and `price` are shorter.
+const JOINED_MIN: usize = 8;
 
 /// Words of a name that do not name anybody alone, folded.
 const PARTICLES: &[&str] = &[
@@ -27,9 +33,6 @@ const PARTICLES: &[&str] = &[
     "da", "do", "dos", "das", "del", "della", "di", "du", "la", "las", "le", "les", "los", "el", "al", "bin", "ibn",
     "bint", "ter", "ten", "zu", "zur", "y", "e", "st", "saint", "san", "santa", "jr", "sr", "ii", "iii", "and",
 ];
-/// Those that stand behind a name, and in no login.
-const SUFFIXES: &[&str] = &["jr", "sr", "ii", "iii", "iv", "md", "phd", "esq"];
-
 /// What a column says about the person of the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
@@ -41,6 +44,13 @@ pub(super) enum Role {
     Whole,
 }
 
+impl Role {
+    /// It is a name of a person, and no login.
+    pub(super) fn is_persons(self) -> bool {
+        matches!(self, Self::First | Self::Last | Self::Full)
+    }
+}
+
 /// Where a needle counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Counts {
@@ -49,6 +59,17 @@ enum Counts {
     Capital,
     /// Beside another name of the row: it is a word too, with which sentences begin.
     Beside,
+    /// Before what says how somebody is addressed: it is one character, which other words have as well.
+    Addressed,
+}
+
+/// Which name of the person a needle is: beside it, the other one may stand as an initial.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Given,
+    Family,
+    /// Both, or something else.
+    Neither,
 }
 
 #[derive(Clone, Copy)]
@@ -59,8 +80,9 @@ struct Needle {
     /// In `masks`.
     mask: (usize, usize),
     counts: Counts,
-    /// An initial may stand beside it: `J. Smith`, `Smith, J.`
-    surname: bool,
+    side: Side,
+    /// It is more than one name, which no field is called.
+    whole: bool,
 }
 
 /// The needles of one row, and the byte classes of the scan that finds their first letters.
@@ -70,8 +92,9 @@ pub(super) struct Names {
     folded: String,
     masks: String,
     needles: Vec<Needle>,
-    /// Folded first letter of the first name, and the needle that holds its mask.
+    /// Folded first letters of the first and the last name, and the needles that hold their masks.
     initial: Option<(char, u16)>,
+    last_initial: Option<(char, u16)>,
     /// Needles of the whole first and last name.
     first: Option<u16>,
     last: Option<u16>,
@@ -86,6 +109,7 @@ impl Default for Names {
             masks: String::new(),
             needles: Vec::new(),
             initial: None,
+            last_initial: None,
             first: None,
             last: None,
         }
@@ -111,7 +135,7 @@ impl Names {
         self.folded.clear();
         self.masks.clear();
         self.needles.clear();
-        (self.initial, self.first, self.last) = (None, None, None);
+        (self.initial, self.last_initial, self.first, self.last) = (None, None, None, None);
     }
 
     /// Adds first and last name written as one word, as in user names: `bobsmith`, `smithbob`, `bsmith`.
@@ -124,21 +148,38 @@ impl Names {
         let letter = self.folded[first.start..].chars().next().map_or(0, char::len_utf8);
         let masked = self.masks[first.mask.0..].chars().next().map_or(0, char::len_utf8);
         let initial = Needle { end: first.start + letter, mask: (first.mask.0, first.mask.0 + masked), ..first };
+        let several = |needle: Needle| self.folded[needle.start..needle.end].contains(' ');
+        // `AnnaMüller-Lüdenscheidt`: only where they meet there is no blank.
+        let meeting = several(first) || several(last);
         for (a, b) in [(first, last), (last, first), (initial, last)] {
-            if self.needles.len() >= NEEDLES_MAX {
-                return;
+            self.push_joined([a, b], false);
+            if meeting && a.end - a.start > letter {
+                self.push_joined([a, b], true);
             }
-            let (start, mask) = (self.folded.len(), self.masks.len());
-            for part in [a, b] {
-                self.push_word(part);
-                self.push_lower(part.mask);
+        }
+    }
+
+    /// Adds two needles as one word, or with the blanks that each has.
+    fn push_joined(&mut self, parts: [Needle; 2], blanks: bool) {
+        if self.needles.len() >= NEEDLES_MAX {
+            return;
+        }
+        let (start, mask) = (self.folded.len(), self.masks.len());
+        for part in parts {
+            match blanks {
+                true => self.folded.extend_from_within(part.start..part.end),
+                false => self.push_word(part),
             }
-            let (end, mask) = (self.folded.len(), (mask, self.masks.len()));
-            if end - start > SHORT {
-                let needle = Needle { start, end, mask, counts: Counts::Anywhere, surname: false };
-                self.mark(needle);
-                self.needles.push(needle);
-            }
+            self.push_lower(part.mask);
+        }
+        let (end, mask) = (self.folded.len(), (mask, self.masks.len()));
+        if end - start > SHORT {
+            let initial = self.folded[parts[0].start..parts[0].end].chars().nth(1).is_none();
+            let (counts, side) = (Counts::Anywhere, Side::Neither);
+            let whole = !initial || parts[0].side == Side::Family || end - start >= JOINED_MIN;
+            let needle = Needle { start, end, mask, counts, side, whole };
+            self.mark(needle);
+            self.needles.push(needle);
         }
     }
 
@@ -149,7 +190,7 @@ impl Names {
             self.folded.extend_from_within(needle.start..needle.end);
             return;
         }
-        let words = folded.split(' ').filter(|word| !SUFFIXES.contains(&word.trim_end_matches(['.', ','])));
+        let words = folded.split(' ').filter(|word| !is_suffix(word));
         let word: String = words.flat_map(str::chars).filter(|c| c.is_alphanumeric()).collect();
         self.folded.push_str(&word);
     }
@@ -171,27 +212,20 @@ impl Names {
         let mask = self.mask(masked);
         match role {
             Role::First => {
-                let number = self.needles.len();
-                self.needle(raw, mask, 2, false);
-                if self.first.is_none() && self.needles.len() > number {
-                    self.first = Some(number as u16);
-                }
-                self.set_initial(raw, masked);
-                self.variants(raw, mask, false);
-                self.parts(raw, mask, false);
+                self.first = self.first.or(self.needle(raw, mask, 2, Side::Given));
+                self.initial = self.initial.or_else(|| self.initial_of(raw, masked));
+                self.variants(raw, mask, Side::Given);
+                self.parts(raw, mask, Side::Given);
             }
             Role::Last => {
-                let number = self.needles.len();
-                self.needle(raw, mask, 2, true);
-                if self.last.is_none() && self.needles.len() > number {
-                    self.last = Some(number as u16);
-                }
-                self.variants(raw, mask, true);
-                self.parts(raw, mask, true);
+                self.last = self.last.or(self.needle(raw, mask, 2, Side::Family));
+                self.last_initial = self.last_initial.or_else(|| self.initial_of(raw, masked));
+                self.variants(raw, mask, Side::Family);
+                self.parts(raw, mask, Side::Family);
             }
             Role::Full => self.full(raw, masked, mask),
-            Role::Username => self.needle(raw, mask, 3, false),
-            Role::Whole => self.needle(raw, mask, 6, false),
+            Role::Username => drop(self.needle(raw, mask, 3, Side::Neither)),
+            Role::Whole => drop(self.needle(raw, mask, 6, Side::Neither)),
         }
     }
 
@@ -201,57 +235,71 @@ impl Names {
         (start, self.masks.len())
     }
 
-    /// Splits `First Middle Last` and `Last, First`; the last word is the surname, other words stand for the first name.
+    /// Adds the parts of a full name; the last word is the surname, other words stand for the first name.
     fn full(&mut self, raw: &str, masked: &str, whole: (usize, usize)) {
-        self.needle(raw, whole, 2, false);
-        if raw.starts_with(is_hangul) {
-            // Korean writes last and first name as one word.
-            self.variants(raw, whole, false);
-            if let Some(given) = korean_given(raw) {
-                let mask = self.mask(korean_given(masked).or(masked.split_whitespace().next()).unwrap_or(masked));
-                self.needle(given, mask, 2, false);
-            }
+        let from = self.needles.len();
+        self.needle(raw, whole, 2, Side::Neither);
+        // Chinese, Japanese and Korean write last and first name as one word.
+        let unblanked = raw.starts_with(|c| is_hangul(c) || is_wordless(c)) && !raw.contains(char::is_whitespace);
+        if unblanked || raw.starts_with(is_hangul) {
+            self.variants(raw, whole, Side::Neither);
+            self.needles[from..].iter_mut().for_each(|needle| needle.whole = true);
         }
         let mut words = masked.split_whitespace();
         let mask_first = words.next().unwrap_or("");
         let mask_last = words.next_back().unwrap_or(mask_first);
-        let (first, last) = match raw.split_once(',') {
-            Some((last, first)) => (first.trim(), last.trim()),
-            None => {
-                let first = raw.split_whitespace().find(|word| !is_particle(word)).unwrap_or("");
-                let rest = raw.find(first).map_or("", |at| raw[at + first.len()..].trim());
-                (first, rest)
+        if unblanked {
+            if let Some((family, given)) = korean_parts(raw).or_else(|| wordless(raw)) {
+                self.unblanked(family, korean_parts(masked).map_or(mask_last, |(family, _)| family), Side::Family);
+                self.unblanked(given, korean_parts(masked).map_or(mask_first, |(_, given)| given), Side::Given);
             }
-        };
+            return;
+        }
+        let (plain, asides) = asides(raw);
+        let FullName { first, last } = FullName::of(&plain);
         if !last.is_empty() {
-            let (mask, number) = (self.mask(mask_last), self.needles.len());
-            self.needle(last, mask, 2, true);
+            let mask = self.mask(mask_last);
+            let number = self.needle(last, mask, 2, Side::Family);
             // Where words have no blanks between them, each is found in the other one's company anyway.
-            if self.last.is_none() && self.needles.len() > number && !last.starts_with(is_wordless) {
-                self.last = Some(number as u16);
-            }
-            self.variants(last, mask, true);
+            self.last = self.last.or(number.filter(|_| !last.starts_with(is_wordless)));
+            self.last_initial = self.last_initial.or_else(|| self.initial_of(last, mask_last));
+            self.variants(last, mask, Side::Family);
             for word in last.split_whitespace().filter(|word| !is_particle(word)) {
-                self.needle(word, mask, 2, true);
-                self.variants(word, mask, true);
+                self.needle(word, mask, 2, Side::Family);
+                self.variants(word, mask, Side::Family);
             }
-            self.parts(last, mask, true);
+            self.parts(last, mask, Side::Family);
         }
         let mask = self.mask(mask_first);
         for word in first.split_whitespace().filter(|word| !is_particle(word)) {
-            let number = self.needles.len();
-            self.needle(word, mask, 2, false);
-            if self.first.is_none() && self.needles.len() > number {
-                self.first = Some(number as u16);
-            }
-            self.variants(word, mask, false);
+            self.first = self.first.or(self.needle(word, mask, 2, Side::Given));
+            self.variants(word, mask, Side::Given);
         }
-        self.parts(first, mask, false);
-        self.set_initial(first, mask_first);
+        self.parts(first, mask, Side::Given);
+        self.initial = self.initial.or_else(|| self.initial_of(first, mask_first));
+        for aside in asides {
+            match aside {
+                Aside::Called(name) => self.add(Role::First, name, mask_first),
+                Aside::Born(name) => self.add(Role::Last, name, mask_last),
+            }
+        }
+    }
+
+    /// Adds a part of a name that is written without blanks: one character is found only where somebody is addressed.
+    fn unblanked(&mut self, name: &str, masked: &str, side: Side) {
+        let single = name.chars().nth(1).is_none();
+        if single && side == Side::Given {
+            return;
+        }
+        let mask = self.mask(masked);
+        let number = self.needle(name, mask, 1, side);
+        if let Some(needle) = number.filter(|_| single).and_then(|number| self.needles.get_mut(usize::from(number))) {
+            needle.counts = Counts::Addressed;
+        }
     }
 
     /// Adds other ways to write a name: umlauts as two letters and back, several words as one.
-    fn variants(&mut self, raw: &str, mask: (usize, usize), surname: bool) {
+    fn variants(&mut self, raw: &str, mask: (usize, usize), side: Side) {
         let pair = |two: &[u8]| two[1] == b'e' && matches!(two[0], b'a' | b'o' | b'u');
         if raw.bytes().all(|byte| byte.is_ascii_alphabetic()) && !raw.as_bytes().windows(2).any(pair) {
             return;
@@ -259,7 +307,7 @@ impl Names {
         // `O Brien`: the apostrophe got lost.
         if raw.contains(is_apostrophe) && !raw.ends_with(is_apostrophe) {
             let apart: String = raw.chars().map(|c| if is_apostrophe(c) { ' ' } else { c }).collect();
-            self.needle(&apart, mask, PART_MIN, surname);
+            self.needle(&apart, mask, PART_MIN, side);
         }
         if raw.contains(['ä', 'ö', 'ü', 'å', 'ø', 'Ä', 'Ö', 'Ü', 'Å', 'Ø']) {
             let mut spelled = String::with_capacity(raw.len() + 4);
@@ -272,19 +320,19 @@ impl Names {
                     _ => spelled.push(c),
                 }
             }
-            self.needle(&spelled, mask, 2, surname);
+            self.needle(&spelled, mask, 2, side);
         } else if ["ae", "oe", "ue"].iter().any(|pair| raw.contains(pair)) && raw.len() >= PART_MIN {
             let shrunk = raw.replace("ae", "a").replace("oe", "o").replace("ue", "u");
-            self.needle(&shrunk, mask, PART_MIN, surname);
+            self.needle(&shrunk, mask, PART_MIN, side);
         }
         if raw.trim().contains(|c: char| c.is_whitespace() || is_hyphen(c)) {
             let whole: String = raw.chars().filter(|c| !c.is_whitespace() && !is_hyphen(*c)).collect();
-            self.needle(&whole, mask, PART_MIN, surname);
+            self.needle(&whole, mask, PART_MIN, side);
         }
     }
 
     /// Adds the words of a name of several words: `Berg` of `van den Berg`, `Luc` of `Jean-Luc`.
-    fn parts(&mut self, raw: &str, mask: (usize, usize), surname: bool) {
+    fn parts(&mut self, raw: &str, mask: (usize, usize), side: Side) {
         if raw.bytes().all(|byte| byte.is_ascii_alphabetic()) {
             return;
         }
@@ -293,9 +341,8 @@ impl Names {
             return;
         }
         for part in raw.split(separator).filter(|part| !is_particle(part)) {
-            let number = self.needles.len();
-            self.needle(part, mask, 2, surname);
-            if let Some(needle) = self.needles.get_mut(number)
+            let number = self.needle(part, mask, 2, side);
+            if let Some(needle) = number.and_then(|number| self.needles.get_mut(usize::from(number)))
                 && is_common(&self.folded[needle.start..needle.end])
             {
                 needle.counts = Counts::Beside;
@@ -303,30 +350,25 @@ impl Names {
         }
     }
 
-    fn set_initial(&mut self, raw: &str, masked: &str) {
-        let letter = match raw.chars().next() {
-            Some(c) if c.is_ascii() => Some(c.to_ascii_lowercase()),
-            c => c.and_then(|c| {
-                let mut folded = String::new();
-                fold_char(c, &mut folded);
-                folded.chars().next()
-            }),
-        };
-        if let (Some(letter), Some(masked)) = (letter, masked.chars().next())
-            && letter.is_alphabetic()
-            && self.initial.is_none()
-            && self.needles.len() < NEEDLES_MAX
-        {
-            let mask = self.mask(masked.encode_utf8(&mut [0; 4]));
-            // An empty needle matches nothing; it only carries the mask of the initial.
-            self.initial = Some((letter, self.needles.len() as u16));
-            self.needles.push(Needle { start: 0, end: 0, mask, counts: Counts::Anywhere, surname: false });
+    /// The folded first letter of a name, and a needle that holds its mask.
+    fn initial_of(&mut self, raw: &str, masked: &str) -> Option<(char, u16)> {
+        let word = raw.split_whitespace().find(|word| !is_particle(word)).unwrap_or(raw);
+        let letter = folded_letter(word.chars().next()?)?;
+        let masked = masked.chars().next()?;
+        if !letter.is_alphabetic() || self.needles.len() >= NEEDLES_MAX {
+            return None;
         }
+        let mask = self.mask(masked.encode_utf8(&mut [0; 4]));
+        // An empty needle matches nothing; it only carries the mask of the initial.
+        let (counts, side) = (Counts::Anywhere, Side::Neither);
+        self.needles.push(Needle { start: 0, end: 0, mask, counts, side, whole: false });
+        Some((letter, self.needles.len() as u16 - 1))
     }
 
-    fn needle(&mut self, raw: &str, mask: (usize, usize), chars_min: usize, surname: bool) {
+    /// Adds a needle, and returns its number if it is a new one.
+    fn needle(&mut self, raw: &str, mask: (usize, usize), chars_min: usize, side: Side) -> Option<u16> {
         if self.needles.len() >= NEEDLES_MAX {
-            return;
+            return None;
         }
         let start = self.folded.len();
         fold(raw, &mut self.folded);
@@ -341,12 +383,14 @@ impl Names {
         let few = || folded.chars().filter(|c| c.is_alphanumeric()).count() < chars_min;
         if !wordless && few() || chars == 0 || known {
             self.folded.truncate(start);
-            return;
+            return None;
         }
+        let whole = folded.contains(' ');
         let counts = if chars <= SHORT && !wordless { Counts::Capital } else { Counts::Anywhere };
-        let needle = Needle { start, end: self.folded.len(), mask, counts, surname };
+        let needle = Needle { start, end: self.folded.len(), mask, counts, side, whole };
         self.mark(needle);
         self.needles.push(needle);
+        Some(self.needles.len() as u16 - 1)
     }
 
     /// Makes the scan stop at the first letter of a needle.
@@ -378,6 +422,7 @@ impl Names {
                     Counts::Anywhere => true,
                     Counts::Capital => !text[at..].starts_with(char::is_lowercase) || self.beside(index, text, at, end),
                     Counts::Beside => self.beside(index, text, at, end),
+                    Counts::Addressed => is_addressed(&text[end..]),
                 }
             {
                 best = Some((index, end));
@@ -388,9 +433,11 @@ impl Names {
             if let Some(digits) = login(text, at, end) {
                 found.push(end, end + digits, Detector::Secret, false);
             }
-            if self.needles[index].surname {
-                self.find_initial(text, at, end, found);
+            let digits = digits_before(text, at, end);
+            if digits > 0 {
+                found.push(at - digits, at, Detector::Secret, false);
             }
+            self.find_initial(self.needles[index].side, text, at, end, found);
         }
     }
 
@@ -424,19 +471,24 @@ impl Names {
         stop.is_some_and(|stop| !is_key(stop) && ends(stop) || before_key(&text[..start], stop).is_some_and(ends))
     }
 
-    /// Looks for the initial of the first name before (`J. Smith`) and after (`Smith, J.`) a surname.
-    fn find_initial(&self, text: &str, start: usize, end: usize, found: &mut Found) {
-        let Some((letter, needle)) = self.initial else { return };
-        let is_initial = |c: char| {
-            if c.is_ascii() {
-                return c.is_ascii_uppercase() && c.to_ascii_lowercase() == letter;
-            }
-            let mut folded = String::new();
-            fold_char(c, &mut folded);
-            c.is_uppercase() && folded.starts_with(letter)
-        };
+    /// The initial that stands beside a name of this side.
+    fn initial_beside(&self, side: Side) -> Option<(char, u16)> {
+        match side {
+            Side::Family => self.initial,
+            Side::Given => self.last_initial,
+            Side::Neither => None,
+        }
+    }
+
+    /// Looks for the initial of the first name before (`J. Smith`) and after (`Smith, J.`) a surname, and for that of the
+    /// last name after a first one (`John S.`).
+    fn find_initial(&self, side: Side, text: &str, start: usize, end: usize, found: &mut Found) {
+        let Some((letter, needle)) = self.initial_beside(side) else { return };
+        let is_initial = |c: char| c.is_uppercase() && folded_letter(c) == Some(letter);
         let before = text[..start].trim_end_matches(' ').trim_end_matches('.');
-        if let Some(c) = before.chars().next_back().filter(|c| before.len() < start && is_initial(*c)) {
+        if side == Side::Family
+            && let Some(c) = before.chars().next_back().filter(|c| before.len() < start && is_initial(*c))
+        {
             let at = before.len() - c.len_utf8();
             if !before[..at].chars().next_back().is_some_and(char::is_alphanumeric) {
                 found.push(at, before.len(), Detector::Name(needle), false);
@@ -446,17 +498,37 @@ impl Names {
         let at = text.len() - after.len();
         if let Some(c) = after.chars().next().filter(|c| at > end && is_initial(*c)) {
             let stop = at + c.len_utf8();
-            let next = text[stop..].chars().next();
-            if next == Some('.') || (text[end..at].contains(',') && !next.is_some_and(char::is_alphanumeric)) {
+            // Without a mark it may be a word, or begin one: `Smith I`, `Lindqvist T-shirt`.
+            let is_word = |next: char| next.is_alphanumeric() || is_hyphen(next) || is_apostrophe(next);
+            let bare = match text[stop..].chars().next() {
+                Some('.') => true,
+                Some(next) if is_word(next) => false,
+                _ => text[end..at].contains(',') || !matches!(letter, 'a' | 'i' | 'o'),
+            };
+            if bare {
                 found.push(at, stop, Detector::Name(needle), false);
             }
         }
     }
 
-    /// The name has several words.
-    pub(super) fn has_words(&self, needle: u16) -> bool {
-        let needle = self.needles[usize::from(needle)];
-        self.folded[needle.start..needle.end].contains(' ')
+    /// Whether the initial that belongs to a name stands beside it, in any case: `k.lindqvist`, `lindqvist_k`.
+    pub(super) fn is_beside_initial(&self, needle: u16, before: &str, behind: &str) -> bool {
+        let Some((letter, _)) = self.initial_beside(self.needles[usize::from(needle)].side) else { return false };
+        let between = |c: char| matches!(c, ' ' | '.' | ',' | '_' | '-');
+        let alone = |found: Option<char>, next: Option<char>| {
+            found.and_then(folded_letter) == Some(letter) && !next.is_some_and(char::is_alphanumeric)
+        };
+        let left = before.trim_end_matches(between);
+        let mut left_chars = left.chars().rev();
+        let right = behind.trim_start_matches(between);
+        let mut right_chars = right.chars();
+        left.len() < before.len() && alone(left_chars.next(), left_chars.next())
+            || right.len() < behind.len() && alone(right_chars.next(), right_chars.next())
+    }
+
+    /// The needle is more than one name.
+    pub(super) fn is_whole(&self, needle: u16) -> bool {
+        self.needles[usize::from(needle)].whole
     }
 
     /// Appends the mask of a needle in the case of the text it replaces: `SMITH`, `smith`, else as it is.
@@ -473,7 +545,10 @@ impl Names {
     }
 }
 
-fn is_particle(word: &str) -> bool {
+pub(super) fn is_particle(word: &str) -> bool {
+    if is_title(word) {
+        return true;
+    }
     let word = word.trim_end_matches(['.', ',']);
     word.chars().count() < 2 && !word.chars().any(is_wordless)
         || PARTICLES.iter().any(|known| word.eq_ignore_ascii_case(known))
@@ -485,12 +560,6 @@ fn is_hyphen(c: char) -> bool {
 
 fn is_apostrophe(c: char) -> bool {
     matches!(c, '\'' | '\u{2019}' | '\u{2018}' | '\u{2bc}' | '`' | '\u{b4}')
-}
-
-/// Scripts written without blanks between words: Han, kana, Thai, Lao, Myanmar, Khmer.
-fn is_wordless(c: char) -> bool {
-    matches!(c, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3005}'..='\u{30ff}'
-        | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}')
 }
 
 /// Letters a Slavic ending has at most.
@@ -508,7 +577,7 @@ fn inflected(text: &str, start: usize, end: usize) -> usize {
 
 fn joins(a: Option<char>, b: Option<char>) -> bool {
     match (a, b) {
-        (Some(a), Some(b)) => a.is_alphanumeric() && b.is_alphanumeric() && !is_wordless(a) && !is_wordless(b),
+        (Some(a), Some(b)) => in_name(a) && in_name(b) && !is_wordless(a) && !is_wordless(b),
         _ => false,
     }
 }
@@ -517,6 +586,18 @@ fn joins(a: Option<char>, b: Option<char>) -> bool {
 fn begins(text: &str, start: usize, end: usize) -> bool {
     !joins(text[..start].chars().next_back(), text[start..].chars().next())
         || is_prefixed(&text[..start], &text[start..end])
+        || digits_before(text, start, end) > 0
+}
+
+/// How many digits are written on to the front of a name: few, with no letter before them.
+fn digits_before(text: &str, start: usize, end: usize) -> usize {
+    let (before, name) = (&text[..start], &text[start..end]);
+    let digits = before.bytes().rev().take_while(u8::is_ascii_digit).take(LOGIN_DIGITS_MAX + 1).count();
+    let counts = (1..=LOGIN_DIGITS_MAX).contains(&digits)
+        && !before[..start - digits].ends_with(in_word)
+        && name.starts_with(|c: char| c.is_alphabetic() && !is_wordless(c))
+        && name.chars().count() >= LOGIN_MIN;
+    if counts { digits } else { 0 }
 }
 
 /// A match begins and ends at a word boundary; the `s` of a genitive or plural may follow a longer name.
@@ -525,11 +606,14 @@ fn bounded(text: &str, start: usize, end: usize) -> bool {
         return false;
     }
     let (name, rest) = (&text[start..end], &text[end..]);
+    if is_form(rest) && name.chars().count() >= PART_MIN {
+        return true;
+    }
     if rest.starts_with(is_hangul) && !name.ends_with(is_wordless) {
         return is_korean_ending(name, rest);
     }
     let follows = rest.strip_prefix('s').unwrap_or(rest);
-    let end = if name.chars().count() >= PART_MIN && !follows.starts_with(char::is_alphanumeric) {
+    let end = if name.chars().count() >= PART_MIN && !follows.starts_with(in_name) {
         text.len() - follows.len()
     } else {
         end
@@ -542,11 +626,21 @@ fn login(text: &str, start: usize, end: usize) -> Option<usize> {
     let (name, rest) = (&text[start..end], &text[end..]);
     let digits = rest.bytes().take_while(u8::is_ascii_digit).take(LOGIN_DIGITS_MAX + 1).count();
     let is_login = (1..=LOGIN_DIGITS_MAX).contains(&digits)
-        && !rest[digits..].starts_with(char::is_alphanumeric)
+        && !rest[digits..].starts_with(in_name)
         && name.ends_with(char::is_alphabetic)
         && name.chars().count() >= LOGIN_MIN
         && begins(text, start, end);
     is_login.then_some(digits)
+}
+
+/// The first letter a character folds to.
+fn folded_letter(c: char) -> Option<char> {
+    if c.is_ascii() {
+        return Some(c.to_ascii_lowercase());
+    }
+    let mut folded = String::new();
+    fold_char(c, &mut folded);
+    folded.chars().next()
 }
 
 /// Appends a character in lower case without accents; ligatures and crossed letters as people type them.

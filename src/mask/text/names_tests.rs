@@ -320,3 +320,81 @@ fn other_columns_of_the_row_count_too() {
     assert_eq!(of(Role::Username, "jsmith42", "user jsmith42, JSMITH42"), "user masked, MASKED");
     assert_eq!(of(Role::Whole, "12 Oak Street", "lives at 12 Oak street"), "lives at masked");
 }
+
+#[test]
+fn digits_titles_and_forms_written_on_to_a_name_hide_it_not() {
+    for (first, last, text, want) in [
+        ("Katharina", "Lindqvist", "Lindqvist², Lindqvist₁", "Ruiz², Ruiz₁"),
+        ("Katharina", "Lindqvist", "0012Lindqvist 1Lindqvist", "<secret>Ruiz <secret>Ruiz"),
+        ("Eva", "García López", "García López²", "Ruiz²"),
+        ("Ian", "MacGillivray", "2024MacGillivray MrMacGillivray", "<secret>Ruiz MrRuiz"),
+        ("Ian", "MacGillivray", "MacGillivrayGmbH, MacGillivrayLtd.", "RuizGmbH, RuizLtd."),
+        ("Anna", "Wiśniewski", "FrauWiśniewski", "FrauRuiz"),
+        ("Anna", "Östermann", "HerrÖstermann", "HerrRuiz"),
+        ("Wolfgang", "Müller-Lüdenscheidt", "WolfgangMüller-Lüdenscheidt", "carlosruiz"),
+        ("Thị Hương", "Nguyễn", "Thị HươngNguyễn rief an", "carlosruiz rief an"),
+        ("小明", "王", "VIP王小明, ID7王小明", "VIPruizcarlos, ID7ruizcarlos"),
+        // The twins: other words, and numbers of things.
+        ("Anna", "Price", "UnitPrice PriceList getPriceList", "UnitPrice PriceList getPriceList"),
+        ("Donald", "Duck", "McDonald's, MacDonald", "McDonald's, MacDonald"),
+        ("Anna", "Lindqvist", "123456Lindqvist a1Lindqvist", "123456Lindqvist a1Lindqvist"),
+        ("Anna", "Ford", "2Ford 0f2fordd", "2Ford 0f2fordd"),
+        ("Anna", "Agnes", "LindqvistAGnes", "LindqvistAGnes"),
+    ] {
+        assert_eq!(of(first, last, text), want, "{text}");
+    }
+}
+
+#[test]
+fn the_initial_of_the_last_name_stands_behind_the_first_one() {
+    for (first, last, text, want) in [
+        ("Katharina", "Lindqvist", "Katharina L. rief an; Katharina L", "Carlos R. rief an; Carlos R"),
+        ("Tuan", "Nguyễn", "Nguyễn T", "Ruiz C"),
+        // The twins: another letter, words, and the beginning of one.
+        (
+            "Katharina",
+            "Lindqvist",
+            "Katharina M., Katharina Lund, Katharina L-Form",
+            "Carlos M., Carlos Lund, Carlos L-Form",
+        ),
+        ("Ida", "Ames", "Ames I think, Ida A day", "Ruiz I think, Carlos A day"),
+    ] {
+        assert_eq!(of(first, last, text), want, "{text}");
+    }
+    assert_eq!(full("Katharina Lindqvist", "Katharina L. und K. Lindqvist"), "Carlos R. und C. Ruiz");
+}
+
+#[test]
+fn titles_degrees_nicknames_and_names_of_birth_are_read_in_full_names() {
+    let name = r#"Dr. Katharina "Kati" Lindqvist-Öst (geb. Meierbeer), PhD"#;
+    for (text, want) in [
+        ("Kati, Frau Meierbeer", "Carlos, Frau Ruiz"),
+        ("K. Lindqvist-Öst, Dr. Lindqvist-Öst", "C. Ruiz, Dr. Ruiz"),
+        ("Katharina Lindqvist-Öst hat einen PhD, geb. in Köln", "Carlos Ruiz hat einen PhD, geb. in Köln"),
+    ] {
+        assert_eq!(full(name, text), want, "{text}");
+    }
+    assert_eq!(full("Dr. Frauke Ostermoor, PhD", "Ostermoor hat einen PhD"), "Ruiz hat einen PhD");
+    assert_eq!(full("Dr. Frauke Ostermoor, PhD", "F. Ostermoor, P. Ostermoor"), "C. Ruiz, P. Ruiz");
+    assert_eq!(full("John Smith MD", "Smith is an MD"), "Ruiz is an MD");
+}
+
+#[test]
+fn full_names_without_blanks_are_found_in_parts() {
+    assert_eq!(full("王小明", "王小明, 小明说, 王先生"), "Carlos Ruiz, Carlos说, Ruiz先生");
+    assert_eq!(full("高橋一郎", "高橋さん、一郎"), "Ruizさん、Carlos");
+    assert_eq!(full("김민수", "김씨와 민수"), "Ruiz씨와 Carlos");
+    // The twins: other words with the character.
+    assert_eq!(full("王小明", "国王, 王国"), "国王, 王国");
+    assert_eq!(full("王明", "明天"), "明天");
+}
+
+/// Names come before logins, wherever their columns stand.
+#[test]
+fn a_login_that_is_a_name_of_the_row_is_that_name() {
+    let names = [(Role::Username, "anna", "loan_x"), (Role::First, "Anna", "Eva"), (Role::Last, "Kowalska", "Ruiz")];
+    assert_eq!(mask(&names, None, "Anna Kowalska, anna"), "Eva Ruiz, eva");
+    // The twin: a login that is no name.
+    let names = [(Role::Username, "ak47x", "loan_x"), (Role::First, "Anna", "Eva")];
+    assert_eq!(mask(&names, None, "Anna as ak47x"), "Eva as loan_x");
+}

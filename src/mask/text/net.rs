@@ -127,6 +127,9 @@ fn run_after(text: &str, at: usize, belongs: impl Fn(char) -> bool) -> usize {
 
 /// Looks for an address around the `@` at `at`.
 pub(super) fn email(text: &str, at: usize, found: &mut Found) {
+    if text[..at].ends_with('\\') {
+        return encoded_email(text, at - 1, ESCAPED_AT, found);
+    }
     if let Some((start, end)) = address(text, at, at + 1) {
         found.push(start, end, Detector::Email, false);
     }
@@ -144,6 +147,9 @@ pub(super) fn wide_email(text: &str, at: usize, found: &mut Found) {
 
 /// What stands for `@` in URLs, in a URL inside of another one, and in quoted-printable.
 pub(super) const ENCODED_ATS: [&str; 3] = ["%40", "%2540", "=40"];
+
+/// As markup and shells escape it.
+pub(super) const ESCAPED_AT: &str = "\\@";
 
 /// Looks for an address around the encoded sign at `at`.
 pub(super) fn encoded_email(text: &str, at: usize, sign: &str, found: &mut Found) {
@@ -352,6 +358,17 @@ pub(super) fn url(text: &str, at: usize, before: usize, found: &mut Found) -> us
     }
     resource(text, &text[host..host_end], host_end, end, inner, found);
     run
+}
+
+/// Looks at a URL without scheme whose `//` stands at `at`: `//ann:pw@host/x`.
+pub(super) fn credentials_of_host(text: &str, at: usize, found: &mut Found) {
+    let start = at + 2;
+    let belongs =
+        |c: char| !c.is_whitespace() && !matches!(c, '<' | '>' | '"' | '`' | '|' | '\\' | '^' | '/' | '?' | '#');
+    let end = start + text[start..run_after(text, start, belongs)].rfind('@').unwrap_or(0);
+    if text[start..end].split_once(':').is_some_and(|(user, password)| !user.is_empty() && !password.is_empty()) {
+        userinfo(text, start, end, found);
+    }
 }
 
 /// The user of a URL is who `/users/bob` names; the password is nobody's.

@@ -60,6 +60,9 @@ struct Row {
     kind: &'static str,
     /// In a value that stands alone. Samples count: who types one into a form means a person.
     value: Counts,
+    /// In the key of a document, which becomes a hash that nobody is asked about: all that a text would lose there, but
+    /// digits alone, which are numbers of things more often. None: as in a value.
+    key: Option<Counts>,
     /// In a definition. Samples do not: who writes one there explains a form.
     definition: Counts,
 }
@@ -71,6 +74,7 @@ const TABLE: &[Row] = &[
         detectors: &["email"],
         kind: "e-mail address",
         value: |_| true,
+        key: None,
         definition: |seen| {
             !seen.value().starts_with('{')
                 && !nobody::is_reserved(seen.value())
@@ -83,16 +87,24 @@ const TABLE: &[Row] = &[
         detectors: &["card"],
         kind: "card number",
         value: |seen| seen.sure,
+        key: None,
         definition: |seen| seen.sure && !seen.is_sample(),
     },
-    Row { detectors: &["us.ssn"], kind: SSN, value: |_| true, definition: |seen| !seen.is_sample() },
-    Row { detectors: &["iban"], kind: "bank account number", value: |_| true, definition: |seen| !seen.is_sample() },
+    Row { detectors: &["us.ssn"], kind: SSN, value: |_| true, key: None, definition: |seen| !seen.is_sample() },
+    Row {
+        detectors: &["iban"],
+        kind: "bank account number",
+        value: |_| true,
+        key: None,
+        definition: |seen| !seen.is_sample(),
+    },
     // Values are full of codes that the mask takes for numbers, so only a sign tells. In definitions a number stands in
     // quotes, written as one dials it, and 555-0132 explains a form.
     Row {
         detectors: &["phone"],
         kind: PHONE,
         value: |seen| seen.value().starts_with(['+', '(']),
+        key: Some(|seen| is_written_out(seen) && is_dialed(seen.value())),
         definition: |seen| is_dialed(seen.value()) && !nobody::is_fictional(seen.value()),
     },
     // Bodies and comments have versions of four numbers, and the resolvers that everybody uses.
@@ -100,18 +112,20 @@ const TABLE: &[Row] = &[
         detectors: &["ip"],
         kind: "IP address",
         value: |seen| net::is_public(seen.value()),
+        key: None,
         definition: |seen| {
             let address = seen.value();
             net::is_public(address) && !nobody::is_resolver(address) && !is_version(seen.before())
         },
     },
     // Bodies put addresses together from parts, and comments show how.
-    Row { detectors: &["secret"], kind: IN_URL, value: |_| true, definition: is_secret },
+    Row { detectors: &["secret"], kind: IN_URL, value: |_| true, key: None, definition: is_secret },
     // `/users/bob` may be a route of the program, in both.
     Row {
         detectors: &["username"],
         kind: IN_URL,
         value: |seen| seen.before().ends_with("://"),
+        key: None,
         definition: |seen| seen.before().ends_with("://") && !nobody::is_login(seen.value()),
     },
     // Without check digits, or with one that many numbers have: the word has to stand beside it, which no value has.
@@ -119,6 +133,7 @@ const TABLE: &[Row] = &[
         detectors: &["dk.cpr", "in.aadhaar", "za.id"],
         kind: IDENTIFIER,
         value: |_| false,
+        key: Some(is_written_out),
         definition: |seen| {
             let words = WORDS.iter().find(|(kind, _)| *kind == seen.detector).map_or(&[][..], |(_, words)| words);
             stands_beside(seen.text, seen.start, seen.end, words) && !seen.is_sample()
@@ -129,11 +144,18 @@ const TABLE: &[Row] = &[
         detectors: &["it.cf", "fi.hetu", "ch.ahv", "cn.ric"],
         kind: IDENTIFIER,
         value: |_| true,
+        key: None,
         definition: |seen| !seen.is_sample(),
     },
     // Codes of things are written like some of them, and one of eleven to thirty passes: lists of codes would be asked
     // about all day. A definition has few, and one is a leak.
-    Row { detectors: &[], kind: IDENTIFIER, value: |_| false, definition: |seen| !seen.is_sample() },
+    Row {
+        detectors: &[],
+        kind: IDENTIFIER,
+        value: |_| false,
+        key: Some(is_written_out),
+        definition: |seen| !seen.is_sample(),
+    },
 ];
 
 fn row(detector: &str) -> &'static Row {
@@ -151,16 +173,29 @@ fn spans(text: &str) -> Vec<Seen<'_>> {
     found.spans.iter().filter_map(seen).collect()
 }
 
-/// Names the kinds of personal data in a value that stands alone: the key of a document, a label, a word of a short list.
-/// Names of persons are not found.
+/// Names the kinds of personal data in a value that stands alone: a label, a word of a short list. Names of persons are not
+/// found.
 pub fn personal_kinds(text: &str) -> Vec<&'static str> {
+    alone(text, |row| row.value)
+}
+
+/// The same in the key of a document.
+pub(in crate::mask) fn personal_in_key(key: &str) -> Vec<&'static str> {
+    alone(key, |row| row.key.unwrap_or(row.value))
+}
+
+fn alone(text: &str, counts: fn(&'static Row) -> Counts) -> Vec<&'static str> {
     look_through(text, |text| {
-        let mut kinds = told(text, |row| row.value);
+        let mut kinds = told(text, counts);
         if net::credentials(text).next().is_some() {
             kinds.push(SECRET);
         }
         kinds
     })
+}
+
+fn is_written_out(seen: &Seen<'_>) -> bool {
+    !seen.value().bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Names the kinds of personal data in a definition, as SQL writes it. Names of persons are not found.

@@ -7,8 +7,8 @@
 
 use super::super::column::{ColumnMask, Compile, MaskError, Rows};
 use super::super::{Params, Shape, kind};
+use super::inside::Inside;
 use super::names::{Names, Role};
-use super::spans::{Detector, Found};
 use arrow_array::{Array, ArrayRef, ListArray, StringArray, StringViewArray, StructArray};
 use serde_json::Value;
 
@@ -22,6 +22,16 @@ pub(super) struct Source {
     pub told: bool,
     /// Its mask is of use: it does not wait for the text itself.
     pub masked: bool,
+    /// Its values are arrays.
+    pub array: bool,
+}
+
+impl Source {
+    /// It counts after all others: a user name that is also a name of the row is that name, wherever its column stands, and
+    /// many names of others in an array must not crowd out those of the person.
+    fn is_later(&self) -> bool {
+        self.array || self.role == Role::Username
+    }
 }
 
 /// What a kind that makes names says about a person.
@@ -42,24 +52,28 @@ pub(super) fn role(kind: &str, params: &Params) -> Option<Role> {
 }
 
 /// Returns the columns that hold names: of the row, and of the rows its subjects lead to. Columns with another subject
-/// count too: a note about an order names the seller as well as the buyer. Arrays come last: many names of others must not
-/// crowd out those of the person.
+/// count too: a note about an order names the seller as well as the buyer.
 pub(super) fn of(compile: &Compile<'_>) -> Vec<Source> {
     let columns = compile.table.columns.iter().enumerate().filter(|(index, _)| *index != compile.column);
     let named = columns.filter_map(|(index, column)| {
         let mask = column.mask.as_ref().filter(|_| is_text(&column.shape))?;
+        let array = matches!(column.shape, Shape::Array(_));
         if let Some(role) = role(&mask.kind, &mask.params) {
-            return Some(Source { index, role, told: false, masked: true });
+            return Some(Source { index, role, told: false, masked: true, array });
         }
         let role = role(compile.table.named.get(&index)?, &Params::new())?;
         let kind = kind(&mask.kind)?;
         // A text is no name, and two of them would wait for each other.
         let text = kind.finds_names(&mask.params);
         let masked = kind.columns_read(&mask.params).is_empty();
-        (!text).then_some(Source { index, role, told: true, masked })
+        (!text).then_some(Source { index, role, told: true, masked, array })
     });
-    let mut sources: Vec<Source> = named.collect();
-    sources.sort_by_key(|source| matches!(compile.table.columns[source.index].shape, Shape::Array(_)));
+    in_order(named.collect())
+}
+
+/// Puts sources in the order in which they count.
+pub(super) fn in_order(mut sources: Vec<Source>) -> Vec<Source> {
+    sources.sort_by_key(|source| (source.is_later(), source.array));
     sources
 }
 
@@ -72,13 +86,13 @@ fn is_text(shape: &Shape) -> bool {
 }
 
 /// Texts of a column and, for an array, where those of each row begin and end.
-struct Texts<'a, T> {
-    values: &'a T,
+pub(super) struct Texts<'a, T> {
+    pub values: &'a T,
     offsets: Option<&'a [i32]>,
 }
 
 impl<'a, T: Array + 'static> Texts<'a, T> {
-    fn of(column: &'a ArrayRef) -> Option<Self> {
+    pub fn of(column: &'a ArrayRef) -> Option<Self> {
         if let Some(values) = column.as_any().downcast_ref() {
             return Some(Self { values, offsets: None });
         }
@@ -88,7 +102,7 @@ impl<'a, T: Array + 'static> Texts<'a, T> {
     }
 
     /// The places of the values of a row.
-    fn row(&self, row: usize) -> std::ops::Range<usize> {
+    pub fn row(&self, row: usize) -> std::ops::Range<usize> {
         match self.offsets {
             None => row..row + 1,
             Some(offsets) => offsets[row] as usize..offsets[row + 1] as usize,
@@ -99,6 +113,7 @@ impl<'a, T: Array + 'static> Texts<'a, T> {
 /// The name columns of a batch.
 pub(super) struct Sources<'a> {
     columns: Vec<Column<'a>>,
+    inside: &'a [Inside],
     /// Masks names whose column has no mask that could stand in a text.
     spare: &'a dyn ColumnMask,
 }
@@ -110,7 +125,12 @@ struct Column<'a> {
 }
 
 impl<'a> Sources<'a> {
-    pub(super) fn of(sources: &[Source], spare: &'a dyn ColumnMask, rows: &Rows<'a>) -> Result<Self, MaskError> {
+    pub(super) fn of(
+        sources: &[Source],
+        inside: &'a [Inside],
+        spare: &'a dyn ColumnMask,
+        rows: &Rows<'a>,
+    ) -> Result<Self, MaskError> {
         let columns = sources.iter().map(|&source| {
             let raw = Texts::of(rows.raw.get(source.index)?)?;
             let masked = match source.masked {
@@ -121,73 +141,49 @@ impl<'a> Sources<'a> {
         });
         let columns = columns.collect::<Option<Vec<_>>>();
         let columns = columns.ok_or_else(|| MaskError::at(0, "the names of its row are not masked yet"))?;
-        Ok(Self { columns, spare })
+        Ok(Self { columns, inside, spare })
     }
 
     /// Fills `names` with those of a row of the batch.
     pub(super) fn fill(&self, row: usize, rows: &Rows<'_>, names: &mut Names) -> Result<(), MaskError> {
         names.clear();
-        let mut spare = String::new();
-        for Column { source, raw, masked } in &self.columns {
-            let places = raw.row(row);
-            // A column of NULL has no elements where the names were.
-            let same = masked.as_ref().map(|masked| (masked, masked.row(row)));
-            let same = same.filter(|(_, theirs)| theirs.len() == places.len());
-            for (number, place) in places.enumerate().filter(|(_, place)| raw.values.is_valid(*place)) {
-                let name = raw.values.value(place);
-                let shown = same.as_ref().map(|(masked, theirs)| (masked.values, theirs.start + number));
-                let shown = shown.filter(|(values, place)| values.is_valid(*place));
-                let shown = shown.map(|(values, place)| values.value(place));
-                match shown.filter(|shown| !source.told || stands_for(name, shown)) {
-                    Some(shown) => names.add(source.role, name, shown),
-                    None if !source.told => names.add(source.role, name, ""),
-                    None => {
-                        spare.clear();
-                        self.spare.text(name, row, rows, &mut spare)?;
-                        names.add(source.role, name, &spare);
-                    }
-                }
-            }
-        }
+        // The row is one of the batch already.
+        let rows = &Rows { origin: None, ..*rows };
+        let (own, later) = self.columns.split_at(self.columns.partition_point(|column| !column.source.is_later()));
+        own.iter().try_for_each(|column| self.fill_from(column, row, rows, names))?;
+        self.inside.iter().try_for_each(|inside| inside.add(row, rows, names))?;
+        later.iter().try_for_each(|column| self.fill_from(column, row, rows, names))?;
         names.join();
         Ok(())
     }
-}
 
-/// The names of the person of a row, looked for where nothing can stand for them: in the keys of a document.
-pub(in crate::mask) struct OwnNames(Vec<Source>);
-
-impl OwnNames {
-    /// Those that a text in this column may mention, if its mask looks for any.
-    pub fn of(compile: &Compile<'_>) -> Self {
-        let looks = kind(&compile.spec.kind).is_some_and(|kind| kind.finds_names(&compile.spec.params));
-        let mut sources = if looks { of(compile) } else { Vec::new() };
-        sources.retain(|source| matches!(source.role, Role::First | Role::Last | Role::Full));
-        Self(sources)
-    }
-
-    /// Whether a key says who the person is: two of the names, or one of several words. One word may be that of a field,
-    /// which is called the same for everybody.
-    pub fn are_in(&self, key: &str, row: usize, rows: &Rows<'_>) -> bool {
-        if self.0.is_empty() {
-            return false;
-        }
-        let mut names = Names::default();
-        for source in &self.0 {
-            let Some(raw) = rows.raw.get(source.index).and_then(Texts::<StringViewArray>::of) else { continue };
-            for place in raw.row(rows.row(row)).filter(|place| raw.values.is_valid(*place)) {
-                let name = raw.values.value(place);
-                names.add(source.role, name, name);
+    fn fill_from(
+        &self,
+        Column { source, raw, masked }: &Column<'_>,
+        row: usize,
+        rows: &Rows<'_>,
+        names: &mut Names,
+    ) -> Result<(), MaskError> {
+        let places = raw.row(row);
+        // A column of NULL has no elements where the names were.
+        let same = masked.as_ref().map(|masked| (masked, masked.row(row)));
+        let same = same.filter(|(_, theirs)| theirs.len() == places.len());
+        for (number, place) in places.enumerate().filter(|(_, place)| raw.values.is_valid(*place)) {
+            let name = raw.values.value(place);
+            let shown = same.as_ref().map(|(masked, theirs)| (masked.values, theirs.start + number));
+            let shown = shown.filter(|(values, place)| values.is_valid(*place));
+            let shown = shown.map(|(values, place)| values.value(place));
+            match shown.filter(|shown| !source.told || stands_for(name, shown)) {
+                Some(shown) => names.add(source.role, name, shown),
+                None if !source.told => names.add(source.role, name, ""),
+                None => {
+                    let mut spare = String::new();
+                    self.spare.text(name, row, rows, &mut spare)?;
+                    names.add(source.role, name, &spare);
+                }
             }
         }
-        let mut found = Found::default();
-        found.find(key, &names);
-        let mut seen = found.spans.iter().filter_map(|span| match span.detector {
-            Detector::Name(needle) => Some(needle),
-            _ => None,
-        });
-        let first = seen.next();
-        first.is_some_and(|first| names.has_words(first) || seen.any(|other| other != first))
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use super::ids::Kinds;
 use super::names::Names;
 use super::regions::Plan;
+use super::words::is_wordless;
 use super::written::{self, Plain};
 use super::{net, numbers};
 use std::collections::BTreeMap;
@@ -85,6 +86,20 @@ pub(super) const CLASSES: [u8; 256] = {
     classes
 };
 
+/// Whether a name may begin there: not inside of a word, but where it goes on in another script or with a capital behind a
+/// small letter (`MrSmith`), and behind digits.
+#[inline]
+fn may_begin(text: &str, at: usize) -> bool {
+    let bytes = text.as_bytes();
+    let Some(before) = at.checked_sub(1).map(|before| bytes[before]).filter(u8::is_ascii_alphabetic) else {
+        return true;
+    };
+    match bytes[at] {
+        byte if byte.is_ascii() => byte.is_ascii_uppercase() && before.is_ascii_lowercase(),
+        _ => text[at..].chars().next().is_some_and(|c| c.is_uppercase() || is_wordless(c)),
+    }
+}
+
 impl Found {
     pub(super) fn push(&mut self, start: usize, end: usize, detector: Detector, sure: bool) {
         self.spans.push(Span { start, end, detector, sure });
@@ -160,7 +175,7 @@ impl Found {
             if byte == 0xef && net::WIDE_ATS.iter().any(|sign| bytes[at..].starts_with(sign.as_bytes())) {
                 net::wide_email(text, at, self);
             }
-            if class & NAME != 0 && (at == 0 || !bytes[at - 1].is_ascii_alphanumeric()) {
+            if class & NAME != 0 && may_begin(text, at) {
                 names.find(text, at, self);
             }
             if class & DIGIT != 0 && at >= number {
@@ -176,6 +191,8 @@ impl Found {
             } else if class & PATH != 0 {
                 if at >= url && at > 0 && bytes[at - 1].is_ascii_alphanumeric() {
                     url = net::bare_url(text, at, self).max(url);
+                } else if bytes[at..].starts_with(b"//") && (at == 0 || !matches!(bytes[at - 1], b':' | b'/')) {
+                    net::credentials_of_host(text, at, self);
                 }
             } else if class & MARK != 0 && written::may_begin(&bytes[at..]) {
                 self.marked = true;
@@ -229,7 +246,7 @@ impl Found {
         let plain = std::mem::take(&mut self.plain);
         let (bytes, first) = (plain.text.as_bytes(), self.spans.len());
         for (at, &byte) in bytes.iter().enumerate() {
-            if names.classes()[usize::from(byte)] & NAME != 0 && (at == 0 || !bytes[at - 1].is_ascii_alphanumeric()) {
+            if names.classes()[usize::from(byte)] & NAME != 0 && may_begin(&plain.text, at) {
                 names.find(&plain.text, at, self);
             }
         }
@@ -251,7 +268,7 @@ impl Found {
         let (mut number, mut address) = (0, 0);
         for (at, &byte) in bytes.iter().enumerate() {
             let class = classes[usize::from(byte)];
-            if class & NAME != 0 && (at == 0 || !bytes[at - 1].is_ascii_alphanumeric()) {
+            if class & NAME != 0 && may_begin(&plain.text, at) {
                 names.find(&plain.text, at, self);
             }
             if class & AT != 0 {

@@ -35,11 +35,14 @@ pub(super) fn mask_at(
             let word = WORDS.get(slot).copied().unwrap_or("<id>");
             Some(Box::new(Word(word)) as Box<dyn ColumnMask>)
         }),
-        sources: names
-            .iter()
-            .enumerate()
-            .map(|(index, (role, ..))| Source { index, role: *role, told: false, masked: true })
-            .collect(),
+        sources: sources::in_order(
+            names
+                .iter()
+                .enumerate()
+                .map(|(index, (role, ..))| Source { index, role: *role, told: false, masked: true, array: false })
+                .collect(),
+        ),
+        inside: Vec::new(),
         spare: Box::new(Word("<name>")),
         plan: region.and_then(regions::of),
         columns: ids::Kinds::default(),
@@ -443,5 +446,20 @@ proptest! {
         for role in [Role::First, Role::Last, Role::Full, Role::Username, Role::Whole] {
             mask(&[(role, &raw, "Carlos Ruiz")], Some(50), &text);
         }
+    }
+}
+
+#[test]
+fn credentials_behind_two_slashes_and_escaped_addresses_are_found() {
+    for (text, want) in [
+        ("//ann:pw@host/x", "//<user>:<secret>@host/x"),
+        ("src=//ann:pw@cdn.host.de/x", "src=//<user>:<secret>@cdn.host.de/x"),
+        (r"ann.miller\@web.de", "<email>"),
+        // The twins: a comment, a path, a package.
+        ("// note: see x", "// note: see x"),
+        ("a//b:c/d", "a//b:c/d"),
+        (r"node_modules\@types", r"node_modules\@types"),
+    ] {
+        assert_eq!(plain(text), want, "{text}");
     }
 }

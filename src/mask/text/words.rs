@@ -24,6 +24,113 @@ pub(super) fn is_common(folded: &str) -> bool {
     COMMON.binary_search(&folded).is_ok()
 }
 
+/// How somebody is addressed before a name, folded.
+const TITLES: &[&str] = &[
+    "mr",
+    "mrs",
+    "ms",
+    "miss",
+    "mx",
+    "dr",
+    "prof",
+    "professor",
+    "doctor",
+    "doktor",
+    "sir",
+    "madam",
+    "lady",
+    "mme",
+    "mlle",
+    "monsieur",
+    "madame",
+    "herr",
+    "herrn",
+    "frau",
+    "fru",
+    "dhr",
+    "meneer",
+    "mevrouw",
+    "mevr",
+    "señor",
+    "señora",
+    "senor",
+    "senora",
+    "srta",
+    "signor",
+    "signora",
+    "dott",
+];
+/// The same, with a dot only: without it, they are names and words.
+const DOTTED_TITLES: &[&str] =
+    &["sr", "sra", "med", "rer", "nat", "phil", "jur", "habil", "dipl", "ing", "mag", "hr", "fr"];
+/// Behind a name: generations and degrees. In no login. Those of two letters are names too.
+const SUFFIXES: &[&str] = &[
+    "jr", "sr", "ii", "iii", "iv", "md", "phd", "esq", "mba", "msc", "bsc", "mph", "llm", "llb", "mphil", "dphil",
+    "edd", "dds", "dvm", "cpa", "beng", "meng", "dipling",
+];
+const DEGREES: &[&str] = &["ma", "ba", "jd", "rn", "pe"];
+/// Forms of companies as they are written on to the name of an owner.
+const FORMS: &[&str] = &[
+    "GmbH", "AG", "KG", "OHG", "UG", "SE", "Ltd", "LLC", "LLP", "Inc", "Corp", "PLC", "SA", "SAS", "SARL", "SRL",
+    "SpA", "BV", "NV", "AB", "ApS", "Oy", "Kft",
+];
+/// Letters of the longest of them.
+const TITLE_MAX: usize = 9;
+
+/// `Dr.`, `Frau`
+pub(super) fn is_title(word: &str) -> bool {
+    let bare = word.trim_end_matches('.');
+    let known = |words: &[&str]| bare.chars().count() <= TITLE_MAX && words.contains(&bare.to_lowercase().as_str());
+    known(TITLES) || bare.len() < word.len() && known(DOTTED_TITLES) || known_compound(word)
+}
+
+/// `Dipl.-Ing.`
+fn known_compound(word: &str) -> bool {
+    word.contains(".-") && word.split('-').all(is_title)
+}
+
+/// `Jr.`, `PhD`; what is a name too only behind `words` that are two at least, in capitals.
+pub(super) fn is_degree(word: &str, words: usize) -> bool {
+    let bare = word.chars().filter(|c| !matches!(c, '.' | '-'));
+    let folded: String = bare.clone().flat_map(char::to_lowercase).collect();
+    is_suffix(&folded) || DEGREES.contains(&folded.as_str()) && words > 1 && bare.clone().all(char::is_uppercase)
+}
+
+/// The same of a folded word.
+pub(super) fn is_suffix(folded: &str) -> bool {
+    SUFFIXES.contains(&folded.trim_end_matches(['.', ',']))
+}
+
+/// A title stands before a name: `Frau `, `mr_`, or written on to it.
+pub(super) fn is_titled(before: &str) -> bool {
+    let word = before.trim_end_matches([' ', '.', '_', '-']);
+    let letters = word.chars().rev().take_while(|c| c.is_alphabetic()).take(TITLE_MAX + 1);
+    is_title(&word[word.len() - letters.map(char::len_utf8).sum::<usize>()..])
+}
+
+/// The form of a company is written on to a name.
+pub(super) fn is_form(rest: &str) -> bool {
+    let upper = rest.starts_with(|c: char| c.is_ascii_uppercase());
+    upper
+        && FORMS.iter().any(|form| rest.strip_prefix(form).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric)))
+}
+
+/// Digits that stand high or low: of a footnote, and no part of a word.
+fn is_note(c: char) -> bool {
+    matches!(c, '²' | '³' | '¹' | '\u{2070}' | '\u{2074}'..='\u{2079}' | '\u{2080}'..='\u{2089}')
+}
+
+/// A letter or digit that a name goes on with.
+pub(super) fn in_name(c: char) -> bool {
+    c.is_alphanumeric() && !is_note(c)
+}
+
+/// Scripts written without blanks between words: Han, kana, Thai, Lao, Myanmar, Khmer.
+pub(super) fn is_wordless(c: char) -> bool {
+    matches!(c, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3005}'..='\u{30ff}'
+        | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}')
+}
+
 pub(super) fn is_hangul(c: char) -> bool {
     matches!(c, '\u{ac00}'..='\u{d7a3}')
 }
@@ -99,11 +206,42 @@ pub(super) fn is_korean_ending(name: &str, rest: &str) -> bool {
     addressed.is_some_and(known) || alone()
 }
 
-/// The given name of a whole one: of one syllable family and two given.
-pub(super) fn korean_given(whole: &str) -> Option<&str> {
+/// How somebody is addressed behind a name in Chinese and Japanese.
+const ADDRESSES: &[&str] = &[
+    "先生",
+    "女士",
+    "小姐",
+    "太太",
+    "老师",
+    "老師",
+    "经理",
+    "經理",
+    "医生",
+    "醫生",
+    "教授",
+    "同学",
+    "同學",
+    "总",
+    "總",
+    "さん",
+    "さま",
+    "様",
+    "君",
+    "くん",
+    "ちゃん",
+    "氏",
+];
+
+/// Behind a name it says how somebody is addressed: even a family name of one character is one then.
+pub(super) fn is_addressed(rest: &str) -> bool {
+    HONORIFICS.iter().chain(ADDRESSES).any(|address| rest.starts_with(address))
+}
+
+/// Family and given name of a whole one: of one syllable and of two.
+pub(super) fn korean_parts(whole: &str) -> Option<(&str, &str)> {
     let family = whole.chars().next().filter(|c| FAMILIES.contains(*c))?;
     let given = &whole[family.len_utf8()..];
-    (given.chars().count() == 2 && given.chars().all(is_hangul)).then_some(given)
+    (given.chars().count() == 2 && given.chars().all(is_hangul)).then_some((&whole[..family.len_utf8()], given))
 }
 
 /// And, so, in, as, to before a name, and the article behind those.
@@ -116,9 +254,10 @@ const PREFIX_MAX: usize = 4;
 /// Shorter names are parts of other words more often.
 const PREFIXED_MIN: usize = 3;
 
-/// Whether what stands before a name in its word is what Arabic or Hebrew writes on to it.
+/// Whether what stands before a name in its word is a title, or what Arabic or Hebrew writes on to it.
 pub(super) fn is_prefixed(before: &str, name: &str) -> bool {
     let hebrew = match name.chars().next() {
+        Some(c) if c.is_uppercase() => return is_titled(before),
         Some('\u{590}'..='\u{5ff}') => true,
         Some('\u{600}'..='\u{6ff}') => false,
         _ => return false,

@@ -1,0 +1,175 @@
+//! A full name taken apart: `Dr. Katharina "Kati" Lindqvist-Öst (geb. Meierbeer), PhD`.
+
+use super::names::is_particle;
+use super::words::{is_degree, is_title, is_wordless};
+use std::borrow::Cow;
+
+/// Words behind which somebody's name of birth stands.
+const BORN: &[&str] = &["geb", "geboren", "geborene", "née", "né", "nee", "born", "rozená", "nata", "formerly"];
+/// Longest text in quotes or parentheses that is looked at.
+const ASIDE_MAX: usize = 64;
+/// What stands around a name that somebody goes by, and around what else is said of them.
+const QUOTES: &[(char, char)] = &[('"', '"'), ('“', '”'), ('„', '“'), ('«', '»'), ('(', ')')];
+
+/// What of a full name names the person.
+pub(super) struct FullName<'a> {
+    pub first: &'a str,
+    pub last: &'a str,
+}
+
+impl<'a> FullName<'a> {
+    /// Reads `First Middle Last` and `Last, First`, with titles before and degrees behind.
+    pub(super) fn of(name: &'a str) -> Self {
+        let name = without_degrees(name.trim());
+        if let Some((last, first)) = name.split_once(',') {
+            return Self { first: without_titles(first.trim()), last: without_titles(last.trim()) };
+        }
+        let name = without_titles(name);
+        let mut rest = name;
+        while !rest.is_empty() {
+            let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+            let (word, after) = (&rest[..end], rest[end..].trim_start());
+            if !is_particle(word) {
+                return Self { first: word, last: after };
+            }
+            rest = after;
+        }
+        Self { first: "", last: name }
+    }
+}
+
+fn without_titles(mut name: &str) -> &str {
+    while let Some((word, rest)) = name.split_once(char::is_whitespace).filter(|(word, _)| is_title(word)) {
+        debug_assert!(!word.is_empty(), "titles have letters");
+        name = rest.trim_start();
+    }
+    name
+}
+
+fn without_degrees(mut name: &str) -> &str {
+    let apart = |c: char| c.is_whitespace() || c == ',';
+    while let Some(at) = name.rfind(apart) {
+        let (before, degree) = (name[..at].trim_end_matches(apart), name[at..].trim_start_matches(apart));
+        if before.is_empty() || !is_degree(degree, before.split(apart).filter(|word| !word.is_empty()).count()) {
+            break;
+        }
+        name = before;
+    }
+    name
+}
+
+/// What a full name says beside the name itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aside<'a> {
+    /// What the person is called.
+    Called(&'a str),
+    /// Their name of birth.
+    Born(&'a str),
+}
+
+/// Cuts what stands in quotes or parentheses, and the name of birth at the end, out of a full name.
+pub(super) fn asides(name: &str) -> (Cow<'_, str>, Vec<Aside<'_>>) {
+    let mut asides = Vec::new();
+    let mut plain = Cow::Borrowed(name);
+    for (open, close) in QUOTES {
+        let Some(start) = name.find(*open) else { continue };
+        let inner = &name[start + open.len_utf8()..];
+        let Some(len) = inner.find(*close).filter(|len| *len <= ASIDE_MAX) else { continue };
+        let (whole, inner) = (&name[start..start + open.len_utf8() + len + close.len_utf8()], inner[..len].trim());
+        match born(inner) {
+            Some(name) => asides.push(Aside::Born(name)),
+            None if *open != '(' => asides.push(Aside::Called(inner)),
+            // A place or a state as well as a name.
+            None => {}
+        }
+        plain = Cow::Owned(plain.replacen(whole, " ", 1));
+    }
+    let words = name.match_indices(char::is_whitespace).map(|(at, _)| at);
+    let at_end = words.filter(|_| asides.is_empty()).find_map(|at| Some((at, born(name[at..].trim_start())?)));
+    if let Some((at, name_of_birth)) = at_end {
+        asides.push(Aside::Born(name_of_birth));
+        plain = Cow::Owned(name[..at].to_owned());
+    }
+    (plain, asides)
+}
+
+/// The name behind a word for birth.
+fn born(text: &str) -> Option<&str> {
+    let (word, name) = text.split_once(char::is_whitespace)?;
+    let word = word.trim_end_matches(['.', ':']).to_lowercase();
+    BORN.contains(&word.as_str()).then(|| name.trim()).filter(|name| name.starts_with(char::is_uppercase))
+}
+
+/// Family names of one character, the most frequent ones of China, in both forms.
+const FAMILIES: &str = "王李张張刘劉陈陳杨楊黄黃赵趙吴吳周徐孙孫马馬朱胡郭何高林罗羅郑鄭梁谢謝宋唐许許韩韓冯馮邓鄧曹彭曾肖萧蕭田董袁潘于蒋蔣\
+    蔡余杜叶葉程苏蘇魏吕呂丁任沈姚卢盧姜崔钟鐘谭譚陆陸汪范石廖贾賈夏韦韋付方白邹鄒孟熊秦邱江尹薛闫閻段雷侯龙龍史陶黎贺賀顾顧毛郝龚龔邵万萬钱錢\
+    严嚴武戴莫孔向汤湯";
+
+/// Family and given name of somebody whose script has no blanks; none if it is no whole name of such a form.
+pub(super) fn wordless(name: &str) -> Option<(&str, &str)> {
+    if !name.chars().all(is_wordless) {
+        return None;
+    }
+    let single = name.chars().next().is_some_and(|c| FAMILIES.contains(c));
+    let family = match name.chars().count() {
+        2 | 3 if single => 1,
+        3 | 4 => 2,
+        _ => return None,
+    };
+    let at = name.char_indices().nth(family).map_or(name.len(), |(at, _)| at);
+    Some(name.split_at(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_and_degrees_are_no_names() {
+        for (name, first, last) in [
+            ("Katharina Lindqvist", "Katharina", "Lindqvist"),
+            ("Lindqvist, Katharina", "Katharina", "Lindqvist"),
+            ("Dr. Frauke Ostermoor, PhD", "Frauke", "Ostermoor"),
+            ("Prof. Dr. med. Frauke Ostermoor", "Frauke", "Ostermoor"),
+            ("Ostermoor, Dr. Frauke", "Frauke", "Ostermoor"),
+            ("Frauke Ostermoor M.Sc., MBA", "Frauke", "Ostermoor"),
+            ("John Smith Jr.", "John", "Smith"),
+            ("Smith, John, MD", "John", "Smith"),
+            ("Jan van den Berg", "Jan", "van den Berg"),
+            // The twins: names that are written like degrees.
+            ("Li, Ma", "Ma", "Li"),
+            ("Yo-Yo Ma", "Yo-Yo", "Ma"),
+            ("Nat Phil", "Nat", "Phil"),
+        ] {
+            let read = FullName::of(name);
+            assert_eq!((read.first, read.last), (first, last), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_stands_beside_a_name_is_cut_out() {
+        let name = r#"Dr. Katharina "Kati" Lindqvist-Öst (geb. Meierbeer), PhD"#;
+        let (plain, found) = asides(name);
+        let read = FullName::of(&plain);
+        assert_eq!((read.first, read.last), ("Katharina", "Lindqvist-Öst"));
+        assert_eq!(found, [Aside::Called("Kati"), Aside::Born("Meierbeer")]);
+        assert_eq!(asides("Ann Lee née Dupont"), (Cow::Borrowed("Ann Lee"), vec![Aside::Born("Dupont")]));
+        // The twins: what is no name.
+        assert_eq!(asides("Ann Lee (Berlin)").1, []);
+        assert_eq!(asides("Nee Lee, geb. 1980"), (Cow::Borrowed("Nee Lee, geb. 1980"), vec![]));
+    }
+
+    #[test]
+    fn names_without_blanks_have_their_parts() {
+        for (name, want) in [
+            ("王小明", Some(("王", "小明"))),
+            ("欧阳小明", Some(("欧阳", "小明"))),
+            ("高橋一郎", Some(("高橋", "一郎"))),
+            ("佐藤誠", Some(("佐藤", "誠"))),
+            ("王", None),
+            ("王 小明", None),
+        ] {
+            assert_eq!(wordless(name), want, "{name}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Names of the person of a row where nothing can stand for them: in the keys of a document.
+//!
+//! A key of one word may be the name of a field, which is called the same for everybody: `rose`, `Page`, `price`. It says who
+//! the person is if it has two of the names, or one of several words, or one with what stands beside names of people and of
+//! nothing else: a title, an initial of theirs, the digits of a login.
+
+use super::inside::{self, Inside};
+use super::names::{Names, Role};
+use super::sources::{self, Source, Texts};
+use super::spans::{Detector, Found};
+use super::words::{is_addressed, is_titled};
+use crate::mask::column::{Compile, Rows};
+use crate::mask::kind;
+use arrow_array::{Array, StringViewArray};
+
+/// The names that the keys of a column may say.
+pub(in crate::mask) struct OwnNames {
+    sources: Vec<Source>,
+    inside: Vec<Inside>,
+}
+
+impl OwnNames {
+    /// Those that a text in this column may mention, if its mask looks for any.
+    pub fn of(compile: &Compile<'_>) -> Self {
+        if !kind(&compile.spec.kind).is_some_and(|kind| kind.finds_names(&compile.spec.params)) {
+            return Self { sources: Vec::new(), inside: Vec::new() };
+        }
+        let mut sources = sources::of(compile);
+        sources.retain(|source| source.role.is_persons());
+        Self { sources, inside: inside::of(compile) }
+    }
+}
+
+/// Looks for the names of a row in its keys; lives as long as a batch.
+pub(in crate::mask) struct KeyNames<'a> {
+    own: &'a OwnNames,
+    row: Option<usize>,
+    names: Names,
+    found: Found,
+}
+
+impl<'a> KeyNames<'a> {
+    pub fn of(own: &'a OwnNames) -> Self {
+        Self { own, row: None, names: Names::default(), found: Found::default() }
+    }
+
+    /// No key can say a name.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.own.sources.is_empty() && self.own.inside.is_empty()
+    }
+
+    /// Whether a key of a row says who its person is.
+    pub fn are_in(&mut self, key: &str, row: usize, rows: &Rows<'_>) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let row = rows.row(row);
+        if self.row != Some(row) {
+            self.fill(row, rows);
+            self.row = Some(row);
+        }
+        self.found.find(key, &self.names);
+        self.tells(key)
+    }
+
+    fn fill(&mut self, row: usize, rows: &Rows<'_>) {
+        self.names.clear();
+        for source in &self.own.sources {
+            let Some(raw) = rows.raw.get(source.index).and_then(Texts::<StringViewArray>::of) else { continue };
+            for place in raw.row(row).filter(|place| raw.values.is_valid(*place)) {
+                let name = raw.values.value(place);
+                self.names.add(source.role, name, name);
+            }
+        }
+        self.own.inside.iter().for_each(|inside| inside.add_own(row, rows, &mut self.names));
+        self.names.join();
+    }
+
+    fn tells(&self, key: &str) -> bool {
+        let mut seen = self.found.spans.iter().filter_map(|span| match span.detector {
+            Detector::Name(needle) => Some((needle, span.start, span.end)),
+            _ => None,
+        });
+        let Some((first, start, end)) = seen.next() else { return false };
+        let (before, behind) = (&key[..start], &key[end..]);
+        self.names.is_whole(first)
+            || seen.any(|(other, ..)| other != first)
+            || is_titled(before)
+            || is_addressed(behind)
+            || is_login(behind)
+            || self.names.is_beside_initial(first, before, behind)
+    }
+}
+
+/// The digits of a login stand behind a name; one digit numbers fields: `price2`.
+fn is_login(behind: &str) -> bool {
+    behind.bytes().take_while(u8::is_ascii_digit).count() > 1
+}
