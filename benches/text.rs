@@ -22,7 +22,7 @@ fn compile(name: &str, shape: Shape, params: serde_json::Value) -> Box<dyn Colum
     let column = ColumnSpec { name: "public.t.c".to_owned(), shape: shape.clone(), mask: Some(spec.clone()) };
     let table = TableSpec { columns: vec![column], ..TableSpec::default() };
     let realm = MasterKey::test().realm("default");
-    let compile = Compile { realm: &realm, table: &table, column: 0, shape, spec: &spec, subject: None };
+    let compile = Compile { realm: &realm, table: &table, column: 0, shape, spec: &spec, subject: None, subjects: &[] };
     kind(name).expect("the kind exists").compile(&compile).expect("the mask compiles")
 }
 

@@ -199,7 +199,7 @@ fn table<'a>(
 
 /// Tells whether a column with this mask holds names, which texts may mention.
 pub fn holds_names(kind: &str, params: &Params) -> bool {
-    sources::role(kind, params).is_some() || inside::holds_names(kind, params)
+    sources::role(kind, params).is_some()
 }
 
 /// Buffers that live as long as a batch.

@@ -5,7 +5,7 @@
 //! nothing else: a title, an initial of theirs, the digits of a login.
 
 use super::inside::{self, Inside};
-use super::names::{Names, Role};
+use super::names::Names;
 use super::sources::{self, Source, Texts};
 use super::spans::{Detector, Found};
 use super::words::{is_addressed, is_titled};
