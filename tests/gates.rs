@@ -544,7 +544,8 @@ fn orphans_of_rows_that_are_left_out_are_no_failure_and_others_are() {
         lab.config(&format!(
             "[[references]]\nfrom = \"public.orders.customer_email\"\nto = \"public.customers.email\"\n\
              [tables.\"public.*\".columns]\nid = {{ keep = \"a test\" }}\n\
-             [tables.\"public.customers\".columns]\nemail = \"email\"\n{rows}{more}"
+             [tables.\"public.customers\".columns]\nemail = \"email\"\n\
+             [tables.\"public.orders\".columns]\ncustomer_email = \"email\"\n{rows}{more}"
         ));
     };
     let told = "SELECT g->>'evidence' FROM restage.run, jsonb_array_elements(gates) g WHERE g->>'name' = 'orphans'";

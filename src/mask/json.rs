@@ -149,6 +149,9 @@ pub(super) fn rules(compile: &Compile<'_>) -> Result<(Automaton, Vec<Box<dyn Col
     Ok((Automaton { seal: Some(seal(compile.realm)), ..automaton }, masks))
 }
 
+/// Masks as they are written, and as they were compiled.
+type Written<'c> = Vec<(&'c Value, Box<dyn ColumnMask>)>;
+
 /// The strings of the documents of a column that some of its masks are for.
 pub(super) struct Strings(Automaton);
 
@@ -157,7 +160,7 @@ impl Strings {
     pub fn of<'c>(
         compile: &'c Compile<'_>,
         wanted: impl Fn(&Value) -> bool,
-    ) -> Result<(Self, Vec<(&'c Value, Box<dyn ColumnMask>)>), CompileError> {
+    ) -> Result<(Self, Written<'c>), CompileError> {
         let mut masks = Vec::new();
         let mut action = |value: &'c Value| {
             if !wanted(value) {

@@ -148,7 +148,7 @@ impl Run<'_> {
         let before = self.text[..self.groups[at].start].trim_end_matches('#').trim_end_matches([' ', ':', '.']);
         let word = &before[before.trim_end_matches(char::is_alphabetic).len()..];
         let is = |known: &&str| word.get(..known.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(known));
-        self.len(at) >= WHOLE && PHONE_WORDS.iter().any(|known| is(&known))
+        self.len(at) >= WHOLE && PHONE_WORDS.iter().any(is)
     }
 
     /// `212-555-0100/0101`, `+49 171 8834021/22`: another line or an extension, behind a number that may be a whole one.
