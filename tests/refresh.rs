@@ -194,7 +194,7 @@ fn keys_of_children_by_inheritance_join_what_they_joined() {
          INSERT INTO note VALUES (1, 1), (2, 2); INSERT INTO letter VALUES (3, 3, 0), (4, 1, 0); INSERT INTO express VALUES (5, 2, 1)",
     );
     let joined =
-        "SELECT n.tableoid::regclass, count(*) FROM note n JOIN class c ON c.id = n.class GROUP BY 1 ORDER BY 1::text";
+        "SELECT n.tableoid::regclass::text, count(*) FROM note n JOIN class c ON c.id = n.class GROUP BY 1 ORDER BY 1";
     let policy = |more: &str| {
         lab.config(&format!(
             "[tables.\"public.*\"]\ndefault = {{ keep = \"a test\" }}\n[tables.\"public.class\".columns]\nid = \"int\"\n{more}"
