@@ -1,11 +1,13 @@
 //! A full name taken apart: `Dr. Katharina "Kati" Lindqvist-Öst (geb. Meierbeer), PhD`.
 
 use super::names::is_particle;
-use super::words::{is_degree, is_title, is_wordless};
+use super::words::{Degree, degree, is_title, is_wordless};
 use std::borrow::Cow;
 
-/// Words behind which somebody's name of birth stands.
-const BORN: &[&str] = &["geb", "geboren", "geborene", "née", "né", "nee", "born", "rozená", "nata", "formerly"];
+/// Words behind which somebody's name of birth stands. Some are names themselves: in brackets and behind a comma.
+const BORN: &[&str] = &["nee", "born", "nata", "formerly"];
+/// Those that are none, also between two names.
+const BORN_ONLY: &[&str] = &["geb", "geboren", "geborene", "née", "né", "rozená", "z domu"];
 /// Longest text in quotes or parentheses that is looked at.
 const ASIDE_MAX: usize = 64;
 /// What stands around a name that somebody goes by, and around what else is said of them.
@@ -15,26 +17,34 @@ const QUOTES: &[(char, char)] = &[('"', '"'), ('“', '”'), ('„', '“'), ('
 pub(super) struct FullName<'a> {
     pub first: &'a str,
     pub last: &'a str,
+    /// A degree stood behind it.
+    pub degree: bool,
 }
 
 impl<'a> FullName<'a> {
     /// Reads `First Middle Last` and `Last, First`, with titles before and degrees behind.
     pub(super) fn of(name: &'a str) -> Self {
-        let name = without_degrees(name.trim());
+        let all = name.trim();
+        let name = without_degrees(all);
+        let degree = name.len() < all.len();
         if let Some((last, first)) = name.split_once(',') {
-            return Self { first: without_titles(first.trim()), last: without_titles(last.trim()) };
+            return Self { first: without_titles(first.trim()), last: without_titles(last.trim()), degree };
         }
         let name = without_titles(name);
+        // With a title or a degree, one word is how somebody is addressed: by the last name.
+        if name.len() < all.len() && !name.contains(char::is_whitespace) {
+            return Self { first: "", last: name, degree };
+        }
         let mut rest = name;
         while !rest.is_empty() {
             let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
             let (word, after) = (&rest[..end], rest[end..].trim_start());
             if !is_particle(word) {
-                return Self { first: word, last: after };
+                return Self { first: word, last: after, degree };
             }
             rest = after;
         }
-        Self { first: "", last: name }
+        Self { first: "", last: name, degree }
     }
 }
 
@@ -46,11 +56,24 @@ fn without_titles(mut name: &str) -> &str {
     name
 }
 
+/// Many degrees are names as well, which must not stay: where a word may be one, it is one.
 fn without_degrees(mut name: &str) -> &str {
     let apart = |c: char| c.is_whitespace() || c == ',';
     while let Some(at) = name.rfind(apart) {
-        let (before, degree) = (name[..at].trim_end_matches(apart), name[at..].trim_start_matches(apart));
-        if before.is_empty() || !is_degree(degree, before.split(apart).filter(|word| !word.is_empty()).count()) {
+        let (before, word) = (name[..at].trim_end_matches(apart), &name[at..]);
+        let word = word.trim_start_matches(apart);
+        let comma = name[before.len()..name.len() - word.len()].contains(',');
+        let is_name = |word: &&str| !word.is_empty() && !is_particle(word) && degree(word) != Some(Degree::Sure);
+        let names = before.split(apart).filter(is_name);
+        // `Jack XIAO MA`: in capitals as another name is.
+        let small = || names.clone().all(|name| name.contains(char::is_lowercase));
+        let counts = match degree(word) {
+            Some(Degree::Sure) => names.clone().count() > usize::from(word.contains('.')),
+            Some(Degree::Likely) => names.clone().count() > 1 && small(),
+            Some(Degree::Maybe) => names.clone().count() > 1 && small() && comma,
+            None => false,
+        };
+        if !counts {
             break;
         }
         name = before;
@@ -76,7 +99,7 @@ pub(super) fn asides(name: &str) -> (Cow<'_, str>, Vec<Aside<'_>>) {
         let inner = &name[start + open.len_utf8()..];
         let Some(len) = inner.find(*close).filter(|len| *len <= ASIDE_MAX) else { continue };
         let (whole, inner) = (&name[start..start + open.len_utf8() + len + close.len_utf8()], inner[..len].trim());
-        match born(inner) {
+        match born(inner, &[BORN, BORN_ONLY].concat()).filter(|_| *open == '(') {
             Some(name) => asides.push(Aside::Born(name)),
             None if *open != '(' => asides.push(Aside::Called(inner)),
             // A place or a state as well as a name.
@@ -85,7 +108,10 @@ pub(super) fn asides(name: &str) -> (Cow<'_, str>, Vec<Aside<'_>>) {
         plain = Cow::Owned(plain.replacen(whole, " ", 1));
     }
     let words = name.match_indices(char::is_whitespace).map(|(at, _)| at);
-    let at_end = words.filter(|_| asides.is_empty()).find_map(|at| Some((at, born(name[at..].trim_start())?)));
+    let at_end = words.filter(|_| asides.is_empty()).find_map(|at| {
+        let known = if name[..at].trim_end().ends_with(',') { [BORN, BORN_ONLY].concat() } else { BORN_ONLY.to_vec() };
+        Some((at, born(name[at..].trim_start(), &known)?))
+    });
     if let Some((at, name_of_birth)) = at_end {
         asides.push(Aside::Born(name_of_birth));
         plain = Cow::Owned(name[..at].to_owned());
@@ -93,11 +119,13 @@ pub(super) fn asides(name: &str) -> (Cow<'_, str>, Vec<Aside<'_>>) {
     (plain, asides)
 }
 
-/// The name behind a word for birth.
-fn born(text: &str) -> Option<&str> {
-    let (word, name) = text.split_once(char::is_whitespace)?;
-    let word = word.trim_end_matches(['.', ':']).to_lowercase();
-    BORN.contains(&word.as_str()).then(|| name.trim()).filter(|name| name.starts_with(char::is_uppercase))
+/// The name behind a word for birth, which is in small letters: `Born` and `Nata` are names.
+fn born<'a>(text: &'a str, known: &[&str]) -> Option<&'a str> {
+    let behind = |word: &&str| {
+        let rest = text.strip_prefix(*word)?.trim_start_matches(['.', ':']);
+        rest.starts_with(char::is_whitespace).then(|| rest.trim())
+    };
+    known.iter().find_map(behind).filter(|name| name.starts_with(char::is_uppercase))
 }
 
 /// Family names of one character, the most frequent ones of China, in both forms.
@@ -140,6 +168,31 @@ mod tests {
             ("Li, Ma", "Ma", "Li"),
             ("Yo-Yo Ma", "Yo-Yo", "Ma"),
             ("Nat Phil", "Nat", "Phil"),
+            ("NGUYEN VAN BA", "NGUYEN", "VAN BA"),
+            ("JACK XIAO MA", "JACK", "XIAO MA"),
+            ("Jack XIAO MA", "Jack", "XIAO MA"),
+            ("Dr. JACK XIAO MA", "JACK", "XIAO MA"),
+            ("Xiao Bo MA", "Xiao", "Bo MA"),
+            ("LEE SOO PE", "LEE", "SOO PE"),
+            ("Yuki Ii", "Yuki", "Ii"),
+            ("NAOKO IV", "NAOKO", "IV"),
+            ("Abdul Rahman Md", "Abdul", "Rahman Md"),
+            ("Rahman, Md", "Md", "Rahman"),
+            ("Hossain Khan, Md", "Md", "Hossain Khan"),
+            ("Smith, J.R.", "J.R.", "Smith"),
+            ("Ann Lee Esq", "Ann", "Lee Esq"),
+            // And degrees that are none.
+            ("Frauke Ostermoor, MA", "Frauke", "Ostermoor"),
+            ("FRAUKE OSTERMOOR, PhD", "FRAUKE", "OSTERMOOR"),
+            ("FRAUKE OSTERMOOR M.D.", "FRAUKE", "OSTERMOOR"),
+            ("John Smith III", "John", "Smith"),
+            ("Ann Lee Esq.", "Ann", "Lee"),
+            // One word with a title is a last name.
+            ("Doctor Strange", "", "Strange"),
+            ("Lady Gaga", "", "Gaga"),
+            ("Mag. Huber", "", "Huber"),
+            ("Dr. Ostermoor, PhD", "", "Ostermoor"),
+            ("Strange", "Strange", ""),
         ] {
             let read = FullName::of(name);
             assert_eq!((read.first, read.last), (first, last), "{name}");
@@ -153,6 +206,12 @@ mod tests {
         let read = FullName::of(&plain);
         assert_eq!((read.first, read.last), ("Katharina", "Lindqvist-Öst"));
         assert_eq!(found, [Aside::Called("Kati"), Aside::Born("Meierbeer")]);
+        assert_eq!(asides("Ann Lee, born Dupont").1, [Aside::Born("Dupont")]);
+        assert_eq!(asides("Anna Nowak z domu Lis").1, [Aside::Born("Lis")]);
+        // Names that are such words.
+        for name in ["Ann Born Smith", "Maria Nata Smith", "Smith, Nata Maria", "Maria nata Smith"] {
+            assert_eq!(asides(name), (Cow::Borrowed(name), vec![]));
+        }
         assert_eq!(asides("Ann Lee née Dupont"), (Cow::Borrowed("Ann Lee"), vec![Aside::Born("Dupont")]));
         // The twins: what is no name.
         assert_eq!(asides("Ann Lee (Berlin)").1, []);

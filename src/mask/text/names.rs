@@ -98,6 +98,8 @@ pub(super) struct Names {
     /// Needles of the whole first and last name.
     first: Option<u16>,
     last: Option<u16>,
+    /// A full name has a degree, so a short last name is sure to be one: it makes logins too.
+    degree: bool,
 }
 
 impl Default for Names {
@@ -112,6 +114,7 @@ impl Default for Names {
             last_initial: None,
             first: None,
             last: None,
+            degree: false,
         }
     }
 }
@@ -136,13 +139,15 @@ impl Names {
         self.masks.clear();
         self.needles.clear();
         (self.initial, self.last_initial, self.first, self.last) = (None, None, None, None);
+        self.degree = false;
     }
 
     /// Adds first and last name written as one word, as in user names: `bobsmith`, `smithbob`, `bsmith`.
     pub(super) fn join(&mut self) {
         let (Some(first), Some(last)) = (self.first, self.last) else { return };
         let (first, last) = (self.needles[usize::from(first)], self.needles[usize::from(last)]);
-        if last.end - last.start < SHORT {
+        let short = last.end - last.start < SHORT;
+        if short && !self.degree {
             return;
         }
         let letter = self.folded[first.start..].chars().next().map_or(0, char::len_utf8);
@@ -151,7 +156,7 @@ impl Names {
         let several = |needle: Needle| self.folded[needle.start..needle.end].contains(' ');
         // `AnnaMüller-Lüdenscheidt`: only where they meet there is no blank.
         let meeting = several(first) || several(last);
-        for (a, b) in [(first, last), (last, first), (initial, last)] {
+        for (a, b) in [(first, last), (last, first), (initial, last)].into_iter().take(if short { 2 } else { 3 }) {
             self.push_joined([a, b], false);
             if meeting && a.end - a.start > letter {
                 self.push_joined([a, b], true);
@@ -256,7 +261,8 @@ impl Names {
             return;
         }
         let (plain, asides) = asides(raw);
-        let FullName { first, last } = FullName::of(&plain);
+        let FullName { first, last, degree } = FullName::of(&plain);
+        self.degree |= degree;
         if !last.is_empty() {
             let mask = self.mask(mask_last);
             let number = self.needle(last, mask, 2, Side::Family);

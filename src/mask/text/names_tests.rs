@@ -398,3 +398,28 @@ fn a_login_that_is_a_name_of_the_row_is_that_name() {
     let names = [(Role::Username, "ak47x", "loan_x"), (Role::First, "Anna", "Eva")];
     assert_eq!(mask(&names, None, "Anna as ak47x"), "Eva as loan_x");
 }
+
+#[test]
+fn a_last_name_that_is_written_like_a_degree_does_not_stay() {
+    for (name, text, want) in [
+        ("NGUYEN VAN BA", "Mr. Ba rang", "Mr. Ruiz rang"),
+        ("JACK XIAO MA", "Jack Ma, MA", "Carlos Ruiz, RUIZ"),
+        ("YO YO MA", "Mr. Ma", "Mr. Ruiz"),
+        ("LEE SOO PE", "Mr. Pe", "Mr. Ruiz"),
+        ("Yuki Ii", "Yuki Ii, Mrs. Ii", "Carlos Ruiz, Mrs. Ruiz"),
+        ("Naoko Iv", "Mrs. Iv", "Mrs. Ruiz"),
+        ("Abdul Rahman Md", "Mr. Rahman Md", "Mr. Ruiz"),
+        ("Rahman, Md", "Md Rahman; Md rang", "Carlos Ruiz; Carlos rang"),
+        ("Ann Born Smith", "Born rang", "Ruiz rang"),
+        ("Maria Nata Smith", "Nata rang", "Ruiz rang"),
+        ("Dr. Bo Ek PhD", "BoEk, boek", "carlosruiz, carlosruiz"),
+        ("Doctor Strange", "Mr. Strange", "Mr. Ruiz"),
+        ("Lady Gaga", "Gaga", "Ruiz"),
+        // The twins: degrees, words of birth, and short names that are words together.
+        ("Frauke Ostermoor, MA", "Ostermoor has an MA", "Ruiz has an MA"),
+        ("Ann Smith (born Lee)", "born in 1980, Mrs. Lee", "born in 1980, Mrs. Ruiz"),
+        ("Bo Ok", "book", "book"),
+    ] {
+        assert_eq!(full(name, text), want, "{name}: {text}");
+    }
+}

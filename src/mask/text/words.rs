@@ -68,7 +68,10 @@ const SUFFIXES: &[&str] = &[
     "jr", "sr", "ii", "iii", "iv", "md", "phd", "esq", "mba", "msc", "bsc", "mph", "llm", "llb", "mphil", "dphil",
     "edd", "dds", "dvm", "cpa", "beng", "meng", "dipling",
 ];
-const DEGREES: &[&str] = &["ma", "ba", "jd", "rn", "pe"];
+/// Degrees as they are written, which no name is.
+const DEGREES: &[&str] = &["PhD", "MSc", "BSc", "MPhil", "DPhil", "EdD", "BEng", "MEng", "Dipl-Ing"];
+/// Family names as well, even in capitals.
+const LIKE_NAMES: &[&str] = &["MA", "BA", "JD", "RN", "PE"];
 /// Forms of companies as they are written on to the name of an owner.
 const FORMS: &[&str] = &[
     "GmbH", "AG", "KG", "OHG", "UG", "SE", "Ltd", "LLC", "LLP", "Inc", "Corp", "PLC", "SA", "SAS", "SARL", "SRL",
@@ -89,14 +92,32 @@ fn known_compound(word: &str) -> bool {
     word.contains(".-") && word.split('-').all(is_title)
 }
 
-/// `Jr.`, `PhD`; what is a name too only behind `words` that are two at least, in capitals.
-pub(super) fn is_degree(word: &str, words: usize) -> bool {
-    let bare = word.chars().filter(|c| !matches!(c, '.' | '-'));
-    let folded: String = bare.clone().flat_map(char::to_lowercase).collect();
-    is_suffix(&folded) || DEGREES.contains(&folded.as_str()) && words > 1 && bare.clone().all(char::is_uppercase)
+/// How sure it is that a word behind a name is a degree or a generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Degree {
+    /// `PhD`, `M.D.`, `Jr.`
+    Sure,
+    /// `MD`, `III`: in capitals behind names that are not.
+    Likely,
+    /// `MA`: a family name as well.
+    Maybe,
 }
 
-/// The same of a folded word.
+/// `Jr.`, `PhD`; `Md`, `Ii` and `Esq` are names.
+pub(super) fn degree(word: &str) -> Option<Degree> {
+    let bare: String = word.chars().filter(|c| !matches!(c, '.' | '-')).collect();
+    let like_name = LIKE_NAMES.iter().any(|known| bare.eq_ignore_ascii_case(known));
+    if !like_name && !is_suffix(&bare.to_lowercase()) {
+        return None;
+    }
+    if word.contains('.') || DEGREES.contains(&word) {
+        return Some(Degree::Sure);
+    }
+    let capitals = bare.chars().all(char::is_uppercase);
+    capitals.then_some(if like_name { Degree::Maybe } else { Degree::Likely })
+}
+
+/// A degree or a generation, folded.
 pub(super) fn is_suffix(folded: &str) -> bool {
     SUFFIXES.contains(&folded.trim_end_matches(['.', ',']))
 }
