@@ -452,11 +452,16 @@ proptest! {
 #[test]
 fn credentials_behind_two_slashes_and_escaped_addresses_are_found() {
     for (text, want) in [
-        ("//ann:pw@host/x", "//<user>:<secret>@host/x"),
+        ("//ann:pw@host.de/x", "//<user>:<secret>@host.de/x"),
+        ("//ann:pw@localhost/x", "//<user>:<secret>@localhost/x"),
+        ("//ann:p:w@[::1]:80/x", "//<user>:<secret>@[<ip>]:80/x"),
         ("src=//ann:pw@cdn.host.de/x", "src=//<user>:<secret>@cdn.host.de/x"),
         (r"ann.miller\@web.de", "<email>"),
         // The twins: a comment, a path, a package.
         ("// note: see x", "// note: see x"),
+        // What an address without a dot is anyway, and no credentials.
+        ("import \"//foo:bar@v1\"", "import \"//foo:<email>\""),
+        ("//foo:bar@2.1.0", "//foo:bar@2.1.0"),
         ("a//b:c/d", "a//b:c/d"),
         (r"node_modules\@types", r"node_modules\@types"),
     ] {
