@@ -95,9 +95,9 @@ pub(in crate::mask) fn sealed(seal: &DomainKey, key: &str) -> String {
 
 /// Shortest key that can be personal data: `a@b.c`.
 const PERSONAL_MIN: usize = 5;
-/// Shortest one without a sign: a bank account number of Norway, and fewest digits of a number that is somebody's, in Britain.
+/// Shortest one without a sign: a bank account number of Norway, and fewest digits of a number that is somebody's.
 const PLAIN_MIN: usize = 15;
-const DIGITS_MIN: usize = 6;
+const DIGITS_MIN: usize = 7;
 
 /// What personal data a key is; none for the name of a field, and for a hash that stands for a key already.
 pub(in crate::mask) fn personal(key: &str) -> Option<&'static str> {

@@ -60,8 +60,8 @@ struct Row {
     kind: &'static str,
     /// In a value that stands alone. Samples count: who types one into a form means a person.
     value: Counts,
-    /// In the key of a document, which becomes a hash that nobody is asked about: all that a text would lose there, but
-    /// digits alone, which are numbers of things more often. None: as in a value.
+    /// In the key of a document, which becomes a hash that nobody is asked about: also what signs tell together with its
+    /// form or with check digits. None: as in a value.
     key: Option<Counts>,
     /// In a definition. Samples do not: who writes one there explains a form.
     definition: Counts,
@@ -104,7 +104,7 @@ const TABLE: &[Row] = &[
         detectors: &["phone"],
         kind: PHONE,
         value: |seen| seen.value().starts_with(['+', '(']),
-        key: Some(|seen| is_written_out(seen) && is_dialed(seen.value())),
+        key: Some(is_dialed_alone),
         definition: |seen| is_dialed(seen.value()) && !nobody::is_fictional(seen.value()),
     },
     // Bodies and comments have versions of four numbers, and the resolvers that everybody uses.
@@ -133,7 +133,7 @@ const TABLE: &[Row] = &[
         detectors: &["dk.cpr", "in.aadhaar", "za.id"],
         kind: IDENTIFIER,
         value: |_| false,
-        key: Some(is_written_out),
+        key: None,
         definition: |seen| {
             let words = WORDS.iter().find(|(kind, _)| *kind == seen.detector).map_or(&[][..], |(_, words)| words);
             stands_beside(seen.text, seen.start, seen.end, words) && !seen.is_sample()
@@ -147,15 +147,17 @@ const TABLE: &[Row] = &[
         key: None,
         definition: |seen| !seen.is_sample(),
     },
-    // Codes of things are written like some of them, and one of eleven to thirty passes: lists of codes would be asked
-    // about all day. A definition has few, and one is a leak.
+    // Groups between signs that hardly a code has, and two check digits.
     Row {
-        detectors: &[],
+        detectors: &["br.cpf", "br.cnpj", "be.nn", "fr.nir"],
         kind: IDENTIFIER,
         value: |_| false,
-        key: Some(is_written_out),
+        key: Some(is_in_groups),
         definition: |seen| !seen.is_sample(),
     },
+    // Codes of things are written like some of them, and one of eleven to thirty passes: lists of codes would be asked
+    // about all day. A definition has few, and one is a leak.
+    Row { detectors: &[], kind: IDENTIFIER, value: |_| false, key: None, definition: |seen| !seen.is_sample() },
 ];
 
 fn row(detector: &str) -> &'static Row {
@@ -181,6 +183,10 @@ pub fn personal_kinds(text: &str) -> Vec<&'static str> {
 
 /// The same in the key of a document.
 pub(in crate::mask) fn personal_in_key(key: &str) -> Vec<&'static str> {
+    if uuid::Uuid::try_parse(key).is_ok() {
+        // Drawn at random, its digits may be anything.
+        return Vec::new();
+    }
     alone(key, |row| row.key.unwrap_or(row.value))
 }
 
@@ -194,8 +200,18 @@ fn alone(text: &str, counts: fn(&'static Row) -> Counts) -> Vec<&'static str> {
     })
 }
 
-fn is_written_out(seen: &Seen<'_>) -> bool {
-    !seen.value().bytes().all(|byte| byte.is_ascii_digit())
+fn is_in_groups(seen: &Seen<'_>) -> bool {
+    !seen.value().bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// A telephone number as the whole of a key or beside words: not `v06.12.34.56.78`, nor `0428-8847-5888`, as codes are written.
+fn is_dialed_alone(seen: &Seen<'_>) -> bool {
+    let value = seen.value();
+    if value.starts_with(['+', '(']) {
+        return true;
+    }
+    let is_code = value.starts_with('0') && value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    !is_code && is_in_groups(seen) && !seen.before().ends_with(char::is_alphanumeric) && is_dialed(value)
 }
 
 /// Names the kinds of personal data in a definition, as SQL writes it. Names of persons are not found.
