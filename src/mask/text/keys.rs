@@ -8,7 +8,7 @@ use super::inside::{self, Inside};
 use super::names::Names;
 use super::sources::{self, Source, Texts};
 use super::spans::{Detector, Found};
-use super::words::{is_addressed, is_titled};
+use super::words::{is_addressed, is_title, is_titled};
 use crate::mask::column::{Compile, Rows};
 use crate::mask::kind;
 use arrow_array::{Array, StringViewArray};
@@ -83,6 +83,9 @@ impl<'a> KeyNames<'a> {
             _ => None,
         });
         let Some((first, start, end)) = seen.next() else { return false };
+        if is_field(key) {
+            return false;
+        }
         let (before, behind) = (&key[..start], &key[end..]);
         self.names.is_whole(first)
             || seen.any(|(other, ..)| other != first)
@@ -93,7 +96,78 @@ impl<'a> KeyNames<'a> {
     }
 }
 
+/// Words that names of fields are made of, and that are names as well: alone and with each other they name nobody. Sorted.
+const FIELD_WORDS: &[&str] = &[
+    "address", "amount", "average", "bank", "banks", "base", "batch", "block", "board", "body", "bond", "book",
+    "books", "bounds", "box", "branch", "buyer", "call", "cap", "card", "case", "cash", "chain", "chance", "change",
+    "channel", "charge", "check", "class", "clerk", "close", "code", "column", "cost", "costs", "count", "country",
+    "counts", "cover", "credit", "cross", "data", "date", "day", "days", "deal", "delay", "discount", "draft", "drive",
+    "driver", "end", "event", "fee", "field", "fields", "file", "first", "flag", "flow", "frame", "gate", "gross",
+    "group", "hash", "head", "height", "home", "house", "id", "image", "index", "input", "item", "job", "key", "keys",
+    "label", "land", "last", "layer", "leader", "level", "light", "limit", "line", "lines", "link", "list", "load",
+    "lock", "log", "mail", "major", "marks", "mass", "master", "match", "max", "mean", "media", "message", "mile",
+    "miles", "min", "minor", "mode", "model", "money", "month", "name", "net", "note", "number", "offer", "order",
+    "orders", "owner", "pack", "page", "pages", "paper", "part", "parts", "pass", "path", "pay", "per", "phase",
+    "piece", "place", "plan", "plant", "point", "points", "port", "post", "power", "price", "prices", "prior",
+    "profit", "query", "quote", "race", "range", "rank", "rate", "rates", "ratio", "reader", "real", "record",
+    "region", "rest", "result", "role", "room", "root", "route", "row", "rule", "sale", "sales", "sample", "save",
+    "scale", "school", "score", "seal", "seller", "sender", "service", "set", "share", "shift", "shop", "sign", "site",
+    "size", "skill", "source", "space", "span", "speed", "stage", "stamp", "start", "state", "status", "step", "stock",
+    "stop", "store", "story", "street", "style", "sum", "table", "tag", "target", "task", "tax", "team", "term",
+    "terms", "test", "text", "time", "times", "title", "token", "total", "town", "track", "trade", "train", "tree",
+    "turn", "type", "unit", "units", "usage", "use", "user", "value", "values", "version", "view", "volume", "vote",
+    "wage", "wages", "wait", "watch", "water", "way", "week", "weight", "word", "work", "year", "zone",
+];
+
+/// All words of a key are such words, titles and single letters, as in `ms_page`, `price_m` and `maxValue`; blanks stand in
+/// no name of a field.
+fn is_field(key: &str) -> bool {
+    if key.contains(char::is_whitespace) {
+        return false;
+    }
+    let known = |word: &str| FIELD_WORDS.binary_search(&word).is_ok();
+    let two =
+        |word: &str| (1..word.len()).any(|at| word.is_char_boundary(at) && known(&word[..at]) && known(&word[at..]));
+    let words = key.split(|c: char| !c.is_alphabetic()).filter(|word| word.chars().nth(1).is_some());
+    let mut words = words.map(str::to_lowercase);
+    let mut any = false;
+    let all = words.all(|word| {
+        let field = known(&word) || two(&word);
+        any |= field;
+        field || is_title(&word)
+    });
+    any && all
+}
+
 /// The digits of a login stand behind a name; one digit numbers fields: `price2`.
 fn is_login(behind: &str) -> bool {
     behind.bytes().take_while(u8::is_ascii_digit).count() > 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_fields_name_nobody_alone() {
+        assert!(FIELD_WORDS.is_sorted_by(|a, b| a < b));
+        for key in
+            ["price12", "price2024", "ms_page", "ms_count", "dr_code", "price_m", "max_value", "maxValue", "miles_per"]
+        {
+            assert!(is_field(key), "{key}");
+        }
+        // The twins: with another name, and how one writes to somebody.
+        for key in [
+            "price_oppenheimer",
+            "oppenheimer84",
+            "miles_davis",
+            "Ms Page",
+            "mr_lindqvist",
+            "m_oppenheimer",
+            "ms",
+            "84",
+        ] {
+            assert!(!is_field(key), "{key}");
+        }
+    }
 }
