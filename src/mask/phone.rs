@@ -199,6 +199,11 @@ pub(super) fn is_country(digits: &str) -> bool {
     REGIONS.iter().any(|(_, code, _)| *code != "1" && digits.starts_with(code))
 }
 
+/// This is the code of a country whose areas are written behind a 0 at home.
+pub(super) fn has_trunk(country: &str) -> bool {
+    trunk_is_zero(country.as_bytes())
+}
+
 /// Tells whether the area of a country is written behind a 0 at home.
 fn trunk_is_zero(country: &[u8]) -> bool {
     REGIONS.iter().any(|(_, code, trunk)| code.as_bytes() == country && *trunk == "0")

@@ -27,6 +27,9 @@ const HINT_BYTES_WIDE: usize = 40;
 const NATIONAL_MIN: usize = 9;
 const NATIONAL_MAX: usize = 12;
 const NATIONAL_GROUPS: usize = 6;
+/// A group of so many digits is all that follows an area; a local number has as many at least, and two more.
+const SUBSCRIBER: usize = 5;
+const LOCAL_MIN: usize = 7;
 
 /// Beginnings of words, in small letters; those with others than ASCII stand below.
 const PHONE_WORDS: &[&str] = &[
@@ -124,7 +127,7 @@ pub(super) fn find(text: &str, at: usize, found: &mut Found) -> usize {
                 }
                 reached = reached.max(hit.end);
                 next += hit.groups;
-                if hit.detector == Some(Detector::Phone) && run.is_line(next) && !run.is_other(next, false) {
+                if hit.detector == Some(Detector::Phone) && run.is_line(next) && run.is_last(next) {
                     found.push(run.groups[next].start, run.groups[next].end, Detector::Phone, false);
                     next += 1;
                 }
@@ -474,7 +477,10 @@ impl<'a> Run<'a> {
             let beyond = |group: usize| {
                 self.blank(group - 1) && total > digits.usual && !(digits.extended && self.is_extension(at, group))
             };
-            let other = best.is_some() && (self.is_other(group, before >= digits.whole) || beyond(group));
+            // Behind a country code, a number may look like a social security number until it is whole.
+            let least = if digits.code == 0 { LOCAL_MIN } else { digits.whole };
+            let claimed = || before >= least && self.is_claimed(group);
+            let other = best.is_some() && (self.is_other(group, before >= digits.whole) || beyond(group) || claimed());
             if total > digits.max || apart || other {
                 break;
             }
@@ -509,9 +515,14 @@ impl<'a> Run<'a> {
         // `0049301234567 030/1234567` are two numbers: the second one begins with its trunk prefix, and is one by itself.
         let mut total = self.len(at);
         for group in at + 1..at + groups {
-            let second =
-                self.digits(group).starts_with('0') && (NATIONAL_MIN..=NATIONAL_MAX).contains(&self.digits_from(group));
-            if total >= WHOLE + extra && second {
+            let whole = total >= WHOLE + extra && self.digits(group).starts_with('0');
+            // What is short there is no part of it either, unless it is the last one of groups as short: `171 883 40 021`.
+            let apart = || {
+                (NATIONAL_MIN..=NATIONAL_MAX).contains(&self.digits_from(group))
+                    || self.len(group - 1) >= SUBSCRIBER
+                    || total >= WHOLE + 2 + extra
+            };
+            if whole && apart() {
                 return Some(group - at);
             }
             total += self.dialed_len(at, group, 1);
@@ -629,16 +640,25 @@ impl<'a> Run<'a> {
         if self.before(at) == Some('#') && !self.is_called(at) || self.date(at) {
             return None;
         }
-        let of = |max| self.take(at, Digits::of(DIGITS_MIN, max));
-        // Two numbers side by side are rather two than one of more than eleven digits, if both are written alike or may be
-        // whole ones; else no half of one may stay.
-        let two = |groups: &usize| self.digits_of(at, *groups) >= WHOLE && self.digits_from(at + groups) >= DIGITS_MIN;
-        let short = || of(11).filter(two);
-        let groups = self.twice(at).or_else(short).or_else(|| of(15))?;
         let told = |at: usize| self.hinted(at, PHONE_WORDS) || self.hinted_wide(at);
         // The second of two.
-        let first = (0..at).rev().take(NATIONAL_GROUPS).find(|first| self.twice(*first) == Some(at - first));
-        (told(at) || first.is_some_and(told)).then_some(groups)
+        let first = || (0..at).rev().take(NATIONAL_GROUPS).find(|first| told(*first));
+        let second = || first().is_some_and(|first| self.twice(first) == Some(at - first));
+        if !told(at) && !second() {
+            return None;
+        }
+        // Two numbers side by side are rather two than one of more than eleven digits; but no half of one may stay: what is
+        // too short, or goes on in groups as they are.
+        let of = |max| self.take(at, Digits::of(DIGITS_MIN, max));
+        let half = |groups: &usize| {
+            let next = at + groups;
+            let alike = *groups > 1
+                && self.len(next) == self.len(next - 1)
+                && self.gap(next - 1) == self.gap(next - 2)
+                && self.digits_of(at, *groups) < NATIONAL_MAX - 1;
+            self.digits_of(at, *groups) < LOCAL_MIN || alike
+        };
+        self.twice(at).or_else(|| of(11).filter(|groups| !half(groups))).or_else(|| of(15))
     }
 
     /// As [`Run::hinted`], for words with letters beyond ASCII.

@@ -651,3 +651,51 @@ fn numbers_of_things_stay_where_a_word_says_so() {
         assert_eq!(plain(text), want, "{text}");
     }
 }
+
+/// The card, the identifier, the number or the postal code behind a telephone number begins anew.
+#[test]
+fn numbers_end_before_what_stands_behind_them() {
+    let number = "512 345 678";
+    for gap in [" ", "  ", "\t", "\u{a0}", " - ", " / ", "-", "."] {
+        for (what, found) in [
+            ("4539 5787 6362 1486", "<card>"),
+            ("4539-5787-6362-1486", "<card>"),
+            ("536-90-4399", "<ssn>"),
+            ("0170 1234567", "<phone>"),
+        ] {
+            if gap == "." && found == "<phone>" {
+                continue;
+            }
+            let want = format!("Tel. <phone>{gap}{found}");
+            assert_eq!(plain(&format!("Tel. {number}{gap}{what}")), want, "{gap:?} {what}");
+        }
+    }
+    for (text, want) in [
+        ("Tel 20 12 34 56 4539-5787-6362-1486", "Tel <phone> <card>"),
+        ("Tel 612 34 56 78 536-90-4399", "Tel <phone> <ssn>"),
+        ("Tel 20 12 34 56 / 0170 1234567", "Tel <phone> / <phone>"),
+        ("+39 06 69576561-4539 5787 6362 1486", "<phone>-<card>"),
+        ("tel 555-0100 90210", "tel <phone> 90210"),
+        ("mobile 612 345 678 28001 Madrid", "mobile <phone> 28001 Madrid"),
+        ("tel 20 12 34 56 4711", "tel <phone> 4711"),
+        ("call 8675309 10115 Berlin", "call <phone> 10115 Berlin"),
+        ("tel 12345678 2024", "tel <phone> 2024"),
+        ("+39 06 69576561 4711", "<phone> 4711"),
+        ("+49 170 1234567 007", "<phone> 007"),
+        ("+49 30 123456 0815", "<phone> 0815"),
+        ("tel 612 345 678 / 612 345 679", "tel <phone> / <phone>"),
+        ("tel 1234 5678 4539 5787 6362 1486", "tel <phone> <card>"),
+        ("01701234567/0170 7654321", "<phone>/<phone>"),
+        ("0170 1234567/0171 7654321", "<phone>/<phone>"),
+        ("01701234567/536-90-4399", "<phone>/<ssn>"),
+        ("01701234567/4539 5787 6362 1486", "<phone>/<card>"),
+        // The twins: what goes on, and an extension.
+        ("tel 33 12 34 56 78 90", "tel <phone>"),
+        ("+49 171 883 40 021", "<phone>"),
+        ("+49 171 8834021/22", "<phone>/<phone>"),
+    ] {
+        assert_eq!(plain(text), want, "{text}");
+    }
+    assert_eq!(mask_at(Some("DK"), &[], None, "Tel 20 12 34 56-4539 5787 6362 1486"), "Tel <phone>-<card>");
+    assert_eq!(mask_at(Some("PL"), &[], None, "Tel 512 345 678-512 345 678"), "Tel <phone>-<phone>");
+}

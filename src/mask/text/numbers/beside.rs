@@ -1,6 +1,6 @@
 //! Where a telephone number ends: how many digits one has, and what stands behind it in lines of logs and notes.
 
-use super::{DIGITS_MIN, NATIONAL_GROUPS, PHONE_WORDS, Run};
+use super::{DIGITS_MIN, NATIONAL_GROUPS, PHONE_WORDS, Run, ids, phone};
 
 /// From so many digits on, a number may be a whole one: what is short and stands behind it is something else.
 pub(super) const WHOLE: usize = 10;
@@ -55,7 +55,10 @@ impl Run<'_> {
     /// How many digits of a group are dialed: the trunk digit of `+44 (0)20`, `+49 (0171)` and `+49 0171` is written only.
     pub(super) fn dialed_len(&self, at: usize, group: usize, code: usize) -> usize {
         let alone = group > at && self.digits(group) == "0" && self.gap(group).starts_with(')');
-        let behind = code > 0 && group == at + code && self.digits(group).starts_with('0');
+        // A 0 of Italy is dialed.
+        let country = || self.digits(at + code - 1).trim_start_matches('0');
+        let behind =
+            code > 0 && group == at + code && self.digits(group).starts_with('0') && phone::has_trunk(country());
         self.len(group) - usize::from(alone || behind)
     }
 
@@ -73,14 +76,25 @@ impl Run<'_> {
     /// How many groups the first of two numbers has that are written alike. Groups of one length may be those of one number,
     /// if it does not get too long.
     pub(super) fn twice(&self, at: usize) -> Option<usize> {
+        if self.count < at + 2 {
+            return None;
+        }
         let alike = |groups: usize| {
             at + 2 * groups <= self.count
                 && (at..at + groups).all(|group| self.len(group) == self.len(group + groups))
-                && (at..at + groups - 1).all(|group| self.close(group) && self.close(group + groups))
+                && (at..at + groups - 1).all(|group| self.close(group) && self.gap(group) == self.gap(group + groups))
         };
         let least = (1..=NATIONAL_GROUPS).find(|groups| alike(*groups))?;
         let most = if self.digits_from(at) > DIGITS_MAX { NATIONAL_GROUPS } else { least };
-        (least..=most).find(|groups| alike(*groups) && self.digits_of(at, *groups) >= DIGITS_MIN)
+        let fits = |groups: &usize| {
+            // Six digits are seldom one of two numbers, if more stand behind them.
+            let more = *groups > 1 && at + 2 * groups < self.count;
+            alike(*groups) && self.digits_of(at, *groups) >= DIGITS_MIN + usize::from(more)
+        };
+        let all = (self.count - at) / 2;
+        let groups = [all].into_iter().filter(|all| *all <= most && at + 2 * all == self.count).chain(least..=most);
+        let claimed = |group: usize| self.digits_of(at, group - at) > DIGITS_MIN && self.is_claimed(group);
+        groups.into_iter().find(fits).filter(|groups| !(at + 1..=at + groups).any(claimed))
     }
 
     /// Decimals behind a comma. Without a blank, commas part fields more often than they stand in numbers of so many digits:
@@ -154,6 +168,18 @@ impl Run<'_> {
     /// `212-555-0100/0101`, `+49 171 8834021/22`: another line or an extension, behind a number that may be a whole one.
     pub(super) fn is_line(&self, group: usize) -> bool {
         group > 0 && self.gap(group - 1) == "/" && self.gap(group) != "/" && matches!(self.len(group), 2..=4)
+    }
+
+    /// An extension ends there: with more digits behind it is another number.
+    pub(super) fn is_last(&self, group: usize) -> bool {
+        !self.is_other(group, false) && !self.match_at(group).is_some_and(|hit| hit.groups > 1)
+    }
+
+    /// A card, a social security number or an identifier begins with the group, and no part of a telephone number.
+    pub(super) fn is_claimed(&self, group: usize) -> bool {
+        self.ssn(group).is_some()
+            || self.card(group).is_some_and(|(_, sure)| sure)
+            || ids::find(self.text, self.groups[group].start, self.columns).is_some()
     }
 
     /// A blank stands between the group and the next.
