@@ -131,7 +131,7 @@ pub(super) struct Id {
 
 /// Identifiers in digits alone of which hardly one number in fifty is one: they tell a day of birth, or have several check
 /// digits or another rule beside it.
-const STRONG: &[&str] = &["be.nn", "de.idnr", "pl.pesel", "br.cpf", "no.fnr"];
+const STRONG: &[&str] = &["be.nn", "pl.pesel", "br.cpf", "no.fnr"];
 const STRONG_DIGITS: usize = 11;
 
 /// Kinds of [`KINDS`], a bit for each.
@@ -200,6 +200,19 @@ pub(super) fn find_strong(text: &str, start: usize, end: usize) -> Option<Id> {
     let kind = STRONG.iter().find(|kind| national::is_valid(kind, &text[start..end]))?;
     let kind = KINDS.iter().position(|known| known == kind)? as u8;
     Some(Id { start, end, detector: Detector::Id(kind) })
+}
+
+/// An identifier behind a word for things, where no more of them stand by chance than matters.
+pub(super) fn find_of_thing(text: &str, start: usize, end: usize) -> Option<Id> {
+    let kind = match end - start {
+        10 => "se.pnr",
+        STRONG_DIGITS => "de.idnr",
+        _ => return None,
+    };
+    let number = KINDS.iter().position(|known| *known == kind).map(|kind| kind as u8);
+    let valid = || number.filter(|_| national::is_valid(kind, &text[start..end]));
+    let other = || valid().map(|kind| Id { start, end, detector: Detector::Id(kind) });
+    find_strong(text, start, end).or_else(other)
 }
 
 /// Separators that may stand between two characters of an account number.

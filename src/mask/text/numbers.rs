@@ -289,7 +289,8 @@ impl<'a> Run<'a> {
             return hit(4, Detector::Ip, false);
         }
         if self.is_of_thing(at) {
-            return None;
+            let id = ids::find_of_thing(self.text, start, self.groups[at].end)?;
+            return hit(1, id.detector, true);
         }
         if let Some(hit) = phone() {
             return Some(hit);
@@ -508,7 +509,7 @@ impl<'a> Run<'a> {
             8.. if self.alone(at) => 7,
             1..=4 if self.len(at + 1) > 0 => 7,
             // `0049171 8834021`: with its area. A number of anything may begin so too, but hardly one of a country.
-            5..=7 if self.len(at + 1) > 0 && phone::is_country(code) => 10,
+            5..=7 if self.len(at + 1) > 0 && phone::is_country(code) && !self.fraction(at) => 10,
             _ => return None,
         };
         let groups = self.take(at, Digits::abroad(min, extra, code, 1))?;
@@ -571,7 +572,8 @@ impl<'a> Run<'a> {
             // Seven digits are told by their dash, and a point between two groups is that of a decimal number.
             let marked = len != 7 || self.gap(at).contains(['-', '\u{2010}', '\u{2011}', '\u{2013}']);
             let decimal = number == 1 && self.gap(at) == ".";
-            let open = matches!(self.gap(group), "-" | ".") && !self.date(group + 1) || self.has_cents(group);
+            let open = matches!(self.gap(group), "-" | ".") && !self.date(group + 1)
+                || self.gap(at) == "." && self.has_cents(group);
             if number > 0 && marked && !decimal && !open && plan.grouped(&digits[..len], &lens[..=number]) {
                 best = Some(number + 1);
             }

@@ -106,15 +106,12 @@ impl Run<'_> {
         first && !self.after(at).starts_with(',')
     }
 
-    /// `20123456,50`: an amount with its cents, below a thousand millions, and no other field follows.
+    /// `20123456,50`: an amount with its cents, and no other field follows.
     pub(super) fn has_cents(&self, at: usize) -> bool {
         let Some(after) = self.after(at).strip_prefix(',') else { return false };
         let cents = after.bytes().take_while(u8::is_ascii_digit).count();
         let first = !self.text[..self.groups[at].start].ends_with(',') && !self.digits(at).starts_with('0');
-        first
-            && self.len(at) < WHOLE
-            && cents == 2
-            && !after[2..].starts_with(|c: char| c.is_alphanumeric() || c == ',')
+        first && cents == 2 && !after[2..].starts_with(|c: char| c.is_alphanumeric() || c == ',')
     }
 
     /// Where the plus before a country code stands, perhaps with a blank behind it; a sum is none.

@@ -16,7 +16,6 @@ const PROGRAMS: &[&str] = &[
     "EdgiOS",
     "OPR",
     "Firefox",
-    "Opera",
     "FxiOS",
     "Safari",
     "Version",
@@ -30,11 +29,6 @@ const PROGRAMS: &[&str] = &[
     "okhttp",
     "python-requests",
 ];
-/// Systems, as they write their names: their versions begin with small numbers.
-const SYSTEMS: &[&str] = &["OS", "macOS", "iOS"];
-const SYSTEM_MAX: u32 = 20;
-/// Words right before a version or a part of a document, whose numbers have one digit each.
-const PART_WORDS: &[&str] = &["release", "section", "chapter", "clause", "paragraph", "abschnitt", "kapitel", "absatz"];
 /// What the name of a file of a version ends with, or the version itself.
 const VERSION_ENDS: &[&str] = &[".jar", ".war", ".whl", ".nupkg", "-SNAPSHOT", ".RELEASE", ".Final"];
 
@@ -154,19 +148,9 @@ impl Run<'_> {
         let (before, after) = (&self.text[..self.groups[at].start], &self.text[self.groups[at + 3].end..]);
         let network =
             after.strip_prefix([':', '/']).is_some_and(|after| after.starts_with(|c: char| c.is_ascii_digit()));
-        let told = || self.follows(at, VERSION_WORDS) || self.is_part(at, before);
+        let told = self.follows(at, VERSION_WORDS);
         let ends = || VERSION_ENDS.iter().any(|end| after.starts_with(end));
-        !network && (told() || ends() || before.ends_with(".so.") || self.is_release(at, before))
-    }
-
-    /// `Firefox 115.0.2.1`, `OS 10.15.7.1`, `Section 4.3.2.1`. Addresses stand behind such words too, but are seldom written so.
-    fn is_part(&self, at: usize, before: &str) -> bool {
-        let Some(before) = before.strip_suffix([' ', '\u{a0}']) else { return false };
-        let (_, name) = last_word(before);
-        let digits = (at..at + 4).all(|group| self.len(group) == 1);
-        PROGRAMS.contains(&name) && self.value(at + 1) == 0
-            || SYSTEMS.contains(&name) && self.value(at) <= SYSTEM_MAX
-            || digits && PART_WORDS.iter().any(|word| name.eq_ignore_ascii_case(word))
+        !network && (told || ends() || before.ends_with(".so.") || self.is_release(at, before))
     }
 
     /// The version of a program as browsers and servers tell it, `Chrome/119.0.0.0`; machines and lines of telephones are
