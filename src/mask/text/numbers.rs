@@ -634,7 +634,7 @@ impl<'a> Run<'a> {
             11 => digits[0] >= b'2' || digits[1] >= b'2',
             _ => false,
         };
-        (shaped && self.alone(at)).then_some(1)
+        (shaped && self.alone(at) && !self.is_fraction(at)).then_some(1)
     }
 
     /// Any number of 6 to 15 digits after a word like `tel`.

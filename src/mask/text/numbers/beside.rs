@@ -106,6 +106,14 @@ impl Run<'_> {
         first && !self.after(at).starts_with(',')
     }
 
+    /// Digits behind a comma and a short whole number, `2,7182818284`: rather a fraction than the last of two fields.
+    pub(super) fn is_fraction(&self, at: usize) -> bool {
+        let Some(before) = self.text[..self.groups[at].start].strip_suffix(',') else { return false };
+        let head = before.trim_end_matches(|c: char| c.is_ascii_digit());
+        let first = !head.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | ',' | '_' | '-'));
+        first && (1..8).contains(&(before.len() - head.len())) && !self.after(at).starts_with(',')
+    }
+
     /// `20123456,50`: an amount with its cents, and no other field follows.
     pub(super) fn has_cents(&self, at: usize) -> bool {
         let Some(after) = self.after(at).strip_prefix(',') else { return false };
