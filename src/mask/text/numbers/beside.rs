@@ -177,7 +177,7 @@ impl Run<'_> {
 
     /// An extension ends there: with more digits behind it is another number.
     pub(super) fn is_last(&self, group: usize) -> bool {
-        !self.is_other(group, false) && !self.match_at(group).is_some_and(|hit| hit.groups > 1)
+        !self.is_other(group, false) && self.match_at(group).is_none_or(|hit| hit.groups <= 1)
     }
 
     /// A card, a social security number or an identifier begins with the group, and no part of a telephone number.
