@@ -536,7 +536,7 @@ fn fewer_orphans_where_masks_merge_spellings_are_told_and_others_publish_nothing
 fn orphans_of_rows_that_are_left_out_are_no_failure_and_others_are() {
     let lab = Lab::new("gate_orphans_partly");
     lab.seed(
-        "CREATE TABLE customers (id int PRIMARY KEY, email text UNIQUE); CREATE TABLE orders (id int PRIMARY KEY, customer_email text);
+        "CREATE TABLE customers (id int PRIMARY KEY, email text UNIQUE); CREATE TABLE orders (id int PRIMARY KEY, customer_email text) PARTITION BY RANGE (id); CREATE TABLE orders_1 PARTITION OF orders DEFAULT;
          INSERT INTO customers SELECT i, 'user' || i || '@corp.de' FROM generate_series(1, 45) i;
          INSERT INTO orders SELECT i, 'user' || i || '@corp.de' FROM generate_series(1, 50) i;",
     );

@@ -622,6 +622,29 @@ fn closed_staging_is_told_to_be_opened() {
 }
 
 #[test]
+fn an_owner_whom_the_target_role_may_not_become_is_told_before_the_load() {
+    let lab = lab("becomes");
+    // Before 16 whoever was a member could.
+    if lab.target.sql("postgres", "SHOW server_version_num").parse::<u32>().expect("a number") < 160_000 {
+        return;
+    }
+    let role = with_role(&lab, "CREATEDB", false);
+    let team = format!("{}_team", lab.name);
+    lab.target.sql(
+        "postgres",
+        &format!(
+            "CREATE ROLE \"{team}\"; GRANT \"{team}\" TO \"{role}\" WITH INHERIT TRUE, SET FALSE; \
+             ALTER DATABASE \"{}\" OWNER TO \"{team}\"",
+            lab.name
+        ),
+    );
+    let line = format!("GRANT \"{team}\" TO \"{role}\" WITH INHERIT TRUE, SET TRUE;");
+    assert!(warnings(&lab).iter().any(|told| told.contains(&line)), "{:?}", warnings(&lab));
+    lab.target.sql("postgres", &line);
+    assert!(!warnings(&lab).iter().any(|told| told.contains(&line)));
+}
+
+#[test]
 fn places_in_live_that_are_used_up_are_told_before_the_load_and_named_behind_it() {
     let lab = lab("places");
     let name = &lab.name;
@@ -631,6 +654,7 @@ fn places_in_live_that_are_used_up_are_told_before_the_load_and_named_behind_it(
     assert!(told(&warnings(&lab)), "{:?}", warnings(&lab));
     let doctor = lab.restage(&["doctor"]);
     assert!(doctor.code == 0 && doctor.stdout.contains(&more), "{doctor:?}");
+    assert!(doctor.stdout.contains("Nothing keeps a run from starting"), "{}", doctor.stdout);
     let ran = lab.restage(&["refresh"]);
     assert_eq!(ran.code, 8, "{ran:?}");
     let end = ran.stderr.find("error[target::too-many-connections]").expect("it is named");

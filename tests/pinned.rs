@@ -608,6 +608,9 @@ fn labels_of_types_that_no_kept_column_has_stop_the_run_when_they_say_something_
     let ran = stopped_by(&lab, "CREATE TYPE anew AS ENUM ('quillfeathery', 'aa')");
     assert!(ran.stderr.contains("+ definition TYPE public.anew: 1 text in it"), "{}", ran.stderr);
     write_lock(&lab);
+    let ran = stopped_by(&lab, "CREATE DOMAIN spare AS text CHECK (VALUE <> 'quillfeathers')");
+    assert!(ran.stderr.contains("+ definition DOMAIN public.spare: 1 text in it"), "{}", ran.stderr);
+    write_lock(&lab);
     // That of a kept column is told once, by its label.
     let ran = stopped_by(&lab, "ALTER TYPE kept ADD VALUE 'cc'");
     assert!(

@@ -128,6 +128,8 @@ mod tests {
         assert_eq!(found("adherents", &mixed, "nom_adh").as_deref(), Some("last_name"));
         assert_eq!(found("adherents", &mixed, "prof_adh").as_deref(), Some("job_title"));
         assert_eq!(affix(&["door_id", "pin_door", "email_door", "phone_door", "note", "text", "sort"]), None);
+        // A word that is a rule's stands for itself, however many have it.
+        assert_eq!(affix(&["pin_id", "pin_door", "pin_gate", "pin_email", "pin_phone", "note", "text"]), None);
         let logs = ["id_log", "date_log", "ip_log", "action_log"];
         assert_eq!(found("t", &logs, "ip_log").as_deref(), Some("ip"));
         assert_eq!(found("t", &[], "ip_log"), None);

@@ -121,17 +121,19 @@ impl Said {
                 }
             }
         }
+        // Most lines have no umlaut, and are the same twice.
+        [&mut said.ends, &mut said.before, &mut said.behind].into_iter().for_each(Vec::dedup);
         said
     }
 
     /// Whether a value is one of the list.
     fn is(&self, value: &str) -> bool {
-        self.whole.contains(&token::bare(&fold(value), false))
+        self.whole.contains(&token::bare(value.trim_matches(['.', ',']), false))
     }
 
     /// Whether a value is one of the list, or has a long word of it, or such a beginning or end: `Diabetes mellitus Typ 2`.
     fn has(&self, value: &str) -> bool {
-        let small = token::bare(&fold(value), false);
+        let small = token::bare(value.trim_matches(['.', ',']), false);
         if self.whole.contains(&small) {
             return true;
         }
@@ -528,14 +530,14 @@ pub(super) struct Day {
 pub(super) fn date(value: &str) -> Option<Day> {
     let (date, time) = value.split_once([' ', 'T']).unwrap_or((value, "00:00"));
     let year = year(date).filter(|year| (1880..=9999).contains(year))?;
-    let day = match date.split(['-', '/', '.']).collect::<Vec<_>>()[..] {
-        [whole] => whole.get(6..8),
-        [first, _, last] => Some(if first.len() == 4 { last } else { first }),
-        _ => None,
+    let (month, day) = match date.split(['-', '/', '.']).collect::<Vec<_>>()[..] {
+        [whole] => (whole.get(4..6), whole.get(6..8)),
+        [first, month, last] if first.len() == 4 => (Some(month), Some(last)),
+        [first, _, _] => (None, Some(first)),
+        _ => (None, None),
     };
     let day = day.and_then(|day| day.parse().ok()).filter(|day| (1..=31).contains(day));
-    let iso: String = date.bytes().filter(u8::is_ascii_digit).map(char::from).collect();
-    let month = iso.get(4..6).filter(|_| iso.starts_with(&date[..4])).and_then(|month| month.parse().ok());
+    let month = month.and_then(|month| month.parse().ok());
     let weekend = month.zip(day).is_some_and(|(month, day)| is_weekend(year, month, day));
     time.starts_with("00:00").then_some(Day { year, day, weekend })
 }

@@ -142,11 +142,11 @@ const SPECIAL: &[&str] = &["health", "religion", "ethnicity", "orientation", "ge
 /// reason to keep it then.
 pub fn may_be_special(facts: &Facts<'_>) -> bool {
     let words = matches!(facts.takes, Takes::Text | Takes::Enum | Takes::Bool | Takes::Opaque);
-    // Of what somebody calls `num_val` the row says what it is.
-    // So is the day of a vaccination, but not every day in a table of patients.
+    // The day of a vaccination, but not every day in a table of patients.
     let days = matches!(facts.takes, Takes::Date | Takes::Timestamp) && name::is_called_special(facts);
     words && name::is_special(facts)
         || days
+        // Of what somebody calls `num_val` the row says what it is.
         || (name::is_any_value(facts) || name::may_be_pay(facts)) && !name::of_thing(facts)
         || by_name(facts).iter().any(|finding| SPECIAL.contains(&finding.category.name.as_str()))
 }
@@ -160,8 +160,7 @@ pub fn is_asked(facts: &Facts<'_>) -> bool {
 /// Whether name and type alone say that a program notes or counts something (`created_at`, `sign_in_count`, a switch), and
 /// nobody is told by it: such a column can be kept although no value was seen.
 pub fn is_of_program(facts: &Facts<'_>) -> bool {
-    let special = || name::is_called_special(facts) || may_be_special(facts);
-    let other = || special() || is_told_by_name(facts) || is_asked(facts);
+    let other = || name::is_called_special(facts) || may_be_special(facts) || is_asked(facts);
     name::is_of_program(facts) && !other() && !by_name(facts).iter().any(Finding::found)
 }
 

@@ -102,8 +102,8 @@ pub(super) fn spellings(graph: &Graph<'_>, domains: &Domains, warnings: &mut Vec
             if merged && apart && matches!(graph.nodes[to].shape, Some(Shape::Text { .. })) && told.insert((from, to)) {
                 let (from, to) = (graph.name(from), graph.name(to));
                 warnings.push(format!(
-                    "subjects are found where \"{from}\" is spelled as \"{to}\" is, and other spellings get the same mask: \
-                     texts of such rows keep the names of that person (make both citext, or of one spelling)"
+                    "rows whose \"{from}\" is spelled otherwise than \"{to}\" find no subject there, though both spellings get \
+                     one mask: their texts keep the names of that person (make both citext, or of one spelling)"
                 ));
             }
         }

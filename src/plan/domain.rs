@@ -262,19 +262,17 @@ impl Domains {
         let copied = |node: Node| decisions.rows[graph.nodes[node].group] != Rows::None;
         let mut pairs: Vec<(Node, Node)> =
             graph.inherited().filter(|(own, above)| copied(*own) && copied(*above)).collect();
-        let mut relatives: BTreeMap<Node, Node> = BTreeMap::new();
+        let mut relatives: BTreeSet<Node> = BTreeSet::new();
         loop {
-            let known = |node: &Node| {
-                referenced.contains(node) || references.contains_key(node) || relatives.contains_key(node)
-            };
+            let known =
+                |node: &Node| referenced.contains(node) || references.contains_key(node) || relatives.contains(node);
             let found = pairs.iter().position(|(own, above)| known(own) != known(above));
             let Some((own, above)) = found.map(|found| pairs.swap_remove(found)) else { break };
-            let (member, of) = if known(&above) { (own, above) } else { (above, own) };
             sets.join(own, above);
-            relatives.insert(member, of);
+            relatives.insert(if known(&above) { own } else { above });
         }
         let mut domains: BTreeMap<Node, Vec<Node>> = BTreeMap::new();
-        for &node in referenced.iter().chain(references.keys()).chain(relatives.keys()).collect::<BTreeSet<_>>() {
+        for &node in referenced.iter().chain(references.keys()).chain(&relatives).collect::<BTreeSet<_>>() {
             domains.entry(sets.find(node)).or_default().push(node);
         }
         for members in domains.values() {
@@ -289,7 +287,7 @@ impl Domains {
             // A name, not an index, so that labels and messages do not depend on OIDs.
             roots.sort_by_cached_key(|&node| graph.name(node));
             let (relatives, members): (Vec<Node>, Vec<Node>) =
-                members.iter().copied().partition(|node| relatives.contains_key(node));
+                members.iter().copied().partition(|node| relatives.contains(node));
             let chosen = self.decide_domain((graph, rules), &members, &roots, &references, decisions, reports);
             if let Some((head, chosen)) = chosen {
                 self.decide_relatives(graph, &relatives, (head, &chosen), decisions);

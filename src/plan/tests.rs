@@ -417,6 +417,17 @@ fn keys_that_children_have_by_inheritance_follow_and_say_so_where_they_may_not()
     assert!(matches!(decided(&plan, "own", "class"), Decided::Keep { .. }));
     assert_eq!(told(&plan), 1);
     assert_eq!(told(&world(json!({"class": "int"})).plan()), 0);
+    // A key that is kept says nothing about values that no foreign key checks; and the parent follows its child.
+    let of = |child: &str| {
+        let tables =
+            World::new().table("class", &["id int"]).table("note", &["class int"]).table("own", &["class int"]);
+        let mut world = tables.foreign_key((child, "class"), ("class", "id"));
+        let parent = world.oid("note");
+        world.catalog.tables.last_mut().expect("a table").inherits = vec![parent];
+        world
+    };
+    assert_eq!(of("note").rule("public.class", json!({"id": "keep"})).codes(), ["plan::undecided-column"]);
+    assert_eq!(decided(&of("own").rule("public.class", json!({"id": "int"})).plan(), "note", "class"), key);
 }
 
 #[test]

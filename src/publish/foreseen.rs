@@ -237,3 +237,15 @@ impl Admin {
         Ok(lost.collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memberships_are_granted_whole_where_they_come_in_parts() {
+        assert_eq!(grant_role(150_000, "a", "b"), "GRANT a TO b;");
+        assert_eq!(grant_role(160_000, "a", "b"), "GRANT a TO b WITH INHERIT TRUE, SET TRUE;");
+        assert!(may_set(150_000, "o.oid").contains("'MEMBER'") && may_set(160_000, "o.oid").contains("'SET'"));
+    }
+}

@@ -99,19 +99,18 @@ pub(super) fn asides(name: &str) -> (Cow<'_, str>, Vec<Aside<'_>>) {
         let inner = &name[start + open.len_utf8()..];
         let Some(len) = inner.find(*close).filter(|len| *len <= ASIDE_MAX) else { continue };
         let (whole, inner) = (&name[start..start + open.len_utf8() + len + close.len_utf8()], inner[..len].trim());
-        match born(inner, &[BORN, BORN_ONLY].concat()).filter(|_| *open == '(') {
-            Some(name) => asides.push(Aside::Born(name)),
-            None if *open != '(' => asides.push(Aside::Called(inner)),
-            // A place or a state as well as a name.
-            None => {}
+        if *open != '(' {
+            asides.push(Aside::Called(inner));
+        } else if let Some(name) = born(inner, true) {
+            // Else it may be a place or a state as well as a name.
+            asides.push(Aside::Born(name));
         }
         plain = Cow::Owned(plain.replacen(whole, " ", 1));
     }
     let words = name.match_indices(char::is_whitespace).map(|(at, _)| at);
-    let at_end = words.filter(|_| asides.is_empty()).find_map(|at| {
-        let known = if name[..at].trim_end().ends_with(',') { [BORN, BORN_ONLY].concat() } else { BORN_ONLY.to_vec() };
-        Some((at, born(name[at..].trim_start(), &known)?))
-    });
+    let at_end = words
+        .filter(|_| asides.is_empty())
+        .find_map(|at| Some((at, born(name[at..].trim_start(), name[..at].trim_end().ends_with(','))?)));
     if let Some((at, name_of_birth)) = at_end {
         asides.push(Aside::Born(name_of_birth));
         plain = Cow::Owned(name[..at].to_owned());
@@ -120,12 +119,13 @@ pub(super) fn asides(name: &str) -> (Cow<'_, str>, Vec<Aside<'_>>) {
 }
 
 /// The name behind a word for birth, which is in small letters: `Born` and `Nata` are names.
-fn born<'a>(text: &'a str, known: &[&str]) -> Option<&'a str> {
+fn born(text: &str, marked: bool) -> Option<&str> {
+    let names: &[&str] = if marked { BORN } else { &[] };
     let behind = |word: &&str| {
         let rest = text.strip_prefix(*word)?.trim_start_matches(['.', ':']);
         rest.starts_with(char::is_whitespace).then(|| rest.trim())
     };
-    known.iter().find_map(behind).filter(|name| name.starts_with(char::is_uppercase))
+    names.iter().chain(BORN_ONLY).find_map(behind).filter(|name| name.starts_with(char::is_uppercase))
 }
 
 /// Family names of one character, the most frequent ones of China, in both forms.

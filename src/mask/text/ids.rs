@@ -134,14 +134,18 @@ pub(super) struct Id {
 const STRONG: &[&str] = &["be.nn", "pl.pesel", "br.cpf", "no.fnr"];
 const STRONG_DIGITS: usize = 11;
 
+/// The place of a kind in [`KINDS`].
+fn place(kind: &str) -> Option<u8> {
+    KINDS.iter().position(|known| *known == kind).map(|place| place as u8)
+}
+
 /// Kinds of [`KINDS`], a bit for each.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Kinds(u32);
 
 impl Kinds {
     pub(super) fn add(&mut self, kind: &str) {
-        let name = kind.split('/').next().unwrap_or(kind);
-        self.0 |= KINDS.iter().position(|known| *known == name).map_or(0, |bit| 1 << bit);
+        self.0 |= place(kind.split('/').next().unwrap_or(kind)).map_or(0, |bit| 1 << bit);
     }
 
     fn has(self, kind: u8) -> bool {
@@ -178,7 +182,7 @@ pub(super) fn find(text: &str, at: usize, columns: Kinds) -> Option<Id> {
         if !written.iter().zip(layout.form).all(fits) {
             return None;
         }
-        let kind = KINDS.iter().position(|kind| *kind == layout.kind)? as u8;
+        let kind = place(layout.kind)?;
         let (word, column) = (told(layout.words), columns.has(kind));
         let counts = layout.words.is_empty() || word || column;
         let apart = stands_alone(text, start, end) || (word || column) && is_marked_off(text, start, end, word);
@@ -197,9 +201,7 @@ pub(super) fn find_strong(text: &str, start: usize, end: usize) -> Option<Id> {
     if end - start != STRONG_DIGITS || !is_marked_off(text, start, end, false) {
         return None;
     }
-    let kind = STRONG.iter().find(|kind| national::is_valid(kind, &text[start..end]))?;
-    let kind = KINDS.iter().position(|known| known == kind)? as u8;
-    Some(Id { start, end, detector: Detector::Id(kind) })
+    STRONG.iter().find_map(|kind| of_kind(kind, text, start, end))
 }
 
 /// An identifier behind a word for things, where no more of them stand by chance than matters.
@@ -209,10 +211,13 @@ pub(super) fn find_of_thing(text: &str, start: usize, end: usize) -> Option<Id> 
         STRONG_DIGITS => "de.idnr",
         _ => return None,
     };
-    let number = KINDS.iter().position(|known| *known == kind).map(|kind| kind as u8);
-    let valid = || number.filter(|_| national::is_valid(kind, &text[start..end]));
-    let other = || valid().map(|kind| Id { start, end, detector: Detector::Id(kind) });
-    find_strong(text, start, end).or_else(other)
+    find_strong(text, start, end).or_else(|| of_kind(kind, text, start, end))
+}
+
+/// The number, if it is a valid one of this kind.
+fn of_kind(kind: &str, text: &str, start: usize, end: usize) -> Option<Id> {
+    let detector = Detector::Id(place(kind)?);
+    national::is_valid(kind, &text[start..end]).then_some(Id { start, end, detector })
 }
 
 /// Separators that may stand between two characters of an account number.

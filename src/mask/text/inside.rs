@@ -118,12 +118,10 @@ impl Inside {
     /// Adds the names of a row of the batch, and their masks.
     pub(super) fn add(&self, row: usize, rows: &Rows<'_>, names: &mut Names) -> Result<(), MaskError> {
         let mut shown = String::new();
-        // The row is one of the batch already.
-        let whole = Rows { origin: None, ..*rows };
         self.each(row, rows, &mut |number, name| {
             let Some((role, mask)) = self.names.get(number) else { return Ok(()) };
             shown.clear();
-            mask.text(name, row, &whole, &mut shown)?;
+            mask.text(name, row, rows, &mut shown)?;
             names.add(*role, name, &shown);
             Ok(())
         })
@@ -229,7 +227,10 @@ mod tests {
                 (each.clone(), texts(&["Zweigle", "Brandstetter"])),
             ]),
             container(vec![(each.clone(), texts(&["owner", "color"])), (each, texts(&["Ulrike Grabowski", "Blau"]))]),
-            texts(&[r#"{"name": "Xaver Unterhuber", "text": "Xaver rief an"}"#, r#"{"text": "Xaver", "name": null}"#]),
+            texts(&[
+                r#"{"name": "Xaver Unterhuber", "text": "Xaver rief an", "by": {"Philippa Zweigle": "x"}}"#,
+                r#"{"text": "Xaver", "name": null, "by": {"Philippa Zweigle": "x"}}"#,
+            ]),
             Arc::new(Int32Array::from(vec![1, 2])) as ArrayRef,
         ];
         let masker = Masker::compile(&MasterKey::test().realm("default"), &table).expect("compiles");
@@ -252,6 +253,7 @@ mod tests {
             assert!(!notes[0].contains(name), "{name}: {notes:?}");
         }
         assert!(!documents[0].contains("Xaver") && documents[0].contains(" rief an"), "{documents:?}");
+        assert!(!documents[0].contains("Philippa") && documents[1].contains("Philippa Zweigle"), "{documents:?}");
         // The name in the document and the one in the text are the same.
         let document: Value = serde_json::from_str(&documents[0]).expect("JSON");
         let name = document["name"].as_str().expect("a name");
@@ -260,6 +262,8 @@ mod tests {
         assert_eq!(notes[1], note);
         assert!(documents[1].contains("Xaver"), "{documents:?}");
         let none = || json!({ "rest": "keep" });
+        let rest = json!({ "fields": { "given": "name.first" }, "rest": "name.last" });
+        assert!(!masked([note, note], rest, none(), json!({ "rest": "null" }))[0][0].contains("Zweigle"));
         assert_eq!(masked([note, note], none(), none(), json!({ "rest": "null" }))[0], [note, note]);
     }
 }

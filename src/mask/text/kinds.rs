@@ -1,5 +1,6 @@
 //! Free text and JSON with the real kinds: a span and a leaf get the mask of the column that holds the same value.
 
+use super::tests::masked;
 use crate::mask::batch::RawBatch;
 use crate::mask::nested::Parts;
 use crate::mask::{ColumnSpec, MaskSpec, Masker, MasterKey, Shape, TableSpec};
@@ -77,10 +78,6 @@ fn spans_and_leaves_get_the_mask_of_the_column() {
 /// What stands between the digits stays as it is written.
 #[test]
 fn numbers_with_entities_and_escapes_get_the_mask_of_their_column() {
-    let realm = MasterKey::test().realm("default");
-    let masked = |kind: &str, value: &str| {
-        crate::mask::mask_value(&realm, kind, "", Default::default(), None, value).expect("a mask").expect("text")
-    };
     for (kind, number, written) in [
         ("phone", "+4915112345670", &[("+", "%2B")][..]),
         ("phone", "+49 151 12345678", &[("+", "%2B"), (" ", "%20")]),

@@ -255,8 +255,9 @@ impl Names {
         let mask_last = words.next_back().unwrap_or(mask_first);
         if unblanked {
             if let Some((family, given)) = korean_parts(raw).or_else(|| wordless(raw)) {
-                self.unblanked(family, korean_parts(masked).map_or(mask_last, |(family, _)| family), Side::Family);
-                self.unblanked(given, korean_parts(masked).map_or(mask_first, |(_, given)| given), Side::Given);
+                let (shown_family, shown_given) = korean_parts(masked).unwrap_or((mask_last, mask_first));
+                self.unblanked(family, shown_family, Side::Family);
+                self.unblanked(given, shown_given, Side::Given);
             }
             return;
         }

@@ -360,15 +360,27 @@ pub(super) fn url(text: &str, at: usize, before: usize, found: &mut Found) -> us
     run
 }
 
-/// Looks at a URL without scheme whose `//` stands at `at`: `//ann:pw@host/x`.
+/// Looks at a URL without scheme whose `//` stands at `at`: `//ann:pw@host/x`; `//foo:bar@v1.2` is the label of a build.
 pub(super) fn credentials_of_host(text: &str, at: usize, found: &mut Found) {
     let start = at + 2;
-    let belongs =
-        |c: char| !c.is_whitespace() && !matches!(c, '<' | '>' | '"' | '`' | '|' | '\\' | '^' | '/' | '?' | '#');
-    let end = start + text[start..run_after(text, start, belongs)].rfind('@').unwrap_or(0);
-    if text[start..end].split_once(':').is_some_and(|(user, password)| !user.is_empty() && !password.is_empty()) {
-        userinfo(text, start, end, found);
+    let ends = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '`' | '|' | '\\' | '^' | '/' | '?' | '#');
+    let Some((login, host)) = text[start..].split(ends).next().and_then(|whole| whole.rsplit_once('@')) else { return };
+    let named = login.split_once(':').is_some_and(|(user, password)| !user.is_empty() && !password.is_empty());
+    if named && names_host(host) {
+        userinfo(text, start, start + login.len(), found);
     }
+}
+
+/// Whether a host begins there.
+fn names_host(host: &str) -> bool {
+    let host = host.trim_end_matches(|c: char| !c.is_alphanumeric() && c != ']');
+    if host.starts_with('[') {
+        return true;
+    }
+    let host = host.split(|c: char| !c.is_alphanumeric() && !matches!(c, '.' | '-' | '_')).next().unwrap_or("");
+    let is_ip = || host.parse::<std::net::Ipv4Addr>().is_ok();
+    let is_domain = || host.rsplit_once('.').is_some_and(|(_, end)| end.starts_with(char::is_alphabetic));
+    host.eq_ignore_ascii_case("localhost") || is_ip() || is_domain()
 }
 
 /// The user of a URL is who `/users/bob` names; the password is nobody's.

@@ -253,11 +253,12 @@ impl<'a> Run<'a> {
 
     fn match_at(&self, at: usize) -> Option<Hit> {
         let start = self.groups[at].start;
-        let hit = |groups: usize, detector, sure| {
-            Some(Hit { groups, start, end: self.groups[at + groups - 1].end, detector: Some(detector), sure })
+        let taken = |groups: usize, detector, sure| {
+            Some(Hit { groups, start, end: self.groups[at + groups - 1].end, detector, sure })
         };
+        let hit = |groups, detector, sure| taken(groups, Some(detector), sure);
         if let Some(groups) = self.of_things(at) {
-            return Some(Hit { groups, start, end: self.groups[at + groups - 1].end, detector: None, sure: false });
+            return taken(groups, None, false);
         }
         let phone = || {
             let (groups, start) = if self.total >= DIGITS_MIN { self.phone(at)? } else { return None };
@@ -298,7 +299,7 @@ impl<'a> Run<'a> {
         if let Some(id) = ids::find_strong(self.text, start, self.groups[at].end) {
             return hit(1, id.detector, true);
         }
-        self.date(at).then(|| Hit { groups: 3, start, end: self.groups[at + 2].end, detector: None, sure: false })
+        if self.date(at) { taken(3, None, false) } else { None }
     }
 
     /// The gap may stand inside a phone or social security number. Only cards are looked for across lines and `_`.
@@ -453,10 +454,7 @@ impl<'a> Run<'a> {
         // A parenthesis or plus before the first group belongs to the number.
         let bytes = self.text.as_bytes();
         let end = self.groups[at + groups - 1].end;
-        let mut start = self.groups[at].start;
-        if let Some(plus) = self.plus(at) {
-            start = plus;
-        }
+        let mut start = self.plus(at).unwrap_or(self.groups[at].start);
         if start > 0 && bytes[start - 1] == b'(' && closes(&self.text[start..end]) {
             start -= 1;
         }

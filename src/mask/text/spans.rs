@@ -100,20 +100,6 @@ fn may_begin(text: &str, at: usize) -> bool {
     }
 }
 
-/// Whether a host stands behind the last `@` of what may be `user:pw@host`; `//foo:bar@v1.2` is the label of a build.
-fn names_host(rest: &str) -> bool {
-    let ends = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '`' | '|' | '\\' | '^' | '/' | '?' | '#');
-    let Some((_, host)) = rest.split(ends).next().and_then(|whole| whole.rsplit_once('@')) else { return false };
-    let host = host.trim_end_matches(|c: char| !c.is_alphanumeric() && c != ']');
-    if host.starts_with('[') {
-        return true;
-    }
-    let host = host.split(|c: char| !c.is_alphanumeric() && !matches!(c, '.' | '-' | '_')).next().unwrap_or("");
-    let is_ip = || host.parse::<std::net::Ipv4Addr>().is_ok();
-    let is_domain = || host.rsplit_once('.').is_some_and(|(_, end)| end.starts_with(char::is_alphabetic));
-    host.eq_ignore_ascii_case("localhost") || is_ip() || is_domain()
-}
-
 impl Found {
     pub(super) fn push(&mut self, start: usize, end: usize, detector: Detector, sure: bool) {
         self.spans.push(Span { start, end, detector, sure });
@@ -205,10 +191,7 @@ impl Found {
             } else if class & PATH != 0 {
                 if at >= url && at > 0 && bytes[at - 1].is_ascii_alphanumeric() {
                     url = net::bare_url(text, at, self).max(url);
-                } else if bytes[at..].starts_with(b"//")
-                    && (at == 0 || !matches!(bytes[at - 1], b':' | b'/'))
-                    && names_host(&text[at + 2..])
-                {
+                } else if bytes[at..].starts_with(b"//") && (at == 0 || !matches!(bytes[at - 1], b':' | b'/')) {
                     net::credentials_of_host(text, at, self);
                 }
             } else if class & MARK != 0 && written::may_begin(&bytes[at..]) {

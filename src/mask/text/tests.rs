@@ -62,6 +62,12 @@ pub(super) fn plain(text: &str) -> String {
     mask(&[], None, text)
 }
 
+/// A value of a column under this kind.
+pub(super) fn masked(kind: &str, value: &str) -> String {
+    let realm = crate::mask::MasterKey::test().realm("default");
+    crate::mask::mask_value(&realm, kind, "", Params::new(), None, value).expect("a mask").expect("text")
+}
+
 const PERSON: &[(Role, &str, &str)] = &[(Role::First, "John", "Carlos"), (Role::Last, "Smith", "Ruiz")];
 
 pub(super) fn john(text: &str) -> String {
@@ -108,10 +114,6 @@ fn addresses_are_found_where_people_put_them() {
 
 #[test]
 fn an_address_in_a_text_has_the_mask_it_has_in_a_column() {
-    let realm = crate::mask::MasterKey::test().realm("default");
-    let masked = |kind: &str, value: &str| {
-        crate::mask::mask_value(&realm, kind, "", Params::new(), None, value).expect("a mask").expect("text")
-    };
     for address in ["ann.miller@web.de", "ab@x_y.de", "{ab.c}@x.de"] {
         assert_eq!(
             masked("text.spans", &format!("to {address}, please")),
@@ -202,10 +204,6 @@ fn addresses_with_entities_are_found() {
     for text in ["5 &#64; 3, &#64;", "AT&amp;T a&#64;1", "&commat;"] {
         assert_eq!(plain(text), text);
     }
-    let realm = crate::mask::MasterKey::test().realm("default");
-    let masked = |kind: &str, value: &str| {
-        crate::mask::mask_value(&realm, kind, "", Params::new(), None, value).expect("a mask").expect("text")
-    };
     let address = masked("email", "jo.b@example.com");
     for text in ["jo.b&#64;example.com", r"x\njo.b@example.com", r"jo.b\u0040example.com", r"x\njo.b&#64;example.com"] {
         assert!(masked("text.spans", text).ends_with(&address), "{text}");

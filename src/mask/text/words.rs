@@ -77,7 +77,7 @@ const FORMS: &[&str] = &[
     "GmbH", "AG", "KG", "OHG", "UG", "SE", "Ltd", "LLC", "LLP", "Inc", "Corp", "PLC", "SA", "SAS", "SARL", "SRL",
     "SpA", "BV", "NV", "AB", "ApS", "Oy", "Kft",
 ];
-/// Letters of the longest of them.
+/// Letters of the longest title.
 const TITLE_MAX: usize = 9;
 
 /// `Dr.`, `Frau`

@@ -66,7 +66,7 @@ impl Run<'_> {
     pub(super) fn digits_from(&self, group: usize) -> usize {
         let apart = |group: usize| !self.close(group - 1) || self.date(group) || self.is_other(group, true);
         let end = (group + 1..self.count).find(|group| apart(*group)).unwrap_or(self.count);
-        (group..end).map(|group| self.len(group)).sum()
+        self.digits_of(group, end - group)
     }
 
     pub(super) fn digits_of(&self, at: usize, groups: usize) -> usize {

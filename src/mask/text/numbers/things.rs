@@ -119,10 +119,10 @@ impl Run<'_> {
 
     /// A word says that the number is that of an order, an invoice, an article. It may begin with no 0 then: telephones do.
     pub(super) fn is_of_thing(&self, at: usize) -> bool {
-        if !(WHOLE..=THING_MAX).contains(&self.len(at)) || self.digits(at).starts_with('0') || !self.alone(at) {
-            return false;
-        }
-        self.is_told_thing(at)
+        (WHOLE..=THING_MAX).contains(&self.len(at))
+            && !self.digits(at).starts_with('0')
+            && self.alone(at)
+            && self.is_told_thing(at)
     }
 
     /// Such a word stands right before the number, perhaps with signs between: `order_4711`, `PO-4711`.
